@@ -1,0 +1,109 @@
+"""The closed list of typed log events, each named `<stage>.<what happened>`.
+
+Never formats, never prints: `observe` renders them, escapes keys and redacts secrets.
+Law: an event has a name, a level and typed fields; free text is for people, fields for machines.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run began or resumed."""
+
+    name: ClassVar[str] = "run.started"
+    level: ClassVar[str] = "info"
+    source_bucket: str
+    run_directory: str
+    is_resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFinished:
+    """A stage ended; `rows` is the size of its artefact."""
+
+    name: ClassVar[str] = "run.stage_finished"
+    level: ClassVar[str] = "info"
+    stage: str
+    rows: int
+    elapsed_s: float
+    is_reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketListed:
+    """A bucket's versions were listed to the end."""
+
+    name: ClassVar[str] = "inventory.bucket_listed"
+    level: ClassVar[str] = "info"
+    bucket: str
+    versions: int
+    delete_markers: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsForecast:
+    """How many requests planning will take beyond the listings."""
+
+    name: ClassVar[str] = "plan.requests_forecast"
+    level: ClassVar[str] = "info"
+    head_requests: int
+    tagging_requests_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRetried:
+    """An entry is tried again."""
+
+    name: ClassVar[str] = "execute.retried"
+    level: ClassVar[str] = "debug"
+    number: int
+    key: str
+    operation: str
+    code: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFailed:
+    """An entry failed for good."""
+
+    name: ClassVar[str] = "execute.failed"
+    level: ClassVar[str] = "warning"
+    number: int
+    key: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draining:
+    """A signal arrived: no new work, running copies end."""
+
+    name: ClassVar[str] = "execute.draining"
+    level: ClassVar[str] = "warning"
+    signal: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceFound:
+    """Verify found something wrong after settling."""
+
+    name: ClassVar[str] = "verify.difference"
+    level: ClassVar[str] = "warning"
+    key: str
+    verdict: str
+    fields: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairPlanned:
+    """Repair wrote a new manifest."""
+
+    name: ClassVar[str] = "repair.planned"
+    level: ClassVar[str] = "info"
+    round: int
+    entries: int

@@ -1,0 +1,1 @@
+"""The manifest stage: the work lists that execute carries out and repair writes anew."""

@@ -1,0 +1,42 @@
+"""Rows of a manifest: the work that execute carries out, one row for each destination write.
+
+Never decides; plan and repair write manifests, execute reads them.
+Law: rows of one key stand together, and a row holds all that its write needs.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.model.attributes import Encryption
+from backfill.model.objects import ETag, VersionId
+from backfill.model.store import Precondition
+from backfill.plan.routes import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestEntry:
+    """One piece of work.
+
+    `number` is the row number in this manifest and the journal's key; `plan_number` the plan row
+    it comes from (None when repair hides an extra object). `version_id`/`etag` pin the source
+    version (for Route.HIDE_EXTRA they are None). `precondition` guards the write (None only for a
+    delete marker onto a key without an object); `seen_version_id` is the destination's current
+    version when the manifest was written (None: the key was absent).
+    """
+
+    number: int
+    plan_number: int | None
+    key: str
+    version_id: VersionId | None
+    etag: ETag | None
+    size_bytes: int
+    last_modified: datetime
+    destination: int
+    route: Route
+    rule_id: str = ""
+    storage_class: str = ""
+    encryption: Encryption | None = None
+    precondition: Precondition | None = None
+    seen_version_id: VersionId | None = None
+    has_other_writers: bool = True
+    replicates_delete_markers: bool = False

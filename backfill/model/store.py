@@ -1,0 +1,159 @@
+"""Requests to an object store and what comes back: the vocabulary of the ObjectStore port.
+
+Never sends anything. Every request names the expected owner of each bucket it touches.
+Law: a destination write without a precondition cannot be expressed here, except the one that S3
+offers no precondition for (a delete marker onto an absent key), which has a type of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.model.attributes import ContentHeaders, Encryption, Pairs
+from backfill.model.objects import Checksum, ChecksumType, ETag, ListedEntry, VersionId
+from backfill.model.places import BucketPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfAbsent:
+    """`If-None-Match: *`. Succeeds over a current delete marker: decide from the listing first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfReplaces:
+    """`If-Match: <etag>`: write only over the current version that carries this ETag."""
+
+    etag: ETag
+
+
+Precondition = IfAbsent | IfReplaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsPosition:
+    """Where a listing resumes: after all versions of `key`, or after one version of it."""
+
+    key: str
+    version_id: VersionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsPage:
+    """One page of ListObjectVersions, entries in S3's own order, versions and markers mixed."""
+
+    entries: tuple[ListedEntry, ...]
+    next_position: VersionsPosition | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySource:
+    """The pinned source of a copy: this version, only while it still has this ETag."""
+
+    place: BucketPlace
+    key: str
+    version_id: VersionId
+    etag: ETag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyObjectRequest:
+    """CopyObject with metadata and tagging directives COPY. At most 5 GB (S3 API: CopyObject)."""
+
+    destination: BucketPlace
+    key: str
+    source: CopySource
+    precondition: Precondition
+    storage_class: str
+    encryption: Encryption | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """A write that the store confirmed with an ETag; `version_id` is None when not returned."""
+
+    etag: ETag
+    version_id: VersionId | None
+    checksums: tuple[Checksum, ...] = ()
+    last_modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMultipartUploadRequest:
+    """CreateMultipartUpload: everything that UploadPartCopy does not carry over, re-supplied."""
+
+    destination: BucketPlace
+    key: str
+    metadata: Pairs
+    content_headers: ContentHeaders
+    tags: Pairs
+    storage_class: str
+    encryption: Encryption | None
+    checksum_algorithm: str | None
+    checksum_type: ChecksumType | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultipartUpload:
+    """An open multipart upload of ours at the destination."""
+
+    destination: BucketPlace
+    key: str
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPartCopyRequest:
+    """UploadPartCopy of bytes `first_byte`..`last_byte` inclusive, zero-based."""
+
+    upload: MultipartUpload
+    part_number: int
+    source: CopySource
+    first_byte: int
+    last_byte: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedPart:
+    """One copied part, as CompleteMultipartUpload wants it back."""
+
+    part_number: int
+    etag: ETag
+    checksums: tuple[Checksum, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteMultipartUploadRequest:
+    """CompleteMultipartUpload, conditional like every other destination write."""
+
+    upload: MultipartUpload
+    parts: tuple[CopiedPart, ...]
+    precondition: Precondition
+    checksum_type: ChecksumType | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HideRequest:
+    """DeleteObject without version ID and with `If-Match`: hide exactly the version seen."""
+
+    destination: BucketPlace
+    key: str
+    etag: ETag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkAbsentRequest:
+    """DeleteObject without version ID onto a key that has no object to match.
+
+    S3 offers no precondition for it (architecture decision 5): only for keys without another
+    writer.
+    """
+
+    destination: BucketPlace
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerResult:
+    """A delete marker that the store confirmed."""
+
+    version_id: VersionId | None

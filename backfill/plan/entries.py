@@ -1,0 +1,58 @@
+"""Rows of a plan: one for each (source version or delete marker, destination).
+
+Never touches the store. Rows are ordered by key, then as the source chain runs (newest first),
+then by destination.
+Law: `route` and `reason` exclude each other, and one of them is set.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.model.attributes import Encryption
+from backfill.model.objects import ETag, VersionId
+from backfill.model.store import Precondition
+from backfill.plan.routes import Reason, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationSeen:
+    """What the destination listing showed for the key: its current entry, if any."""
+
+    version_id: VersionId
+    is_delete_marker: bool
+    etag: ETag | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEntry:
+    """What will happen to one source version at one destination, and why.
+
+    `destination` indexes the plan header's destinations. `rule_id` is the rule that won (empty
+    when none did). `size_bytes` is 0 for delete markers. `storage_class` and `encryption` are what
+    the destination version shall have; `precondition` is the guard its write will carry.
+    `has_other_writers` says that an enabled rule covers the key (live replication may write it).
+    """
+
+    number: int
+    key: str
+    version_id: VersionId
+    is_delete_marker: bool
+    is_latest: bool
+    last_modified: datetime
+    etag: ETag | None
+    size_bytes: int
+    destination: int
+    route: Route | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    rule_id: str = ""
+    storage_class: str = ""
+    encryption: Encryption | None = None
+    precondition: Precondition | None = None
+    seen: DestinationSeen | None = None
+    has_other_writers: bool = True
+    replicates_delete_markers: bool = False
+
+    def __post_init__(self) -> None:
+        assert (self.route is None) != (self.reason is None), "one route or one reason"
+        assert (self.etag is None) == self.is_delete_marker, "only delete markers have no ETag"

@@ -1,0 +1,58 @@
+"""The closed lists of a plan: routes (what will be done) and reasons (why nothing will be done).
+
+Never decides which applies (see `decide`).
+Law: every (source version, destination) has exactly one route or exactly one reason.
+"""
+
+import enum
+
+
+class Route(enum.StrEnum):
+    """How a version reaches a destination."""
+
+    COPY_OBJECT = "copy-object"
+    """One CopyObject (at most the copy size limit)."""
+    MULTIPART_COPY = "multipart-copy"
+    """UploadPartCopy parts along the source's part boundaries where they can be read."""
+    DELETE_MARKER = "delete-marker"
+    """A delete marker written where the rule replicates delete markers."""
+    HIDE_EXTRA = "hide-extra"
+    """Repair only, and only if the campaign allows hiding: a conditional delete marker over an
+    object that the source does not have. The version itself stays."""
+
+
+class Reason(enum.StrEnum):
+    """Why a version is not moved. Each has a sentence and, where there is one, a remedy."""
+
+    # What needs nothing
+    ALREADY_REPLICATED = "already-replicated"
+    ALREADY_COPIED = "already-copied"
+    IN_FLIGHT = "in-flight"
+    AFTER_HORIZON = "after-horizon"
+    ALREADY_DELETED = "already-deleted"
+    # What the rules do not want
+    NO_RULE = "no-rule"
+    RULE_DISABLED = "rule-disabled"
+    TAG_MISMATCH = "tag-mismatch"
+    KMS_NOT_SELECTED = "kms-not-selected"
+    DELETE_MARKER_NOT_REPLICATED = "delete-marker-not-replicated"
+    OUT_OF_SCOPE = "out-of-scope"
+    # What S3 cannot replicate
+    ARCHIVED = "archived"
+    NOT_READABLE = "not-readable"
+    # What this engine refuses rather than do half
+    NONCURRENT = "noncurrent"
+    SSE_C = "sse-c"
+    OBJECT_LOCK = "object-lock"
+    ACL = "acl"
+    WEBSITE_REDIRECT = "website-redirect"
+    METADATA_NOT_READABLE = "metadata-not-readable"
+    ENCRYPTION_WOULD_WEAKEN = "encryption-would-weaken"
+    MARKER_UNCONDITIONAL = "marker-unconditional"
+    TOO_LARGE = "too-large"
+    # What the destination forbids
+    DESTINATION_DIFFERS = "destination-differs"
+    DESTINATION_NEWER = "destination-newer"
+    DESTINATION_DELETED = "destination-deleted"
+    # What vanished while we looked
+    VANISHED = "vanished"

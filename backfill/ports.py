@@ -1,0 +1,315 @@
+"""What the stages ask of the world: stores, control plane, artefacts, journal, clock, events.
+
+Never implements anything; adapters (aws, journal, run_directory, observe) and tests' doubles do.
+Law: a stage imports ports and nouns, never an adapter.
+
+Faults: every call of ObjectStore and ControlPlane raises `errors.StoreFault` when it fails, after
+reads were retried within their budget. Writes are never retried below this port: only the worker,
+who can settle an ambiguous attempt, may send a write again.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+from backfill.model.attributes import ObjectHead, Pairs
+from backfill.model.objects import VersionId
+from backfill.model.outcome import Outcome
+from backfill.model.places import BucketPlace
+from backfill.model.store import (
+    CompleteMultipartUploadRequest,
+    CopiedPart,
+    CopyObjectRequest,
+    CreateMultipartUploadRequest,
+    HideRequest,
+    MarkAbsentRequest,
+    MarkerResult,
+    MultipartUpload,
+    UploadPartCopyRequest,
+    VersionsPage,
+    VersionsPosition,
+    WriteResult,
+)
+
+Scalar = str | int | float | bool | None
+Row = Sequence[Scalar]
+"""A row of an artefact: JSON scalars in the order of the artefact's columns."""
+
+
+class ObjectStore(Protocol):
+    """The S3 data plane as one identity sees it, in the Region of each place it is given."""
+
+    async def list_object_versions(
+        self,
+        place: BucketPlace,
+        *,
+        prefix: str = "",
+        after: VersionsPosition | None = None,
+        max_keys: int = 1000,
+    ) -> VersionsPage:
+        """Return one page, in S3's order, versions and delete markers truly interleaved."""
+        ...
+
+    async def head_object(
+        self,
+        place: BucketPlace,
+        key: str,
+        *,
+        version_id: VersionId | None = None,
+        part_number: int | None = None,
+    ) -> ObjectHead:
+        """Return the head of one version (the current one if None), checksums included.
+
+        With `part_number`, `size_bytes` is that part's size and `parts_count` the number of parts.
+        """
+        ...
+
+    async def get_object_tagging(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> Pairs:
+        """Return the object tags, sorted."""
+        ...
+
+    async def has_default_acl(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
+        ...
+
+    def read_object(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> AsyncIterator[bytes]:
+        """Stream the bytes of one version; chunks of at most 1 MiB."""
+        ...
+
+    async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
+        """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
+        ...
+
+    async def create_multipart_upload(
+        self, request: CreateMultipartUploadRequest
+    ) -> MultipartUpload:
+        """Open a multipart upload."""
+        ...
+
+    async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
+        """Copy one part."""
+        ...
+
+    async def complete_multipart_upload(
+        self, request: CompleteMultipartUploadRequest
+    ) -> WriteResult:
+        """Complete, conditionally; only a result with an ETag is a success."""
+        ...
+
+    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
+        """Abort one upload of ours; gone already is fine."""
+        ...
+
+    async def hide_object(self, request: HideRequest) -> MarkerResult:
+        """Write a delete marker over exactly the version that carries the ETag."""
+        ...
+
+    async def mark_absent(self, request: MarkAbsentRequest) -> MarkerResult:
+        """Write a delete marker onto a key without an object (unconditional)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFacts:
+    """What the control plane tells about a bucket. `versioning` is Enabled, Suspended or empty."""
+
+    region: str
+    versioning: str
+    has_object_lock: bool
+    object_ownership: str
+    """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty when it cannot be read."""
+    default_encryption: str
+    """AES256, aws:kms, aws:kms:dsse; empty when it cannot be read."""
+    default_kms_key: str = ""
+
+
+class ControlPlane(Protocol):
+    """Bucket-level questions as one identity sees them. It only reads."""
+
+    async def account_id(self) -> str:
+        """Return the account of the identity (STS GetCallerIdentity)."""
+        ...
+
+    async def bucket_region(self, bucket: str) -> str:
+        """Return the Region of a bucket, its own or another account's."""
+        ...
+
+    async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
+        """Return versioning, Object Lock, ownership and default encryption."""
+        ...
+
+    async def versioning(self, place: BucketPlace) -> str:
+        """Return Enabled, Suspended or an empty string."""
+        ...
+
+    async def replication_configuration(
+        self, bucket: str, expected_owner: str | None
+    ) -> Mapping[str, object] | None:
+        """Return the raw GetBucketReplication document, None when the bucket has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactIndex:
+    """What `index.json` of a finished artefact says.
+
+    `inputs` maps the names of what it was made from to their digests, `digest` names this
+    artefact for those made from it; `summary` is the stage's own small document.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+    digest: str
+    inputs: Mapping[str, str]
+    summary: Mapping[str, object]
+
+
+class RowWriter(Protocol):
+    """An artefact being written; it does not exist until `commit` returned."""
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        ...
+
+    def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
+        """Make the artefact durable and visible, atomically."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """The run directory's artefacts. Names are fixed words of ours, never derived from keys."""
+
+    def index(self, name: str) -> ArtifactIndex | None:
+        """Return the index of a finished artefact, None when there is none."""
+        ...
+
+    def rows(self, name: str) -> Iterator[list[Scalar]]:
+        """Stream the rows of a finished artefact, checking digests; memory does not grow."""
+        ...
+
+    def writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> AbstractContextManager[RowWriter]:
+        """Begin an artefact; leaving the context without commit leaves nothing behind."""
+        ...
+
+    def write_document(self, name: str, data: bytes) -> None:
+        """Write one small file atomically and durably (report.json, report.html, ...)."""
+        ...
+
+    def read_document(self, name: str) -> bytes | None:
+        """Return one small file, None when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is about to be written for an entry, durable before the write is sent.
+
+    `seen_version_id` is the destination's current version ID before the write (None: absent).
+    `upload_id` is set once a multipart upload is open, so that a successor can abort it.
+    """
+
+    number: int
+    attempt: int
+    seen_version_id: VersionId | None
+    upload_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIntent:
+    """An intent without an outcome, found at resume: the write may or may not have happened."""
+
+    intent: Intent
+
+
+class Journal(Protocol):
+    """Durable run state of one manifest: intent before, outcome after, durable before counted."""
+
+    async def intend(self, intent: Intent) -> None:
+        """Make an intent durable (group commit); returns when it is on disk."""
+        ...
+
+    async def conclude(self, outcome: Outcome) -> None:
+        """Make an outcome durable (group commit); returns when it is on disk."""
+        ...
+
+    def outcome(self, number: int) -> Outcome | None:
+        """Return the outcome of an entry that was concluded before this process started."""
+        ...
+
+    def open_intents(self) -> Iterable[OpenIntent]:
+        """Return the intents that had no outcome when this process started."""
+        ...
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Stream all outcomes in entry order."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. `now` is for horizons and people, `monotonic_s` for every duration."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never jump."""
+        ...
+
+    async def sleep(self, duration_s: float) -> None:
+        """Pause."""
+        ...
+
+
+class Random(Protocol):
+    """Chance, for jitter and sampling."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return a float between a and b."""
+        ...
+
+    def random(self) -> float:
+        """Return a float in [0, 1)."""
+        ...
+
+
+class Event(Protocol):
+    """A typed log event; see `backfill.events` for the closed list."""
+
+    name: ClassVar[str]
+    level: ClassVar[str]
+
+
+class Events(Protocol):
+    """Talk: log events, progress, metrics. Never data."""
+
+    def emit(self, event: Event) -> None:
+        """Log one event."""
+        ...
+
+    def progress(self, counts: "ProgressCounts") -> None:
+        """Take the newest totals of a stage; how often they are shown is the adapter's choice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressCounts:
+    """Totals of a stage so far. `total` is None while it is unknown. `errors` is by code."""
+
+    stage: str
+    done: int
+    total: int | None = None
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    errors: Mapping[str, int] | None = None

@@ -1,0 +1,69 @@
+"""Limits of queues, retries, loops, pages and parts, each default with its reason.
+
+Never read from the environment here: the command line resolves flags and variables into these.
+Law: every limit that the product obeys is named here or in the S3 limits beside it.
+"""
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+COPY_OBJECT_BYTES_MAX = 5 * 1000**3
+"""CopyObject's limit. AWS writes 5 GB; the smaller reading is safe (S3 API: CopyObject)."""
+PART_BYTES_MIN = 5 * MIB
+PART_BYTES_MAX = 5 * GIB
+PARTS_MAX = 10_000
+OBJECT_BYTES_MAX = PARTS_MAX * PART_BYTES_MAX
+"""S3 User Guide: qfacts. 48.8 TiB."""
+LIST_PAGE_MAX = 1000
+TAGS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Limits of one run; tests and the sandbox lower some of them.
+
+    Attributes:
+        concurrency: Copies in flight. 128 keeps a loop of this client busy at 20 ms a call; more
+            only queues. S3 takes 3,500 writes/s a prefix.
+        copy_object_bytes_max: Above it an object goes by UploadPartCopy.
+        part_bytes: Part size where the source's boundaries cannot be read; grown for large
+            objects so that 10,000 parts suffice. 64 MiB keeps a retry cheap.
+        part_concurrency: Parts in flight for one object.
+        attempts_max: Attempts for one entry before it fails. 6 with full jitter spans about a
+            minute of throttling.
+        retry_base_s: First pause; doubled each time, full jitter.
+        retry_cap_s: Longest pause. S3's throttling eases within seconds.
+        retry_budget_ratio: Retries allowed per first attempt, process-wide, so that a total outage
+            does not become a storm.
+        retry_budget_floor: Retries always allowed, so that small runs can retry at all.
+        breaker_window: Outcomes looked at by the breaker.
+        breaker_failure_ratio: Share of failures in the window that stops the run.
+        settle_delay_s: Pause before verify looks again at a difference; live replication mostly
+            arrives within it on the next look, not always.
+        settle_rounds: How often verify looks again.
+        drain_timeout_s: After a signal, how long running copies may take; containers get 30 s.
+        progress_interval_s: Pause between progress lines off a terminal.
+        rounds_redecide_max: How often one entry may be decided anew after 412 or 409.
+        control_attempts_max: Attempts of a read before its fault is final.
+    """
+
+    concurrency: int = 128
+    copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
+    part_bytes: int = 64 * MIB
+    part_concurrency: int = 8
+    attempts_max: int = 6
+    retry_base_s: float = 0.2
+    retry_cap_s: float = 20.0
+    retry_budget_ratio: float = 0.2
+    retry_budget_floor: int = 100
+    breaker_window: int = 200
+    breaker_failure_ratio: float = 0.9
+    settle_delay_s: float = 5.0
+    settle_rounds: int = 2
+    drain_timeout_s: float = 25.0
+    progress_interval_s: float = 10.0
+    rounds_redecide_max: int = 8
+    control_attempts_max: int = 6
+    page_max: int = LIST_PAGE_MAX
