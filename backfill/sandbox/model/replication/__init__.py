@@ -1,0 +1,5 @@
+"""S3's live replication: rules of its own reading, an engine that is stepped.
+
+`configuration.py` parses and validates a ReplicationConfiguration, `evaluation.py` decides which
+rules a write meets, `engine.py` carries replicas over when `advance(now)` is called.
+"""

@@ -1,0 +1,5 @@
+"""A replication configuration, parsed."""
+
+
+class ReplicationConfiguration:
+    """Parsed rules; follows."""

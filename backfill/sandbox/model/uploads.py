@@ -1,0 +1,5 @@
+"""Multipart uploads under way."""
+
+
+class Upload:
+    """An upload; follows."""

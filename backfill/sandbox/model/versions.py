@@ -1,0 +1,104 @@
+"""What is stored: object versions and delete markers.
+
+Frozen: a change of tags or status puts a changed copy in its place, so readers may keep what they
+were given. `version_id` is `null` for the null version.
+Law: bytes are never copied; versions share their `Body`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.sandbox.model.bodies import Body
+from backfill.sandbox.model.errors import Pairs
+from backfill.sandbox.model.values import (
+    ArchiveStatus,
+    Checksum,
+    ContentHeaders,
+    Encryption,
+    ObjectLock,
+    ReplicationStatus,
+    Restore,
+)
+
+NULL_VERSION_ID = "null"
+
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part of a version made by multipart upload."""
+
+    number: int
+    size_bytes: int
+    checksum: Checksum | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersion:
+    """A version of an object with all that S3 knows of it."""
+
+    key: str
+    version_id: str
+    created_at: datetime
+    """Exact; `last_modified` is what S3 tells."""
+    sequence: int
+    """Rank of the write among all writes; a replica has its source's."""
+    owner_id: str
+    body: Body
+    etag: str
+    checksum: Checksum | None
+    content: ContentHeaders
+    metadata: Pairs
+    tags: Pairs
+    storage_class: str
+    encryption: Encryption
+    parts: tuple[StoredPart, ...] = ()
+    """Empty for an object that was not made by multipart upload."""
+    lock: ObjectLock | None = None
+    acl: str = "private"
+    website_redirect_location: str | None = None
+    replication_status: ReplicationStatus | None = None
+    archive_status: ArchiveStatus | None = None
+    restore: Restore | None = None
+
+    @property
+    def last_modified(self) -> datetime:
+        """Creation time in whole seconds."""
+        return self.created_at.replace(microsecond=0)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the object."""
+        return len(self.body.data)
+
+    def is_archived(self, now: datetime) -> bool:
+        """Whether the bytes cannot be read or copied now (UG: archived-objects)."""
+        if self.storage_class in ARCHIVE_CLASSES:
+            restore = self.restore
+            if restore is None or restore.is_ongoing:
+                return True
+            return restore.expires_at is not None and restore.expires_at <= now
+        return self.archive_status is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMarker:
+    """A delete marker."""
+
+    key: str
+    version_id: str
+    created_at: datetime
+    sequence: int
+    owner_id: str
+    replication_status: ReplicationStatus | None = None
+
+    @property
+    def last_modified(self) -> datetime:
+        """Creation time in whole seconds."""
+        return self.created_at.replace(microsecond=0)
+
+
+Entry = ObjectVersion | DeleteMarker

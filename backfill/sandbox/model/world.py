@@ -1,0 +1,64 @@
+"""Everything that the operations share: buckets, time, chance, limits and the hooks.
+
+Never part of an answer to a client.
+Law: each source of time or chance enters here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+from backfill.sandbox.model.identities import Authorize
+from backfill.sandbox.model.kms import KeyRing
+from backfill.sandbox.model.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backfill.sandbox.model.buckets import Bucket
+    from backfill.sandbox.model.versions import Entry, ObjectVersion
+
+_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"
+
+
+def _nothing(_bucket: Bucket, _entry: Entry) -> None:
+    """Do nothing about a write: a world without replication."""
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """The whole of S3 as the model knows it."""
+
+    now: Callable[[], datetime]
+    random: Random
+    limits: Limits
+    authorize: Authorize
+    keys: KeyRing = field(default_factory=KeyRing)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    on_version_written: Callable[[Bucket, Entry], None] = _nothing
+    """Called after a client's write of a version or delete marker."""
+    on_attributes_changed: Callable[[Bucket, ObjectVersion], None] = _nothing
+    """Called after a client's change of tags or lock of a version."""
+    _sequence: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def next_sequence(self) -> int:
+        """The rank of the next write among all: breaks ties between equal times."""
+        return next(self._sequence)
+
+    def new_id(self, length: int = 32) -> str:
+        """An opaque URL-ready ID as S3 makes them for versions and uploads."""
+        bits = self.random.getrandbits(6 * length)
+        letters = []
+        for _ in range(length):
+            letters.append(_ID_ALPHABET[bits & 63])
+            bits >>= 6
+        return "".join(letters)
+
+    def opaque_etag(self) -> str:
+        """An ETag that is no MD5, as objects under SSE-KMS, DSSE-KMS and SSE-C have."""
+        return f"{self.random.getrandbits(128):032x}"
