@@ -1,11 +1,13 @@
-"""What a person asked for: one campaign, from flags, environment and campaign.toml.
+"""What a person asked for: one campaign, from campaign.toml, environment and flags.
 
 Never asks AWS: destinations that the campaign does not name are read from the source bucket's own
-replication configuration later.
+replication configuration later. How a campaign is spelled and checked is `options` and `parsing`.
 Law: a campaign that exists is complete and consistent; everything wrong was refused with its place.
 """
 
 import enum
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -46,6 +48,16 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How the two sides are reached. Credentials come from the SDK's chain, never from here."""
+
+    source_profile: str = ""
+    destination_profile: str = ""
+    region: str = ""
+    endpoint_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """A whole campaign. `destination` None: the rules of the source bucket decide."""
 
@@ -58,4 +70,34 @@ class Campaign:
     allows_hiding: bool = False
     allows_unverified: bool = False
     is_deep: bool = False
+    access: Access = Access()
     settings: Settings = field(default_factory=Settings)
+
+
+def campaign_identity(campaign: Campaign) -> dict[str, str]:
+    """Return what makes two campaigns the same, by name: a resumed run must agree in all of it.
+
+    Limits, profiles and what only changes an exit code are left out: they may change at a resume.
+    """
+    spec = campaign.destination
+    scope = campaign.scope
+    return {
+        "source bucket": campaign.source_bucket,
+        "destination bucket": spec.bucket if spec else "",
+        "storage class": spec.storage_class if spec else "",
+        "KMS key ARN": spec.kms_key_arn if spec else "",
+        "delete markers": str(spec.replicates_delete_markers) if spec else "",
+        "prefix": scope.prefix,
+        "tags": json.dumps(scope.tags),
+        "created before": scope.created_before.isoformat() if scope.created_before else "",
+        "source account": campaign.source_owner,
+        "destination account": campaign.destination_owner,
+        "other writers": campaign.other_writers.value,
+        "endpoint URL": campaign.access.endpoint_url,
+    }
+
+
+def campaign_digest(campaign: Campaign) -> str:
+    """Return the SHA-256 of the campaign's identity, as hexadecimal."""
+    canonical = json.dumps(campaign_identity(campaign), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,208 @@
+"""How a campaign is spelled: one table for TOML keys, environment variables and flags.
+
+Never checks a value (`parsing` does).
+Law: whatever a campaign can say stands in this table once, and every spelling follows from it.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from backfill.campaign import OtherWriters
+
+
+class Kind(enum.StrEnum):
+    """The type of an option's value."""
+
+    TEXT = "text"
+    BUCKET = "bucket"
+    ACCOUNT = "account"
+    INTEGER = "integer"
+    SECONDS = "seconds"
+    SWITCH = "switch"
+    TIMESTAMP = "timestamp"
+    TAGS = "tags"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One thing that a campaign can say, in every spelling: TOML, environment and flag."""
+
+    table: str
+    name: str
+    kind: Kind
+    help: str
+    flag: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: int = 1
+
+    @property
+    def environment(self) -> str:
+        """Return the environment variable that sets this option."""
+        spelling = self.flag.removeprefix("--") or f"{self.table}-{self.name}"
+        return "BACKFILL_" + spelling.upper().replace("-", "_")
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(table="source", name="bucket", kind=Kind.BUCKET, help="source bucket"),
+    Option(
+        table="source",
+        name="account",
+        kind=Kind.ACCOUNT,
+        flag="--source-account",
+        help="account ID expected to own the source bucket (default: the source identity's)",
+    ),
+    Option(
+        table="source",
+        name="profile",
+        kind=Kind.TEXT,
+        flag="--source-profile",
+        help="AWS profile that reads the source bucket (default: the SDK's own chain)",
+    ),
+    Option(
+        table="destination",
+        name="bucket",
+        kind=Kind.BUCKET,
+        flag="--destination",
+        help="destination bucket, instead of those that the source bucket's rules name",
+    ),
+    Option(
+        table="destination",
+        name="account",
+        kind=Kind.ACCOUNT,
+        flag="--destination-account",
+        help="account ID expected to own the destination bucket "
+        "(default: the rule's Account, else the destination identity's)",
+    ),
+    Option(
+        table="destination",
+        name="profile",
+        kind=Kind.TEXT,
+        flag="--destination-profile",
+        help="AWS profile that writes the destination and reads the source for copies",
+    ),
+    Option(
+        table="destination",
+        name="storage-class",
+        kind=Kind.TEXT,
+        flag="--storage-class",
+        help="storage class at --destination (default: the source's)",
+    ),
+    Option(
+        table="destination",
+        name="kms-key-arn",
+        kind=Kind.TEXT,
+        flag="--kms-key-arn",
+        help="KMS key for SSE-KMS objects at --destination (default: they are not selected)",
+    ),
+    Option(
+        table="destination",
+        name="delete-markers",
+        kind=Kind.SWITCH,
+        flag="--delete-markers",
+        help="replicate current delete markers to --destination",
+    ),
+    Option(
+        table="scope",
+        name="prefix",
+        kind=Kind.TEXT,
+        flag="--prefix",
+        help="only keys that begin with this",
+    ),
+    Option(
+        table="scope",
+        name="tags",
+        kind=Kind.TAGS,
+        flag="--tag",
+        help="only objects with this tag, KEY=VALUE; repeat it for several, all must match",
+    ),
+    Option(
+        table="scope",
+        name="created-before",
+        kind=Kind.TIMESTAMP,
+        flag="--created-before",
+        help="the horizon: only versions created before it (default: when the run began)",
+    ),
+    Option(
+        table="writers",
+        name="other-writers",
+        kind=Kind.CHOICE,
+        choices=tuple(OtherWriters),
+        flag="--other-writers",
+        help="'quiet' states that nobody else writes either bucket meanwhile (default: by-rules)",
+    ),
+    Option(
+        table="verify",
+        name="deep",
+        kind=Kind.SWITCH,
+        flag="--deep",
+        help="stream both sides where nothing stored decides; costs a download of both",
+    ),
+    Option(
+        table="verify",
+        name="allow-unverified",
+        kind=Kind.SWITCH,
+        flag="--allow-unverified",
+        help="exit 0 although some versions could only be called unverified",
+    ),
+    Option(
+        table="repair",
+        name="allow-hiding",
+        kind=Kind.SWITCH,
+        flag="--allow-hiding",
+        help="let repair hide extra objects behind conditional delete markers; versions stay",
+    ),
+    Option(
+        table="access",
+        name="region",
+        kind=Kind.TEXT,
+        flag="--region",
+        help="Region for the first calls (default: the SDK's); buckets tell their own",
+    ),
+    Option(
+        table="access",
+        name="endpoint-url",
+        kind=Kind.TEXT,
+        flag="--endpoint-url",
+        help="S3 and STS endpoint; http only on loopback (default: AWS_ENDPOINT_URL_S3, AWS)",
+    ),
+    Option(
+        table="limits",
+        name="concurrency",
+        kind=Kind.INTEGER,
+        flag="--concurrency",
+        help="copies in flight (default: 128)",
+    ),
+    Option(
+        table="limits",
+        name="copy-object-bytes-max",
+        kind=Kind.INTEGER,
+        help="objects above it go by UploadPartCopy (default: 5 GB, S3's limit)",
+    ),
+    Option(
+        table="limits",
+        name="part-bytes",
+        kind=Kind.INTEGER,
+        minimum=5 * 1024 * 1024,
+        help="part size where the source's boundaries cannot be read (default: 64 MiB)",
+    ),
+    Option(
+        table="limits",
+        name="attempts-max",
+        kind=Kind.INTEGER,
+        help="attempts for one version before it fails (default: 6)",
+    ),
+    Option(
+        table="limits",
+        name="settle-delay-s",
+        kind=Kind.SECONDS,
+        help="pause before verify looks again at a difference (default: 5)",
+    ),
+    Option(
+        table="limits",
+        name="drain-timeout-s",
+        kind=Kind.SECONDS,
+        help="after a signal, how long running copies may take (default: 25)",
+    ),
+)
+"""Every option once. The command line's flags, the environment and campaign.toml all follow it."""

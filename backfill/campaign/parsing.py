@@ -1,0 +1,245 @@
+"""From raw values, however they were spelled, to a checked campaign.
+
+Never reads a file or the environment by itself: it is handed what they hold.
+Law: a value is checked once, here; what is not known or does not fit is refused with its place.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from backfill.campaign import Access, Campaign, DestinationSpec, OtherWriters, Scope
+from backfill.campaign.options import OPTIONS, Kind, Option
+from backfill.errors import CampaignError
+from backfill.model.attributes import Pairs
+from backfill.settings import Settings
+
+Values = Mapping[tuple[str, str], object]
+"""Raw values by (table, name), before they are checked."""
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+def values_of_document(
+    document: Mapping[str, object], *, place: str
+) -> dict[tuple[str, str], object]:
+    """Return the values of a parsed campaign.toml; unknown tables and keys are refused.
+
+    Raises:
+        CampaignError: A table or key is not known, or a table is no table.
+    """
+    known = {(option.table, option.name) for option in OPTIONS}
+    tables = sorted({option.table for option in OPTIONS})
+    found: dict[tuple[str, str], object] = {}
+    for table, body in document.items():
+        if table not in tables:
+            raise CampaignError(
+                f"{place}: [{table}] is not known", hint=f"tables are: {', '.join(tables)}"
+            )
+        if not isinstance(body, Mapping):
+            raise CampaignError(f"{place}: {table} is a table", hint=f"write [{table}] above it")
+        for name, value in body.items():
+            if (table, name) not in known:
+                names = ", ".join(sorted(n for t, n in known if t == table))
+                raise CampaignError(
+                    f"{place}: [{table}] {name} is not known", hint=f"it knows: {names}"
+                )
+            found[table, name] = value
+    return found
+
+
+def values_of_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], object]:
+    """Return the values that environment variables set; empty variables count as not set."""
+    return {
+        (option.table, option.name): environment[option.environment]
+        for option in OPTIONS
+        if environment.get(option.environment)
+    }
+
+
+def campaign_of(values: Values) -> Campaign:
+    """Check raw values and return the campaign.
+
+    Raises:
+        CampaignError: A value is of the wrong kind, or values contradict each other.
+    """
+    read = {
+        (option.table, option.name): _checked(option, values[option.table, option.name])
+        for option in OPTIONS
+        if (option.table, option.name) in values
+    }
+    source_bucket = _text(read, "source", "bucket")
+    if not source_bucket:
+        raise CampaignError(
+            "no source bucket", hint="name it: backfill run SOURCE_BUCKET, or [source] bucket = ..."
+        )
+    destination = _destination(read)
+    if destination is not None and destination.bucket == source_bucket:
+        raise CampaignError("source and destination are the same bucket", hint="S3 refuses it too")
+    created_before = read.get(("scope", "created-before"))
+    tags = read.get(("scope", "tags"), ())
+    assert created_before is None or isinstance(created_before, datetime)
+    assert isinstance(tags, tuple)
+    return Campaign(
+        source_bucket=source_bucket,
+        destination=destination,
+        scope=Scope(
+            prefix=_text(read, "scope", "prefix"), tags=tags, created_before=created_before
+        ),
+        source_owner=_text(read, "source", "account"),
+        destination_owner=_text(read, "destination", "account"),
+        other_writers=OtherWriters(
+            _text(read, "writers", "other-writers") or OtherWriters.BY_RULES
+        ),
+        allows_hiding=bool(read.get(("repair", "allow-hiding"))),
+        allows_unverified=bool(read.get(("verify", "allow-unverified"))),
+        is_deep=bool(read.get(("verify", "deep"))),
+        access=Access(
+            source_profile=_text(read, "source", "profile"),
+            destination_profile=_text(read, "destination", "profile"),
+            region=_text(read, "access", "region"),
+            endpoint_url=_text(read, "access", "endpoint-url"),
+        ),
+        settings=_settings(read),
+    )
+
+
+def _destination(read: Values) -> DestinationSpec | None:
+    bucket = _text(read, "destination", "bucket")
+    if not bucket:
+        for name in ("storage-class", "kms-key-arn", "delete-markers"):
+            if read.get(("destination", name)):
+                raise CampaignError(
+                    f"{name} without a destination bucket",
+                    hint="the source bucket's rules decide it, unless --destination names one",
+                )
+        return None
+    return DestinationSpec(
+        bucket=bucket,
+        storage_class=_text(read, "destination", "storage-class"),
+        kms_key_arn=_text(read, "destination", "kms-key-arn"),
+        replicates_delete_markers=bool(read.get(("destination", "delete-markers"))),
+    )
+
+
+def _settings(read: Values) -> Settings:
+    base = Settings()
+    return replace(
+        base,
+        concurrency=int(_limit(read, "concurrency", base.concurrency)),
+        copy_object_bytes_max=int(
+            _limit(read, "copy-object-bytes-max", base.copy_object_bytes_max)
+        ),
+        part_bytes=int(_limit(read, "part-bytes", base.part_bytes)),
+        attempts_max=int(_limit(read, "attempts-max", base.attempts_max)),
+        settle_delay_s=_limit(read, "settle-delay-s", base.settle_delay_s),
+        drain_timeout_s=_limit(read, "drain-timeout-s", base.drain_timeout_s),
+    )
+
+
+def _limit(read: Values, name: str, default: float) -> float:
+    value = read.get(("limits", name), default)
+    assert isinstance(value, int | float), "limits were checked to be numbers"
+    return value
+
+
+def _text(read: Values, table: str, name: str) -> str:
+    value = read.get((table, name), "")
+    assert isinstance(value, str), "text options were checked to be text"
+    return value
+
+
+def _checked(option: Option, value: object) -> object:
+    place = f"[{option.table}] {option.name}"
+    match option.kind:
+        case Kind.SWITCH:
+            return _switch(value, place)
+        case Kind.INTEGER | Kind.SECONDS:
+            return _number(option, value, place)
+        case Kind.TIMESTAMP:
+            return _timestamp(value, place)
+        case Kind.TAGS:
+            return _tags(value, place)
+        case _:
+            return _word(option, value, place)
+
+
+def _word(option: Option, value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise CampaignError(f"{place} is text, not {value!r}", hint="put it in quotes")
+    if option.kind is Kind.BUCKET and not _BUCKET.fullmatch(value):
+        raise CampaignError(
+            f"{place}: {value!r} is no bucket name",
+            hint="3 to 63 lower-case letters, digits, dots and dashes; no s3:// and no slash",
+        )
+    if option.kind is Kind.ACCOUNT and not _ACCOUNT.fullmatch(value):
+        raise CampaignError(f"{place}: {value!r} is no account ID", hint="12 digits, in quotes")
+    if option.choices and value not in option.choices:
+        raise CampaignError(
+            f"{place}: {value!r} is no choice", hint=f"one of: {', '.join(option.choices)}"
+        )
+    if option.name == "prefix" and len(value.encode()) > 1024:
+        raise CampaignError(f"{place} is longer than a key can be", hint="at most 1,024 bytes")
+    return value
+
+
+def _switch(value: object, place: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise CampaignError(f"{place} is true or false, not {value!r}", hint="write true or false")
+
+
+def _number(option: Option, value: object, place: str) -> int | float:
+    if isinstance(value, str):
+        try:
+            value = float(value) if option.kind is Kind.SECONDS else int(value)
+        except ValueError:
+            raise CampaignError(f"{place} is a number, not {value!r}") from None
+    wanted = (int, float) if option.kind is Kind.SECONDS else (int,)
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise CampaignError(f"{place} is a number, not {value!r}")
+    least = 0 if option.kind is Kind.SECONDS else option.minimum
+    if not least <= value < 2**53:
+        raise CampaignError(f"{place}: {value} is out of range", hint=f"at least {least}")
+    return value
+
+
+def _timestamp(value: object, place: str) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise CampaignError(
+                f"{place}: {value!r} is no time", hint="write 2026-11-01T00:00:00Z"
+            ) from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise CampaignError(f"{place} is a time", hint="write 2026-11-01T00:00:00Z")
+    if value.tzinfo is None:
+        raise CampaignError(f"{place} has no time zone", hint="end it with Z for UTC")
+    return value.astimezone(UTC)
+
+
+def _tags(value: object, place: str) -> Pairs:
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        words = [value] if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not all(
+            isinstance(word, str) and "=" in word for word in words
+        ):
+            raise CampaignError(f"{place}: {value!r} is no tag", hint="write KEY=VALUE")
+        pairs = [tuple(word.split("=", 1)) for word in words]
+    if not all(isinstance(item, str) for pair in pairs for item in pair):
+        raise CampaignError(f"{place}: keys and values are text", hint="put them in quotes")
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise CampaignError(f"{place}: the same tag key twice", hint="all tags must match at once")
+    if len(pairs) > 10 or not all(name for name, _ in pairs):
+        raise CampaignError(f"{place}: an object has at most 10 tags, each with a key")
+    return tuple(sorted((str(name), str(item)) for name, item in pairs))
