@@ -10,7 +10,7 @@ who can settle an ambiguous attempt, may send a write again.
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -285,8 +285,9 @@ class Random(Protocol):
 
 
 class Event(Protocol):
-    """A typed log event; see `backfill.events` for the closed list."""
+    """A typed log event, a dataclass; see `backfill.events` for the closed list."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
     name: ClassVar[str]
     level: ClassVar[str]
 
