@@ -1,0 +1,187 @@
+"""A campaign says exactly what was asked, in whichever spelling, or is refused with its place."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from backfill.campaign import Campaign, OtherWriters, campaign_digest, campaign_identity
+from backfill.campaign.options import OPTIONS, Kind
+from backfill.campaign.parsing import campaign_of, values_of_document, values_of_environment
+from backfill.errors import CampaignError
+from backfill.settings import Settings
+
+SOURCE = {("source", "bucket"): "from-bucket"}
+
+
+def test_a_bare_source_bucket_is_a_whole_campaign_with_the_documented_defaults() -> None:
+    assert campaign_of(SOURCE) == Campaign(source_bucket="from-bucket")
+
+
+def test_every_option_reaches_the_campaign_from_toml() -> None:
+    document = {
+        "source": {"bucket": "from-bucket", "account": "111111111111", "profile": "a"},
+        "destination": {
+            "bucket": "to-bucket",
+            "account": "222222222222",
+            "profile": "b",
+            "storage-class": "STANDARD_IA",
+            "kms-key-arn": "arn:aws:kms:eu-west-1:222222222222:key/k",
+            "delete-markers": True,
+        },
+        "scope": {
+            "prefix": "logs/",
+            "tags": {"team": "a", "env": "b=c"},
+            "created-before": datetime(2026, 11, 1, tzinfo=UTC),
+        },
+        "writers": {"other-writers": "quiet"},
+        "verify": {"deep": True, "allow-unverified": True},
+        "repair": {"allow-hiding": True},
+        "access": {"region": "eu-west-1", "endpoint-url": "http://127.0.0.1:1"},
+        "limits": {
+            "concurrency": 7,
+            "copy-object-bytes-max": 9,
+            "part-bytes": 5 * 1024 * 1024,
+            "attempts-max": 3,
+            "settle-delay-s": 0.5,
+            "drain-timeout-s": 1,
+        },
+    }
+    named = {(table, name) for table, body in document.items() for name in body}
+    assert named == {(option.table, option.name) for option in OPTIONS}
+
+    campaign = campaign_of(values_of_document(document, place="campaign.toml"))
+
+    assert campaign.destination is not None
+    assert campaign.destination.storage_class == "STANDARD_IA"
+    assert campaign.destination.kms_key_arn.endswith("key/k")
+    assert campaign.destination.replicates_delete_markers
+    assert campaign.scope.tags == (("env", "b=c"), ("team", "a"))
+    assert campaign.scope.created_before == datetime(2026, 11, 1, tzinfo=UTC)
+    assert (campaign.source_owner, campaign.destination_owner) == ("111111111111", "222222222222")
+    assert campaign.other_writers is OtherWriters.QUIET
+    assert campaign.is_deep
+    assert campaign.allows_unverified
+    assert campaign.allows_hiding
+    assert campaign.access.source_profile == "a"
+    assert campaign.access.destination_profile == "b"
+    assert campaign.access.region == "eu-west-1"
+    assert campaign.access.endpoint_url == "http://127.0.0.1:1"
+    assert campaign.settings == Settings(
+        concurrency=7,
+        copy_object_bytes_max=9,
+        part_bytes=5 * 1024 * 1024,
+        attempts_max=3,
+        settle_delay_s=0.5,
+        drain_timeout_s=1,
+    )
+
+
+def test_environment_variables_are_named_after_the_flags_and_empty_ones_do_not_count() -> None:
+    values = values_of_environment(
+        {"BACKFILL_DESTINATION": "to-bucket", "BACKFILL_PREFIX": "", "BACKFILL_CONCURRENCY": "9"}
+    )
+    assert values == {("destination", "bucket"): "to-bucket", ("limits", "concurrency"): "9"}
+    assert campaign_of({**SOURCE, **values}).settings.concurrency == 9
+
+
+def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
+    variables = [option.environment for option in OPTIONS]
+    flags = [option.flag for option in OPTIONS if option.flag]
+    assert len(set(variables)) == len(variables)
+    assert len(set(flags)) == len(flags)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "no source bucket"),
+        ({("source", "bucket"): "s3://from-bucket"}, "no bucket name"),
+        ({("source", "bucket"): "Upper"}, "no bucket name"),
+        ({("source", "bucket"): "ab"}, "no bucket name"),
+        ({("source", "bucket"): 7}, "is text"),
+        ({**SOURCE, ("source", "account"): "1234"}, "no account ID"),
+        ({**SOURCE, ("destination", "bucket"): "from-bucket"}, "same bucket"),
+        ({**SOURCE, ("destination", "storage-class"): "GLACIER_IR"}, "without a destination"),
+        ({**SOURCE, ("scope", "created-before"): "yesterday"}, "no time"),
+        ({**SOURCE, ("scope", "created-before"): "2026-11-01T00:00:00"}, "no time zone"),
+        ({**SOURCE, ("scope", "created-before"): 3}, "is a time"),
+        ({**SOURCE, ("scope", "prefix"): "é" * 513}, "longer than a key"),
+        ({**SOURCE, ("scope", "tags"): ["novalue"]}, "no tag"),
+        ({**SOURCE, ("scope", "tags"): ["a=1", "a=2"]}, "twice"),
+        ({**SOURCE, ("scope", "tags"): [f"k{n}=v" for n in range(11)]}, "at most 10"),
+        ({**SOURCE, ("scope", "tags"): {"a": 1}}, "are text"),
+        ({**SOURCE, ("writers", "other-writers"): "loud"}, "no choice"),
+        ({**SOURCE, ("limits", "concurrency"): 0}, "out of range"),
+        ({**SOURCE, ("limits", "concurrency"): True}, "is a number"),
+        ({**SOURCE, ("limits", "concurrency"): "many"}, "is a number"),
+        ({**SOURCE, ("limits", "settle-delay-s"): -1}, "out of range"),
+        ({**SOURCE, ("limits", "settle-delay-s"): float("nan")}, "out of range"),
+        ({**SOURCE, ("limits", "part-bytes"): 1024}, "out of range"),
+        ({**SOURCE, ("verify", "deep"): "maybe"}, "true or false"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_one_line(
+    values: dict[tuple[str, str], object], words: str
+) -> None:
+    with pytest.raises(CampaignError, match=words) as refusal:
+        campaign_of(values)
+    assert "\n" not in refusal.value.message
+    assert refusal.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"sauce": {}}, r"\[sauce\] is not known"),
+        ({"source": "x"}, "source is a table"),
+        ({"scope": {"prefixes": ["a"]}}, r"\[scope\] prefixes is not known"),
+    ],
+)
+def test_unknown_tables_and_keys_are_refused_with_what_is_known(
+    document: dict[str, object], words: str
+) -> None:
+    with pytest.raises(CampaignError, match=words) as refusal:
+        values_of_document(document, place="campaign.toml")
+    assert refusal.value.hint
+
+
+def test_a_date_without_a_time_means_midnight_utc_and_other_zones_are_converted() -> None:
+    for text, expected in (
+        ("2026-11-01", None),
+        ("2026-11-01T02:00:00+02:00", datetime(2026, 11, 1, tzinfo=UTC)),
+    ):
+        if expected is None:
+            with pytest.raises(CampaignError, match="no time zone"):
+                campaign_of({**SOURCE, ("scope", "created-before"): text})
+        else:
+            campaign = campaign_of({**SOURCE, ("scope", "created-before"): text})
+            assert campaign.scope.created_before == expected
+    day = datetime(2026, 11, 1, tzinfo=UTC).date()
+    campaign = campaign_of({**SOURCE, ("scope", "created-before"): day})
+    assert campaign.scope.created_before == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_the_identity_ignores_limits_and_notices_everything_that_decides_versions() -> None:
+    base = campaign_of(SOURCE)
+    assert campaign_digest(campaign_of({**SOURCE, ("limits", "concurrency"): 3})) == (
+        campaign_digest(base)
+    )
+    changes: dict[tuple[str, str], object] = {
+        ("destination", "bucket"): "to-bucket",
+        ("scope", "prefix"): "a",
+        ("scope", "tags"): ["a=b"],
+        ("scope", "created-before"): "2026-11-01T00:00:00Z",
+        ("source", "account"): "111111111111",
+        ("destination", "account"): "111111111111",
+        ("writers", "other-writers"): "quiet",
+        ("access", "endpoint-url"): "http://127.0.0.1:1",
+    }
+    for place, value in changes.items():
+        assert campaign_digest(campaign_of({**SOURCE, place: value})) != campaign_digest(base), (
+            place
+        )
+    assert all(isinstance(value, str) for value in campaign_identity(base).values())
+
+
+def test_each_kind_of_option_is_exercised_by_the_table() -> None:
+    assert {option.kind for option in OPTIONS} == set(Kind)
