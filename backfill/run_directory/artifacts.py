@@ -1,0 +1,219 @@
+"""The ArtifactStore port on a local directory.
+
+An artefact `<name>/` is segments of rows plus an `index.json` that is written last; a document is
+one small file. Never names a file after a key, and never removes a file that it did not write.
+Law: the rename of `index.json` is the one moment at which an artefact appears or is replaced; a
+writer that dies before it leaves only files that no index names, and its successor removes them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError
+from backfill.ports import ArtifactIndex, Row, Scalar
+from backfill.run_directory.durable import (
+    TEMPORARY_SUFFIX,
+    disk_faults_refused,
+    make_directory,
+    replace_file,
+    shown_path,
+)
+from backfill.run_directory.index import (
+    INDEX_FILE,
+    SEGMENT_FILE,
+    StoredIndex,
+    decoded_index,
+    index_bytes,
+    segment_file,
+)
+from backfill.run_directory.segments import BLOCK_ROWS, Segment, SegmentWriter, segment_rows
+
+SEGMENT_ROWS_MAX: Final = 100_000
+SEGMENT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Of text, before gzip. A segment is checked as a whole before its rows are read: this bounds how
+much is read for the first of them."""
+
+_NAME: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*")
+
+
+class LocalArtifacts:
+    """Artefacts and documents under `root`. One process writes (see `lock`)."""
+
+    def __init__(self, root: Path, *, segment_rows_max: int = SEGMENT_ROWS_MAX) -> None:
+        self._root = root
+        self._segment_rows_max = segment_rows_max
+        self._being_written: set[str] = set()
+
+    def index(self, name: str) -> ArtifactIndex | None:
+        """Return the index of a finished artefact, None when there is none."""
+        stored = self._stored(name)
+        return stored.index if stored is not None else None
+
+    def rows(self, name: str) -> Iterator[list[Scalar]]:
+        """Stream the rows of a finished artefact.
+
+        Raises:
+            ArtifactDamagedError: there is no such artefact, or a file of it is missing or altered.
+        """
+        stored = self._stored(name)
+        if stored is None:
+            raise ArtifactDamagedError(
+                f"{shown_path(self._path(name) / INDEX_FILE)} is missing",
+                hint="run the stage that writes it",
+            )
+        return self._stream(name, stored)
+
+    def _stream(self, name: str, stored: StoredIndex) -> Iterator[list[Scalar]]:
+        folder = self._path(name)
+        for segment in stored.segments:
+            yield from segment_rows(folder / segment.file, segment)
+
+    @contextmanager
+    def writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> Iterator["ArtifactWriter"]:
+        """Begin an artefact; an older one of this name stays until the new one is committed."""
+        assert name not in self._being_written, "one writer an artefact"
+        folder = self._path(name)
+        with disk_faults_refused(folder, "create"):
+            make_directory(folder)
+        stored = self._stored(name)
+        _remove_leftovers(folder, stored)
+        writer = ArtifactWriter(
+            folder,
+            name,
+            columns=tuple(columns),
+            inputs=inputs,
+            slot=stored.unused_slot if stored is not None else "a",
+            segment_rows_max=self._segment_rows_max,
+        )
+        self._being_written.add(name)
+        try:
+            yield writer
+        finally:
+            self._being_written.discard(name)
+            writer.abandon()
+
+    def write_document(self, name: str, data: bytes) -> None:
+        """Write one small file atomically and durably."""
+        path = self._path(name)
+        with disk_faults_refused(path, "write"):
+            make_directory(path.parent)
+            replace_file(path, data)
+
+    def read_document(self, name: str) -> bytes | None:
+        """Return one small file, None when there is none."""
+        path = self._path(name)
+        with disk_faults_refused(path, "read"):
+            return path.read_bytes() if path.exists() else None
+
+    def _path(self, name: str) -> Path:
+        assert _NAME.fullmatch(name), "names are fixed words of ours"
+        return self._root / name
+
+    def _stored(self, name: str) -> StoredIndex | None:
+        path = self._path(name) / INDEX_FILE
+        with disk_faults_refused(path, "read"):
+            if not path.exists():
+                return None
+            data = path.read_bytes()
+        return decoded_index(data, name)
+
+
+class ArtifactWriter:
+    """One artefact being written (port `RowWriter`). Made by `LocalArtifacts.writer`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        columns: tuple[str, ...],
+        inputs: Mapping[str, str],
+        slot: str,
+        segment_rows_max: int,
+    ) -> None:
+        assert columns, "rows have columns"
+        self._folder = folder
+        self._name = name
+        self._columns = columns
+        self._inputs = dict(inputs)
+        self._slot = slot
+        self._segment_rows_max = segment_rows_max
+        self._block: list[Row] = []
+        self._block_rows_max = min(BLOCK_ROWS, segment_rows_max)
+        self._open: SegmentWriter | None = None
+        self._segments: list[Segment] = []
+        self._is_ended = False
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        assert len(row) == len(self._columns), "a row fills its columns"
+        self._block.append(tuple(row))
+        if len(self._block) >= self._block_rows_max:
+            self._write_block()
+
+    def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
+        """Make the artefact durable and visible, atomically."""
+        assert not self._is_ended, "an artefact is committed once"
+        if self._block:
+            self._write_block()
+        self._finish_segment()
+        data = index_bytes(
+            name=self._name,
+            columns=self._columns,
+            segments=tuple(self._segments),
+            inputs=self._inputs,
+            summary=summary,
+        )
+        path = self._folder / INDEX_FILE
+        with disk_faults_refused(path, "write"):
+            replace_file(path, data)
+        self._is_ended = True
+        # From the bytes, so that the writer returns what every later reader will get.
+        stored = decoded_index(data, self._name)
+        _remove_leftovers(self._folder, stored)
+        return stored.index
+
+    def abandon(self) -> None:
+        """Remove what was written unless it was committed."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        if self._open is not None:
+            self._open.discard()
+        # What cannot be removed now is invisible, and the next writer's to remove.
+        for number in range(len(self._segments) + 1):
+            try:
+                (self._folder / segment_file(self._slot, number)).unlink(missing_ok=True)
+            except OSError:
+                return
+
+    def _write_block(self) -> None:
+        assert not self._is_ended, "nothing is written after the end"
+        if self._open is None:
+            number = len(self._segments)
+            self._open = SegmentWriter(self._folder / segment_file(self._slot, number))
+        self._open.write_block(self._block)
+        self._block.clear()
+        is_full = self._open.rows + self._block_rows_max > self._segment_rows_max
+        if is_full or self._open.text_bytes >= SEGMENT_BYTES_MAX:
+            self._finish_segment()
+
+    def _finish_segment(self) -> None:
+        if self._open is not None:
+            self._segments.append(self._open.finish())
+            self._open = None
+
+
+def _remove_leftovers(folder: Path, stored: StoredIndex | None) -> None:
+    """Remove segments that no index names: of a killed writer, or of a replaced artefact."""
+    named = {segment.file for segment in stored.segments} if stored is not None else set()
+    with disk_faults_refused(folder, "clean"):
+        for path in folder.iterdir():
+            is_segment = SEGMENT_FILE.fullmatch(path.name) and path.name not in named
+            if is_segment or path.name == INDEX_FILE + TEMPORARY_SUFFIX:
+                path.unlink()

@@ -1,0 +1,78 @@
+"""Files that are there completely and durably, or not at all.
+
+Never leaves a half-written file under its real name, and never lets a disk's fault look like a bug.
+Law: temp file, fsync, rename, fsync of the directory, in this order.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from backfill.errors import RefusedError
+from backfill.model.escaping import visible_text
+
+TEMPORARY_SUFFIX: Final = ".partial"
+
+_RESUMES: Final = "what was finished is kept: the same command resumes"
+_MENDS: Final = {
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space under that quota",
+    errno.EROFS: "make the run directory writable, or choose another with --run-dir",
+    errno.EACCES: "make the run directory readable and writable for this user",
+    errno.EPERM: "make the run directory readable and writable for this user",
+}
+
+
+def shown_path(path: Path) -> str:
+    """Return a path for a message; control characters in it stay inert."""
+    return visible_text(str(path))
+
+
+@contextmanager
+def disk_faults_refused(path: Path, doing: str) -> Iterator[None]:
+    """Turn an OSError of the disk into a refusal that says what to mend (exit 10)."""
+    try:
+        yield
+    except OSError as fault:
+        mend = _MENDS.get(fault.errno or 0, "check the disk and the path")
+        raise RefusedError(
+            f"cannot {doing} {shown_path(path)}: {fault.strerror or fault}",
+            hint=f"{mend}; {_RESUMES}",
+        ) from fault
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory and its parents so that a power cut cannot take them back."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    # Keys and metadata may be confidential: a directory that we make is its owner's alone.
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make created, renamed and removed names of a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Make `path` hold exactly `data`; a reader sees the old file or the new one."""
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)

@@ -1,0 +1,171 @@
+"""Segments: the files that hold an artefact's rows, one JSON array a line, gzip level 1.
+
+Never holds more than one block of rows in memory, and never yields a row of a damaged segment:
+the digest of a whole segment is checked before its first row is given away.
+Law: equal rows make equal bytes (gzip without time and name).
+"""
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedReader, BufferedWriter
+from pathlib import Path
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError
+from backfill.ports import Row, Scalar
+from backfill.run_directory.durable import disk_faults_refused, shown_path
+
+BLOCK_ROWS: Final = 512
+"""Rows encoded at once: amortises the call into the JSON encoder; at most about 3 MiB of text."""
+BLOCK_BYTES: Final = 128 * 1024
+"""Bytes of text decoded at once: a few hundred rows alive, whatever the artefact's size."""
+GZIP: Final = zlib.MAX_WBITS | 16
+MEND: Final = "delete this artefact's folder and run its stage again; nothing else is lost"
+
+# A raw newline cannot occur inside a JSON string, so a separator that holds one can be told from
+# every key, however hostile: whole blocks are encoded by one call and cut into lines afterwards.
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",\n", ":")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One file of rows as the index names it."""
+
+    file: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+def encoded_rows(rows: Sequence[Row]) -> bytes:
+    """Return rows as lines of JSON arrays, ASCII only."""
+    text = _ENCODER.encode(rows)[1:-1].replace("],\n[", "]\n[").replace(",\n", ",") + "\n"
+    assert text.count("\n") == len(rows), "cells are scalars"
+    return text.encode("ascii")
+
+
+def decoded_rows(lines: bytes) -> list[list[Scalar]]:
+    """Return the rows of whole lines."""
+    cells = lines[:-1].decode("ascii").replace("\n", ",")
+    rows: list[list[Scalar]] = json.loads(f"[{cells}]")
+    return rows
+
+
+class SegmentWriter:
+    """Writes one segment; its file is not part of anything until an index names it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._compressor = zlib.compressobj(level=1, wbits=GZIP)
+        self._size_bytes = 0
+        self.rows = 0
+        self.text_bytes = 0
+        with disk_faults_refused(path, "create"):
+            self._file: BufferedWriter = path.open("xb")
+
+    def write_block(self, rows: Sequence[Row]) -> None:
+        """Append rows."""
+        text = encoded_rows(rows)
+        self.rows += len(rows)
+        self.text_bytes += len(text)
+        self._append(self._compressor.compress(text))
+
+    def finish(self) -> Segment:
+        """Make the file durable and return its record."""
+        self._append(self._compressor.flush())
+        with disk_faults_refused(self._path, "write"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        return Segment(
+            file=self._path.name,
+            rows=self.rows,
+            size_bytes=self._size_bytes,
+            sha256=self._digest.hexdigest(),
+        )
+
+    def discard(self) -> None:
+        """Close without finishing; the file is the owner's to remove."""
+        try:
+            self._file.close()
+        except OSError:
+            # A full disk fails the flush of what nobody wants any more; the file is closed.
+            assert self._file.closed, "close() closes even when its flush fails"
+
+    def _append(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._size_bytes += len(data)
+        with disk_faults_refused(self._path, "write"):
+            self._file.write(data)
+
+
+def segment_rows(path: Path, segment: Segment) -> Iterator[list[Scalar]]:
+    """Stream the rows of one segment after checking its size and digest.
+
+    Raises:
+        ArtifactDamagedError: the file is missing, cut, altered, or holds another number of rows.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as fault:
+        raise ArtifactDamagedError(f"{shown_path(path)} is missing", hint=MEND) from fault
+    except OSError:
+        with disk_faults_refused(path, "read"):
+            raise
+    with file:
+        _check_digest(file, path, segment)
+        rows = 0
+        for lines in _whole_lines(file, path):
+            block = decoded_rows(lines)
+            rows += len(block)
+            yield from block
+    if rows != segment.rows:
+        raise ArtifactDamagedError(
+            f"{shown_path(path)} holds {rows} rows, its index says {segment.rows}", hint=MEND
+        )
+
+
+def _check_digest(file: BufferedReader, path: Path, segment: Segment) -> None:
+    with disk_faults_refused(path, "read"):
+        size_bytes = os.fstat(file.fileno()).st_size
+        if size_bytes == segment.size_bytes:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+    if size_bytes != segment.size_bytes:
+        raise ArtifactDamagedError(
+            f"{shown_path(path)} has {size_bytes} bytes, its index says {segment.size_bytes}",
+            hint=MEND,
+        )
+    if digest != segment.sha256:
+        raise ArtifactDamagedError(
+            f"{shown_path(path)} was altered: its SHA-256 is not what its index says", hint=MEND
+        )
+
+
+def _whole_lines(file: BufferedReader, path: Path) -> Iterator[bytes]:
+    decoder = zlib.decompressobj(wbits=GZIP)
+    pending = b""
+    try:
+        while not decoder.eof:
+            with disk_faults_refused(path, "read"):
+                data = decoder.unconsumed_tail or file.read(BLOCK_BYTES)
+            text = decoder.decompress(data, BLOCK_BYTES)
+            if not data and not text:
+                raise ArtifactDamagedError(f"{shown_path(path)} is cut", hint=MEND)
+            head, newline, tail = text.rpartition(b"\n")
+            if newline:
+                yield pending + head + newline
+                pending = tail
+            else:
+                pending += tail
+    except zlib.error as fault:
+        raise ArtifactDamagedError(f"{shown_path(path)} is no gzip: {fault}", hint=MEND) from fault
+    if pending:
+        raise ArtifactDamagedError(f"{shown_path(path)} ends inside a row", hint=MEND)
