@@ -155,7 +155,8 @@ class StoreFault(Exception):  # noqa: N818 - a fault is expected; it becomes an 
 
     `code` is S3's error code, or the exception's kind for transport faults; `status` the HTTP
     status (0 when there was no response). `is_ambiguous` says that the request may have been
-    applied all the same. `retry_after_s` is set where the store named a pause.
+    applied all the same. `retry_after_s` is set where the store named a pause; `bucket` is the one
+    that the request was addressed to.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class StoreFault(Exception):  # noqa: N818 - a fault is expected; it becomes an 
         message: str = "",
         is_ambiguous: bool = False,
         retry_after_s: float | None = None,
+        bucket: str = "",
     ) -> None:
         super().__init__(f"{operation}: {code} ({status}) {message}".rstrip())
         self.operation = operation
@@ -177,3 +179,4 @@ class StoreFault(Exception):  # noqa: N818 - a fault is expected; it becomes an 
         self.message = message
         self.is_ambiguous = is_ambiguous
         self.retry_after_s = retry_after_s
+        self.bucket = bucket
