@@ -18,6 +18,7 @@ from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome
 from backfill.model.places import BucketPlace
+from backfill.model.rows import Row, Scalar
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
     CopiedPart,
@@ -32,10 +33,6 @@ from backfill.model.store import (
     VersionsPosition,
     WriteResult,
 )
-
-Scalar = str | int | float | bool | None
-Row = Sequence[Scalar]
-"""A row of an artefact: JSON scalars in the order of the artefact's columns."""
 
 
 class ObjectStore(Protocol):
@@ -185,6 +182,14 @@ class RowWriter(Protocol):
         ...
 
 
+class DocumentWriter(Protocol):
+    """A document being written as a stream; it appears when its context ends without an error."""
+
+    def write(self, data: bytes) -> object:
+        """Append bytes."""
+        ...
+
+
 class ArtifactStore(Protocol):
     """The run directory's artefacts. Names are fixed words of ours, never derived from keys."""
 
@@ -204,6 +209,10 @@ class ArtifactStore(Protocol):
 
     def write_document(self, name: str, data: bytes) -> None:
         """Write one small file atomically and durably (report.json, report.html, ...)."""
+        ...
+
+    def document_writer(self, name: str) -> AbstractContextManager[DocumentWriter]:
+        """Write one file of any size (rows.csv) atomically and durably, as a stream."""
         ...
 
     def read_document(self, name: str) -> bytes | None:

@@ -1,0 +1,119 @@
+"""The scene of a run: both sides, their owners and Regions, and the rules that decide.
+
+Never asks AWS (see `run`). It is kept in the run directory, so that a stage can be run alone, and
+so that a resumed run notices when the rules have changed meanwhile.
+Law: a scene that exists names at least one destination, and every place has an expected owner.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from backfill.campaign import Campaign
+from backfill.errors import ArtifactDamagedError, CampaignError
+from backfill.model.places import BucketPlace
+from backfill.plan.configuration import parse_configuration, rules_of_campaign
+from backfill.plan.header import PlanHeader
+from backfill.plan.rules import Rules
+from backfill.ports import BucketFacts
+
+DOCUMENT = "scene.json"
+SCHEMA = "backfill.scene/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationScene:
+    """One destination bucket and what its control plane told."""
+
+    place: BucketPlace
+    facts: BucketFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything that a plan stands on besides the listings.
+
+    `configuration` is the source bucket's raw replication configuration (None: it has none).
+    `rules` decide; `live_rules` are those that S3 itself follows, and so tell which keys have
+    other writers. They differ only when the campaign names its own destination.
+    """
+
+    source: BucketPlace
+    destinations: tuple[DestinationScene, ...]
+    horizon: datetime
+    configuration: Mapping[str, object] | None
+    rules: Rules
+    live_rules: Rules
+
+    @property
+    def header(self) -> PlanHeader:
+        """Return the places and the horizon, as the plan keeps them."""
+        return PlanHeader(
+            source=self.source,
+            destinations=tuple(scene.place for scene in self.destinations),
+            horizon=self.horizon,
+        )
+
+
+def rules_of(campaign: Campaign, configuration: Mapping[str, object] | None) -> tuple[Rules, Rules]:
+    """Return the rules that decide and the rules that S3 follows.
+
+    Raises:
+        CampaignError: Neither the campaign nor the bucket says where to replicate to.
+    """
+    live = parse_configuration(configuration) if configuration is not None else Rules(rules=())
+    if campaign.destination is not None:
+        return rules_of_campaign(campaign.destination, campaign.scope), live
+    if not live.destination_buckets():
+        state = "has no enabled rule" if live.rules else "has no replication configuration"
+        raise CampaignError(
+            f"source bucket {campaign.source_bucket!r} {state}",
+            hint="switch replication on first, or name a destination: --destination BUCKET",
+        )
+    return live, live
+
+
+def scene_bytes(scene: Scene) -> bytes:
+    """Return a scene as it is kept in the run directory."""
+    document = {
+        "schema": SCHEMA,
+        "source": asdict(scene.source),
+        "destinations": [asdict(destination) for destination in scene.destinations],
+        "horizon": scene.horizon.isoformat(),
+        "configuration": scene.configuration,
+    }
+    return json.dumps(document, indent=2, sort_keys=True).encode()
+
+
+def scene_of(data: bytes, campaign: Campaign) -> Scene:
+    """Return the scene that a run directory holds.
+
+    Raises:
+        ArtifactDamagedError: The document is cut, altered or of another schema.
+    """
+    try:
+        document = json.loads(data)
+        if document["schema"] != SCHEMA:
+            raise ArtifactDamagedError(
+                f"{DOCUMENT} has schema {document['schema']!r}, this program reads {SCHEMA!r}",
+                hint="go on with the version of backfill that began this run",
+            )
+        rules, live_rules = rules_of(campaign, document["configuration"])
+        return Scene(
+            source=BucketPlace(**document["source"]),
+            destinations=tuple(
+                DestinationScene(
+                    place=BucketPlace(**item["place"]), facts=BucketFacts(**item["facts"])
+                )
+                for item in document["destinations"]
+            ),
+            horizon=datetime.fromisoformat(document["horizon"]),
+            configuration=document["configuration"],
+            rules=rules,
+            live_rules=live_rules,
+        )
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise ArtifactDamagedError(
+            f"{DOCUMENT} in the run directory is damaged", hint="begin a new run directory"
+        ) from error

@@ -1,0 +1,1 @@
+"""The report stage: what was asked, what happened, who says so, and what a person must do next."""

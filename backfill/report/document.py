@@ -1,0 +1,263 @@
+"""The report as data: what report.json holds and what report.html shows.
+
+Never looks at a row: it is built from the tally, the campaign and a bounded sample of troubles.
+Law: every number here is a sum of rows in rows.csv, and the tree of totals adds up or no report
+is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.errors import TotalsError
+from backfill.model.escaping import visible_text
+from backfill.model.outcome import OutcomeKind
+from backfill.plan.routes import Reason, Route
+from backfill.report.tally import Amount, ReportRow, Tally
+from backfill.report.wording import (
+    OUTCOME_SENTENCES,
+    REASON_TONES,
+    VERDICT_SENTENCES,
+    Tone,
+    reason_sentence,
+    route_sentence,
+)
+from backfill.verify.verdicts import Evidence, Verdict
+
+SCHEMA = "backfill.report/1"
+"""Raised when a reader of version 1 would misread the document; fields may be added without."""
+TROUBLES_MAX = 200
+"""Rows shown in the page; all of them are in rows.csv."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A bucket as the report names it."""
+
+    bucket: str
+    region: str
+    account: str
+    account_origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked, and of what."""
+
+    run_id: str
+    source: Place
+    destinations: tuple[Place, ...]
+    horizon: datetime
+    rules: tuple[str, ...]
+    scope: tuple[str, ...]
+    generated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A line of the tree of totals. `children` add up to it."""
+
+    name: str
+    sentence: str
+    rows: int
+    size_bytes: int
+    tone: str
+    remedy: str = ""
+    children: tuple["Node", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """A name, what it means, and how many rows."""
+
+    name: str
+    sentence: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A row that a person must look at. The key is escaped for eyes; rows.csv has it exactly."""
+
+    key: str
+    version_id: str
+    destination: str
+    problem: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole report."""
+
+    schema: str
+    asked: Asked
+    headline: str
+    tone: str
+    exit_code: int
+    next_steps: tuple[str, ...]
+    totals: Node
+    verdicts: tuple[Count, ...]
+    evidence: tuple[Count, ...]
+    fidelity: tuple[Count, ...]
+    differences: tuple[Count, ...]
+    codes: tuple[Count, ...]
+    troubles: tuple[Trouble, ...]
+    troubles_total: int
+    listed: tuple[Count, ...]
+
+
+def totals_tree(tally: Tally) -> Node:
+    """Return the tree of totals.
+
+    Raises:
+        TotalsError: A branch is not the sum of its children.
+    """
+    routed = _node(
+        "routed",
+        "had to be moved",
+        Tone.PLAIN,
+        tally.total("routed"),
+        tuple(_route_node(tally, route) for route in Route if tally.total("routed", route).rows),
+    )
+    reasons = _node(
+        "explained",
+        "not moved, for a stated reason",
+        Tone.PLAIN,
+        tally.total("reason"),
+        tuple(
+            _node(
+                reason.value,
+                reason_sentence(reason)[0],
+                REASON_TONES[reason],
+                tally.total("reason", reason),
+                remedy=reason_sentence(reason)[1],
+            )
+            for reason in Reason
+            if tally.total("reason", reason).rows
+        ),
+    )
+    whole = tally.total("routed") + tally.total("reason")
+    if whole.rows != tally.rows:
+        raise TotalsError(f"the plan has {tally.rows} rows, its routes and reasons {whole.rows}")
+    return _node(
+        "versions",
+        "source versions and delete markers, each for every destination",
+        Tone.PLAIN,
+        whole,
+        (routed, reasons),
+    )
+
+
+def _route_node(tally: Tally, route: Route) -> Node:
+    outcomes = [*(kind.value for kind in OutcomeKind), "not executed"]
+    children = tuple(
+        _node(
+            outcome,
+            OUTCOME_SENTENCES[outcome],
+            Tone.BAD if outcome in ("failed", "not executed") else Tone.PLAIN,
+            tally.total("routed", route, outcome),
+            tuple(_verdict_nodes(tally, route, outcome)),
+        )
+        for outcome in outcomes
+        if tally.total("routed", route, outcome).rows
+    )
+    total = tally.total("routed", route)
+    return _node(route.value, route_sentence(route), Tone.PLAIN, total, children)
+
+
+def _verdict_nodes(tally: Tally, route: Route, outcome: str) -> list[Node]:
+    names = [*(verdict.value for verdict in Verdict), "not verified"]
+    found = [(name, tally.total("routed", route, outcome, name)) for name in names]
+    return [
+        _node(name, VERDICT_SENTENCES[name][0], VERDICT_SENTENCES[name][1], amount)
+        for name, amount in found
+        if amount.rows
+    ]
+
+
+def _node(
+    name: str,
+    sentence: str,
+    tone: Tone,
+    amount: Amount,
+    children: tuple[Node, ...] = (),
+    remedy: str = "",
+) -> Node:
+    if children and sum(child.rows for child in children) != amount.rows:
+        raise TotalsError(f"the branches of {name!r} do not add up to {amount.rows}")
+    return Node(
+        name=name,
+        sentence=sentence,
+        rows=amount.rows,
+        size_bytes=amount.size_bytes,
+        tone=tone.value,
+        remedy=remedy,
+        children=children,
+    )
+
+
+def counts(
+    found: Mapping[str, int], sentences: Mapping[str, str] | None = None
+) -> tuple[Count, ...]:
+    """Return counts, the largest first, ties by name."""
+    told = sentences or {}
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Count(name=n, sentence=told.get(n, ""), rows=rows) for n, rows in ordered if rows)
+
+
+def trouble_of(row: ReportRow, destinations: Sequence[str]) -> Trouble:
+    """Return a row that needs a person as the page shows it."""
+    verdict, outcome = row.verdict, row.outcome
+    if verdict is not None and not (verdict.is_good and outcome is not None):
+        fields = ", ".join(item.value for item in verdict.fields)
+        problem = f"{verdict.content.value}: {fields}" if fields else verdict.content.value
+        detail, remedy = verdict.detail, VERDICT_SENTENCES[verdict.content.value][2]
+    else:
+        problem = outcome.kind.value if outcome else "not executed"
+        detail = outcome.detail if outcome else ""
+        remedy = "run the same command again"
+    entry = row.entry
+    return Trouble(
+        key=visible_text(row.key),
+        version_id=visible_text(entry.version_id if entry else ""),
+        destination=destinations[row.destination],
+        problem=problem,
+        detail=visible_text(detail),
+        remedy=remedy,
+    )
+
+
+def headline_of(tally: Tally, exit_code: int) -> tuple[str, Tone]:
+    """Return the one sentence at the top, and its tone."""
+    routed = tally.total("routed").rows
+    equal = sum(
+        amount.rows
+        for path, amount in tally.branches.items()
+        if path[0] == "routed" and path[-1] == Verdict.EQUAL.value
+    )
+    proven = tally.verdicts[Verdict.EQUAL.value]
+    if exit_code == 0:
+        return f"Proven: all {proven:,} versions that belong there are equal.", Tone.GOOD
+    if not tally.verdicts:
+        return f"Not verified yet: {routed:,} versions have to be moved.", Tone.WAIT
+    if exit_code == 5:
+        waiting = tally.verdicts[Verdict.IN_FLIGHT.value] + tally.verdicts[Verdict.UNVERIFIED.value]
+        return f"{waiting:,} versions are not proven yet; nothing is known to be wrong.", Tone.WAIT
+    open_rows = f"{routed - equal:,} of {routed:,} versions to move are not proven equal"
+    return f"Not in parity: {open_rows}, {tally.extras:,} are extra.", Tone.BAD
+
+
+EVIDENCE_SENTENCES: Mapping[str, str] = {
+    Evidence.VERSION_ID_AND_ETAG: "the same version ID and ETag: S3's own replica",
+    Evidence.FULL_OBJECT_CHECKSUM: "stored checksums over the whole object agree",
+    Evidence.COMPOSITE_CHECKSUM: "stored checksums of checksums agree, over equal parts",
+    Evidence.MD5_ETAG: "both ETags are the MD5 of the bytes",
+    Evidence.MULTIPART_ETAG: "multipart ETags agree, over equal parts",
+    Evidence.BYTES: "both sides were read and compared",
+    Evidence.SIZE: "the sizes differ, nothing more is needed",
+    Evidence.LISTING: "the listings show it",
+    Evidence.NONE: "nothing common was found to compare",
+}

@@ -1,0 +1,87 @@
+"""What a person must do next, in order, from the totals.
+
+Never says "all is well" by silence: an empty list is only possible when every total is good.
+Law: a step names how many versions it is about and the command or the remedy that mends them.
+"""
+
+from backfill.plan.routes import Reason
+from backfill.report.tally import Tally
+from backfill.report.wording import REASON_TONES, Tone, reason_sentence
+from backfill.verify.verdicts import Verdict
+
+
+def next_steps(tally: Tally) -> tuple[str, ...]:
+    """Return the steps, the most urgent first."""
+    steps = [
+        *_work_left(tally),
+        *_repairs(tally),
+        *_doubts(tally),
+        *_reasons(tally),
+    ]
+    return tuple(steps)
+
+
+def _work_left(tally: Tally) -> list[str]:
+    failed = _rows(tally, "failed")
+    waiting = _rows(tally, "not executed")
+    steps = []
+    if failed:
+        steps.append(
+            f"{failed:,} versions failed: see the codes below, mend the cause, then backfill repair"
+        )
+    if waiting:
+        steps.append(f"{waiting:,} versions are still to be moved: backfill run goes on with them")
+    return steps
+
+
+def _repairs(tally: Tally) -> list[str]:
+    different = tally.verdicts[Verdict.DIFFERENT.value]
+    missing = tally.verdicts[Verdict.MISSING.value]
+    extra = tally.verdicts[Verdict.EXTRA.value]
+    steps = []
+    if different or missing:
+        steps.append(
+            f"{different:,} versions differ and {missing:,} are missing: backfill repair"
+            " copies them again, then verifies"
+        )
+    if extra:
+        steps.append(
+            f"{extra:,} objects are at the destination only: decide whether they belong there;"
+            " backfill repair --allow-hiding hides them and keeps their versions"
+        )
+    return steps
+
+
+def _doubts(tally: Tally) -> list[str]:
+    unverified = tally.verdicts[Verdict.UNVERIFIED.value]
+    in_flight = tally.verdicts[Verdict.IN_FLIGHT.value]
+    steps = []
+    if unverified:
+        steps.append(
+            f"{unverified:,} versions have no common evidence: backfill verify --deep reads both"
+            " sides, or accept them with --allow-unverified"
+        )
+    if in_flight:
+        steps.append(
+            f"{in_flight:,} versions are with live replication: backfill verify again later"
+        )
+    return steps
+
+
+def _reasons(tally: Tally) -> list[str]:
+    steps = []
+    for tone in (Tone.BAD, Tone.WAIT):
+        for reason in Reason:
+            rows = tally.total("reason", reason.value).rows
+            remedy = reason_sentence(reason)[1]
+            if rows and REASON_TONES[reason] is tone and remedy:
+                steps.append(f"{rows:,} versions are {reason.value}: {remedy}")
+    return steps
+
+
+def _rows(tally: Tally, outcome: str) -> int:
+    return sum(
+        amount.rows
+        for path, amount in tally.branches.items()
+        if path[0] == "routed" and path[2] == outcome
+    )

@@ -1,0 +1,114 @@
+"""Writes report.json, rows.csv and report.html from the artefacts of a run.
+
+Never asks S3 anything and never changes an artefact: the report can be written again at any time.
+Law: the totals are those of the rows written in the same pass.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from backfill.model.outcome import Outcome
+from backfill.plan.entries import PlanEntry
+from backfill.ports import ArtifactStore
+from backfill.report.csv_rows import COLUMNS, csv_cells, csv_line
+from backfill.report.document import (
+    EVIDENCE_SENTENCES,
+    SCHEMA,
+    TROUBLES_MAX,
+    Asked,
+    Count,
+    Report,
+    Trouble,
+    counts,
+    headline_of,
+    totals_tree,
+    trouble_of,
+)
+from backfill.report.html import page
+from backfill.report.next_steps import next_steps
+from backfill.report.tally import Tally, is_trouble, joined_rows, last_outcomes
+from backfill.report.wording import VERDICT_SENTENCES
+from backfill.verify.verdicts import VerdictRow
+
+REPORT_JSON = "report/report.json"
+REPORT_HTML = "report/report.html"
+ROWS_CSV = "report/rows.csv"
+
+
+def write_report(
+    *,
+    artifacts: ArtifactStore,
+    asked: Asked,
+    entries: Iterable[PlanEntry],
+    outcome_rounds: Iterable[Iterable[tuple[int, Outcome]]],
+    verdicts: Iterable[VerdictRow],
+    listed: tuple[Count, ...],
+    exit_code_of: Callable[[Tally], int],
+) -> Report:
+    """Write the three files and return what they say.
+
+    `outcome_rounds` are the rounds' (plan number, outcome) streams, first round first. Memory does
+    not grow with the rows.
+
+    Raises:
+        TotalsError: The artefacts do not add up; no report is written.
+    """
+    tally = Tally()
+    troubles: list[Trouble] = []
+    troubles_total = 0
+    buckets = tuple(place.bucket for place in asked.destinations)
+    with artifacts.document_writer(ROWS_CSV) as stream:
+        stream.write(csv_line(COLUMNS))
+        for row in joined_rows(entries, last_outcomes(outcome_rounds), verdicts):
+            tally.add(row)
+            stream.write(csv_line(csv_cells(row, buckets)))
+            if is_trouble(row):
+                troubles_total += 1
+                if len(troubles) < TROUBLES_MAX:
+                    troubles.append(trouble_of(row, buckets))
+        report = _report(asked, tally, tuple(troubles), troubles_total, listed, exit_code_of(tally))
+    artifacts.write_document(REPORT_JSON, report_json(report))
+    artifacts.write_document(REPORT_HTML, page(report))
+    return report
+
+
+def report_json(report: Report) -> bytes:
+    """Return report.json: the report's own fields, times as ISO 8601."""
+    document = dataclasses.asdict(report)
+    return json.dumps(document, indent=2, default=_json_value).encode() + b"\n"
+
+
+def _json_value(value: object) -> str:
+    assert isinstance(value, datetime), "a report holds text, numbers and times"
+    return value.isoformat()
+
+
+def _report(
+    asked: Asked,
+    tally: Tally,
+    troubles: tuple[Trouble, ...],
+    troubles_total: int,
+    listed: tuple[Count, ...],
+    exit_code: int,
+) -> Report:
+    headline, tone = headline_of(tally, exit_code)
+    verdict_sentences = {name: told[0] for name, told in VERDICT_SENTENCES.items()}
+    return Report(
+        schema=SCHEMA,
+        asked=asked,
+        headline=headline,
+        tone=tone.value,
+        exit_code=exit_code,
+        next_steps=next_steps(tally),
+        totals=totals_tree(tally),
+        verdicts=counts(tally.verdicts, verdict_sentences),
+        evidence=counts(tally.evidence, EVIDENCE_SENTENCES),
+        fidelity=counts(tally.fidelity),
+        differences=counts(tally.fields),
+        codes=counts(tally.codes),
+        troubles=troubles,
+        troubles_total=troubles_total,
+        listed=listed,
+    )

@@ -1,0 +1,90 @@
+"""The sentences of the report: what each outcome, verdict, route and reason means to a person.
+
+Never counts. Routes' and reasons' sentences are the plan's own (`plan.reasons`).
+Law: every member of every closed list has its sentence; a test asserts it.
+"""
+
+import enum
+from collections.abc import Mapping
+
+from backfill.model.outcome import OutcomeKind
+from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
+from backfill.plan.routes import Reason, Route
+from backfill.verify.verdicts import Verdict
+
+
+class Tone(enum.StrEnum):
+    """How a line is coloured; the words say the same without colour."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WAIT = "wait"
+    BAD = "bad"
+
+
+OUTCOME_SENTENCES: Mapping[str, str] = {
+    OutcomeKind.COPIED: "copied by us",
+    OutcomeKind.MARKED: "delete marker written by us",
+    OutcomeKind.ALREADY_THERE: "somebody else had delivered it when we looked",
+    OutcomeKind.SUPERSEDED: "the source moved on; what was asked for is history now",
+    OutcomeKind.HIDDEN: "copied, then overtaken by a deletion and hidden by a delete marker",
+    OutcomeKind.SKIPPED: "not attempted or not possible, nothing was written",
+    OutcomeKind.FAILED: "every attempt failed",
+    "not executed": "nobody has worked on it yet",
+}
+
+VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
+    Verdict.EQUAL: ("proven equal", Tone.GOOD, ""),
+    Verdict.DIFFERENT: ("different", Tone.BAD, "backfill repair, or look at the two objects"),
+    Verdict.MISSING: ("missing at the destination", Tone.BAD, "backfill repair"),
+    Verdict.EXTRA: (
+        "at the destination only",
+        Tone.BAD,
+        "backfill repair --allow-hiding hides it behind a delete marker; its version stays",
+    ),
+    Verdict.IN_FLIGHT: ("live replication is still at it", Tone.WAIT, "verify again later"),
+    Verdict.UNVERIFIED: ("no common evidence", Tone.WAIT, "backfill verify --deep reads both"),
+    "not verified": ("not looked at", Tone.WAIT, "backfill verify"),
+}
+"""Verdict: sentence, tone, what a person does."""
+
+REASON_TONES: Mapping[Reason, Tone] = {
+    Reason.ALREADY_REPLICATED: Tone.GOOD,
+    Reason.ALREADY_COPIED: Tone.GOOD,
+    Reason.ALREADY_DELETED: Tone.GOOD,
+    Reason.IN_FLIGHT: Tone.WAIT,
+    Reason.AFTER_HORIZON: Tone.PLAIN,
+    Reason.NO_RULE: Tone.PLAIN,
+    Reason.RULE_DISABLED: Tone.PLAIN,
+    Reason.TAG_MISMATCH: Tone.PLAIN,
+    Reason.KMS_NOT_SELECTED: Tone.PLAIN,
+    Reason.DELETE_MARKER_NOT_REPLICATED: Tone.PLAIN,
+    Reason.OUT_OF_SCOPE: Tone.PLAIN,
+    Reason.NONCURRENT: Tone.PLAIN,
+    Reason.VANISHED: Tone.PLAIN,
+    Reason.ARCHIVED: Tone.WAIT,
+    Reason.NOT_READABLE: Tone.BAD,
+    Reason.SSE_C: Tone.WAIT,
+    Reason.OBJECT_LOCK: Tone.WAIT,
+    Reason.ACL: Tone.WAIT,
+    Reason.WEBSITE_REDIRECT: Tone.WAIT,
+    Reason.METADATA_NOT_READABLE: Tone.WAIT,
+    Reason.ENCRYPTION_WOULD_WEAKEN: Tone.WAIT,
+    Reason.MARKER_UNCONDITIONAL: Tone.WAIT,
+    Reason.TOO_LARGE: Tone.WAIT,
+    Reason.DESTINATION_DIFFERS: Tone.BAD,
+    Reason.DESTINATION_NEWER: Tone.BAD,
+    Reason.DESTINATION_DELETED: Tone.BAD,
+}
+"""Plain: the rules do not want it. Wait: a person may want to act. Bad: a person must look."""
+
+
+def route_sentence(route: Route) -> str:
+    """Return what a route does."""
+    return ROUTE_TEXTS[route].sentence
+
+
+def reason_sentence(reason: Reason) -> tuple[str, str]:
+    """Return what a reason says, and its remedy."""
+    text = REASON_TEXTS[reason]
+    return text.sentence, text.remedy
