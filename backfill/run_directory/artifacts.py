@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError
-from backfill.ports import ArtifactIndex, Row, Scalar
+from backfill.model.rows import Row, Scalar
+from backfill.ports import ArtifactIndex
 from backfill.run_directory.durable import (
     TEMPORARY_SUFFIX,
     disk_faults_refused,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError
-from backfill.ports import Row, Scalar
+from backfill.model.rows import Row, Scalar
 from backfill.run_directory.durable import disk_faults_refused, shown_path
 
 BLOCK_ROWS: Final = 512
