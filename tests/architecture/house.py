@@ -1,0 +1,139 @@
+"""The source tree as the architecture tests see it: modules, their imports, the floor of each.
+
+Never imports the product: it reads source text, so that it also judges what is half built.
+Law: a module without a floor is a failure; nobody adds a folder without saying where it stands.
+"""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STAGES = ("setup", "preflight", "inventory", "plan", "manifest", "execute", "verify", "report", "repair")
+"""One word a stage, in the order of the story."""
+
+ADAPTERS = ("aws", "journal", "observe", "run_directory")
+
+SHELLS = {
+    "execute": {"run", "workers"},
+}
+"""Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
+
+FLOORS = {
+    0: "model, errors, events, settings, campaign and the nouns of the stages: pure",
+    1: "ports: the Protocols that stages speak",
+    2: "shells of the stages, and the adapters",
+    3: "pipeline and compose",
+    4: "cli",
+}
+_FLOOR_OF_TOP = {
+    **dict.fromkeys(("model", "errors", "events", "settings", "campaign"), 0),
+    "ports": 1,
+    **dict.fromkeys(ADAPTERS, 2),
+    "pipeline": 3,
+    "compose": 3,
+    "cli": 4,
+    "__main__": 4,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One Python file of the product."""
+
+    name: str
+    path: Path
+    source: str
+    tree: ast.Module
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The dotted name after `backfill`."""
+        return tuple(self.name.split(".")[1:])
+
+    @property
+    def top(self) -> str:
+        """The first word after `backfill`, empty for the package itself."""
+        return self.parts[0] if self.parts else ""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is part of the sandbox, a product of its own."""
+        return self.top == "sandbox"
+
+    @property
+    def is_shell(self) -> bool:
+        """Whether this module of a stage acts instead of deciding."""
+        return self.top in STAGES and len(self.parts) > 1 and self.parts[1] in shells_of(self.top)
+
+    @property
+    def floor(self) -> int | None:
+        """The floor that the module stands on; None for the sandbox and the bare package."""
+        if self.top in {"", "sandbox"}:
+            return None
+        if self.top in STAGES:
+            return 2 if self.is_shell else 0
+        assert self.top in _FLOOR_OF_TOP, f"{self.name} stands on no floor of {FLOORS}"
+        return _FLOOR_OF_TOP[self.top]
+
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Give every function and method."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node
+
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """Give line and dotted name of every import, lazy ones and those for types included."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.name}:{node.lineno}: imports are absolute"
+                assert node.module is not None, "an absolute import names its module"
+                for alias in node.names:
+                    yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def shells_of(stage: str) -> set[str]:
+    """Return the names of the modules of a stage that act."""
+    return {"run", *SHELLS.get(stage, set())}
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Return every module of the product, by name."""
+    return tuple(_module(path) for path in sorted((ROOT / "backfill").rglob("*.py")))
+
+
+def _module(path: Path) -> Module:
+    words = path.relative_to(ROOT).with_suffix("").parts
+    name = ".".join(words[:-1] if words[-1] == "__init__" else words)
+    source = path.read_text()
+    return Module(name=name, path=path, source=source, tree=ast.parse(source))
+
+
+@cache
+def by_name() -> dict[str, Module]:
+    """Return the modules by their dotted names."""
+    return {module.name: module for module in modules()}
+
+
+def internal_imports(module: Module) -> Iterator[tuple[int, Module]]:
+    """Give line and module for every import from the product itself."""
+    for line, name in module.imports():
+        found = by_name().get(name) or by_name().get(name.rpartition(".")[0])
+        if found is not None:
+            yield line, found
+
+
+@cache
+def committed_files() -> tuple[Path, ...]:
+    """Return what git holds or is about to, links and deleted files aside."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    paths = (ROOT / name for name in listed.split("\0") if name)
+    return tuple(path for path in sorted(paths) if path.is_file() and not path.is_symlink())
