@@ -17,9 +17,10 @@ from backfill.model.rows import Row, Scalar
 from backfill.ports import ArtifactIndex
 from backfill.run_directory.durable import (
     TEMPORARY_SUFFIX,
+    NewFile,
     disk_faults_refused,
     make_directory,
-    replace_file,
+    replaced_file,
     shown_path,
 )
 from backfill.run_directory.index import (
@@ -100,10 +101,17 @@ class LocalArtifacts:
 
     def write_document(self, name: str, data: bytes) -> None:
         """Write one small file atomically and durably."""
+        with self.document_writer(name) as file:
+            file.write(data)
+
+    @contextmanager
+    def document_writer(self, name: str) -> Iterator[NewFile]:
+        """Write one file of any size atomically and durably; an error inside leaves the old one."""
         path = self._path(name)
-        with disk_faults_refused(path, "write"):
+        with disk_faults_refused(path.parent, "create"):
             make_directory(path.parent)
-            replace_file(path, data)
+        with replaced_file(path) as file:
+            yield file
 
     def read_document(self, name: str) -> bytes | None:
         """Return one small file, None when there is none."""
@@ -170,9 +178,8 @@ class ArtifactWriter:
             inputs=self._inputs,
             summary=summary,
         )
-        path = self._folder / INDEX_FILE
-        with disk_faults_refused(path, "write"):
-            replace_file(path, data)
+        with replaced_file(self._folder / INDEX_FILE) as file:
+            file.write(data)
         self._is_ended = True
         # From the bytes, so that the writer returns what every later reader will get.
         stored = decoded_index(data, self._name)

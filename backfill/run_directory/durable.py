@@ -7,7 +7,8 @@ Law: temp file, fsync, rename, fsync of the directory, in this order.
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BufferedWriter
 from pathlib import Path
 from typing import Final
 
@@ -63,16 +64,52 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Make `path` hold exactly `data`; a reader sees the old file or the new one."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+class NewFile:
+    """A file being written under another name; it replaces `path` when it is finished."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        with disk_faults_refused(path, "create"):
+            self._file = self._temporary.open("wb")
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        with disk_faults_refused(self._path, "write"):
+            self._file.write(data)
+
+    def finish(self) -> None:
+        """Make the file durable and visible."""
+        with disk_faults_refused(self._path, "write"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._path)
+            sync_directory(self._path.parent)
+
+    def abandon(self) -> None:
+        """Remove what was written; after `finish` there is nothing to remove."""
+        close_file(self._file)
+        # What cannot be removed now is invisible, and the next writer's to overwrite.
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[NewFile]:
+    """Write a file whole: a reader sees the old one or the new one.
+
+    An error inside the context leaves the old one.
+    """
+    file = NewFile(path)
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+        yield file
+        file.finish()
+    finally:
+        file.abandon()
+
+
+def close_file(file: BufferedWriter) -> None:
+    """Close a file that nobody wants any more; a full disk fails the flush, yet it is closed."""
+    with suppress(OSError):
+        file.close()

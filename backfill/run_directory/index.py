@@ -1,24 +1,24 @@
 """`index.json`: what an artefact consists of, what it was made from, and its digest.
 
-Never trusts a file: an index that is not byte for byte what would be written is damaged.
+Never names a file outside its own folder.
 Law: the digest covers columns, rows, segments, inputs and summary, but not file names, so that
 equal content has an equal digest wherever it lies.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final, TypedDict, cast
 
 from backfill.errors import ArtifactDamagedError
 from backfill.ports import ArtifactIndex
+from backfill.run_directory.sealed import canonical_json, sealed, unsealed
 from backfill.run_directory.segments import MEND, Segment
 
 SCHEMA: Final = 1
 INDEX_FILE: Final = "index.json"
-SEGMENT_FILE: Final = re.compile(r"rows-(?P<slot>[ab])-[0-9]{5,}\.jsonl\.gz")
+SEGMENT_FILE: Final = re.compile(r"rows-[ab]-[0-9]{5,}\.jsonl\.gz")
 
 
 class _SegmentDocument(TypedDict):
@@ -29,7 +29,6 @@ class _SegmentDocument(TypedDict):
 
 
 class _IndexDocument(TypedDict):
-    schema: int
     name: str
     columns: list[str]
     rows: int
@@ -66,51 +65,40 @@ def index_bytes(
     summary: Mapping[str, object],
 ) -> bytes:
     """Return the index file of an artefact whose segments are written."""
-    document = _IndexDocument(
-        schema=SCHEMA,
-        name=name,
-        columns=list(columns),
-        rows=sum(segment.rows for segment in segments),
-        segments=[
+    rows = sum(segment.rows for segment in segments)
+    content = {
+        "name": name,
+        "columns": columns,
+        "rows": rows,
+        "segments": [[s.rows, s.size_bytes, s.sha256] for s in segments],
+        "inputs": dict(inputs),
+        "summary": dict(summary),
+    }
+    document = {
+        **content,
+        "segments": [
             _SegmentDocument(file=s.file, rows=s.rows, bytes=s.size_bytes, sha256=s.sha256)
             for s in segments
         ],
-        inputs=dict(inputs),
-        summary=dict(summary),
-        digest="",
-    )
-    document["digest"] = _digest(document)
-    return _encoded(document)
+        "digest": hashlib.sha256(canonical_json(content)).hexdigest(),
+    }
+    return sealed(document, schema=SCHEMA)
 
 
 def decoded_index(data: bytes, name: str) -> StoredIndex:
     """Parse and check an index.
 
     Raises:
-        ArtifactDamagedError: it is no index, belongs elsewhere, was altered, or is newer than us.
+        ArtifactDamagedError: it is no index, belongs elsewhere, or was altered.
+        ForeignRunDirectoryError: a newer backfill wrote it.
     """
-    try:
-        document: _IndexDocument = json.loads(data)
-        schema = document["schema"]
-        if isinstance(schema, int) and schema > SCHEMA:
-            raise ArtifactDamagedError(
-                f"{name}/{INDEX_FILE} has schema {schema}, this backfill reads up to {SCHEMA}",
-                hint="use the version of backfill that wrote it",
-            )
-        is_sound = (
-            document["name"] == name
-            and _digest(document) == document["digest"]
-            and _encoded(document) == data
-            and all(SEGMENT_FILE.fullmatch(segment["file"]) for segment in document["segments"])
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ArtifactDamagedError(f"{name}/{INDEX_FILE} is no index", hint=MEND) from fault
-    if not is_sound:
-        raise ArtifactDamagedError(f"{name}/{INDEX_FILE} was altered", hint=MEND)
-    return _stored(document)
-
-
-def _stored(document: _IndexDocument) -> StoredIndex:
+    file = f"{name}/{INDEX_FILE}"
+    # The seal vouches for the shape: nobody but `index_bytes` makes one.
+    document = cast("_IndexDocument", unsealed(data, file, schema=SCHEMA, hint=MEND))
+    if document["name"] != name:
+        raise ArtifactDamagedError(f"{file} belongs to {document['name']}", hint=MEND)
+    if not all(SEGMENT_FILE.fullmatch(segment["file"]) for segment in document["segments"]):
+        raise ArtifactDamagedError(f"{file} names files that are no segments", hint=MEND)
     return StoredIndex(
         index=ArtifactIndex(
             name=document["name"],
@@ -125,21 +113,3 @@ def _stored(document: _IndexDocument) -> StoredIndex:
             for s in document["segments"]
         ),
     )
-
-
-def _encoded(document: object) -> bytes:
-    text = json.dumps(document, ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
-    return text.encode("ascii") + b"\n"
-
-
-def _digest(document: _IndexDocument) -> str:
-    content = {
-        "schema": document["schema"],
-        "name": document["name"],
-        "columns": document["columns"],
-        "rows": document["rows"],
-        "segments": [[s["rows"], s["bytes"], s["sha256"]] for s in document["segments"]],
-        "inputs": document["inputs"],
-        "summary": document["summary"],
-    }
-    return hashlib.sha256(_encoded(content)).hexdigest()

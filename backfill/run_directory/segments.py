@@ -17,7 +17,7 @@ from typing import Final
 
 from backfill.errors import ArtifactDamagedError
 from backfill.model.rows import Row, Scalar
-from backfill.run_directory.durable import disk_faults_refused, shown_path
+from backfill.run_directory.durable import close_file, disk_faults_refused, shown_path
 
 BLOCK_ROWS: Final = 512
 """Rows encoded at once: amortises the call into the JSON encoder; at most about 3 MiB of text."""
@@ -93,11 +93,7 @@ class SegmentWriter:
 
     def discard(self) -> None:
         """Close without finishing; the file is the owner's to remove."""
-        try:
-            self._file.close()
-        except OSError:
-            # A full disk fails the flush of what nobody wants any more; the file is closed.
-            assert self._file.closed, "close() closes even when its flush fails"
+        close_file(self._file)
 
     def _append(self, data: bytes) -> None:
         self._digest.update(data)

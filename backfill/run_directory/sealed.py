@@ -1,0 +1,52 @@
+"""Sealed documents: small JSON files of the run directory that show every alteration.
+
+Never read by guesswork: a file that is not byte for byte what would be written is damaged.
+Law: `unsealed(sealed(document)) == document`, and no other bytes pass.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
+
+_SEAL: Final = "seal"
+_SCHEMA: Final = "schema"
+
+
+def canonical_json(value: object) -> bytes:
+    """Return the one spelling of a JSON value: ASCII, sorted names, a line for each."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
+    return text.encode("ascii") + b"\n"
+
+
+def sealed(document: Mapping[str, object], *, schema: int) -> bytes:
+    """Return the file of a document: with its schema version, and a SHA-256 over all of it."""
+    content = {**document, _SCHEMA: schema}
+    assert _SEAL not in document, "the seal is ours to set"
+    seal = hashlib.sha256(canonical_json(content)).hexdigest()
+    return canonical_json({**content, _SEAL: seal})
+
+
+def unsealed(data: bytes, file: str, *, schema: int, hint: str) -> dict[str, object]:
+    """Return the document of a file; `hint` says what to do when it is damaged.
+
+    Raises:
+        ArtifactDamagedError: the file is not what `sealed` wrote.
+        ForeignRunDirectoryError: a newer backfill wrote it.
+    """
+    try:
+        document: dict[str, object] = json.loads(data)
+        written_by = document.pop(_SCHEMA)
+        seal = document.pop(_SEAL)
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ArtifactDamagedError(f"{file} is cut or altered", hint=hint) from fault
+    if isinstance(written_by, int) and written_by > schema:
+        raise ForeignRunDirectoryError(
+            f"{file} has schema {written_by}; this backfill reads up to {schema}",
+            hint="use the version of backfill that wrote the run directory",
+        )
+    if written_by != schema or sealed(document, schema=schema) != data:
+        raise ArtifactDamagedError(f"{file} was altered: seal {seal} does not fit", hint=hint)
+    return document
