@@ -159,7 +159,7 @@ class StoreFault(Exception):  # noqa: N818 - a fault is expected; it becomes an 
     that the request was addressed to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each fact about the fault
         self,
         *,
         operation: str,
