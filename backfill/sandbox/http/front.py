@@ -1,0 +1,223 @@
+"""From an HTTP request to its answer: who asks, of which Region, for what; then the model.
+
+Never changes the model by itself. One law: nothing is carried out before the signature, the Region
+and the payload were found right.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+from backfill.sandbox.authorization.identities import Directory, Identity
+from backfill.sandbox.http import sts
+from backfill.sandbox.http.addressing import Address, address_of
+from backfill.sandbox.http.faults import Call, FaultHook, disturbed, no_faults
+from backfill.sandbox.http.inbound import Inbound
+from backfill.sandbox.http.messages import HttpRequest, HttpResponse
+from backfill.sandbox.http.operations import OPERATIONS
+from backfill.sandbox.http.payload import payload_of
+from backfill.sandbox.http.refusals import refused
+from backfill.sandbox.http.routing import operation_of
+from backfill.sandbox.http.signature import (
+    Claim,
+    Secret,
+    Signed,
+    claim_of,
+    verified,
+    wrong_region,
+    wrong_service,
+)
+from backfill.sandbox.http.xml import document, leaf
+from backfill.sandbox.model.errors import Pairs, S3Error
+from backfill.sandbox.model.identities import Caller
+from backfill.sandbox.model.model import S3Model
+
+_LOG = logging.getLogger(__name__)
+_GLOBAL_REGION = "us-east-1"
+
+
+class Front:
+    """Answers requests one at a time, in the order in which they come."""
+
+    def __init__(
+        self,
+        *,
+        model: S3Model,
+        directory: Directory,
+        now: Callable[[], datetime],
+        regions: frozenset[str],
+    ) -> None:
+        self._model = model
+        self._directory = directory
+        self._now = now
+        self._regions = regions
+        self.fault_hook: FaultHook = no_faults
+        self.calls: Counter[str] = Counter()
+        """Authentic requests so far, by operation."""
+        self._requests_count = 0
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """The answer to one request; never raises on account of a client."""
+        self._requests_count += 1
+        request_id = f"{self._requests_count:016X}"
+        is_sts = sts.is_sts(request)
+        try:
+            response = self._sts(request, request_id) if is_sts else self._s3(request)
+        except S3Error as error:
+            if is_sts:
+                response = sts.error_answer(error, request_id)
+            else:
+                response = _error_answer(error, request, request_id)
+        except Exception:  # noqa: BLE001 - a bug of the sandbox must not hang its clients
+            _LOG.exception("the sandbox failed on %s %r", request.method, request.raw_path)
+            internal = refused(
+                code="InternalError",
+                status=500,
+                message="We encountered an internal error. Please try again.",
+                fact="S3 API: Error responses, InternalError",
+            )
+            response = _error_answer(internal, request, request_id)
+        common = (
+            ("x-amz-id-2", f"sandbox/{request_id}"),
+            ("x-amz-request-id", request_id),
+            ("Date", _http_date(self._now().replace(microsecond=0))),
+            ("Server", "AmazonS3"),
+        )
+        return replace(response, headers=common + response.headers)
+
+    # --- S3 ---
+
+    def _s3(self, request: HttpRequest) -> HttpResponse:
+        claim = claim_of(request)
+        address = address_of(request)
+        region = self._region(request, claim, address)
+        signed, caller = self._authenticated(request, claim, region)
+        query: dict[str, str] = {}
+        for name, value in request.query_pairs():
+            query.setdefault(name, value)
+        operation = operation_of(request, address, query)
+        payload = payload_of(request, signed)
+        inbound = Inbound(
+            operation=operation,
+            bucket=address.bucket or "",
+            key=address.key or "",
+            query=query,
+            request=request,
+            body=payload.body,
+            trailers=payload.trailers,
+        )
+        self.calls[operation] += 1
+        call = Call(
+            operation=operation,
+            bucket=inbound.bucket,
+            key=inbound.key,
+            number=self.calls.total(),
+            nth=self.calls[operation],
+        )
+        fault = self.fault_hook(call)
+        if fault is None:
+            return self._carried_out(inbound, caller)
+        return disturbed(fault, lambda: self._carried_out_or_refused(inbound, caller))
+
+    def _carried_out(self, inbound: Inbound, caller: Caller) -> HttpResponse:
+        return OPERATIONS[inbound.operation](self._model, caller, inbound)
+
+    def _carried_out_or_refused(self, inbound: Inbound, caller: Caller) -> HttpResponse:
+        """For disturbed answers: a refusal is an answer too, and may be lost like any other."""
+        try:
+            return self._carried_out(inbound, caller)
+        except S3Error as error:
+            return _error_answer(error, inbound.request, f"{self._requests_count:016X}")
+
+    def _region(self, request: HttpRequest, claim: Claim | None, address: Address) -> str:
+        """The Region whose endpoint is called: the scope's. Wrong ones are answered as S3 does.
+
+        One port stands for every endpoint. A scope of us-east-1 stands for the global endpoint,
+        which names resolve to the bucket's Region: there the scope is wrong (400). A scope of
+        another Region stands for that Region's endpoint, which redirects (301).
+        (S3 User Guide: Redirects; UsingBucket, accessing a bucket through another Region.)
+        """
+        home = None
+        is_creation = request.method == "PUT" and address.key is None and not request.raw_query
+        if address.bucket is not None and not is_creation:
+            home = self._model.bucket_region(address.bucket)
+        if claim is None:
+            return home or _GLOBAL_REGION
+        if claim.service != "s3":
+            raise wrong_service(claim)
+        if claim.region not in self._regions:
+            raise wrong_region(claim, home or _GLOBAL_REGION)
+        if home is None or home == claim.region:
+            return claim.region
+        if claim.region == _GLOBAL_REGION:
+            raise wrong_region(claim, home)
+        raise _redirect(address.bucket or "", home)
+
+    def _authenticated(
+        self, request: HttpRequest, claim: Claim | None, region: str
+    ) -> tuple[Signed | None, Caller]:
+        if claim is None:
+            return None, Caller(account_id="", arn="", region=region)
+        signed, identity = self._proven(request, claim)
+        return signed, Caller(account_id=identity.account_id, arn=identity.arn, region=region)
+
+    def _proven(self, request: HttpRequest, claim: Claim) -> tuple[Signed, Identity]:
+        identity = self._directory.with_access_key(claim.access_key_id)
+        secret = None
+        if identity is not None:
+            secret = Secret(
+                secret_access_key=identity.secret_access_key,
+                session_token=identity.session_token,
+                expires_at=identity.expires_at,
+            )
+        signed = verified(request, claim, secret, self._now())
+        assert identity is not None, "verified() refuses unknown access keys"
+        return signed, identity
+
+    # --- STS ---
+
+    def _sts(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        claim = sts.check_scope(claim_of(request), self._regions)
+        _, identity = self._proven(request, claim)
+        return sts.answer(request, identity, request_id)
+
+
+def _redirect(bucket: str, region: str) -> S3Error:
+    host = "s3" if region == _GLOBAL_REGION else f"s3.{region}"
+    return refused(
+        code="PermanentRedirect",
+        status=301,
+        message=(
+            "The bucket you are attempting to access must be addressed using the specified "
+            "endpoint. Please send all future requests to this endpoint."
+        ),
+        fact="S3 API: Error responses, PermanentRedirect",
+        members=(("Endpoint", f"{bucket}.{host}.amazonaws.com"), ("Bucket", bucket)),
+        headers=(("x-amz-bucket-region", region),),
+    )
+
+
+def _error_answer(error: S3Error, request: HttpRequest, request_id: str) -> HttpResponse:
+    """The error document; HEAD and 304 answers have none (S3 API: Error responses)."""
+    if request.method == "HEAD" or error.status == 304:
+        return HttpResponse(status=error.status, headers=error.headers)
+    members: Pairs = (
+        ("Code", error.code),
+        ("Message", error.message),
+        *error.fields,
+        ("Resource", request.raw_path.decode("latin-1")),
+        ("RequestId", request_id),
+        ("HostId", f"sandbox/{request_id}"),
+    )
+    body = document("Error", [leaf(name, value) for name, value in members], namespace=None)
+    headers = (*error.headers, ("Content-Type", "application/xml"))
+    return HttpResponse(status=error.status, headers=headers, body=body)
+
+
+@lru_cache(maxsize=4)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)

@@ -1,0 +1,295 @@
+"""The sandbox as one thing: model, identities, authorization, clock and HTTP server in a thread.
+
+    with Sandbox(seed=1) as sandbox:
+        client = boto3.client("s3", **sandbox.client_settings("source"))
+        with sandbox.held() as model:          # the server waits meanwhile
+            model.world.buckets[...]
+
+Never listens on anything but loopback, and has no administrative HTTP interface: whoever may
+administer it is in this process. One law: outside `held()` only the server's thread touches the
+model.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from backfill.sandbox.authorization.decision import Authorization
+from backfill.sandbox.authorization.identities import Directory, Identity, root_of
+from backfill.sandbox.http.faults import FaultHook
+from backfill.sandbox.http.front import Front
+from backfill.sandbox.http.messages import HttpLimits, HttpRequest, HttpResponse
+from backfill.sandbox.http.protocol import Connection
+from backfill.sandbox.model.limits import AWS_LIMITS, Limits
+from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.replication.settings import NO_LAG, ReplicationSettings
+
+_TICK_S = 0.02
+"""How often replication that is due is carried out: well under any lag that a test sets."""
+_START_TIMEOUT_S = 10.0
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One of the sandbox's accounts, the Region that it works in, and its root's keys."""
+
+    name: str
+    region: str
+    root: Identity
+
+    @property
+    def account_id(self) -> str:
+        """Twelve digits."""
+        return self.root.account_id
+
+
+SOURCE = Account(
+    name="source",
+    region="us-east-1",
+    root=root_of(
+        "111111111111",
+        access_key_id="AKIASANDBOXSOURCE000",
+        secret_access_key="sandbox/source/opens/nothing/else/000000",  # noqa: S106 - no secret
+    ),
+)
+DESTINATION = Account(
+    name="destination",
+    region="eu-west-1",
+    root=root_of(
+        "222222222222",
+        access_key_id="AKIASANDBOXDESTINATI",
+        secret_access_key="sandbox/destination/opens/nothing/else/0",  # noqa: S106 - no secret
+    ),
+)
+ACCOUNTS: Mapping[str, Account] = {account.name: account for account in (SOURCE, DESTINATION)}
+REGIONS = frozenset(account.region for account in ACCOUNTS.values())
+
+
+class SandboxClock:
+    """The wall clock, moved by an offset that tests set; or standing still."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+        self.fixed: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """The sandbox's time, aware, UTC."""
+        return (self.fixed or datetime.now(UTC)) + self.offset
+
+
+class Sandbox:
+    """An embedded S3 with two accounts, started and stopped by its owner.
+
+    `seed` settles version IDs, upload IDs and opaque ETags. `port` 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        port: int = 0,
+        limits: Limits = AWS_LIMITS,
+        http_limits: HttpLimits | None = None,
+        replication: ReplicationSettings = NO_LAG,
+    ) -> None:
+        self.clock = SandboxClock()
+        self.directory = Directory()
+        for account in ACCOUNTS.values():
+            self.directory.add(account.root)
+        self.model = S3Model(
+            now=self.clock,
+            random=Random(seed),  # noqa: S311 - a seed repeats a run; nothing here is secret
+            limits=limits,
+            replication=replication,
+        )
+        self.key_policies: dict[str, str] = {}
+        """KMS key policies by key ARN, as JSON; a key without one has KMS's default policy."""
+        self.authorization = Authorization(
+            directory=self.directory,
+            bucket_policy_of=self.model.bucket_policy,
+            key_policy_of=self.key_policies.get,
+        )
+        self.model.set_authorize(self.authorization)
+        self._front = Front(
+            model=self.model, directory=self.directory, now=self.clock, regions=REGIONS
+        )
+        self._lock = threading.RLock()
+        self._port = port
+        self._http_limits = http_limits or HttpLimits()
+        self._connections: set[Connection] = set()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+
+    # --- life ---
+
+    def start(self) -> Self:
+        """Listen, in a thread with an event loop of its own. Returns when the port is open."""
+        assert self._thread is None, "started already"
+        is_ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(is_ready,), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        if not is_ready.wait(_START_TIMEOUT_S):
+            raise TimeoutError("the sandbox did not start")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and the port. The model stays as it is."""
+        if self._thread is None:
+            return
+        assert self._loop is not None
+        assert self._stop is not None
+        with suppress(RuntimeError):  # the loop may have ended by itself
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self, is_ready: threading.Event) -> None:
+        try:
+            asyncio.run(self.serve(is_ready))
+        except OSError as error:  # the port is taken
+            self._failure = error
+            is_ready.set()
+
+    async def serve(self, is_ready: threading.Event | None = None) -> None:
+        """Serve in the running loop until `stop` is called or the task is cancelled."""
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        server = await self._loop.create_server(self._connection, _HOST, self._port)
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                ticking = tasks.create_task(self._replicate())
+                if is_ready is not None:
+                    is_ready.set()
+                await self._stop.wait()
+                ticking.cancel()
+        finally:
+            server.close()
+            for connection in tuple(self._connections):
+                connection.close()
+            await server.wait_closed()
+
+    def _connection(self) -> Connection:
+        return Connection(self._answer, self._connections, self._http_limits)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        with self._lock:
+            return self._front.answer(request)
+
+    async def _replicate(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.advance()
+
+    # --- administration, in process only ---
+
+    @contextmanager
+    def held(self) -> Iterator[S3Model]:
+        """The model for this thread alone: the server answers nobody meanwhile."""
+        with self._lock:
+            yield self.model
+
+    def advance(self) -> None:
+        """Carry out the live replication that is due by the sandbox's clock."""
+        with self._lock:
+            self.model.replication.advance(self.clock())
+
+    def set_fault_hook(self, hook: FaultHook) -> None:
+        """Consult this hook on every S3 request from now on; it runs in the server's thread."""
+        with self._lock:
+            self._front.fault_hook = hook
+
+    def calls(self) -> dict[str, int]:
+        """How many authentic requests each operation has had so far."""
+        with self._lock:
+            return dict(self._front.calls)
+
+    # --- how to reach it ---
+
+    @property
+    def port(self) -> int:
+        """The port, known once it has started."""
+        return self._port
+
+    @property
+    def endpoint_url(self) -> str:
+        """Of S3 and STS alike."""
+        return f"http://{_HOST}:{self._port}"
+
+    def client_settings(self, account: str) -> dict[str, str]:
+        """Keyword arguments for a boto3 client signed by that account's root."""
+        chosen = ACCOUNTS[account]
+        return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": chosen.region,
+            "aws_access_key_id": chosen.root.access_key_id,
+            "aws_secret_access_key": chosen.root.secret_access_key,
+        }
+
+    def environment(self, account: str) -> dict[str, str]:
+        """Environment variables with which aws cli, boto3 and other SDKs talk to the sandbox."""
+        chosen = ACCOUNTS[account]
+        return {
+            "AWS_ACCESS_KEY_ID": chosen.root.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": chosen.root.secret_access_key,
+            "AWS_REGION": chosen.region,
+            "AWS_DEFAULT_REGION": chosen.region,
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_ENDPOINT_URL_STS": self.endpoint_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def write_profiles(self, folder: Path) -> dict[str, str]:
+        """Write `config` and `credentials` with the profiles `source` and `destination`.
+
+        Returns the two environment variables that make SDKs read them.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        config, credentials = folder / "config", folder / "credentials"
+        settings, secrets = [], []
+        for account in ACCOUNTS.values():
+            settings.append(
+                f"[profile {account.name}]\nregion = {account.region}\n"
+                f"services = sandbox\ns3 =\n  addressing_style = path\n"
+            )
+            secrets.append(
+                f"[{account.name}]\naws_access_key_id = {account.root.access_key_id}\n"
+                f"aws_secret_access_key = {account.root.secret_access_key}\n"
+            )
+        settings.append(
+            f"[services sandbox]\ns3 =\n  endpoint_url = {self.endpoint_url}\n"
+            f"sts =\n  endpoint_url = {self.endpoint_url}\n"
+        )
+        config.write_text("\n".join(settings), encoding="utf-8")
+        credentials.write_text("\n".join(secrets), encoding="utf-8")
+        credentials.chmod(0o600)
+        return {
+            "AWS_CONFIG_FILE": str(config),
+            "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
