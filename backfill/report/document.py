@@ -239,6 +239,9 @@ def headline_of(tally: Tally, exit_code: int) -> tuple[str, Tone]:
         if path[0] == "routed" and path[-1] == Verdict.EQUAL.value
     )
     proven = tally.verdicts[Verdict.EQUAL.value]
+    doubtful = tally.verdicts[Verdict.UNVERIFIED.value]
+    if exit_code == 0 and doubtful:
+        return f"{proven:,} versions are proven equal, {doubtful:,} accepted unverified.", Tone.WAIT
     if exit_code == 0:
         return f"Proven: all {proven:,} versions that belong there are equal.", Tone.GOOD
     if not tally.verdicts:
