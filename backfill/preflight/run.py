@@ -13,7 +13,7 @@ from backfill.errors import MissingPermissionError, RefusedError, StoreFault, Ve
 from backfill.model.objects import VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.rules import Rules
-from backfill.ports import ControlPlane, ObjectStore
+from backfill.ports import BucketFacts, ControlPlane, ObjectStore
 from backfill.preflight.scene import DestinationScene, Scene, rules_of
 from backfill.preflight.statements import source_key_statement, source_statement
 
@@ -33,7 +33,7 @@ async def set_scene(
     """
     source = await _source_place(campaign, source_control)
     configuration = await _configuration(source, source_control)
-    rules, live_rules = rules_of(campaign, configuration)
+    rules = rules_of(campaign, configuration)
     # One after the other: a bucket has at most 28 destinations, and the first refusal is the one
     # to tell.
     destinations = [
@@ -42,11 +42,11 @@ async def set_scene(
     ]
     return Scene(
         source=source,
+        source_facts=await _facts(source, source_control, "source"),
         destinations=tuple(destinations),
         horizon=horizon,
         configuration=configuration,
         rules=rules,
-        live_rules=live_rules,
     )
 
 
@@ -138,13 +138,17 @@ async def _destination(
         expected_owner=owner,
         owner_origin=origin,
     )
+    return DestinationScene(place=place, facts=await _facts(place, control, "destination"))
+
+
+async def _facts(place: BucketPlace, control: ControlPlane, side: str) -> BucketFacts:
     try:
-        return DestinationScene(place=place, facts=await control.bucket_facts(place))
+        return await control.bucket_facts(place)
     except StoreFault as fault:
         raise RefusedError(
-            f"destination bucket {bucket!r} cannot be asked about ({fault.code})",
-            hint=f"the destination identity needs s3:GetBucketVersioning on it; account {owner}"
-            f" (by {origin}) is expected to own it",
+            f"{side} bucket {place.bucket!r} cannot be asked about ({fault.code})",
+            hint=f"the {side} identity needs s3:GetBucketVersioning on it; account"
+            f" {place.expected_owner} (by {place.owner_origin}) is expected to own it",
         ) from fault
 
 

@@ -35,16 +35,15 @@ class Scene:
     """Everything that a plan stands on besides the listings.
 
     `configuration` is the source bucket's raw replication configuration (None: it has none).
-    `rules` decide; `live_rules` are those that S3 itself follows, and so tell which keys have
-    other writers. They differ only when the campaign names its own destination.
+    `rules` decide: the bucket's own, or the one that a campaign with a destination states.
     """
 
     source: BucketPlace
+    source_facts: BucketFacts
     destinations: tuple[DestinationScene, ...]
     horizon: datetime
     configuration: Mapping[str, object] | None
     rules: Rules
-    live_rules: Rules
 
     @property
     def header(self) -> PlanHeader:
@@ -56,22 +55,22 @@ class Scene:
         )
 
 
-def rules_of(campaign: Campaign, configuration: Mapping[str, object] | None) -> tuple[Rules, Rules]:
-    """Return the rules that decide and the rules that S3 follows.
+def rules_of(campaign: Campaign, configuration: Mapping[str, object] | None) -> Rules:
+    """Return the rules that decide.
 
     Raises:
         CampaignError: Neither the campaign nor the bucket says where to replicate to.
     """
-    live = parse_configuration(configuration) if configuration is not None else Rules(rules=())
     if campaign.destination is not None:
-        return rules_of_campaign(campaign.destination, campaign.scope), live
+        return rules_of_campaign(campaign.destination, campaign.scope)
+    live = parse_configuration(configuration) if configuration is not None else Rules(rules=())
     if not live.destination_buckets():
-        state = "has no enabled rule" if live.rules else "has no replication configuration"
+        lack = "has no enabled rule" if live.rules else "has no replication configuration"
         raise CampaignError(
-            f"source bucket {campaign.source_bucket!r} {state}",
+            f"source bucket {campaign.source_bucket!r} {lack}",
             hint="switch replication on first, or name a destination: --destination BUCKET",
         )
-    return live, live
+    return live
 
 
 def scene_bytes(scene: Scene) -> bytes:
@@ -79,6 +78,7 @@ def scene_bytes(scene: Scene) -> bytes:
     document = {
         "schema": SCHEMA,
         "source": asdict(scene.source),
+        "source_facts": asdict(scene.source_facts),
         "destinations": [asdict(destination) for destination in scene.destinations],
         "horizon": scene.horizon.isoformat(),
         "configuration": scene.configuration,
@@ -99,9 +99,9 @@ def scene_of(data: bytes, campaign: Campaign) -> Scene:
                 f"{DOCUMENT} has schema {document['schema']!r}, this program reads {SCHEMA!r}",
                 hint="go on with the version of backfill that began this run",
             )
-        rules, live_rules = rules_of(campaign, document["configuration"])
         return Scene(
             source=BucketPlace(**document["source"]),
+            source_facts=BucketFacts(**document["source_facts"]),
             destinations=tuple(
                 DestinationScene(
                     place=BucketPlace(**item["place"]), facts=BucketFacts(**item["facts"])
@@ -110,8 +110,7 @@ def scene_of(data: bytes, campaign: Campaign) -> Scene:
             ),
             horizon=datetime.fromisoformat(document["horizon"]),
             configuration=document["configuration"],
-            rules=rules,
-            live_rules=live_rules,
+            rules=rules_of(campaign, document["configuration"]),
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ArtifactDamagedError(
