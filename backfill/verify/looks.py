@@ -1,0 +1,186 @@
+"""Looks: what must be read next for a row, and the verdict that follows from what was read.
+
+Never reads a store (`run` does), and asks for the dearer only where the cheaper did not decide:
+heads, then tags, then part sizes, then bytes.
+Law: a look that failed leaves the row what the listings made it, with the code said; it never
+makes a row better.
+"""
+
+import enum
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backfill.model.attributes import ObjectHead, ReplicationStatus
+from backfill.verify.decisions import AFTER_HORIZON, Judged, Look, LookKind, Unjudged
+from backfill.verify.fidelity import TagPair, differing_fields, is_metadata_readable, needs_tags
+from backfill.verify.ladder import PartSizes, Proof, content_proof, parts_to_compare
+from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
+
+LAYOUT_PARTS_MAX: Final = 1000
+"""Part sizes are read with one HEAD a part and side, up to the first that differs. Beyond this many
+parts the row stays `unverified` (or goes to bytes): 2,000 requests are dearer than they are worth
+for telling `different` from `unverified`."""
+
+
+class Need(enum.StrEnum):
+    """What to read next for a row."""
+
+    SOURCE_HEAD = "source-head"
+    DESTINATION_HEAD = "destination-head"
+    TAGS = "tags"
+    PARTS = "parts"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was read for a row so far. `tried` holds every need that was met or failed.
+
+    `fault_code` is the S3 code of the read that failed last, empty if none did; `is_gone` says that
+    a version was no longer there (404), so the listings are older than the truth.
+    """
+
+    source: ObjectHead | None = None
+    destination: ObjectHead | None = None
+    tags: TagPair | None = None
+    source_parts: PartSizes | None = None
+    destination_parts: PartSizes | None = None
+    are_bytes_equal: bool | None = None
+    fault_code: str = ""
+    is_gone: bool = False
+    tried: frozenset[Need] = frozenset()
+
+
+def next_need(look: Look, seen: Seen, *, is_deep: bool) -> Need | None:
+    """Return what to read next, None when what was read must do."""
+    if look.kind is LookKind.SOURCE_STATUS:
+        wanted = [Need.SOURCE_HEAD]
+    elif look.kind is LookKind.DESTINATION_STATUS:
+        wanted = [Need.DESTINATION_HEAD]
+    else:
+        wanted = _needs_to_compare(look, seen, is_deep=is_deep)
+    return next((need for need in wanted if need not in seen.tried), None)
+
+
+def _needs_to_compare(look: Look, seen: Seen, *, is_deep: bool) -> list[Need]:
+    if seen.source is None or seen.destination is None:
+        return [] if seen.fault_code else [Need.DESTINATION_HEAD, Need.SOURCE_HEAD]
+    needs = []
+    proof = _proof(look, seen)
+    if proof.verdict is Verdict.UNVERIFIED:
+        if 0 < parts_to_compare(seen.source, seen.destination) <= LAYOUT_PARTS_MAX:
+            needs.append(Need.PARTS)
+        if is_deep:
+            needs.append(Need.BYTES)
+    if needs_tags(seen.source, seen.destination) and not _is_stale(look, proof):
+        needs.append(Need.TAGS)
+    return needs
+
+
+def concluded(look: Look, seen: Seen) -> Judged | Unjudged:
+    """Return the verdict, or why there is none, once `next_need` has no more."""
+    if look.kind is LookKind.DESTINATION_STATUS:
+        return _extra_after_horizon(look, seen)
+    if look.kind is LookKind.SOURCE_STATUS:
+        return Judged(row=_with_source_status(look.row, seen.source))
+    if seen.source is None or seen.destination is None:
+        return Judged(row=_with_fault(look.row, seen.fault_code))
+    row = _compared(look, seen, seen.source, seen.destination)
+    return Judged(row=_with_source_status(row, seen.source))
+
+
+def _extra_after_horizon(look: Look, seen: Seen) -> Judged | Unjudged:
+    row = look.row
+    if seen.destination is None:
+        return Judged(row=_with_fault(row, seen.fault_code))
+    if seen.destination.replication_status is not ReplicationStatus.REPLICA:
+        return Judged(row=row)
+    return Unjudged(number=None, key=row.key, destination=row.destination, reason=AFTER_HORIZON)
+
+
+def _with_source_status(row: VerdictRow, source: ObjectHead | None) -> VerdictRow:
+    """Say `in flight` of what is wrong while live replication is still at the source version."""
+    is_wrong = row.content is not Verdict.UNVERIFIED or row.fidelity is Fidelity.DIFFERENT
+    if source is None or row.is_good or not is_wrong:
+        return row
+    if source.replication_status is ReplicationStatus.PENDING:
+        return replace(
+            row,
+            content=Verdict.IN_FLIGHT,
+            fidelity=Fidelity.NOT_LOOKED_AT,
+            fields=(),
+            detail="S3 shows PENDING at the source: live replication is still at it.",
+        )
+    if source.replication_status is ReplicationStatus.FAILED:
+        return replace(row, detail=f"{row.detail} S3 shows FAILED at the source.".lstrip())
+    return row
+
+
+def _with_fault(row: VerdictRow, code: str) -> VerdictRow:
+    return replace(row, detail=f"{row.detail} It could not be read: {code}.".lstrip())
+
+
+def _proof(look: Look, seen: Seen) -> Proof:
+    assert seen.source is not None, "both heads are there"
+    assert seen.destination is not None, "both heads are there"
+    proof = content_proof(
+        seen.source,
+        seen.destination,
+        source_parts=seen.source_parts,
+        destination_parts=seen.destination_parts,
+    )
+    if proof.verdict is Verdict.UNVERIFIED and look.row.content is Verdict.EQUAL:
+        # A replica that two listings prove stays proven when its heads add nothing.
+        proof = Proof(verdict=Verdict.EQUAL, evidence=look.row.evidence)
+    if proof.verdict is not Verdict.UNVERIFIED or seen.are_bytes_equal is None:
+        return proof
+    if seen.are_bytes_equal:
+        return Proof(verdict=Verdict.EQUAL, evidence=Evidence.BYTES)
+    return Proof(verdict=Verdict.DIFFERENT, evidence=Evidence.BYTES, fields=(Field.CONTENT,))
+
+
+def _is_stale(look: Look, proof: Proof) -> bool:
+    return look.is_stale and proof.verdict is not Verdict.EQUAL
+
+
+def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHead) -> VerdictRow:
+    proof = _proof(look, seen)
+    row = replace(look.row, destination_etag=destination.etag)
+    if _is_stale(look, proof):
+        detail = row.detail or "Another version than the one delivered is the current one."
+        return replace(
+            row,
+            content=Verdict.DIFFERENT,
+            evidence=proof.evidence if proof.fields else Evidence.LISTING,
+            fields=(Field.CURRENT_VERSION,),
+            detail=detail,
+        )
+    fields = differing_fields(source, destination, look.expected, seen.tags)
+    is_complete = is_metadata_readable(source, destination) and (
+        seen.tags is not None or not needs_tags(source, destination)
+    )
+    fidelity = Fidelity.EQUAL if is_complete else Fidelity.NOT_LOOKED_AT
+    return replace(
+        row,
+        content=proof.verdict,
+        evidence=proof.evidence,
+        fidelity=Fidelity.DIFFERENT if fields else fidelity,
+        fields=proof.fields + fields,
+        detail=_detail(look, seen, source, destination, proof),
+    )
+
+
+def _detail(
+    look: Look, seen: Seen, source: ObjectHead, destination: ObjectHead, proof: Proof
+) -> str:
+    says = []
+    if proof.verdict is Verdict.UNVERIFIED:
+        says.append("Nothing stored on both sides can be compared; only the sizes are equal.")
+    if seen.fault_code:
+        says.append(f"Not everything could be read: {seen.fault_code}.")
+    if not is_metadata_readable(source, destination):
+        says.append("Some metadata cannot be shown over HTTP.")
+    kinds = source.encryption.kind, destination.encryption.kind
+    if look.expected.encryption is None and kinds[0] is not kinds[1]:
+        says.append(f"Encryption is '{kinds[0]}' at the source, '{kinds[1]}' at the destination.")
+    return " ".join(says)

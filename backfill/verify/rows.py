@@ -1,0 +1,131 @@
+"""Rows of the verify artefacts.
+
+Never decides anything; it writes down verdicts and reads them back.
+Law: `verdict_of(row_of(verdict)) == verdict`.
+
+`verify/NN` has the columns of `VERDICT_COLUMNS`: rows in plan order, an extra version after the
+rows of its key. `verify/NN-unjudged` has `UNJUDGED_COLUMNS`: the rows without a verdict whose
+reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+from backfill.model.objects import ETag, VersionId
+from backfill.model.rows import Row, Scalar
+from backfill.verify.decisions import Judged, Unjudged
+from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
+
+VERDICT_COLUMNS: Final = (
+    "number",
+    "key",
+    "version_id",
+    "destination",
+    "content",
+    "evidence",
+    "fidelity",
+    "fields",
+    "detail",
+    "destination_version_id",
+    "destination_etag",
+    "destination_is_delete_marker",
+)
+UNJUDGED_COLUMNS: Final = ("number", "key", "destination", "reason")
+DRAFT_COLUMNS: Final = ("is_suspect", "reason", *VERDICT_COLUMNS)
+
+_Cells = tuple[
+    int | None,
+    str,
+    str | None,
+    int,
+    str,
+    str,
+    str,
+    str,
+    str,
+    str | None,
+    str | None,
+    bool,
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A decision that is final unless it is looked at again. `is_suspect`: it may yet change."""
+
+    decision: Judged | Unjudged
+    is_suspect: bool
+
+    @property
+    def key(self) -> str:
+        """Return the key."""
+        decision = self.decision
+        return decision.row.key if isinstance(decision, Judged) else decision.key
+
+
+def row_of(verdict: VerdictRow) -> Row:
+    """Return the row of a verdict; its fields are joined by commas."""
+    return (
+        verdict.number,
+        verdict.key,
+        verdict.version_id,
+        verdict.destination,
+        verdict.content.value,
+        verdict.evidence.value,
+        verdict.fidelity.value,
+        ",".join(verdict.fields),
+        verdict.detail,
+        verdict.destination_version_id,
+        verdict.destination_etag,
+        verdict.destination_is_delete_marker,
+    )
+
+
+def verdict_of(row: list[Scalar]) -> VerdictRow:
+    """Return the verdict of a row that `row_of` made."""
+    # The artefact's digest and columns vouch for the cells' types.
+    cells = cast("_Cells", tuple(row))
+    number, key, version_id, destination, content, evidence, fidelity, fields, detail = cells[:9]
+    destination_version_id, destination_etag, is_delete_marker = cells[9:]
+    return VerdictRow(
+        number=number,
+        key=key,
+        version_id=_version_id(version_id),
+        destination=destination,
+        content=Verdict(content),
+        evidence=Evidence(evidence),
+        fidelity=Fidelity(fidelity),
+        fields=tuple(Field(name) for name in fields.split(",") if name),
+        detail=detail,
+        destination_version_id=_version_id(destination_version_id),
+        destination_etag=None if destination_etag is None else ETag(destination_etag),
+        destination_is_delete_marker=is_delete_marker,
+    )
+
+
+def unjudged_row(unjudged: Unjudged) -> Row:
+    """Return the row of a plan row without a verdict."""
+    return (unjudged.number, unjudged.key, unjudged.destination, unjudged.reason)
+
+
+def draft_row(draft: Draft) -> Row:
+    """Return the row of a draft; without a verdict, the verdict's other cells are empty."""
+    if isinstance(draft.decision, Judged):
+        return (draft.is_suspect, None, *row_of(draft.decision.row))
+    left = draft.decision
+    head = (draft.is_suspect, left.reason, left.number, left.key, None, left.destination)
+    return (*head, *(None,) * (len(DRAFT_COLUMNS) - len(head)))
+
+
+def draft_of(row: list[Scalar]) -> Draft:
+    """Return the draft of a row that `draft_row` made."""
+    is_suspect, reason, *cells = row
+    if reason is None:
+        return Draft(decision=Judged(row=verdict_of(cells)), is_suspect=bool(is_suspect))
+    number, key, _, destination = cast("tuple[int | None, str, None, int]", tuple(cells[:4]))
+    left = Unjudged(number=number, key=key, destination=destination, reason=str(reason))
+    return Draft(decision=left, is_suspect=bool(is_suspect))
+
+
+def _version_id(cell: str | None) -> VersionId | None:
+    return None if cell is None else VersionId(cell)

@@ -1,0 +1,167 @@
+"""Totals of a verification, and the exit code that follows from them.
+
+Never estimated: counted from the rows as they are written.
+Law: plan rows = plan rows with a verdict + plan rows without one, by reason.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from backfill.errors import ArtifactDamagedError, TotalsError
+from backfill.verify.decisions import Judged, Unjudged
+from backfill.verify.verdicts import Fidelity, Verdict
+
+EXIT_CLEAN: Final = 0
+EXIT_DIFFERENT: Final = 4
+EXIT_UNPROVEN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyTotals:
+    """Counts of one verification, as its artefact's summary holds them.
+
+    `plan_rows` = `judged` + the sum of `unjudged`. `verdicts` (of content), `evidence` and
+    `fidelity` count rows of the artefact: each sums to `judged` + `extras`. `fields` counts
+    differing fields, several a row. `explained` counts destination versions that looked extra and
+    are live replication's. `keys_looked_again` were suspects of the first look; `is_settled` says
+    that none was left unlooked at for being too many.
+    """
+
+    plan_rows: int
+    judged: int
+    extras: int
+    explained: int
+    unjudged: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    evidence: Mapping[str, int]
+    fidelity: Mapping[str, int]
+    fields: Mapping[str, int]
+    keys_looked_again: int = 0
+    is_settled: bool = True
+
+    def checked(self) -> "VerifyTotals":
+        """Return these totals if they add up.
+
+        Raises:
+            TotalsError: they do not.
+        """
+        rows = self.judged + self.extras
+        sums = [sum(part.values()) for part in (self.verdicts, self.evidence, self.fidelity)]
+        if self.plan_rows != self.judged + sum(self.unjudged.values()) or sums != [rows] * 3:
+            raise TotalsError(f"verify's totals do not add up: {self}")
+        return self
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of a verification that tolerates nothing unproven."""
+        return exit_code(self, allows_unverified=False)
+
+
+def exit_code(totals: VerifyTotals, *, allows_unverified: bool) -> int:
+    """Return 4 for anything different, missing or extra; 5 for what is unproven; else 0.
+
+    `allows_unverified` (--allow-unverified) forgives `unverified`, never `in flight`.
+    """
+    wrong = (Verdict.DIFFERENT, Verdict.MISSING, Verdict.EXTRA)
+    if any(totals.verdicts.get(verdict) for verdict in wrong):
+        return EXIT_DIFFERENT
+    if totals.fidelity.get(Fidelity.DIFFERENT):
+        return EXIT_DIFFERENT
+    if totals.verdicts.get(Verdict.IN_FLIGHT):
+        return EXIT_UNPROVEN
+    if totals.verdicts.get(Verdict.UNVERIFIED) and not allows_unverified:
+        return EXIT_UNPROVEN
+    return EXIT_CLEAN
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts decisions one by one."""
+
+    judged: int = 0
+    extras: int = 0
+    explained: int = 0
+    unjudged: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    evidence: Counter[str] = field(default_factory=Counter)
+    fidelity: Counter[str] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)
+
+    def count(self, decision: Judged | Unjudged) -> None:
+        """Count one decision."""
+        if isinstance(decision, Unjudged):
+            if decision.number is None:
+                self.explained += 1
+            else:
+                self.unjudged[decision.reason] += 1
+            return
+        row = decision.row
+        if row.number is None:
+            self.extras += 1
+        else:
+            self.judged += 1
+        self.verdicts[row.content.value] += 1
+        self.evidence[row.evidence.value] += 1
+        self.fidelity[row.fidelity.value] += 1
+        self.fields.update(name.value for name in row.fields)
+
+    def totals(self, *, plan_rows: int, keys_looked_again: int, is_settled: bool) -> VerifyTotals:
+        """Return the totals, checked against the number of plan rows.
+
+        Raises:
+            TotalsError: a plan row was lost or counted twice.
+        """
+        return VerifyTotals(
+            plan_rows=plan_rows,
+            judged=self.judged,
+            extras=self.extras,
+            explained=self.explained,
+            unjudged=dict(sorted(self.unjudged.items())),
+            verdicts=dict(sorted(self.verdicts.items())),
+            evidence=dict(sorted(self.evidence.items())),
+            fidelity=dict(sorted(self.fidelity.items())),
+            fields=dict(sorted(self.fields.items())),
+            keys_looked_again=keys_looked_again,
+            is_settled=is_settled,
+        ).checked()
+
+
+def summary_of(totals: VerifyTotals) -> Mapping[str, object]:
+    """Return the artefact's summary."""
+    return {name: getattr(totals, name) for name in VerifyTotals.__dataclass_fields__}
+
+
+def totals_of(summary: Mapping[str, object]) -> VerifyTotals:
+    """Return the totals of an artefact's summary.
+
+    Raises:
+        ArtifactDamagedError: it is the summary of something else.
+    """
+    names = set(VerifyTotals.__dataclass_fields__)
+    if not names <= summary.keys():
+        raise ArtifactDamagedError(
+            "the summary of a verification is not one",
+            hint="delete the verify folder of the run directory and verify again",
+        )
+
+    def number(name: str) -> int:
+        return cast("int", summary[name])
+
+    def counts(name: str) -> Mapping[str, int]:
+        return cast("Mapping[str, int]", summary[name])
+
+    return VerifyTotals(
+        plan_rows=number("plan_rows"),
+        judged=number("judged"),
+        extras=number("extras"),
+        explained=number("explained"),
+        unjudged=counts("unjudged"),
+        verdicts=counts("verdicts"),
+        evidence=counts("evidence"),
+        fidelity=counts("fidelity"),
+        fields=counts("fields"),
+        keys_looked_again=number("keys_looked_again"),
+        is_settled=bool(summary["is_settled"]),
+    ).checked()
