@@ -10,8 +10,10 @@ from typing import TypeAlias, TypeVar
 from backfill.sandbox.http import (
     reading_buckets,
     reading_objects,
+    reading_uploads,
     rendering_buckets,
     rendering_objects,
+    rendering_uploads,
 )
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.messages import HttpResponse
@@ -171,28 +173,28 @@ _OBJECTS: dict[str, CarryOut] = {
 
 _UPLOADS: dict[str, CarryOut] = {
     "CreateMultipartUpload": _operation(
-        reading_objects.create_upload,
+        reading_uploads.create_upload,
         S3Model.create_multipart_upload,
-        rendering_objects.create_upload,
+        rendering_uploads.create_upload,
     ),
     "UploadPart": _operation(
-        reading_objects.upload_part, S3Model.upload_part, rendering_objects.upload_part
+        reading_uploads.upload_part, S3Model.upload_part, rendering_uploads.upload_part
     ),
     "UploadPartCopy": _operation(
-        reading_objects.upload_part_copy,
+        reading_uploads.upload_part_copy,
         S3Model.upload_part_copy,
-        rendering_objects.upload_part_copy,
+        rendering_uploads.upload_part_copy,
     ),
     "CompleteMultipartUpload": _operation(
-        reading_objects.complete_upload,
+        reading_uploads.complete_upload,
         S3Model.complete_multipart_upload,
-        rendering_objects.complete_upload,
+        rendering_uploads.complete_upload,
     ),
     "AbortMultipartUpload": _operation(
-        reading_objects.abort_upload, S3Model.abort_multipart_upload, rendering_objects.no_content
+        reading_uploads.abort_upload, S3Model.abort_multipart_upload, rendering_objects.no_content
     ),
     "ListParts": _operation(
-        reading_objects.list_parts, S3Model.list_parts, rendering_objects.list_parts
+        reading_uploads.list_parts, S3Model.list_parts, rendering_uploads.list_parts
     ),
 }
 

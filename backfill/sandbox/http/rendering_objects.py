@@ -1,22 +1,18 @@
-"""From the model's results to answers: operations on objects and uploads.
+"""From the model's results to answers: operations on objects.
 
 Never looks at the model. One law: an ETag is quoted everywhere but in GetObjectAttributes.
 """
-
-from urllib.parse import quote
 
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.messages import HttpResponse
 from backfill.sandbox.http.reading_objects import is_quiet_delete
 from backfill.sandbox.http.refusals import invalid_argument
 from backfill.sandbox.http.rendering import (
-    algorithm_elements,
     canonical_id,
     checksum_elements,
     checksum_headers,
     encryption_headers,
     http_time,
-    key_spelling,
     mail_safe,
     optional,
     owner,
@@ -26,12 +22,7 @@ from backfill.sandbox.http.rendering import (
 )
 from backfill.sandbox.http.xml import boolean, branch, grantee, group, leaf
 from backfill.sandbox.model.errors import Pairs
-from backfill.sandbox.model.operations.copies import CopyObjectResult, PartResult
-from backfill.sandbox.model.operations.multipart import (
-    CompleteMultipartUploadResult,
-    CreateMultipartUploadResult,
-    ListPartsResult,
-)
+from backfill.sandbox.model.operations.copies import CopyObjectResult
 from backfill.sandbox.model.operations.objects import (
     DeleteObjectResult,
     DeleteObjectsResult,
@@ -316,97 +307,3 @@ def get_legal_hold(result: ObjectLock, _inbound: Inbound) -> HttpResponse:
 
 def restore(result: RestoreObjectResult, _inbound: Inbound) -> HttpResponse:
     return HttpResponse(status=result.status)
-
-
-def create_upload(result: CreateMultipartUploadResult, inbound: Inbound) -> HttpResponse:
-    algorithm, type_ = result.checksum_algorithm, result.checksum_type
-    headers = (
-        *optional(
-            ("x-amz-checksum-algorithm", algorithm and algorithm.value),
-            ("x-amz-checksum-type", type_ and type_.value),
-        ),
-        *encryption_headers(result.encryption),
-    )
-    parts = [
-        leaf("Bucket", inbound.bucket),
-        leaf("Key", inbound.key),
-        leaf("UploadId", result.upload_id),
-    ]
-    return xml_answer("InitiateMultipartUploadResult", parts, headers=headers)
-
-
-def upload_part(result: PartResult, _inbound: Inbound) -> HttpResponse:
-    checksum = result.checksum
-    algorithm = None if checksum is None else f"x-amz-checksum-{checksum.algorithm.value.lower()}"
-    return HttpResponse(
-        status=200,
-        headers=(
-            ("ETag", quoted(result.etag)),
-            *(() if checksum is None or algorithm is None else ((algorithm, checksum.value),)),
-            *encryption_headers(result.encryption),
-        ),
-    )
-
-
-def upload_part_copy(result: PartResult, _inbound: Inbound) -> HttpResponse:
-    checksum = result.checksum
-    parts = [
-        leaf("LastModified", xml_time(result.last_modified)),
-        leaf("ETag", quoted(result.etag)),
-        "" if checksum is None else leaf(f"Checksum{checksum.algorithm.value}", checksum.value),
-    ]
-    headers = (
-        *optional(("x-amz-copy-source-version-id", result.source_version_id)),
-        *encryption_headers(result.encryption),
-    )
-    return xml_answer("CopyPartResult", parts, headers=headers)
-
-
-def complete_upload(result: CompleteMultipartUploadResult, inbound: Inbound) -> HttpResponse:
-    place = f"https://{inbound.bucket}.s3.{result.location_region}.amazonaws.com/"
-    parts = [
-        leaf("Location", place + quote(inbound.key, safe="")),
-        leaf("Bucket", inbound.bucket),
-        leaf("Key", inbound.key),
-        leaf("ETag", quoted(result.etag)),
-        checksum_elements(result.checksum),
-    ]
-    headers = (
-        *optional(("x-amz-version-id", result.version_id)),
-        *encryption_headers(result.encryption),
-    )
-    return xml_answer("CompleteMultipartUploadResult", parts, headers=headers)
-
-
-def list_parts(result: ListPartsResult, inbound: Inbound) -> HttpResponse:
-    spelled = key_spelling(inbound.query.get("encoding-type"))
-    rows = [
-        branch(
-            "Part",
-            [
-                leaf("PartNumber", part.number),
-                leaf("LastModified", xml_time(part.last_modified)),
-                leaf("ETag", quoted(part.etag)),
-                leaf("Size", part.size_bytes),
-                ""
-                if part.checksum is None
-                else leaf(f"Checksum{part.checksum.algorithm.value}", part.checksum.value),
-            ],
-        )
-        for part in result.parts
-    ]
-    parts = [
-        leaf("Bucket", inbound.bucket),
-        leaf("Key", spelled(inbound.key)),
-        leaf("UploadId", inbound.query["uploadId"]),
-        branch("Initiator", [leaf("ID", result.initiator_arn)]),
-        owner(result.owner_id),
-        leaf("StorageClass", result.storage_class),
-        leaf("PartNumberMarker", result.part_number_marker),
-        leaf("NextPartNumberMarker", result.next_part_number_marker),
-        leaf("MaxParts", result.max_parts),
-        boolean("IsTruncated", value=result.is_truncated),
-        algorithm_elements(result.checksum_algorithm, result.checksum_type),
-        *rows,
-    ]
-    return xml_answer("ListPartsResult", parts)
