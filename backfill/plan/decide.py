@@ -1,0 +1,254 @@
+"""One route or one reason for a source version at one destination, or what must be read first.
+
+Never fetches and never raises: every combination of what is known has exactly one answer.
+Law: rules decide what is wanted, then identity (a version ID) what is there already, then the two
+chains what a conditional write may do, and last the object's own attributes what it can keep.
+
+Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-for-kms-objects,
+delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
+"""
+
+from dataclasses import dataclass
+
+from backfill.model.attributes import Encryption, Pairs, ReplicationStatus
+from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
+from backfill.model.store import IfAbsent, IfReplaces, Precondition
+from backfill.plan.chains import Identity, IndexedChain, Standing, identity_at, standing_of
+from backfill.plan.eligibility import is_archived_class, obstacle_of, replica_encryption
+from backfill.plan.evaluation import NoWinner, winning_rule
+from backfill.plan.facts import NO_FACTS, Facts, Needs, has_same_content
+from backfill.plan.routes import Reason, Route
+from backfill.plan.rules import Rule
+from backfill.plan.terms import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One source entry at one destination, with all that the listings and reads have told.
+
+    `destination` indexes `Terms.destinations`. `entry` belongs to `source_chain`.
+    """
+
+    entry: ListedEntry
+    destination: int
+    source_chain: IndexedChain
+    destination_chain: IndexedChain
+    facts: Facts = NO_FACTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The version is to be moved. `precondition` None: a marker onto an absent key."""
+
+    route: Route
+    rule: Rule
+    precondition: Precondition | None
+    storage_class: str = ""
+    encryption: Encryption | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """The version is not to be moved, and why. `rule` is the one that won, if one did."""
+
+    reason: Reason
+    detail: str = ""
+    rule: Rule | None = None
+
+
+Decision = Move | Stay | Needs
+
+_NO_WINNER = {
+    NoWinner.NO_RULE: Reason.NO_RULE,
+    NoWinner.RULE_DISABLED: Reason.RULE_DISABLED,
+    NoWinner.TAG_MISMATCH: Reason.TAG_MISMATCH,
+}
+_DETAIL_OF_STATUS = {
+    ReplicationStatus.COMPLETED: "S3 replicated it once; this destination does not have it",
+    ReplicationStatus.FAILED: "live replication of it failed",
+    ReplicationStatus.REPLICA: "it is a replica itself, which live replication does not pass on",
+}
+
+
+def decide(question: Question, terms: Terms) -> Decision:
+    """Return the one decision for a source version at a destination."""
+    entry = question.entry
+    tags = () if isinstance(entry, DeleteMarker) else question.facts.source.known_tags
+    winner = winning_rule(terms.destinations[question.destination].rules, entry.key, tags)
+    if (excluded := _if_excluded(entry, tags, winner, terms)) is not None:
+        return excluded
+    rule = winner if isinstance(winner, Rule) else None
+    if (held := _if_held(question, rule)) is not None:
+        return held
+    if isinstance(entry, DeleteMarker):
+        return _decide_marker(question, rule, terms)
+    if not entry.is_latest:
+        return Stay(reason=Reason.NONCURRENT, rule=rule)
+    return _decide_current(question, entry, rule, terms)
+
+
+def _if_excluded(
+    entry: ListedEntry, tags: Pairs | None, winner: Rule | NoWinner, terms: Terms
+) -> Stay | None:
+    """Return why nobody asked for this version; None where it may be asked for."""
+    if not _is_in_scope(entry.key, tags, terms):
+        return Stay(reason=Reason.OUT_OF_SCOPE)
+    rule = None
+    if isinstance(winner, Rule):
+        rule = winner
+    elif winner in _NO_WINNER and not _is_marker_under_tags(entry, winner):
+        return Stay(reason=_NO_WINNER[winner])
+    if entry.last_modified >= terms.horizon:
+        return Stay(reason=Reason.AFTER_HORIZON, rule=rule)
+    return None
+
+
+def _is_in_scope(key: str, tags: Pairs | None, terms: Terms) -> bool:
+    """Return False only where it is certain: unknown tags may still be the campaign's."""
+    scope = terms.scope
+    is_tagged = tags is None or all(tag in tags for tag in scope.tags)
+    return key.startswith(scope.prefix) and is_tagged
+
+
+def _is_marker_under_tags(entry: ListedEntry, winner: NoWinner) -> bool:
+    """Return whether a marker meets tag filters only: that is a stronger reason than its tags."""
+    return isinstance(entry, DeleteMarker) and winner is NoWinner.TAG_MISMATCH
+
+
+def _if_held(question: Question, rule: Rule | None) -> Stay | Needs | None:
+    """Return what follows when the destination holds this very version; None when it does not."""
+    match identity_at(question.entry, question.destination_chain):
+        case Identity.ABSENT:
+            return None
+        case Identity.HELD:
+            return _replicated(question, rule)
+        case Identity.HELD_OTHER_ETAG:
+            return _replicated(question, rule, "its ETag differs there: verify decides on content")
+        case Identity.DAMAGED:
+            return Stay(
+                reason=Reason.DESTINATION_DIFFERS,
+                rule=rule,
+                detail="the destination holds this version ID with another size or kind",
+            )
+        case Identity.NULL_PAIR:
+            return _if_null_replica(question, rule)
+
+
+def _if_null_replica(question: Question, rule: Rule | None) -> Stay | Needs | None:
+    heads = question.facts.destination_heads
+    if NULL_VERSION_ID not in heads:
+        return Needs(destination_heads=frozenset({NULL_VERSION_ID}))
+    head = heads[NULL_VERSION_ID]
+    if head is not None and head.replication_status is ReplicationStatus.REPLICA:
+        return _replicated(question, rule, "a null version whose copy there says REPLICA")
+    return None
+
+
+def _replicated(question: Question, rule: Rule | None, detail: str = "") -> Stay:
+    current = question.destination_chain.current
+    assert current is not None, "what is held is in the chain"
+    if question.entry.is_latest and current.version_id != question.entry.version_id:
+        detail = "; ".join(filter(None, (detail, "another version is current at the destination")))
+    return Stay(reason=Reason.ALREADY_REPLICATED, rule=rule, detail=detail)
+
+
+def _decide_marker(question: Question, rule: Rule | None, terms: Terms) -> Decision:
+    if rule is None or not rule.replicates_delete_markers:
+        return Stay(reason=Reason.DELETE_MARKER_NOT_REPLICATED, rule=rule)
+    if not question.entry.is_latest:
+        return Stay(reason=Reason.NONCURRENT, rule=rule)
+    standing = standing_of(question.source_chain, question.destination_chain, terms.horizon)
+    theirs = question.destination_chain.current
+    if standing is Standing.ABSENT:
+        # S3 has no precondition for it, so it is only for keys that nobody else writes.
+        if terms.has_other_writers(question.entry.key, question.destination):
+            return Stay(reason=Reason.MARKER_UNCONDITIONAL, rule=rule)
+        return Move(route=Route.DELETE_MARKER, rule=rule, precondition=None)
+    if standing is Standing.KNOWN_OLDER and isinstance(theirs, ObjectVersion):
+        precondition = IfReplaces(etag=theirs.etag)
+        return Move(route=Route.DELETE_MARKER, rule=rule, precondition=precondition)
+    return Stay(reason=_MARKER_STAYS[standing], rule=rule)
+
+
+_MARKER_STAYS = {
+    Standing.DELETED: Reason.ALREADY_DELETED,
+    Standing.NEWER: Reason.DESTINATION_NEWER,
+    Standing.UNKNOWN: Reason.DESTINATION_DIFFERS,
+}
+_CANDIDATES = frozenset({Standing.ABSENT, Standing.KNOWN_OLDER, Standing.KNOWN_MARKER})
+_OBJECT_STAYS = {
+    Standing.SAME_CONTENT: Reason.ALREADY_COPIED,
+    Standing.DELETED: Reason.DESTINATION_DELETED,
+    Standing.NEWER: Reason.DESTINATION_NEWER,
+    Standing.UNKNOWN: Reason.DESTINATION_DIFFERS,
+}
+
+
+def _decide_current(
+    question: Question, entry: ObjectVersion, rule: Rule | None, terms: Terms
+) -> Decision:
+    """Decide for a current object version that the destination does not hold by its version ID."""
+    source, theirs = question.facts.source, question.destination_chain.current
+    standing = standing_of(question.source_chain, question.destination_chain, terms.horizon)
+    is_settled = rule is not None and not (terms.scope.tags and source.known_tags is None)
+    reads_head = (
+        not is_settled
+        or standing is Standing.MAYBE_SAME_CONTENT
+        or (standing in _CANDIDATES and not is_archived_class(entry.storage_class))
+    )
+    # Everything that the listings alone call for is asked at once, so that it can be counted.
+    doubtful = {theirs.version_id} if theirs and standing is Standing.MAYBE_SAME_CONTENT else set()
+    unread = frozenset(doubtful - question.facts.destination_heads.keys())
+    if unread or (reads_head and source.head is None and source.refusal is None):
+        return Needs(source_head=reads_head and source.head is None, destination_heads=unread)
+    if reads_head and source.refusal is not None:
+        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.code)
+    if rule is None or not is_settled:
+        return Needs(tags=True)
+    if standing in _CANDIDATES:
+        return _decide_candidate(question, entry, rule, terms)
+    if standing is Standing.MAYBE_SAME_CONTENT:
+        return _decide_doubtful(question, rule)
+    return Stay(reason=_OBJECT_STAYS[standing], rule=rule)
+
+
+def _decide_doubtful(question: Question, rule: Rule) -> Stay:
+    theirs, head = question.destination_chain.current, question.facts.source.head
+    assert theirs is not None, "a doubtful object is there"
+    their_head = question.facts.destination_heads[theirs.version_id]
+    if head is not None and their_head is not None and has_same_content(head, their_head):
+        detail = "its ETag differs there; stored checksums are equal"
+        return Stay(reason=Reason.ALREADY_COPIED, rule=rule, detail=detail)
+    detail = "equal size, another ETag, and no stored checksum proves the content equal"
+    return Stay(reason=Reason.DESTINATION_DIFFERS, rule=rule, detail=detail)
+
+
+def _decide_candidate(
+    question: Question, entry: ObjectVersion, rule: Rule, terms: Terms
+) -> Decision:
+    """Decide for an object that a conditional write may deliver: can it arrive whole?"""
+    if is_archived_class(entry.storage_class):
+        return Stay(reason=Reason.ARCHIVED, rule=rule, detail=entry.storage_class)
+    head, destination = question.facts.source.head, terms.destinations[question.destination]
+    assert head is not None, "a candidate's head was read"
+    obstacle = obstacle_of(entry, head, rule)
+    if obstacle is not None:
+        return Stay(reason=obstacle.reason, rule=rule, detail=obstacle.detail)
+    if destination.has_acls and terms.source_has_acls and not rule.destination.is_owner_translated:
+        if question.facts.source.has_default_acl is None:
+            return Needs(acl=True)
+        if not question.facts.source.has_default_acl:
+            return Stay(reason=Reason.ACL, rule=rule)
+    theirs = question.destination_chain.current
+    is_large = entry.size_bytes > terms.copy_object_bytes_max
+    return Move(
+        route=Route.MULTIPART_COPY if is_large else Route.COPY_OBJECT,
+        rule=rule,
+        precondition=(
+            IfReplaces(etag=theirs.etag) if isinstance(theirs, ObjectVersion) else IfAbsent()
+        ),
+        storage_class=rule.destination.storage_class or head.storage_class or "STANDARD",
+        encryption=replica_encryption(head.encryption, rule),
+        detail=_DETAIL_OF_STATUS.get(head.replication_status, ""),
+    )

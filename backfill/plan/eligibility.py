@@ -1,0 +1,92 @@
+"""Whether an object version can arrive whole, and encrypted how: what its HEAD decides.
+
+Never looks at the destination's versions. What a copy would lose silently is an obstacle here.
+Law: a replica is never encrypted more weakly than its source version.
+
+Sources: S3 User Guide replication-what-is-isnot-replicated and replication-config-for-kms-objects;
+S3 API CopyObject (not copied: ACL, website redirect, Object Lock).
+"""
+
+from dataclasses import dataclass
+
+from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
+from backfill.model.objects import ObjectVersion
+from backfill.plan.routes import Reason
+from backfill.plan.rules import Rule
+from backfill.settings import OBJECT_BYTES_MAX
+
+_ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_KMS_KINDS = frozenset({EncryptionKind.SSE_KMS, EncryptionKind.DSSE_KMS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Why a version cannot be moved whole."""
+
+    reason: Reason
+    detail: str = ""
+
+
+def is_archived_class(storage_class: str) -> bool:
+    """Return whether the class alone says archived; replication skips it even when restored."""
+    return storage_class in _ARCHIVED_CLASSES
+
+
+def obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obstacle | None:
+    """Return the first obstacle, in the order in which a person can do something about them."""
+    if head.etag != entry.etag:
+        return Obstacle(reason=Reason.VANISHED, detail="the null version was overwritten meanwhile")
+    if head.replication_status is ReplicationStatus.PENDING:
+        return Obstacle(reason=Reason.IN_FLIGHT)
+    if head.archive_status or is_archived_class(head.storage_class):
+        detail = " ".join(filter(None, (head.storage_class, head.archive_status)))
+        return Obstacle(reason=Reason.ARCHIVED, detail=detail)
+    return _encryption_obstacle(head.encryption, rule) or _loss(entry, head)
+
+
+def _encryption_obstacle(encryption: Encryption, rule: Rule) -> Obstacle | None:
+    if encryption.kind is EncryptionKind.SSE_C:
+        return Obstacle(reason=Reason.SSE_C)
+    if encryption.kind not in _KMS_KINDS:
+        return None
+    if not rule.selects_kms:
+        return Obstacle(reason=Reason.KMS_NOT_SELECTED, detail=encryption.kind.value)
+    if not rule.destination.replica_kms_key:
+        return Obstacle(reason=Reason.ENCRYPTION_WOULD_WEAKEN, detail=encryption.kind.value)
+    return None
+
+
+def _loss(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
+    """Return what a copy would silently leave behind."""
+    if head.missing_metadata_count:
+        detail = f"{head.missing_metadata_count} values"
+        return Obstacle(reason=Reason.METADATA_NOT_READABLE, detail=detail)
+    if head.lock_mode or head.has_legal_hold:
+        return Obstacle(reason=Reason.OBJECT_LOCK, detail=head.lock_mode or "legal hold")
+    if head.website_redirect:
+        return Obstacle(reason=Reason.WEBSITE_REDIRECT)
+    if entry.size_bytes > OBJECT_BYTES_MAX:
+        return Obstacle(reason=Reason.TOO_LARGE)
+    return None
+
+
+def replica_encryption(source: Encryption, rule: Rule) -> Encryption | None:
+    """Return how the replica shall be encrypted; None leaves it to the destination's default.
+
+    SSE-S3 stays SSE-S3 whatever that default is, the KMS kinds keep their kind under the rule's
+    key, and what was never encrypted takes the default, which is at least SSE-S3.
+    """
+    if source.kind is EncryptionKind.NONE:
+        return None
+    if source.kind is EncryptionKind.SSE_S3:
+        return Encryption(kind=EncryptionKind.SSE_S3)
+    assert source.kind in _KMS_KINDS, "SSE-C is an obstacle"
+    assert rule.destination.replica_kms_key, "an obstacle otherwise"
+    return Encryption(
+        kind=source.kind,
+        kms_key_arn=rule.destination.replica_kms_key,
+        # DSSE-KMS has no S3 Bucket Keys (S3 User Guide: UsingDSSEncryption).
+        is_bucket_key_enabled=(
+            source.is_bucket_key_enabled and source.kind is EncryptionKind.SSE_KMS
+        ),
+    )

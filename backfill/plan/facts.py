@@ -1,0 +1,96 @@
+"""What reads beyond the listings have told about a version, and what else must be asked.
+
+Never fetches: `run` does, and reads each refusal into a `Refusal` here.
+Law: a fact is either known, refused for a stated reason, or not asked for yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backfill.errors import StoreFault
+from backfill.model.attributes import ObjectHead, Pairs
+from backfill.model.objects import VersionId
+from backfill.plan.routes import Reason
+
+HeadAnswer = ObjectHead | None
+"""A destination version's head; None when it could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a source version cannot be read, as a reason of the plan and S3's code for it."""
+
+    reason: Reason
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What was fetched about one source version, for all destinations alike."""
+
+    head: ObjectHead | None = None
+    tags: Pairs | None = None
+    has_default_acl: bool | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def known_tags(self) -> Pairs | None:
+        """The object tags: none where the HEAD counted none, None where they are unknown."""
+        if self.tags is None and self.head is not None and self.head.tag_count == 0:
+            return ()
+        return self.tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is known about one (source version, destination) beyond the listings."""
+
+    source: SourceFacts = field(default_factory=SourceFacts)
+    destination_heads: Mapping[VersionId, HeadAnswer] = field(default_factory=dict)
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What must be fetched before a decision can be made; at least one thing."""
+
+    source_head: bool = False
+    tags: bool = False
+    acl: bool = False
+    destination_heads: frozenset[VersionId] = frozenset()
+
+    def __post_init__(self) -> None:
+        assert self.source_head or self.tags or self.acl or self.destination_heads, "asks something"
+
+
+def has_same_content(one: ObjectHead, other: ObjectHead) -> bool:
+    """Return whether stored checksums prove equal bytes; False when they prove nothing.
+
+    Full-object checksums of one algorithm decide across encryption and part layout; composite ones
+    prove equality with an equal part count (S3 User Guide: checking-object-integrity).
+    """
+    return one.size_bytes == other.size_bytes and bool(set(one.checksums) & set(other.checksums))
+
+
+def refusal_of(fault: StoreFault) -> Refusal | None:
+    """Return the reason behind a fault of a read, None when the fault is not about the version.
+
+    404 and 405 (a delete marker took the version's place) mean that it is gone. A HEAD of an
+    SSE-C object without its key answers 400. KMS refuses in both 400 and 403.
+    """
+    if fault.status in {404, 405}:
+        return Refusal(reason=Reason.VANISHED, code=fault.code)
+    if (fault.status == 403 and fault.code in _DENIALS | {""}) or fault.code.startswith("KMS."):
+        return Refusal(reason=Reason.NOT_READABLE, code=fault.code)
+    if fault.status == 400 and fault.code in _BAD_REQUESTS:
+        return Refusal(reason=Reason.SSE_C, code=fault.code)
+    return None
+
+
+_DENIALS = frozenset(
+    {"403", "AccessDenied", "Forbidden", "AllAccessDisabled", "InvalidObjectState"}
+)
+_BAD_REQUESTS = frozenset({"400", "Bad Request", "BadRequest", "InvalidRequest"})
+"""A HEAD has no body, so the SDK shows the status line where S3's code would be."""

@@ -1,0 +1,152 @@
+"""What every route and reason means to a person, and what one can do about it.
+
+Never decides. Report, explain and the reference page `docs/reference/reasons.md` read these.
+Law: every member of both closed lists has a sentence; a remedy is empty where nothing is needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from backfill.plan.routes import Reason, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A sentence, and the remedy as an instruction."""
+
+    sentence: str
+    remedy: str = ""
+
+
+ROUTE_TEXTS: Final[Mapping[Route, Text]] = {
+    Route.COPY_OBJECT: Text(sentence="Goes by one conditional CopyObject."),
+    Route.MULTIPART_COPY: Text(
+        sentence="Is over the copy size limit and goes by UploadPartCopy, in the source's parts."
+    ),
+    Route.DELETE_MARKER: Text(
+        sentence="Is a current delete marker that the rule replicates; one is written there."
+    ),
+    Route.HIDE_EXTRA: Text(
+        sentence="Is at the destination only and is hidden behind a delete marker; it stays below."
+    ),
+}
+
+REASON_TEXTS: Final[Mapping[Reason, Text]] = {
+    Reason.ALREADY_REPLICATED: Text(
+        sentence="S3 replicated it already: the destination holds the same version ID."
+    ),
+    Reason.ALREADY_COPIED: Text(
+        sentence="The destination's current version has the same content already."
+    ),
+    Reason.IN_FLIGHT: Text(
+        sentence="Live replication has it under way: its replication status is PENDING.",
+        remedy="Wait, then plan again. If it stays PENDING for hours, look at the replication"
+        " role and the destination's policy.",
+    ),
+    Reason.AFTER_HORIZON: Text(
+        sentence="It was created at or after the horizon and is live replication's to deliver."
+    ),
+    Reason.ALREADY_DELETED: Text(
+        sentence="A delete marker is current on both sides; readers see the key deleted."
+    ),
+    Reason.NO_RULE: Text(
+        sentence="No rule for this destination covers the key.",
+        remedy="If it should be replicated, widen a rule's filter and plan again.",
+    ),
+    Reason.RULE_DISABLED: Text(
+        sentence="Only Disabled rules for this destination cover the key.",
+        remedy="If it should be replicated, enable the rule and plan again.",
+    ),
+    Reason.TAG_MISMATCH: Text(
+        sentence="Rules cover the key, but the object lacks tags that they ask for.",
+        remedy="If it should be replicated, tag the version or widen the rule, and plan again.",
+    ),
+    Reason.KMS_NOT_SELECTED: Text(
+        sentence="It is encrypted with KMS, and the rule does not select such objects.",
+        remedy="Enable SseKmsEncryptedObjects in the rule and give it a ReplicaKmsKeyID.",
+    ),
+    Reason.DELETE_MARKER_NOT_REPLICATED: Text(
+        sentence="It is a delete marker, and the rule does not replicate them; a rule with a tag"
+        " filter never does.",
+        remedy="If deletions should follow, enable DeleteMarkerReplication in a rule without tags.",
+    ),
+    Reason.OUT_OF_SCOPE: Text(
+        sentence="It lies outside the prefix or the tags that the campaign asks for."
+    ),
+    Reason.ARCHIVED: Text(
+        sentence="It is in an archive class or tier, which S3 does not replicate, not even while"
+        " it is restored.",
+        remedy="Restore it and copy it in place to another storage class (for"
+        " INTELLIGENT_TIERING a restore is enough), then plan again.",
+    ),
+    Reason.NOT_READABLE: Text(
+        sentence="The source identity may not read this version.",
+        remedy="Grant s3:GetObjectVersion and kms:Decrypt on its key; if another account owns the"
+        " object, take ownership with BucketOwnerEnforced.",
+    ),
+    Reason.NONCURRENT: Text(
+        sentence="It is a noncurrent version; copy workers move current versions only, because a"
+        " copy of an older version would become the current one.",
+        remedy="If history is needed, use S3 Batch Replication, which keeps version IDs and order.",
+    ),
+    Reason.SSE_C: Text(
+        sentence="It is encrypted with a key that only its owner has (SSE-C); a copy would need"
+        " that key.",
+        remedy="Use S3 Batch Replication, or encrypt it otherwise at the source.",
+    ),
+    Reason.OBJECT_LOCK: Text(
+        sentence="It has Object Lock retention or a legal hold, which a copy would lose.",
+        remedy="Use S3 Batch Replication into a destination with Object Lock.",
+    ),
+    Reason.ACL: Text(
+        sentence="Its ACL grants more than its owner's full control, which a copy would lose.",
+        remedy="Use S3 Batch Replication, or set BucketOwnerEnforced at the destination.",
+    ),
+    Reason.WEBSITE_REDIRECT: Text(
+        sentence="It has a website redirect, which a copy would lose.",
+        remedy="Use S3 Batch Replication.",
+    ),
+    Reason.METADATA_NOT_READABLE: Text(
+        sentence="Some of its metadata cannot be shown as HTTP headers, so a copy could not be"
+        " checked.",
+        remedy="Use S3 Batch Replication, or write the metadata anew at the source.",
+    ),
+    Reason.ENCRYPTION_WOULD_WEAKEN: Text(
+        sentence="It is encrypted with KMS, and the rule names no key for its replica: a copy"
+        " would be encrypted more weakly.",
+        remedy="Give the rule a ReplicaKmsKeyID, or the campaign a KMS key.",
+    ),
+    Reason.MARKER_UNCONDITIONAL: Text(
+        sentence="It is a delete marker and the key is absent at the destination, so readers see"
+        " it deleted already; a marker onto an absent key cannot be conditional, and live"
+        " replication may write the key.",
+        remedy="Nothing for readers. For the marker itself use S3 Batch Replication, or state"
+        ' that both sides are quiet (other-writers = "quiet").',
+    ),
+    Reason.TOO_LARGE: Text(
+        sentence="It is larger than 10,000 parts of 5 GiB can hold.",
+        remedy="Use S3 Batch Replication.",
+    ),
+    Reason.DESTINATION_DIFFERS: Text(
+        sentence="The destination holds an object that none of the source's versions explains;"
+        " it is not overwritten.",
+        remedy="Compare the two. If the source is right, delete the destination's object (a"
+        " delete marker hides it) or move it away, and see what wrote it.",
+    ),
+    Reason.DESTINATION_NEWER: Text(
+        sentence="The destination's current version was created at or after the horizon; whoever"
+        " wrote it is ahead of this plan.",
+        remedy="If live replication wrote it, nothing. Otherwise see what else writes there.",
+    ),
+    Reason.DESTINATION_DELETED: Text(
+        sentence="Somebody deleted the key at the destination: its delete marker there is not the"
+        " source's. It is not resurrected.",
+        remedy="If the key should be there, remove that delete marker by its version ID and plan"
+        " again.",
+    ),
+    Reason.VANISHED: Text(
+        sentence="It was listed, and gone when it was read.",
+        remedy="Nothing; a lifecycle rule or a person deleted it meanwhile.",
+    ),
+}

@@ -1,0 +1,110 @@
+"""What holds for every decision of a plan, and the digest that tells two plans apart.
+
+Never changes while a plan is made.
+Law: equal digests mean that equal inventories give equal plans.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from backfill.campaign import Campaign, OtherWriters, Scope
+from backfill.errors import CampaignError
+from backfill.plan.rules import Rule, Rules
+from backfill.settings import COPY_OBJECT_BYTES_MAX
+
+OWNER_ENFORCED = "BucketOwnerEnforced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationTerms:
+    """One destination: its rules (highest priority first, Disabled ones too) and its ownership.
+
+    `live_rules` are those that S3 itself follows: they tell which keys have another writer, and
+    differ from `rules` only where the campaign states its own. `has_acls` says whether an object's
+    ACL means anything there: everywhere but under BucketOwnerEnforced, also where the setting
+    cannot be read.
+    """
+
+    bucket: str
+    rules: tuple[Rule, ...]
+    live_rules: tuple[Rule, ...]
+    has_acls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Scope, horizon and limits of a plan, and its destinations in the header's order.
+
+    `source_has_acls` is False under BucketOwnerEnforced, where every ACL is the default one.
+    `is_quiet`: the campaign states that nobody else writes either side.
+    """
+
+    scope: Scope
+    horizon: datetime
+    destinations: tuple[DestinationTerms, ...]
+    source_has_acls: bool = True
+    is_quiet: bool = False
+    copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
+
+    def has_other_writers(self, key: str, destination: int) -> bool:
+        """Return whether live replication may write the key there (architecture decision 3)."""
+        rules = self.destinations[destination].live_rules
+        return not self.is_quiet and any(r.is_enabled and r.covers(key) for r in rules)
+
+
+def terms_of(
+    rules: Rules,
+    *,
+    live_rules: Rules,
+    campaign: Campaign,
+    horizon: datetime,
+    destination_ownerships: Sequence[str],
+    source_ownership: str = "",
+) -> Terms:
+    """Return a plan's terms.
+
+    Args:
+        rules: What decides: the bucket's own rules or the campaign's one.
+        live_rules: What S3 itself follows.
+        campaign: Its scope, its word on other writers, and its copy size limit.
+        horizon: Versions created at or after it are live replication's.
+        destination_ownerships: Object Ownership of each of `rules.destination_buckets()`, empty
+            where it cannot be read.
+        source_ownership: Object Ownership of the source bucket, as above.
+
+    Raises CampaignError when no rule is enabled: there is nothing to plan for.
+    """
+    buckets = rules.destination_buckets()
+    if not buckets:
+        raise CampaignError(
+            "the source bucket's replication configuration has no enabled rule",
+            hint="enable a rule, or name a destination with --destination",
+        )
+    return Terms(
+        scope=campaign.scope,
+        horizon=horizon,
+        destinations=tuple(
+            DestinationTerms(
+                bucket=bucket,
+                rules=rules.for_destination(bucket),
+                live_rules=live_rules.for_destination(bucket),
+                has_acls=ownership != OWNER_ENFORCED,
+            )
+            for bucket, ownership in zip(buckets, destination_ownerships, strict=True)
+        ),
+        source_has_acls=source_ownership != OWNER_ENFORCED,
+        is_quiet=campaign.other_writers is OtherWriters.QUIET,
+        copy_object_bytes_max=campaign.settings.copy_object_bytes_max,
+    )
+
+
+def terms_digest(terms: Terms) -> str:
+    """Return the digest of everything but the rules, which have `configuration_digest`."""
+    document = asdict(terms)
+    for destination in document["destinations"]:
+        del destination["rules"], destination["live_rules"]
+    canonical = json.dumps(document, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
