@@ -226,11 +226,13 @@ class Intent:
 
     `seen_version_id` is the destination's current version ID before the write (None: absent).
     `upload_id` is set once a multipart upload is open, so that a successor can abort it.
+    `source_version_id` is what is copied, None for a delete marker.
     """
 
     number: int
     attempt: int
     seen_version_id: VersionId | None
+    source_version_id: VersionId | None = None
     upload_id: str = ""
 
 

@@ -1,0 +1,1 @@
+"""Durable run state: intent before, outcome after, durable before counted."""

@@ -1,0 +1,366 @@
+"""The journal: durable when it says so, whole again after any cut, honest about damage."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, RefusedError
+from backfill.journal import segments
+from backfill.journal.journal import SegmentJournal
+from backfill.journal.records import (
+    decoded_intent,
+    decoded_outcome,
+    intent_record,
+    kind_and_number,
+    outcome_record,
+)
+from backfill.model.objects import ETag, VersionId
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.ports import Intent
+
+texts = st.text(max_size=80)
+versions = st.none() | st.text(max_size=40).map(VersionId)
+outcomes = st.builds(
+    Outcome,
+    number=st.integers(0, 40),
+    kind=st.sampled_from(OutcomeKind),
+    code=texts,
+    detail=texts,
+    version_id=versions,
+    etag=st.none() | st.text(max_size=40).map(ETag),
+    attempts=st.integers(0, 1000),
+    bytes_copied=st.integers(0, 2**60),
+)
+intents = st.builds(
+    Intent,
+    number=st.integers(0, 40),
+    attempt=st.integers(1, 1000),
+    seen_version_id=versions,
+    source_version_id=versions,
+    upload_id=texts,
+)
+
+
+async def in_place(call: Callable[[], None]) -> None:
+    call()
+
+
+def opened(directory: Path, *, segment_bytes_max: int = 1 << 20) -> SegmentJournal:
+    return SegmentJournal.open(
+        directory,
+        manifest_digest="m1",
+        segment_bytes_max=segment_bytes_max,
+        blocking=in_place,
+    )
+
+
+def segment_paths(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir())
+
+
+def copied(number: int, detail: str = "") -> Outcome:
+    return Outcome(
+        number=number, kind=OutcomeKind.COPIED, detail=detail, version_id=VersionId(f"d{number}")
+    )
+
+
+def intent(number: int, attempt: int = 1) -> Intent:
+    return Intent(number=number, attempt=attempt, seen_version_id=None)
+
+
+async def filled(directory: Path, count: int, **kwargs: int) -> None:
+    journal = opened(directory, **kwargs)
+    for number in range(count):
+        await journal.intend(intent(number))
+        await journal.conclude(copied(number))
+    await journal.close()
+
+
+@given(outcomes)
+def test_an_outcome_survives_its_encoding(outcome: Outcome) -> None:
+    """If this fails, the report says something else than what happened."""
+    assert decoded_outcome(outcome_record(outcome)) == outcome
+    assert kind_and_number(outcome_record(outcome)) == (2, outcome.number)
+
+
+@given(intents)
+def test_an_intent_survives_its_encoding(made: Intent) -> None:
+    """If this fails, a resumed run settles against the wrong version."""
+    assert decoded_intent(intent_record(made)) == made
+
+
+@given(st.binary(max_size=60))
+def test_decoding_is_total(data: bytes) -> None:
+    """Arbitrary bytes raise ValueError and nothing else, so damage is always named."""
+    for decode in (decoded_intent, decoded_outcome, kind_and_number):
+        try:
+            decode(data)
+        except ValueError:
+            continue
+        assert data
+
+
+@pytest.mark.parametrize("decode", [decoded_intent, decoded_outcome])
+def test_every_cut_record_is_refused(decode: Callable[[bytes], object]) -> None:
+    """A record that lost its end must not be read as a shorter one."""
+    record = intent_record(intent(3)) if decode is decoded_intent else outcome_record(copied(3))
+    for length in range(len(record)):
+        with pytest.raises(ValueError, match=r"cut|kind|no "):
+            decode(record[:length])
+
+
+async def test_what_was_concluded_is_known_after_a_restart(tmp_path: Path) -> None:
+    """If this fails, a resumed run writes again what it wrote before."""
+    journal = opened(tmp_path)
+    await journal.intend(intent(1))
+    await journal.conclude(copied(1))
+    await journal.intend(intent(2))
+    await journal.intend(intent(2, attempt=2))
+    await journal.close()
+    again = opened(tmp_path)
+    assert again.outcome(1) == copied(1)
+    assert again.outcome(2) is None
+    assert again.outcome(999) is None
+    assert [o.intent.attempt for o in again.open_intents()] == [1, 2]
+    await again.close()
+
+
+async def test_outcomes_come_in_entry_order_across_segments(tmp_path: Path) -> None:
+    """If this fails, the outcomes artefact cannot be joined with the manifest."""
+    journal = opened(tmp_path, segment_bytes_max=200)
+    for number in (5, 0, 3, 1, 4, 2):
+        await journal.conclude(copied(number))
+    assert [o.number for o in journal.outcomes()] == [0, 1, 2, 3, 4, 5]
+    await journal.close()
+    again = opened(tmp_path, segment_bytes_max=200)
+    assert [o.number for o in again.outcomes()] == [0, 1, 2, 3, 4, 5]
+    assert len(segment_paths(tmp_path)) > 1
+    await again.close()
+
+
+async def test_concurrent_callers_share_one_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, every object costs a disk sync of its own."""
+    journal = opened(tmp_path)
+    syncs: list[int] = []
+    real = os.fsync
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    await asyncio.gather(*(journal.conclude(copied(number)) for number in range(500)))
+    assert len(syncs) == 1
+    await journal.close()
+
+
+async def test_nobody_returns_before_the_sync(tmp_path: Path) -> None:
+    """If this fails, an outcome is counted that a power cut takes back."""
+    release = asyncio.Event()
+
+    async def held(call: Callable[[], None]) -> None:
+        await release.wait()
+        call()
+
+    journal = SegmentJournal.open(tmp_path, manifest_digest="m1", blocking=held)
+    caller = asyncio.create_task(journal.conclude(copied(1)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not caller.done()
+    assert journal.outcome(1) is None
+    release.set()
+    await caller
+    assert journal.outcome(1) == copied(1)
+    await journal.close()
+
+
+async def test_a_cancelled_caller_leaves_the_others_whole(tmp_path: Path) -> None:
+    """If this fails, one cancelled copy hangs every other copy of the same commit."""
+    journal = opened(tmp_path)
+    tasks = [asyncio.create_task(journal.conclude(copied(number))) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results[1:]] == [type(None)] * 3
+    assert isinstance(results[0], asyncio.CancelledError)
+    await journal.close()
+
+
+@pytest.mark.parametrize("call", ["fsync", "write"])
+async def test_a_disk_that_fails_once_shuts_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """If this fails, a second sync that lies is taken for durability."""
+    await filled(tmp_path, 2)
+    journal = opened(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        both = await asyncio.gather(
+            journal.conclude(copied(7)), journal.conclude(copied(8)), return_exceptions=True
+        )
+    assert [type(failure) for failure in both] == [RefusedError, RefusedError]
+    with pytest.raises(RefusedError, match="No space left") as later:
+        await journal.intend(intent(9))
+    assert "free some space" in later.value.hint
+    await journal.close()
+    again = opened(tmp_path)
+    assert [o.number for o in again.outcomes()][:2] == [0, 1]
+    await again.close()
+
+
+async def test_a_cut_at_every_byte_of_the_last_commit_loses_only_that_commit(
+    tmp_path: Path,
+) -> None:
+    """DirtyReboot: if this fails, a power cut makes a run directory unusable or untrue."""
+    await filled(tmp_path / "whole", 3)
+    path = tmp_path / "whole" / "segment-000001"
+    before = path.stat().st_size
+    journal = opened(tmp_path / "whole")
+    await asyncio.gather(*(journal.conclude(copied(n, "last commit")) for n in (7, 8, 9)))
+    await journal.close()
+    data = path.read_bytes()
+    for length in range(before, len(data)):
+        for tail in (b"", bytes(len(data) - length), b"\xfd" * 7):
+            cut = tmp_path / "cut"
+            cut.mkdir(exist_ok=True)
+            (cut / path.name).write_bytes(data[:length] + tail)
+            again = opened(cut)
+            assert [o.number for o in again.outcomes()] == [0, 1, 2]
+            await again.conclude(copied(7))
+            await again.close()
+            third = opened(cut)
+            assert [o.number for o in third.outcomes()] == [0, 1, 2, 7]
+            await third.close()
+
+
+async def test_a_cut_in_a_segment_that_was_just_begun_is_normal(tmp_path: Path) -> None:
+    """If this fails, a crash during rotation makes the journal unreadable."""
+    await filled(tmp_path, 3)
+    first = (tmp_path / "segment-000001").read_bytes()
+    for length in range(56):
+        for data in (first[:length], bytes(length)):
+            (tmp_path / "segment-000002").write_bytes(data)
+            again = opened(tmp_path)
+            assert len(list(again.outcomes())) == 3
+            await again.close()
+
+
+async def test_any_flipped_bit_before_the_last_commit_is_named(tmp_path: Path) -> None:
+    """If this fails, damage in the middle passes for a torn end and outcomes are lost silently."""
+    await filled(tmp_path / "whole", 3)
+    data = (tmp_path / "whole" / "segment-000001").read_bytes()
+    last = data.rfind(b"\xffBJ\xfe")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for offset in range(last):
+        for bit in (1, 0x80):
+            flipped = bytearray(data)
+            flipped[offset] ^= bit
+            (damaged / "segment-000001").write_bytes(flipped)
+            with pytest.raises(ArtifactDamagedError, match=r"segment-000001 is damaged at byte"):
+                opened(damaged)
+
+
+async def test_an_older_segment_may_not_even_be_torn(tmp_path: Path) -> None:
+    """If this fails, a lost end of an older file is taken for an unfinished commit."""
+    await filled(tmp_path, 12, segment_bytes_max=200)
+    path = tmp_path / "segment-000001"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactDamagedError, match="segment-000001 is damaged"):
+        opened(tmp_path)
+
+
+async def test_a_missing_segment_is_named(tmp_path: Path) -> None:
+    """If this fails, a deleted file silently un-does outcomes."""
+    await filled(tmp_path, 12, segment_bytes_max=200)
+    (tmp_path / "segment-000002").unlink()
+    with pytest.raises(ArtifactDamagedError, match="lacks a segment"):
+        opened(tmp_path)
+
+
+async def test_a_journal_of_another_manifest_is_refused(tmp_path: Path) -> None:
+    """If this fails, outcomes of one list of work are credited to another."""
+    await filled(tmp_path, 1)
+    with pytest.raises(ForeignRunDirectoryError):
+        SegmentJournal.open(tmp_path, manifest_digest="m2")
+
+
+async def test_damage_after_opening_is_found_when_it_is_read(tmp_path: Path) -> None:
+    """If this fails, a record altered under a running process reaches the report."""
+    await filled(tmp_path, 2)
+    journal = opened(tmp_path)
+    path = tmp_path / "segment-000001"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactDamagedError, match="damaged at byte"):
+        journal.outcome(1)
+    await journal.close()
+
+
+def test_a_million_entries_stay_below_the_ceiling(tmp_path: Path) -> None:
+    """If this fails, memory grows with objects: eight bytes an entry are allowed."""
+    journal = opened(tmp_path)
+    place = segments.Location(segment=1, offset=10)
+    for number in range(0, 1_000_000, 100_000):
+        journal._note_outcome(number + 99_999, place)
+    assert len(journal._concluded) * journal._concluded.itemsize <= 8_000_000
+    journal._files.close()
+
+
+Step = tuple[str, int]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["intend", "conclude", "reboot", "dirty reboot"]), st.integers(0, 9)
+        ),
+        max_size=30,
+    ),
+    data=st.data(),
+)
+def test_the_journal_equals_a_list_of_records(
+    steps: list[Step], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Against a plain model, with clean and dirty reboots: if this fails, resume is not safe."""
+    directory = tmp_path_factory.mktemp("journal")
+    asyncio.run(_against_model(directory, steps, data))
+
+
+async def _against_model(directory: Path, steps: list[Step], data: st.DataObject) -> None:
+    journal = opened(directory, segment_bytes_max=300)
+    done: dict[int, Outcome] = {}
+    begun: dict[int, list[Intent]] = {}
+    for turn, (step, number) in enumerate(steps):
+        if step == "intend" and number not in done:
+            begun.setdefault(number, []).append(intent(number, attempt=turn + 1))
+            await journal.intend(begun[number][-1])
+        elif step == "conclude" and number not in done:
+            done[number] = copied(number, str(turn))
+            begun.pop(number, None)
+            await journal.conclude(done[number])
+        elif step.endswith("reboot"):
+            await journal.close()
+            if step.startswith("dirty"):
+                newest = segment_paths(directory)[-1]
+                junk = data.draw(st.binary(max_size=12))
+                newest.write_bytes(newest.read_bytes() + junk)
+            journal = opened(directory, segment_bytes_max=300)
+            found = [o.intent for o in journal.open_intents()]
+            assert found == [i for key in sorted(begun) for i in begun[key]]
+        assert list(journal.outcomes()) == [done[key] for key in sorted(done)]
+    await journal.close()
