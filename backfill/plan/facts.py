@@ -7,7 +7,7 @@ Law: a fact is either known, refused for a stated reason, or not asked for yet.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backfill.errors import StoreFault
+from backfill.errors import Disposition, StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.plan.routes import Reason
@@ -77,20 +77,22 @@ def has_same_content(one: ObjectHead, other: ObjectHead) -> bool:
 def refusal_of(fault: StoreFault) -> Refusal | None:
     """Return the reason behind a fault of a read, None when the fault is not about the version.
 
-    404 and 405 (a delete marker took the version's place) mean that it is gone. A HEAD of an
-    SSE-C object without its key answers 400. KMS refuses in both 400 and 403.
+    404 and 405 (a delete marker in its place) mean that it is gone; 400 is how HEAD of an SSE-C
+    object answers without its key; KMS refuses in both 400 and 403.
     """
-    if fault.status in {404, 405}:
-        return Refusal(reason=Reason.VANISHED, code=fault.code)
-    if (fault.status == 403 and fault.code in _DENIALS | {""}) or fault.code.startswith("KMS."):
-        return Refusal(reason=Reason.NOT_READABLE, code=fault.code)
-    if fault.status == 400 and fault.code in _BAD_REQUESTS:
-        return Refusal(reason=Reason.SSE_C, code=fault.code)
-    return None
+    if fault.disposition in {Disposition.STOP, Disposition.RETRY} or fault.code == "NoSuchBucket":
+        return None
+    reason = Reason.NOT_READABLE if fault.code.startswith("KMS.") else _REASONS.get(fault.status)
+    if reason is Reason.SSE_C and fault.code not in _NAMELESS_CODES:
+        return None
+    return Refusal(reason=reason, code=fault.code) if reason is not None else None
 
 
-_DENIALS = frozenset(
-    {"403", "AccessDenied", "Forbidden", "AllAccessDisabled", "InvalidObjectState"}
-)
-_BAD_REQUESTS = frozenset({"400", "Bad Request", "BadRequest", "InvalidRequest"})
-"""A HEAD has no body, so the SDK shows the status line where S3's code would be."""
+_REASONS = {
+    404: Reason.VANISHED,
+    405: Reason.VANISHED,
+    403: Reason.NOT_READABLE,
+    400: Reason.SSE_C,
+}
+_NAMELESS_CODES = frozenset({"400", "Bad Request", "BadRequest", "InvalidRequest"})
+"""A HEAD has no body, so the SDK may show the status where S3's code would be."""

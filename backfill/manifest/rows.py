@@ -1,0 +1,99 @@
+"""Rows of a manifest artefact: one for each piece of work.
+
+Never decodes a key: it is stored as it was listed, and JSON's escapes keep it inert.
+Law: `entry_of(row_of(entry)) == entry`.
+
+The columns mean what they mean in a plan (`backfill.plan.rows`); `version_id` and `etag` are null
+where an extra object is hidden, and `plan_number` is null there too.
+"""
+
+from datetime import datetime
+from typing import Final, cast
+
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.objects import ETag, VersionId
+from backfill.model.rows import Row, Scalar
+from backfill.plan.routes import Route
+from backfill.plan.rows import (
+    encryption_cells,
+    encryption_of,
+    precondition_cell,
+    precondition_of,
+    time_cell,
+)
+
+COLUMNS: Final = (
+    "number",
+    "plan_number",
+    "key",
+    "version_id",
+    "etag",
+    "size_bytes",
+    "last_modified",
+    "destination",
+    "route",
+    "rule_id",
+    "storage_class",
+    "encryption",
+    "kms_key_arn",
+    "is_bucket_key_enabled",
+    "precondition",
+    "seen_version_id",
+    "has_other_writers",
+    "replicates_delete_markers",
+)
+
+_Cells = tuple[
+    int, int | None, str, str | None, str | None, int, str, int, str, str, str,
+    str | None, str | None, bool, str | None, str | None, bool, bool,
+]  # fmt: skip
+
+
+def row_of(entry: ManifestEntry) -> Row:
+    """Return the row of an entry."""
+    return (
+        entry.number,
+        entry.plan_number,
+        entry.key,
+        entry.version_id,
+        entry.etag,
+        entry.size_bytes,
+        time_cell(entry.last_modified),
+        entry.destination,
+        entry.route,
+        entry.rule_id,
+        entry.storage_class,
+        *encryption_cells(entry.encryption),
+        precondition_cell(entry.precondition),
+        entry.seen_version_id,
+        entry.has_other_writers,
+        entry.replicates_delete_markers,
+    )
+
+
+def entry_of(row: list[Scalar]) -> ManifestEntry:
+    """Return the entry of a row that `row_of` made."""
+    # As in a plan, the artefact's digest and columns vouch for the cells' types.
+    (
+        number, plan_number, key, version_id, etag, size_bytes, modified, destination, route,
+        rule_id, storage_class, kind, kms_key_arn, is_bucket_key_enabled, precondition,
+        seen_version_id, has_other_writers, replicates_delete_markers,
+    ) = cast("_Cells", tuple(row))  # fmt: skip
+    return ManifestEntry(
+        number=number,
+        plan_number=plan_number,
+        key=key,
+        version_id=VersionId(version_id) if version_id is not None else None,
+        etag=ETag(etag) if etag is not None else None,
+        size_bytes=size_bytes,
+        last_modified=datetime.fromisoformat(modified),
+        destination=destination,
+        route=Route(route),
+        rule_id=rule_id,
+        storage_class=storage_class,
+        encryption=encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
+        precondition=precondition_of(precondition),
+        seen_version_id=VersionId(seen_version_id) if seen_version_id is not None else None,
+        has_other_writers=has_other_writers,
+        replicates_delete_markers=replicates_delete_markers,
+    )

@@ -1,0 +1,184 @@
+"""Rows of the plan artefact, and the cells that the manifest's rows share with them.
+
+Never decodes a key: it is stored as it was listed, and JSON's escapes keep it inert.
+Law: `entry_of(row_of(entry)) == entry`.
+
+| column | meaning |
+| --- | --- |
+| number | the row's place in the plan, from 0 |
+| key, version_id, is_delete_marker, is_latest | the source version, as listed |
+| last_modified | UTC, ISO 8601 |
+| etag, size_bytes | null and 0 for a delete marker |
+| destination | indexes the destinations of the plan's header |
+| route, reason | one of them is set, the other null |
+| detail | one more sentence, often empty |
+| rule_id | the rule that won; empty when none did |
+| storage_class | what the destination version shall have; empty without a route |
+| encryption, kms_key_arn, is_bucket_key_enabled | null: the destination's default |
+| precondition | `*`: only onto an absent key; an ETag: only over it; null: none |
+| seen_version_id, seen_is_delete_marker, seen_etag | the destination's current entry; null: absent |
+| has_other_writers, replicates_delete_markers | as the live rules and the winning rule say |
+"""
+
+from datetime import UTC, datetime
+from typing import Final, cast
+
+from backfill.model.attributes import Encryption, EncryptionKind
+from backfill.model.objects import ETag, VersionId
+from backfill.model.rows import Row, Scalar
+from backfill.model.store import IfAbsent, IfReplaces, Precondition
+from backfill.plan.entries import DestinationSeen, PlanEntry
+from backfill.plan.routes import Reason, Route
+
+COLUMNS: Final = (
+    "number",
+    "key",
+    "version_id",
+    "is_delete_marker",
+    "is_latest",
+    "last_modified",
+    "etag",
+    "size_bytes",
+    "destination",
+    "route",
+    "reason",
+    "detail",
+    "rule_id",
+    "storage_class",
+    "encryption",
+    "kms_key_arn",
+    "is_bucket_key_enabled",
+    "precondition",
+    "seen_version_id",
+    "seen_is_delete_marker",
+    "seen_etag",
+    "has_other_writers",
+    "replicates_delete_markers",
+)
+
+_ABSENT = "*"
+"""No ETag is `*`: S3's own word in If-None-Match for any version at all."""
+
+EncryptionCells = tuple[str | None, str | None, bool]
+_Cells = tuple[
+    int, str, str, bool, bool, str, str | None, int, int, str | None, str | None, str, str, str,
+    str | None, str | None, bool, str | None, str | None, bool, str | None, bool, bool,
+]  # fmt: skip
+
+
+def encryption_cells(encryption: Encryption | None) -> EncryptionCells:
+    """Return the three cells of an encryption; the first is null where there is none."""
+    if encryption is None:
+        return None, None, False
+    return encryption.kind.value, encryption.kms_key_arn, encryption.is_bucket_key_enabled
+
+
+def encryption_of(cells: EncryptionCells) -> Encryption | None:
+    """Return the encryption that `encryption_cells` was given."""
+    kind, kms_key_arn, is_bucket_key_enabled = cells
+    if kind is None:
+        return None
+    return Encryption(
+        kind=EncryptionKind(kind),
+        kms_key_arn=kms_key_arn,
+        is_bucket_key_enabled=is_bucket_key_enabled,
+    )
+
+
+def precondition_cell(precondition: Precondition | None) -> str | None:
+    """Return a precondition's cell."""
+    match precondition:
+        case None:
+            return None
+        case IfAbsent():
+            return _ABSENT
+        case IfReplaces(etag=etag):
+            assert etag != _ABSENT, "no ETag is a star"
+            return etag
+
+
+def precondition_of(cell: str | None) -> Precondition | None:
+    """Return the precondition that `precondition_cell` was given."""
+    if cell is None:
+        return None
+    return IfAbsent() if cell == _ABSENT else IfReplaces(etag=ETag(cell))
+
+
+def time_cell(moment: datetime) -> str:
+    """Return a time's cell; it must be aware of its time zone."""
+    assert moment.tzinfo is not None, "times are aware"
+    return moment.astimezone(UTC).isoformat()
+
+
+def row_of(entry: PlanEntry) -> Row:
+    """Return the row of an entry."""
+    seen = entry.seen
+    return (
+        entry.number,
+        entry.key,
+        entry.version_id,
+        entry.is_delete_marker,
+        entry.is_latest,
+        time_cell(entry.last_modified),
+        entry.etag,
+        entry.size_bytes,
+        entry.destination,
+        entry.route,
+        entry.reason,
+        entry.detail,
+        entry.rule_id,
+        entry.storage_class,
+        *encryption_cells(entry.encryption),
+        precondition_cell(entry.precondition),
+        seen.version_id if seen else None,
+        seen.is_delete_marker if seen else False,
+        seen.etag if seen else None,
+        entry.has_other_writers,
+        entry.replicates_delete_markers,
+    )
+
+
+def entry_of(row: list[Scalar]) -> PlanEntry:
+    """Return the entry of a row that `row_of` made."""
+    # The artefact's digest and columns vouch for the cells' types; a check of each would cost
+    # more than all the rest of reading.
+    (
+        number, key, version_id, is_delete_marker, is_latest, modified, etag, size_bytes,
+        destination, route, reason, detail, rule_id, storage_class,
+        kind, kms_key_arn, is_bucket_key_enabled, precondition,
+        seen_version_id, seen_is_delete_marker, seen_etag,
+        has_other_writers, replicates_delete_markers,
+    ) = cast("_Cells", tuple(row))  # fmt: skip
+    return PlanEntry(
+        number=number,
+        key=key,
+        version_id=VersionId(version_id),
+        is_delete_marker=is_delete_marker,
+        is_latest=is_latest,
+        last_modified=datetime.fromisoformat(modified),
+        etag=ETag(etag) if etag is not None else None,
+        size_bytes=size_bytes,
+        destination=destination,
+        route=Route(route) if route is not None else None,
+        reason=Reason(reason) if reason is not None else None,
+        detail=detail,
+        rule_id=rule_id,
+        storage_class=storage_class,
+        encryption=encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
+        precondition=precondition_of(precondition),
+        seen=_seen(seen_version_id, seen_etag, is_delete_marker=seen_is_delete_marker),
+        has_other_writers=has_other_writers,
+        replicates_delete_markers=replicates_delete_markers,
+    )
+
+
+def _seen(
+    version_id: str | None, etag: str | None, *, is_delete_marker: bool
+) -> DestinationSeen | None:
+    if version_id is None:
+        return None
+    return DestinationSeen(
+        version_id=VersionId(version_id),
+        is_delete_marker=is_delete_marker,
+        etag=ETag(etag) if etag is not None else None,
+    )
