@@ -107,3 +107,35 @@ class RepairPlanned:
     level: ClassVar[str] = "info"
     round: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRetried:
+    """A read failed and is asked again after a pause."""
+
+    name: ClassVar[str] = "aws.read_retried"
+    level: ClassVar[str] = "debug"
+    operation: str
+    code: str
+    attempt: int
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceLowered:
+    """The store throttles; fewer requests are in flight from now on."""
+
+    name: ClassVar[str] = "aws.pace_lowered"
+    level: ClassVar[str] = "info"
+    operation: str
+    code: str
+    requests_in_flight_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialsRenewed:
+    """A token had expired, and the SDK's chain gave another one."""
+
+    name: ClassVar[str] = "aws.credentials_renewed"
+    level: ClassVar[str] = "info"
+    operation: str

@@ -1,0 +1,150 @@
+"""One API call: lend a client, send once, turn whatever comes back into an answer or a StoreFault.
+
+Never repeats a call, but for one: a call refused because the token had expired is asked again once
+with renewed credentials. It was refused at the door, so no attempt of the caller is spent.
+Law: no exception of the SDK or of the HTTP library passes this module.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import aiohttp
+from aiobotocore.client import AioBaseClient
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from backfill.aws.fault_table import EXPIRED
+from backfill.aws.faults import WRITES, fault_of_answer, fault_of_exception, store_fault
+from backfill.aws.replies import NoETagError, Reply, ReplyError, UnknownValueError
+from backfill.aws.session import AwsSession
+from backfill.errors import StoreFault
+from backfill.events import CredentialsRenewed
+from backfill.ports import Events
+
+READ_TIMEOUT_S: Final = 60.0
+"""A whole read. S3 answers in tens of milliseconds, a full page of versions within a second or two;
+a minute tells a hang from a slow day. Writes have the longer silence of `session.Connection`."""
+
+_FAILURES: Final = (BotoCoreError, aiohttp.ClientError, ResponseParserError, OSError)
+"""All that sending and receiving raises; TimeoutError is an OSError."""
+
+_CODES: Final[dict[type[ValueError], str]] = {
+    ReplyError: "UnreadableReply",
+    UnknownValueError: "UnknownValue",
+    NoETagError: "NoETag",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request: an operation's API name, its parameters, and the Region that serves it."""
+
+    operation: str
+    region: str
+    parameters: Mapping[str, object]
+    service: str = "s3"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that the request is addressed to; empty for none."""
+        return str(self.parameters.get("Bucket", ""))
+
+
+class Calls:
+    """Sends the calls of one identity."""
+
+    def __init__(
+        self, session: AwsSession, events: Events, *, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
+        self._session = session
+        self._events = events
+        self._read_timeout_s = read_timeout_s
+
+    @property
+    def region(self) -> str:
+        """The Region for questions without one."""
+        return self._session.region
+
+    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+        """Send once and parse the answer; raises StoreFault."""
+        return await self._renewing(call, lambda: self._sent(call, parse))
+
+    @asynccontextmanager
+    async def opened(self, call: Call) -> AsyncIterator[Reply]:
+        """Send once and lend the answer while its body is read; raises StoreFault.
+
+        The silence between two chunks is limited by the connection's read time-out.
+        """
+        async with AsyncExitStack() as stack:
+            reply = await self._renewing(call, lambda: self._opened(call, stack))
+            with _faults_of(call):
+                yield reply
+
+    async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
+        limit_s = None if call.operation in WRITES else self._read_timeout_s
+        with _faults_of(call):
+            async with asyncio.timeout(limit_s), self._lease(call) as client:
+                return parse(await _reply(client, call))
+
+    async def _opened(self, call: Call, stack: AsyncExitStack) -> Reply:
+        with _faults_of(call):
+            async with asyncio.timeout(self._read_timeout_s):
+                return await _reply(await stack.enter_async_context(self._lease(call)), call)
+
+    async def _renewing(self, call: Call, once: Callable[[], Awaitable[T]]) -> T:
+        generation = self._session.generation
+        try:
+            return await once()
+        except StoreFault as fault:
+            if fault.code not in EXPIRED or not await self._renewed(call, generation):
+                raise
+        return await once()
+
+    async def _renewed(self, call: Call, generation: int) -> bool:
+        with _faults_of(call):
+            is_renewed = await self._session.renew(generation)
+        if is_renewed:
+            self._events.emit(CredentialsRenewed(operation=call.operation))
+        return is_renewed
+
+    def _lease(self, call: Call) -> AbstractAsyncContextManager[AioBaseClient]:
+        return self._session.lease(call.service, call.region)
+
+
+async def _reply(client: AioBaseClient, call: Call) -> Reply:
+    reply: Reply = await getattr(client, xform_name(call.operation))(**call.parameters)
+    return reply
+
+
+@contextmanager
+def _faults_of(call: Call) -> Iterator[None]:
+    """Turn every failure of a call into its StoreFault."""
+    try:
+        yield
+    except ClientError as error:
+        raise fault_of_answer(
+            operation=call.operation, bucket=call.bucket, answer=error.response
+        ) from error
+    except tuple(_CODES) as error:
+        raise store_fault(
+            operation=call.operation,
+            code=_CODES[type(error)],
+            status=200,
+            bucket=call.bucket,
+            message=str(error),
+        ) from error
+    except _FAILURES as error:
+        raise fault_of_exception(
+            operation=call.operation, bucket=call.bucket, error=error
+        ) from error

@@ -1,0 +1,186 @@
+"""Bucket-level questions of one identity: the port ControlPlane on the SDK.
+
+Never writes, and never takes a denial for an answer: what cannot be read is a fault, but for what
+the port lets be empty.
+Law: a Region comes from the bucket itself, never from a guess.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from botocore.exceptions import ClientError
+
+from backfill.aws import requests
+from backfill.aws.calls import Call, Calls
+from backfill.aws.replies import Reply, ReplyError
+from backfill.errors import StoreFault
+from backfill.model.places import BucketPlace
+from backfill.ports import BucketFacts
+
+_UNSUPPORTED: Final = frozenset({"NotImplemented", "501", "MethodNotAllowed"})
+"""What stores that are not AWS answer to questions about features that they do not have."""
+
+_UNREADABLE: Final = frozenset({"AccessDenied", "403"})
+
+T = TypeVar("T")
+
+_BUCKET_REGION: Final = "x-amz-bucket-region"
+
+
+class S3ControlPlane:
+    """ControlPlane over the calls of one identity."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        # Bounded by the buckets of one campaign; a bucket never changes its Region.
+        self._regions: dict[str, str] = {}
+
+    async def account_id(self) -> str:
+        """Return the account of the identity (STS GetCallerIdentity)."""
+        call = Call(
+            operation="GetCallerIdentity",
+            region=self._calls.region,
+            parameters={},
+            service="sts",
+        )
+        return await self._calls.send(call, _account)
+
+    async def bucket_region(self, bucket: str) -> str:
+        """Return the Region of a bucket, its own or another account's.
+
+        The one request without an expected owner: it is asked before any owner is known, and its
+        answer is a Region, which is no secret. S3 names it on 200, 301, 400 and 403 alike.
+        """
+        if bucket not in self._regions:
+            self._regions[bucket] = await self._bucket_region(bucket)
+        return self._regions[bucket]
+
+    async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
+        """Return versioning, Object Lock, ownership and default encryption."""
+        kind, key = await self._default_encryption(place)
+        return BucketFacts(
+            region=place.region,
+            versioning=await self.versioning(place),
+            has_object_lock=await self._has_object_lock(place),
+            object_ownership=await self._object_ownership(place),
+            default_encryption=kind,
+            default_kms_key=key,
+        )
+
+    async def versioning(self, place: BucketPlace) -> str:
+        """Return Enabled, Suspended or an empty string."""
+        return await self._calls.send(
+            _bucket_call("GetBucketVersioning", place), lambda reply: _text(reply, "Status")
+        )
+
+    async def replication_configuration(
+        self, bucket: str, expected_owner: str | None
+    ) -> Mapping[str, object] | None:
+        """Return the raw GetBucketReplication document, None when the bucket has none."""
+        parameters = {"Bucket": bucket}
+        if expected_owner is not None:
+            parameters["ExpectedBucketOwner"] = expected_owner
+        call = Call(
+            operation="GetBucketReplication",
+            region=await self.bucket_region(bucket),
+            parameters=parameters,
+        )
+        try:
+            return await self._calls.send(
+                call, lambda reply: _mapping(reply, "ReplicationConfiguration")
+            )
+        except StoreFault as fault:
+            if fault.code == "ReplicationConfigurationNotFoundError":
+                return None
+            raise
+
+    async def _bucket_region(self, bucket: str) -> str:
+        call = Call(
+            operation="HeadBucket", region=self._calls.region, parameters={"Bucket": bucket}
+        )
+        try:
+            return await self._calls.send(call, lambda reply: _region(reply) or self._calls.region)
+        except StoreFault as fault:
+            error = fault.__cause__
+            region = _region(error.response) if isinstance(error, ClientError) else ""
+            if region:
+                return region
+            raise
+
+    async def _has_object_lock(self, place: BucketPlace) -> bool:
+        return await self._answer(
+            _bucket_call("GetObjectLockConfiguration", place),
+            lambda reply: _lock(reply) == "Enabled",
+            otherwise=False,
+            when=_UNSUPPORTED | {"ObjectLockConfigurationNotFoundError"},
+        )
+
+    async def _object_ownership(self, place: BucketPlace) -> str:
+        return await self._answer(
+            _bucket_call("GetBucketOwnershipControls", place),
+            _ownership,
+            otherwise="",
+            when=_UNSUPPORTED | _UNREADABLE | {"OwnershipControlsNotFoundError"},
+        )
+
+    async def _default_encryption(self, place: BucketPlace) -> tuple[str, str]:
+        return await self._answer(
+            _bucket_call("GetBucketEncryption", place),
+            _encryption,
+            otherwise=("", ""),
+            when=_UNSUPPORTED | _UNREADABLE | {"ServerSideEncryptionConfigurationNotFoundError"},
+        )
+
+    async def _answer(
+        self, call: Call, parse: Callable[[Reply], T], *, otherwise: T, when: frozenset[str]
+    ) -> T:
+        try:
+            return await self._calls.send(call, parse)
+        except StoreFault as fault:
+            if fault.code in when:
+                return otherwise
+            raise
+
+
+def _bucket_call(operation: str, place: BucketPlace) -> Call:
+    parameters = requests.bucket_parameters(place)
+    return Call(operation=operation, region=place.region, parameters=parameters)
+
+
+def _account(reply: Reply) -> str:
+    account = _text(reply, "Account")
+    if len(account) != 12 or not account.isdigit():
+        raise ReplyError(f"GetCallerIdentity with account {account!r}")
+    return account
+
+
+def _region(reply: Mapping[str, object]) -> str:
+    headers = _mapping(_mapping(reply, "ResponseMetadata"), "HTTPHeaders")
+    return _text(headers, _BUCKET_REGION)
+
+
+def _lock(reply: Reply) -> str:
+    return _text(_mapping(reply, "ObjectLockConfiguration"), "ObjectLockEnabled")
+
+
+def _ownership(reply: Reply) -> str:
+    rules = _mapping(reply, "OwnershipControls").get("Rules")
+    return _text(rules[0], "ObjectOwnership") if isinstance(rules, list) and rules else ""
+
+
+def _encryption(reply: Reply) -> tuple[str, str]:
+    rules = _mapping(reply, "ServerSideEncryptionConfiguration").get("Rules")
+    if not isinstance(rules, list) or not rules:
+        return ("", "")
+    default = _mapping(rules[0], "ApplyServerSideEncryptionByDefault")
+    return (_text(default, "SSEAlgorithm"), _text(default, "KMSMasterKeyID"))
+
+
+def _mapping(container: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = container.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(container: Mapping[str, object], name: str) -> str:
+    value = container.get(name)
+    return value if isinstance(value, str) else ""

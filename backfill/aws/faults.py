@@ -1,0 +1,212 @@
+"""From a failed call to a StoreFault, and from a final StoreFault to the error a person reads.
+
+Never retries and never decides anew; it reads `fault_table` and says what it found.
+Law: total. Whatever a call raises or answers gets exactly one disposition.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from backfill.aws import fault_table
+from backfill.aws.permissions import missing_statements
+from backfill.errors import (
+    BackfillError,
+    ClockSkewError,
+    CredentialsError,
+    Disposition,
+    MissingPermissionError,
+    RefusedError,
+    StoreFault,
+)
+
+WRITES: Final = frozenset(
+    {
+        "CopyObject",
+        "CreateMultipartUpload",
+        "UploadPartCopy",
+        "CompleteMultipartUpload",
+        "AbortMultipartUpload",
+        "DeleteObject",
+    }
+)
+"""The operations that change something at the store; every other one that we send is a read."""
+
+MESSAGE_CHARACTERS_MAX: Final = 500
+"""A store's message is shown to people and kept in journals; it must not fill them."""
+
+
+def verdict(*, operation: str, code: str, status: int, kinds: tuple[str, ...] = ()) -> Disposition:
+    """Return the disposition of one failure.
+
+    `kinds` are the class names of the exception and its bases, nearest first; empty when the store
+    answered.
+    """
+    rows = (
+        fault_table.BY_OPERATION.get((operation, code)),
+        fault_table.BY_CODE_AND_STATUS.get((code, status)),
+        fault_table.BY_CODE.get(code),
+        *(fault_table.BY_KIND.get(kind) for kind in kinds),
+        fault_table.BY_STATUS.get(status),
+        fault_table.BY_STATUS_CLASS.get(status // 100),
+    )
+    row = next((row for row in rows if row is not None), fault_table.BROKEN)
+    return row.write if operation in WRITES else row.read
+
+
+def store_fault(
+    *,
+    operation: str,
+    code: str,
+    status: int,
+    bucket: str,
+    message: str = "",
+    kinds: tuple[str, ...] = (),
+    retry_after_s: float | None = None,
+) -> StoreFault:
+    """Return the StoreFault of one failure, with its disposition from the table."""
+    disposition = verdict(operation=operation, code=code, status=status, kinds=kinds)
+    return StoreFault(
+        operation=operation,
+        code=code,
+        status=status,
+        disposition=disposition,
+        message=message[:MESSAGE_CHARACTERS_MAX],
+        is_ambiguous=disposition is Disposition.SETTLE,
+        retry_after_s=retry_after_s,
+        bucket=bucket,
+    )
+
+
+def fault_of_answer(*, operation: str, bucket: str, answer: Mapping[str, object]) -> StoreFault:
+    """Return the StoreFault of an error answer, as botocore parsed it."""
+    error, metadata = _mapping(answer, "Error"), _mapping(answer, "ResponseMetadata")
+    headers = _mapping(metadata, "HTTPHeaders")
+    status = metadata.get("HTTPStatusCode")
+    return store_fault(
+        operation=operation,
+        # An answer without a body has its status for a code; one without either is unknown.
+        code=str(error.get("Code") or status or "Unknown"),
+        status=status if isinstance(status, int) else 0,
+        bucket=bucket,
+        message=_message(error, metadata, headers),
+        retry_after_s=_seconds(headers.get("retry-after")),
+    )
+
+
+def fault_of_exception(*, operation: str, bucket: str, error: Exception) -> StoreFault:
+    """Return the StoreFault of a call that got no answer that could be read."""
+    cause = getattr(error, "kwargs", {}).get("error")
+    classes = (*type(cause).__mro__, *type(error).__mro__) if _is_certificate(cause) else None
+    kinds = tuple(kind.__name__ for kind in classes or type(error).__mro__)
+    return store_fault(
+        operation=operation,
+        code=kinds[0],
+        status=0,
+        bucket=bucket,
+        message=str(error),
+        kinds=kinds,
+    )
+
+
+def is_throttle(fault: StoreFault) -> bool:
+    """Return whether the store asks for fewer requests at a time."""
+    return fault.code in fault_table.THROTTLES
+
+
+def error_of(fault: StoreFault) -> BackfillError:
+    """Return what a person reads when this fault ends a stage: line, hint and exit code."""
+    line = str(fault)
+    if fault.code == "RequestTimeTooSkewed":
+        return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
+    if fault.code in _CREDENTIAL_CODES:
+        return CredentialsError(line, hint=_credentials_hint(fault.code))
+    if fault.code in _DENIALS:
+        statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
+        return MissingPermissionError(line, hint=statements)
+    return RefusedError(line, hint=_HINTS.get(fault.code, ""))
+
+
+_DENIALS: Final = frozenset({"AccessDenied", "403", "KMS.AccessDeniedException"})
+
+_CREDENTIAL_CODES: Final = fault_table.EXPIRED | {
+    "InvalidToken",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "MissingSecurityHeader",
+    "AccountProblem",
+    "NotSignedUp",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "MetadataRetrievalError",
+    "ConfigNotFound",
+    "ConfigParseError",
+    "InvalidConfigError",
+    "ProfileNotFound",
+    "SSOError",
+    "SSOTokenLoadError",
+    "UnauthorizedSSOTokenError",
+    "PendingAuthorizationExpiredError",
+    "TokenRetrievalError",
+    "NoAuthTokenError",
+    "LoginError",
+    "RefreshWithMFAUnsupportedError",
+    "InfiniteLoopConfigError",
+    "UnknownCredentialError",
+}
+
+_HINTS: Final = {
+    "PermanentRedirect": "the bucket lies in another Region than the one asked",
+    "301": "the bucket lies in another Region than the one asked",
+    "AuthorizationHeaderMalformed": "the request was signed for another Region; see --region",
+    "IllegalLocationConstraintException": "the bucket lies in another Region; see --region",
+    "NoSuchBucket": "check the bucket's name, the profile and --endpoint-url",
+    "InvalidBucketOwnerAWSAccountID": "an expected owner is a 12-digit account ID",
+    "NotImplemented": "this store lacks what safe copying needs (conditional CopyObject)",
+    "501": "this store lacks what safe copying needs (conditional CopyObject)",
+    "EndpointConnectionError": "check --endpoint-url, the network and the proxy settings",
+    "ClientConnectorCertificateError": "name the store's CA with AWS_CA_BUNDLE",
+}
+
+
+def _credentials_hint(code: str) -> str:
+    if "SSO" in code or code in fault_table.EXPIRED or code == "TokenRetrievalError":
+        return "sign in again (aws sso login, or renew the token), then run the same command"
+    if code == "NoCredentialsError":
+        return "set AWS_PROFILE, or --source-profile and --destination-profile"
+    return "check the identity with: aws sts get-caller-identity"
+
+
+def _is_certificate(cause: object) -> bool:
+    return type(cause).__name__ == "ClientConnectorCertificateError"
+
+
+def _message(
+    error: Mapping[str, object], metadata: Mapping[str, object], headers: Mapping[str, object]
+) -> str:
+    parts = [str(error.get("Message") or "")]
+    if error.get("ServerTime"):
+        ours = error.get("RequestTime") or "another time"
+        parts.append(f"this machine said {ours}, S3 said {error['ServerTime']}")
+    if region := error.get("Region") or headers.get("x-amz-bucket-region"):
+        parts.append(f"bucket Region {region}")
+    if request_id := metadata.get("RequestId"):
+        parts.append(f"request ID {request_id}")
+    return "; ".join(part for part in parts if part)
+
+
+def _seconds(value: object) -> float | None:
+    """Parse Retry-After in seconds; the form with a date depends on two clocks and is ignored."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 7:
+        return float(value)
+    return None
+
+
+def _mapping(container: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = container.get(name)
+    return value if isinstance(value, Mapping) else {}

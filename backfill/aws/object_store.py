@@ -1,0 +1,228 @@
+"""The S3 data plane of one identity: the port ObjectStore on the SDK.
+
+Never retries, never deletes a version, never interprets: one method is one request, but for HEAD,
+whose errors carry no body and are asked again once with a GetObject.
+Law: a write is a success only with the ETag, or the delete marker, that proves it.
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Final
+
+from aiobotocore.response import StreamingBody
+
+from backfill.aws import replies, requests, versions_page
+from backfill.aws.calls import Call, Calls
+from backfill.aws.faults import store_fault
+from backfill.errors import StoreFault
+from backfill.model.attributes import ObjectHead, Pairs
+from backfill.model.objects import VersionId
+from backfill.model.places import BucketPlace
+from backfill.model.store import (
+    CompleteMultipartUploadRequest,
+    CopiedPart,
+    CopyObjectRequest,
+    CreateMultipartUploadRequest,
+    HideRequest,
+    MarkAbsentRequest,
+    MarkerResult,
+    MultipartUpload,
+    UploadPartCopyRequest,
+    VersionsPage,
+    VersionsPosition,
+    WriteResult,
+)
+from backfill.settings import LIST_PAGE_MAX, MIB
+
+CHUNK_BYTES_MAX: Final = MIB
+
+_WITHOUT_BODY: Final = frozenset({400, 403})
+"""Statuses of a HEAD that hide the code which decides: ExpiredToken, RequestTimeTooSkewed,
+SignatureDoesNotMatch, AccessDenied, InvalidObjectState ..."""
+
+
+class S3ObjectStore:
+    """ObjectStore over the calls of one identity; each place's own Region serves it."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def list_object_versions(
+        self,
+        place: BucketPlace,
+        *,
+        prefix: str = "",
+        after: VersionsPosition | None = None,
+        max_keys: int = LIST_PAGE_MAX,
+    ) -> VersionsPage:
+        """Return one page, in S3's order, versions and delete markers truly interleaved."""
+        assert 1 <= max_keys <= LIST_PAGE_MAX, "S3 returns at most 1,000 entries a page"
+        parameters = requests.list_parameters(place, prefix=prefix, after=after, max_keys=max_keys)
+        call = Call(operation="ListObjectVersions", region=place.region, parameters=parameters)
+        return await self._calls.send(call, _page)
+
+    async def head_object(
+        self,
+        place: BucketPlace,
+        key: str,
+        *,
+        version_id: VersionId | None = None,
+        part_number: int | None = None,
+    ) -> ObjectHead:
+        """Return the head of one version (the current one if None), checksums included."""
+        parameters = requests.head_parameters(place, key, version_id, part_number)
+        call = Call(operation="HeadObject", region=place.region, parameters=parameters)
+        try:
+            return await self._calls.send(call, replies.object_head)
+        except StoreFault as fault:
+            if fault.status not in _WITHOUT_BODY:
+                raise
+        await self._raise_code_of_head(place, key, version_id)
+        # The first byte can be read, so the refusal of the HEAD has passed, or never was S3's.
+        return await self._calls.send(call, replies.object_head)
+
+    async def get_object_tagging(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> Pairs:
+        """Return the object tags, sorted."""
+        call = _version_call("GetObjectTagging", place, key, version_id)
+        return await self._calls.send(call, replies.object_tags)
+
+    async def has_default_acl(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
+        call = _version_call("GetObjectAcl", place, key, version_id)
+        return await self._calls.send(call, replies.is_default_acl)
+
+    async def read_object(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> AsyncIterator[bytes]:
+        """Stream the bytes of one version; chunks of at most 1 MiB."""
+        call = _version_call("GetObject", place, key, version_id)
+        async with self._calls.opened(call) as reply, _body(reply) as body:
+            while chunk := await body.read(CHUNK_BYTES_MAX):
+                yield chunk
+
+    async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
+        """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
+        call = Call(
+            operation="CopyObject",
+            region=request.destination.region,
+            parameters=requests.copy_parameters(request),
+        )
+        return await self._calls.send(
+            call, partial(replies.write_result, result="CopyObjectResult")
+        )
+
+    async def create_multipart_upload(
+        self, request: CreateMultipartUploadRequest
+    ) -> MultipartUpload:
+        """Open a multipart upload."""
+        call = Call(
+            operation="CreateMultipartUpload",
+            region=request.destination.region,
+            parameters=requests.create_upload_parameters(request),
+        )
+        upload_id = await self._calls.send(call, replies.upload_id)
+        return MultipartUpload(
+            destination=request.destination, key=request.key, upload_id=upload_id
+        )
+
+    async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
+        """Copy one part; only a CopyPartResult with an ETag is a success."""
+        call = Call(
+            operation="UploadPartCopy",
+            region=request.upload.destination.region,
+            parameters=requests.part_parameters(request),
+        )
+        return await self._calls.send(
+            call, partial(replies.copied_part, part_number=request.part_number)
+        )
+
+    async def complete_multipart_upload(
+        self, request: CompleteMultipartUploadRequest
+    ) -> WriteResult:
+        """Complete, conditionally; only a result with an ETag is a success."""
+        call = Call(
+            operation="CompleteMultipartUpload",
+            region=request.upload.destination.region,
+            parameters=requests.complete_parameters(request),
+        )
+        return await self._calls.send(call, partial(replies.write_result, result=None))
+
+    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
+        """Abort one upload of ours; gone already is fine."""
+        call = Call(
+            operation="AbortMultipartUpload",
+            region=upload.destination.region,
+            parameters=requests.upload_parameters(upload),
+        )
+        try:
+            await self._calls.send(call, replies.headers_of)
+        except StoreFault as fault:
+            if fault.code != "NoSuchUpload":
+                raise
+
+    async def hide_object(self, request: HideRequest) -> MarkerResult:
+        """Write a delete marker over exactly the version that carries the ETag."""
+        call = Call(
+            operation="DeleteObject",
+            region=request.destination.region,
+            parameters=requests.hide_parameters(request),
+        )
+        return await self._calls.send(call, replies.marker_result)
+
+    async def mark_absent(self, request: MarkAbsentRequest) -> MarkerResult:
+        """Write a delete marker onto a key without an object (unconditional)."""
+        call = Call(
+            operation="DeleteObject",
+            region=request.destination.region,
+            parameters=requests.mark_absent_parameters(request),
+        )
+        return await self._calls.send(call, replies.marker_result)
+
+    async def _raise_code_of_head(
+        self, place: BucketPlace, key: str, version_id: VersionId | None
+    ) -> None:
+        """Ask what HEAD would not say: one byte of the same version, by the same permission."""
+        parameters = {
+            **requests.version_parameters(place, key, version_id),
+            "Range": "bytes=0-0",
+        }
+        call = Call(operation="GetObject", region=place.region, parameters=parameters)
+        try:
+            async with self._calls.opened(call) as reply, _body(reply) as body:
+                await body.read()
+        except StoreFault as fault:
+            if fault.code == "InvalidRange":  # an empty object has no first byte
+                return
+            raise store_fault(
+                operation="HeadObject",
+                code=fault.code,
+                status=fault.status,
+                bucket=place.bucket,
+                message=fault.message,
+                retry_after_s=fault.retry_after_s,
+            ) from fault
+
+
+def _version_call(
+    operation: str, place: BucketPlace, key: str, version_id: VersionId | None
+) -> Call:
+    parameters = requests.version_parameters(place, key, version_id)
+    return Call(operation=operation, region=place.region, parameters=parameters)
+
+
+def _page(reply: replies.Reply) -> VersionsPage:
+    raw = reply.get(versions_page.RAW_PAGE)
+    if not isinstance(raw, bytes):
+        raise replies.ReplyError("ListObjectVersions without a page")
+    return versions_page.versions_page(raw)
+
+
+def _body(reply: replies.Reply) -> StreamingBody:
+    body = reply.get("Body")
+    if not isinstance(body, StreamingBody):
+        raise replies.ReplyError("GetObject without a body")
+    return body

@@ -1,0 +1,217 @@
+"""From our requests to the SDK's parameters.
+
+Never sends, never defaults: what a request of ours does not say is not sent.
+Law: every request names the expected owner of each bucket that it touches.
+"""
+
+from typing import Final
+from urllib.parse import urlencode
+
+from backfill.aws.mail_words import encoded_words
+from backfill.model.attributes import ContentHeaders, Encryption, EncryptionKind
+from backfill.model.objects import Checksum, ETag, VersionId
+from backfill.model.places import BucketPlace
+from backfill.model.store import (
+    CompleteMultipartUploadRequest,
+    CopiedPart,
+    CopyObjectRequest,
+    CopySource,
+    CreateMultipartUploadRequest,
+    HideRequest,
+    IfAbsent,
+    MarkAbsentRequest,
+    MultipartUpload,
+    Precondition,
+    UploadPartCopyRequest,
+    VersionsPosition,
+)
+
+Parameters = dict[str, object]
+
+_CONTENT_HEADERS: Final = {
+    "content_type": "ContentType",
+    "content_encoding": "ContentEncoding",
+    "content_language": "ContentLanguage",
+    "content_disposition": "ContentDisposition",
+    "cache_control": "CacheControl",
+    "expires": "Expires",
+}
+
+
+def bucket_parameters(place: BucketPlace) -> Parameters:
+    """Parameters of a request about a bucket."""
+    return {"Bucket": place.bucket, "ExpectedBucketOwner": place.expected_owner}
+
+
+def version_parameters(place: BucketPlace, key: str, version_id: VersionId | None) -> Parameters:
+    """Parameters of a read of one version, or of the current one."""
+    parameters: Parameters = {**bucket_parameters(place), "Key": key}
+    if version_id is not None:
+        parameters["VersionId"] = version_id
+    return parameters
+
+
+def list_parameters(
+    place: BucketPlace, *, prefix: str, after: VersionsPosition | None, max_keys: int
+) -> Parameters:
+    """Parameters of ListObjectVersions; keys come back percent-encoded, because XML is narrower."""
+    parameters: Parameters = {
+        **bucket_parameters(place),
+        "EncodingType": "url",
+        "MaxKeys": max_keys,
+    }
+    if prefix:
+        parameters["Prefix"] = prefix
+    if after is not None:
+        parameters["KeyMarker"] = after.key
+        if after.version_id is not None:
+            parameters["VersionIdMarker"] = after.version_id
+    return parameters
+
+
+def head_parameters(
+    place: BucketPlace, key: str, version_id: VersionId | None, part_number: int | None
+) -> Parameters:
+    """Parameters of HeadObject, stored checksums included."""
+    parameters = {**version_parameters(place, key, version_id), "ChecksumMode": "ENABLED"}
+    if part_number is not None:
+        parameters["PartNumber"] = part_number
+    return parameters
+
+
+def copy_parameters(request: CopyObjectRequest) -> Parameters:
+    """Parameters of CopyObject: conditional, pinned, both owners, directives COPY."""
+    assert request.storage_class, "CopyObject would choose STANDARD by itself"
+    return {
+        **bucket_parameters(request.destination),
+        "Key": request.key,
+        **_source(request.source),
+        **_precondition(request.precondition),
+        "MetadataDirective": "COPY",
+        "TaggingDirective": "COPY",
+        "StorageClass": request.storage_class,
+        **_encryption(request.encryption),
+    }
+
+
+def create_upload_parameters(request: CreateMultipartUploadRequest) -> Parameters:
+    """Parameters of CreateMultipartUpload: what UploadPartCopy does not carry over."""
+    assert request.storage_class, "CreateMultipartUpload would choose STANDARD by itself"
+    parameters: Parameters = {
+        **bucket_parameters(request.destination),
+        "Key": request.key,
+        "Metadata": {name: encoded_words(value) for name, value in request.metadata},
+        "StorageClass": request.storage_class,
+        **_content_headers(request.content_headers),
+        **_encryption(request.encryption),
+    }
+    if request.tags:
+        parameters["Tagging"] = urlencode(request.tags)
+    if request.checksum_algorithm is not None:
+        parameters["ChecksumAlgorithm"] = request.checksum_algorithm
+    if request.checksum_type is not None:
+        parameters["ChecksumType"] = request.checksum_type.value
+    return parameters
+
+
+def part_parameters(request: UploadPartCopyRequest) -> Parameters:
+    """Parameters of UploadPartCopy."""
+    assert 0 <= request.first_byte <= request.last_byte, "a part has at least one byte"
+    return {
+        **upload_parameters(request.upload),
+        "PartNumber": request.part_number,
+        **_source(request.source),
+        "CopySourceRange": f"bytes={request.first_byte}-{request.last_byte}",
+    }
+
+
+def complete_parameters(request: CompleteMultipartUploadRequest) -> Parameters:
+    """Parameters of CompleteMultipartUpload: conditional, the whole size checked by S3."""
+    parameters: Parameters = {
+        **upload_parameters(request.upload),
+        "MultipartUpload": {"Parts": [_part(part) for part in request.parts]},
+        "MpuObjectSize": request.size_bytes,
+        **_precondition(request.precondition),
+    }
+    if request.checksum_type is not None:
+        parameters["ChecksumType"] = request.checksum_type.value
+    return parameters
+
+
+def upload_parameters(upload: MultipartUpload) -> Parameters:
+    """Parameters that name an open upload; alone they are AbortMultipartUpload's."""
+    return {
+        **bucket_parameters(upload.destination),
+        "Key": upload.key,
+        "UploadId": upload.upload_id,
+    }
+
+
+def hide_parameters(request: HideRequest) -> Parameters:
+    """Parameters of DeleteObject over exactly one version; never with a version ID."""
+    return {
+        **bucket_parameters(request.destination),
+        "Key": request.key,
+        "IfMatch": _quoted(request.etag),
+    }
+
+
+def mark_absent_parameters(request: MarkAbsentRequest) -> Parameters:
+    """Parameters of DeleteObject onto a key without an object; never with a version ID."""
+    return {**bucket_parameters(request.destination), "Key": request.key}
+
+
+def _source(source: CopySource) -> Parameters:
+    return {
+        # A dict: botocore percent-encodes the key of a dict once, and a string's in part.
+        "CopySource": {
+            "Bucket": source.place.bucket,
+            "Key": source.key,
+            "VersionId": source.version_id,
+        },
+        "CopySourceIfMatch": _quoted(source.etag),
+        "ExpectedSourceBucketOwner": source.place.expected_owner,
+    }
+
+
+def _precondition(precondition: Precondition) -> Parameters:
+    if isinstance(precondition, IfAbsent):
+        return {"IfNoneMatch": "*"}
+    return {"IfMatch": _quoted(precondition.etag)}
+
+
+def _quoted(etag: ETag) -> str:
+    return f'"{etag}"'  # RFC 9110 §8.8.3: an entity tag on the wire has quotes
+
+
+def _encryption(encryption: Encryption | None) -> Parameters:
+    if encryption is None or encryption.kind is EncryptionKind.NONE:
+        return {}
+    assert encryption.kind is not EncryptionKind.SSE_C, "SSE-C is refused by the plan"
+    parameters: Parameters = {"ServerSideEncryption": encryption.kind.value}
+    if encryption.kms_key_arn is not None:
+        parameters["SSEKMSKeyId"] = encryption.kms_key_arn
+    if encryption.is_bucket_key_enabled:
+        parameters["BucketKeyEnabled"] = True
+    return parameters
+
+
+def _content_headers(headers: ContentHeaders) -> Parameters:
+    return {
+        parameter: value
+        for field, parameter in _CONTENT_HEADERS.items()
+        if (value := getattr(headers, field)) is not None
+    }
+
+
+def _part(part: CopiedPart) -> Parameters:
+    return {
+        "PartNumber": part.part_number,
+        "ETag": _quoted(part.etag),
+        **{f"Checksum{sum_.algorithm}": _wire_value(sum_) for sum_ in part.checksums},
+    }
+
+
+def _wire_value(checksum: Checksum) -> str:
+    assert checksum.part_count is None, "a part is no composite"
+    return checksum.value

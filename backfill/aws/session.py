@@ -1,0 +1,237 @@
+"""Sessions and clients of one identity: credentials from the SDK's chain, a client per Region.
+
+Never takes credentials from flags or environment variables of its own, never turns TLS
+verification off, never retries: `total_max_attempts` is 1 and redirects are not followed.
+Law: this is the only importer of aioboto3, so moving on to another release is one file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import aioboto3  # type: ignore[import-untyped] # aioboto3 ships no types
+from aiobotocore.client import AioBaseClient
+from aiobotocore.config import AioConfig
+from botocore.exceptions import ProfileNotFound
+
+import backfill
+from backfill.aws import versions_page
+from backfill.aws.endpoints import is_loopback, refuse_unsafe_endpoint
+from backfill.aws.http_session import OneRequestSession
+from backfill.errors import CredentialsError
+
+FALLBACK_REGION: Final = "us-east-1"
+"""Where questions go that have no Region yet (GetCallerIdentity, the Region of a bucket)."""
+
+POOL_RESERVE: Final = 32
+"""Connections beyond the copies in flight: listings, HEADs and tag reads run beside them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How one identity connects.
+
+    Attributes:
+        profile: A profile of the shared configuration; None for the chain's default.
+        region: For questions without a Region; None for the SDK's own choice.
+        endpoint_url: One endpoint for S3 and STS; None for AWS's, or what AWS_ENDPOINT_URL_S3 says.
+        concurrency: Requests in flight; the pool holds as many connections and a reserve.
+        connect_timeout_s: S3's front ends accept in milliseconds; 10 s covers a lost SYN or two.
+        read_timeout_s: Silence allowed on a connection. CopyObject and CompleteMultipartUpload may
+            stay open for minutes before they answer (S3 API: CopyObject), so it is long; reads
+            have the shorter limit of `calls.READ_TIMEOUT_S` over the whole request.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    concurrency: int = 128
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 300.0
+
+
+class AwsSession:
+    """An identity's clients. Use as an async context manager; leaving it closes every client.
+
+    Raises:
+        CredentialsError: The profile does not exist.
+        UsageError: The endpoint is plain http and not loopback.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        if connection.endpoint_url is not None:
+            refuse_unsafe_endpoint(connection.endpoint_url)
+        self._connection = connection
+        self._renewal = asyncio.Lock()
+        self._clients = _Clients(connection, generation=1)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._clients.retire()
+
+    @property
+    def region(self) -> str:
+        """The Region for questions without one."""
+        return self._clients.region
+
+    @property
+    def generation(self) -> int:
+        """Grows by one with each renewal of the credentials."""
+        return self._clients.generation
+
+    @asynccontextmanager
+    async def lease(self, service: str, region: str) -> AsyncIterator[AioBaseClient]:
+        """Lend the client of a service in a Region; it stays open while it is lent."""
+        async with self._clients.lease(service, region) as client:
+            yield client
+
+    async def renew(self, generation: int) -> bool:
+        """Resolve the credentials anew after ExpiredToken under `generation`.
+
+        Returns whether there are other credentials now, so that asking again makes sense. Many
+        calls fail at once when a token expires; the first of them renews for all.
+        """
+        async with self._renewal:
+            if self.generation != generation:
+                return True
+            fresh = _Clients(self._connection, generation=generation + 1)
+            if await fresh.access_key() == await self._clients.access_key():
+                await fresh.retire()
+                return False
+            stale, self._clients = self._clients, fresh
+        await stale.retire()
+        return True
+
+
+class _Clients:
+    """The clients made from one resolution of the credentials, by service and Region."""
+
+    def __init__(self, connection: Connection, *, generation: int) -> None:
+        self.generation = generation
+        self._connection = connection
+        self._session = _sdk_session(connection)
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._open: dict[tuple[str, str], AioBaseClient] = {}
+        self._lent = 0
+        self._is_retired = False
+
+    @property
+    def region(self) -> str:
+        return self._session.region_name or FALLBACK_REGION
+
+    async def access_key(self) -> tuple[str, str | None] | None:
+        """Return what tells one set of credentials from the next, without keeping the secret."""
+        credentials = await self._session.get_credentials()
+        if credentials is None:
+            return None
+        frozen = await credentials.get_frozen_credentials()
+        return (frozen.access_key, frozen.token)
+
+    @asynccontextmanager
+    async def lease(self, service: str, region: str) -> AsyncIterator[AioBaseClient]:
+        self._lent += 1
+        try:
+            yield self._open.get((service, region)) or await self._client(service, region)
+        finally:
+            self._lent -= 1
+            if self._is_retired and self._lent == 0:
+                await self._stack.aclose()
+
+    async def retire(self) -> None:
+        """Close the clients now, or when the last lease is given back."""
+        self._is_retired = True
+        if self._lent == 0:
+            await self._stack.aclose()
+
+    async def _client(self, service: str, region: str) -> AioBaseClient:
+        async with self._opening:
+            if (service, region) not in self._open:
+                client = await self._opened(service, region, addressing="auto")
+                # The SDK addresses IP endpoints by path, but would put the bucket before
+                # `localhost`, which resolves on some machines only.
+                if service == "s3" and is_loopback(client.meta.endpoint_url):
+                    client = await self._opened(service, region, addressing="path")
+                self._open[service, region] = client
+            return self._open[service, region]
+
+    async def _opened(self, service: str, region: str, *, addressing: str) -> AioBaseClient:
+        client: AioBaseClient = await self._stack.enter_async_context(
+            self._session.client(
+                service,
+                region_name=region,
+                endpoint_url=self._connection.endpoint_url,
+                config=_config(self._connection, addressing),
+            )
+        )
+        refuse_unsafe_endpoint(client.meta.endpoint_url)
+        if service == "s3":
+            _adjust_s3(client)
+        return client
+
+
+def _sdk_session(connection: Connection) -> aioboto3.Session:
+    try:
+        return aioboto3.Session(profile_name=connection.profile, region_name=connection.region)
+    except ProfileNotFound as error:
+        hint = "list the profiles of this machine with: aws configure list-profiles"
+        raise CredentialsError(str(error), hint=hint) from error
+
+
+def _config(connection: Connection, addressing: str) -> AioConfig:
+    return AioConfig(
+        http_session_cls=OneRequestSession,
+        connect_timeout=connection.connect_timeout_s,
+        read_timeout=connection.read_timeout_s,
+        max_pool_connections=connection.concurrency + POOL_RESERVE,
+        # The one retry policy is ours: a second one below it would multiply.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        # Copies carry no body, and what we read is checked by what verify compares.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra=f"s3-backfill/{backfill.__version__}",
+        # The global endpoint of us-east-1 answers for other Regions by redirects.
+        s3={"addressing_style": addressing, "us_east_1_regional_endpoint": "regional"},
+    )
+
+
+def _adjust_s3(client: AioBaseClient) -> None:
+    """Register what we need from the SDK's events, and turn its own second requests off."""
+    events = client.meta.events
+    events.register_last("before-parameter-build.s3", _stay_in_region)
+    events.register_first("before-parse.s3.ListObjectVersions", versions_page.keep_raw_page)
+    events.register("before-parameter-build.s3.CreateMultipartUpload", _take_expires)
+    events.register("before-call.s3.CreateMultipartUpload", _give_expires)
+
+
+def _stay_in_region(context: MutableMapping[str, object], **_: object) -> None:
+    """Tell S3RegionRedirectorv2 that it has redirected already: it would send a write again."""
+    redirect = context.get("s3_redirect")
+    assert isinstance(redirect, dict), "botocore annotates every S3 request"
+    redirect["redirected"] = True
+
+
+def _take_expires(
+    params: MutableMapping[str, object], context: MutableMapping[str, object], **_: object
+) -> None:
+    """Set `Expires` aside: the SDK wants a date, S3 keeps whatever header it was given."""
+    if (expires := params.pop("Expires", None)) is not None:
+        context["backfill_expires"] = expires
+
+
+def _give_expires(
+    params: Mapping[str, MutableMapping[str, object]], context: Mapping[str, object], **_: object
+) -> None:
+    """Put `Expires` back as the header it was, before the request is signed."""
+    if (expires := context.get("backfill_expires")) is not None:
+        params["headers"]["Expires"] = expires
