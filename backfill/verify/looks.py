@@ -184,3 +184,16 @@ def _detail(
     if look.expected.encryption is None and kinds[0] is not kinds[1]:
         says.append(f"Encryption is '{kinds[0]}' at the source, '{kinds[1]}' at the destination.")
     return " ".join(says)
+
+
+def is_suspect(decision: Judged | Unjudged, seen: Seen | None) -> bool:
+    """Return whether a second look may find another answer.
+
+    What cannot be proved cannot be proved later either, unless the version had just gone.
+    """
+    if isinstance(decision, Unjudged):
+        return False
+    row = decision.row
+    is_gone = seen is not None and seen.is_gone
+    is_unproven = row.content is Verdict.UNVERIFIED and row.fidelity is not Fidelity.DIFFERENT
+    return is_gone or not (row.is_good or is_unproven)

@@ -1,0 +1,41 @@
+"""Drafts on disk: what each look found, and the newest finding for every key.
+
+Never holds more than one key of each look.
+Law: a later look replaces all rows of a key at once, so that they are of one moment.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from backfill.model.rows import Scalar
+from backfill.verify.rows import Draft, draft_of
+
+
+def drafts_by_key(rows: Iterable[list[Scalar]]) -> Iterator[tuple[str, list[Draft]]]:
+    """Group a draft artefact's rows, which are sorted by key."""
+    for key, drafts in groupby(map(draft_of, rows), key=lambda draft: draft.key):
+        yield key, list(drafts)
+
+
+def suspect_keys(rows: Iterable[list[Scalar]]) -> Iterator[str]:
+    """Yield the keys with a suspect row."""
+    for key, drafts in drafts_by_key(rows):
+        if any(draft.is_suspect for draft in drafts):
+            yield key
+
+
+def newest_drafts(looks: Sequence[Iterable[list[Scalar]]]) -> Iterator[Draft]:
+    """Yield every key's drafts of the last look that has the key, in the order of the first look.
+
+    `looks` are the rows of the looks, the first one first; later ones have fewer keys.
+    """
+    first, *later = (drafts_by_key(rows) for rows in looks)
+    heads = [next(look, None) for look in later]
+    for key, drafts in first:
+        newest = drafts
+        for number, head in enumerate(heads):
+            if head is not None and head[0] == key:
+                newest = head[1]
+                heads[number] = next(later[number], None)
+        yield from newest
+    assert all(head is None for head in heads), "a later look has keys of the first one only"

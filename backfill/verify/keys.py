@@ -1,0 +1,186 @@
+"""Key by key: plan rows, their outcomes and fresh listings brought together, as streams.
+
+Never holds more than one key, and never sorts: every stream comes in its own order and is joined.
+Law: every plan row, and every key of every listing, appears in exactly one `KeyWork`.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from backfill.errors import TotalsError
+from backfill.inventory.join import KeyGroup
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.objects import DeleteMarker, ListedEntry, ObjectVersion
+from backfill.model.outcome import Outcome
+from backfill.plan.chains import IndexedChain
+from backfill.plan.entries import PlanEntry
+from backfill.plan.routes import Reason
+from backfill.verify.decisions import KeyView, PlannedRow
+
+PlannedOutcome = tuple[int, Outcome]
+"""The number of a plan row, and an outcome of work on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRows:
+    """The plan rows of one key; empty for a key that the plan does not know."""
+
+    key: str
+    rows: tuple[PlannedRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyWork:
+    """One key to judge."""
+
+    rows: KeyRows
+    group: KeyGroup
+
+
+def planned_outcomes(
+    entries: Iterable[ManifestEntry], outcomes: Iterable[Outcome]
+) -> Iterator[PlannedOutcome]:
+    """Give the outcomes of one manifest, in entry order, the numbers of the plan rows.
+
+    Hiding an extra version belongs to no plan row and is left out.
+    """
+    remaining = iter(outcomes)
+    outcome = next(remaining, None)
+    for entry in entries:
+        if outcome is None:
+            return
+        if outcome.number == entry.number:
+            if entry.plan_number is not None:
+                yield entry.plan_number, outcome
+            outcome = next(remaining, None)
+    if outcome is not None:
+        raise TotalsError(f"an outcome is of entry {outcome.number}, which no manifest has")
+
+
+def merged_outcomes(*rounds: Iterable[PlannedOutcome]) -> Iterator[PlannedOutcome]:
+    """Merge the outcomes of several manifests by plan number, earlier rounds first."""
+    return heapq.merge(*rounds, key=lambda planned: planned[0])
+
+
+def planned_rows(
+    plan: Iterable[PlanEntry], outcomes: Iterable[PlannedOutcome]
+) -> Iterator[PlannedRow]:
+    """Join plan rows with their outcomes; both come in the order of plan numbers.
+
+    Raises:
+        TotalsError: an outcome belongs to no row of the plan.
+    """
+    remaining = iter(outcomes)
+    head = next(remaining, None)
+    for entry in plan:
+        own: list[Outcome] = []
+        while head is not None and head[0] == entry.number:
+            own.append(head[1])
+            head = next(remaining, None)
+        yield PlannedRow(entry=entry, outcomes=tuple(own))
+    if head is not None:
+        raise TotalsError(f"an outcome is of plan row {head[0]}, which the plan does not have")
+
+
+def rows_by_key(rows: Iterable[PlannedRow]) -> Iterator[KeyRows]:
+    """Group rows that are sorted by key."""
+    for key, group in groupby(rows, key=lambda row: row.entry.key):
+        yield KeyRows(key=key, rows=tuple(group))
+
+
+def rows_of_keys(rows: Iterable[PlannedRow], keys: Iterable[str]) -> Iterator[KeyRows]:
+    """Yield the rows of the given keys, which are sorted; a key without rows has none."""
+    groups = rows_by_key(rows)
+    group = next(groups, None)
+    for key in keys:
+        while group is not None and group.key < key:
+            group = next(groups, None)
+        is_planned = group is not None and group.key == key
+        yield group if group is not None and is_planned else KeyRows(key=key, rows=())
+
+
+def work_by_key(
+    rows: Iterable[PlannedRow], groups: Iterable[KeyGroup], *, destinations: int
+) -> Iterator[KeyWork]:
+    """Join plan rows with the fresh listings by key; either side may lack a key."""
+    planned, listed = rows_by_key(rows), iter(groups)
+    mine, theirs = next(planned, None), next(listed, None)
+    while mine is not None or theirs is not None:
+        key = min(side.key for side in (mine, theirs) if side is not None)
+        own, group = KeyRows(key=key, rows=()), unlisted(key, destinations=destinations)
+        if mine is not None and mine.key == key:
+            own, mine = mine, next(planned, None)
+        if theirs is not None and theirs.key == key:
+            group, theirs = theirs, next(listed, None)
+        yield KeyWork(rows=own, group=group)
+
+
+def unlisted(key: str, *, destinations: int) -> KeyGroup:
+    """Return the group of a key that no bucket has."""
+    return KeyGroup(key=key, source_chain=(), destination_chains=((),) * destinations)
+
+
+def views_of(group: KeyGroup, horizon: datetime) -> tuple[KeyView, ...]:
+    """Return one view of the key for each destination."""
+    source = IndexedChain.of(group.source_chain)
+    return tuple(
+        KeyView(
+            key=group.key,
+            destination=number,
+            source_chain=source,
+            destination_chain=IndexedChain.of(chain),
+            horizon=horizon,
+        )
+        for number, chain in enumerate(group.destination_chains)
+    )
+
+
+def pairing_plan(
+    groups: Iterable[KeyGroup], *, horizon: datetime, replicates_delete_markers: bool
+) -> Iterator[PlanEntry]:
+    """Yield the plan that two buckets imply where no run was: every current version is there.
+
+    Noncurrent versions are left out. Without rules nothing is known of the wanted storage class
+    and encryption: the class is taken from the source, and encryption is not compared.
+    """
+    number = 0
+    for group in groups:
+        if not group.source_chain:
+            continue
+        current = group.source_chain[0]
+        for destination, chain in enumerate(group.destination_chains):
+            reason = _pairing_reason(
+                current, chain, horizon=horizon, wants_markers=replicates_delete_markers
+            )
+            yield PlanEntry(
+                number=number,
+                key=group.key,
+                version_id=current.version_id,
+                is_delete_marker=isinstance(current, DeleteMarker),
+                is_latest=True,
+                last_modified=current.last_modified,
+                etag=current.etag if isinstance(current, ObjectVersion) else None,
+                size_bytes=current.size_bytes if isinstance(current, ObjectVersion) else 0,
+                destination=destination,
+                reason=reason,
+                replicates_delete_markers=replicates_delete_markers,
+            )
+            number += 1
+
+
+def _pairing_reason(
+    current: ListedEntry,
+    destination: tuple[ListedEntry, ...],
+    *,
+    horizon: datetime,
+    wants_markers: bool,
+) -> Reason:
+    if current.last_modified >= horizon:
+        return Reason.AFTER_HORIZON
+    if isinstance(current, DeleteMarker):
+        return Reason.ALREADY_DELETED if wants_markers else Reason.DELETE_MARKER_NOT_REPLICATED
+    is_replica = IndexedChain.of(destination).identified(current) is not None
+    return Reason.ALREADY_REPLICATED if is_replica else Reason.ALREADY_COPIED

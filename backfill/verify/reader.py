@@ -1,0 +1,200 @@
+"""The reader: carries out the looks that rows need, one request at a time for each row.
+
+Never writes, and never decides what to read (`looks` does).
+Law: a fault makes its row `unverified` and is said; only a fault that stops everything is raised.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backfill.errors import Disposition, StoreFault
+from backfill.inventory.join import KeyGroup
+from backfill.inventory.listing_laws import ListingLaws
+from backfill.model.attributes import ObjectHead
+from backfill.model.objects import ListedEntry
+from backfill.model.places import BucketPlace
+from backfill.model.store import VersionsPosition
+from backfill.ports import ObjectStore
+from backfill.settings import LIST_PAGE_MAX
+from backfill.verify.decisions import Decision, Look
+from backfill.verify.fidelity import TagPair
+from backfill.verify.ladder import parts_to_compare
+from backfill.verify.looks import Need, Seen, concluded, is_suspect, next_need
+from backfill.verify.rows import Draft
+from backfill.verify.verdicts import VerdictRow
+
+_GONE: Final = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A bucket, and the store through which the right identity sees it."""
+
+    place: BucketPlace
+    store: ObjectStore
+
+
+class Reader:
+    """Reads what rows need from a source and its destinations (in the plan header's order)."""
+
+    def __init__(
+        self,
+        *,
+        source: Side,
+        destinations: tuple[Side, ...],
+        is_deep: bool,
+        page_max: int = LIST_PAGE_MAX,
+    ) -> None:
+        self._source = source
+        self._destinations = destinations
+        self._is_deep = is_deep
+        self._page_max = page_max
+
+    async def drafts(self, decisions: Iterable[Decision]) -> list[Draft]:
+        """Return a draft for each decision, in order.
+
+        Raises:
+            StoreFault: with disposition STOP.
+        """
+        return [await self._draft(decision) for decision in decisions]
+
+    async def fresh_group(self, key: str) -> KeyGroup:
+        """List one key on all sides.
+
+        Destinations come first: what live replication put there is then in the source's listing,
+        too, and cannot look like somebody else's.
+        """
+        chains = [await self._chain(side, key) for side in self._destinations]
+        source = await self._chain(self._source, key)
+        return KeyGroup(key=key, source_chain=source, destination_chains=tuple(chains))
+
+    async def _chain(self, side: Side, key: str) -> tuple[ListedEntry, ...]:
+        laws = ListingLaws(side.place.bucket, key)
+        chain: list[ListedEntry] = []
+        is_truncated = True
+        # Finite: the laws admit only pages that advance, and the first other key ends it.
+        while is_truncated:
+            after: VersionsPosition | None = laws.position
+            page = await side.store.list_object_versions(
+                side.place, prefix=key, after=after, max_keys=self._page_max
+            )
+            entries = laws.admit(page)
+            chain.extend(entry for entry in entries if entry.key == key)
+            is_of_key = bool(entries) and entries[-1].key == key
+            is_truncated = page.next_position is not None and is_of_key
+        return tuple(chain)
+
+    async def _draft(self, decision: Decision) -> Draft:
+        if not isinstance(decision, Look):
+            return Draft(decision=decision, is_suspect=is_suspect(decision, None))
+        seen = Seen()
+        # Finite: every round adds a need to those tried, and there are five.
+        while (need := next_need(decision, seen, is_deep=self._is_deep)) is not None:
+            try:
+                seen = await self._met(need, decision.row, seen)
+            except StoreFault as fault:
+                if fault.disposition is Disposition.STOP:
+                    raise
+                is_gone = seen.is_gone or fault.status == _GONE
+                seen = replace(seen, fault_code=fault.code, is_gone=is_gone)
+            seen = replace(seen, tried=seen.tried | {need})
+        result = concluded(decision, seen)
+        return Draft(decision=result, is_suspect=is_suspect(result, seen))
+
+    async def _met(self, need: Need, row: VerdictRow, seen: Seen) -> Seen:
+        match need:
+            case Need.SOURCE_HEAD:
+                return replace(seen, source=await self._source_head(row))
+            case Need.DESTINATION_HEAD:
+                return replace(seen, destination=await self._destination_head(row))
+            case Need.TAGS:
+                return replace(seen, tags=await self._tags(row))
+            case Need.PARTS:
+                return await self._with_parts(row, seen)
+            case Need.BYTES:
+                return replace(seen, are_bytes_equal=await self._are_bytes_equal(row))
+
+    async def _source_head(self, row: VerdictRow, part_number: int | None = None) -> ObjectHead:
+        side = self._source
+        return await side.store.head_object(
+            side.place, row.key, version_id=row.version_id, part_number=part_number
+        )
+
+    async def _destination_head(
+        self, row: VerdictRow, part_number: int | None = None
+    ) -> ObjectHead:
+        side = self._destinations[row.destination]
+        return await side.store.head_object(
+            side.place, row.key, version_id=row.destination_version_id, part_number=part_number
+        )
+
+    async def _tags(self, row: VerdictRow) -> TagPair:
+        source, destination = self._source, self._destinations[row.destination]
+        return TagPair(
+            source=await source.store.get_object_tagging(
+                source.place, row.key, version_id=row.version_id
+            ),
+            destination=await destination.store.get_object_tagging(
+                destination.place, row.key, version_id=row.destination_version_id
+            ),
+        )
+
+    async def _with_parts(self, row: VerdictRow, seen: Seen) -> Seen:
+        """Read part sizes up to the first that differs; the last follows from the whole."""
+        assert seen.source is not None, "part sizes are asked for after the heads"
+        assert seen.destination is not None, "part sizes are asked for after the heads"
+        count = parts_to_compare(seen.source, seen.destination)
+        ours: list[int] = []
+        theirs: list[int] = []
+        for number in range(1, count):
+            heads = (
+                await self._source_head(row, number),
+                await self._destination_head(row, number),
+            )
+            if any(head.parts_count != count for head in heads):
+                return seen  # a store that does not show parts shows no layout
+            ours.append(heads[0].size_bytes)
+            theirs.append(heads[1].size_bytes)
+            if ours != theirs:
+                break
+        return replace(seen, source_parts=tuple(ours), destination_parts=tuple(theirs))
+
+    async def _are_bytes_equal(self, row: VerdictRow) -> bool:
+        source, destination = self._source, self._destinations[row.destination]
+        return await are_bytes_equal(
+            source.store.read_object(source.place, row.key, version_id=row.version_id),
+            destination.store.read_object(
+                destination.place, row.key, version_id=row.destination_version_id
+            ),
+        )
+
+
+async def are_bytes_equal(one: AsyncIterator[bytes], two: AsyncIterator[bytes]) -> bool:
+    """Return whether two streams carry the same bytes, however they are cut into chunks.
+
+    Holds one chunk of each and stops at the first difference. Comparing is stronger than digests.
+    """
+    async with aclosing(_closable(one)) as ours, aclosing(_closable(two)) as theirs:
+        left, right = b"", b""
+        while True:
+            left = left or await anext(ours, b"")
+            right = right or await anext(theirs, b"")
+            if not left or not right:
+                return left == right
+            length = min(len(left), len(right))
+            if left[:length] != right[:length]:
+                return False
+            left, right = left[length:], right[length:]
+
+
+async def _closable(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Leave out empty chunks, and close a generator that is not read to its end."""
+    try:
+        async for chunk in chunks:
+            if chunk:
+                yield chunk
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
