@@ -39,7 +39,8 @@ def unsealed(data: bytes, file: str, *, schema: int, hint: str) -> dict[str, obj
     try:
         document: dict[str, object] = json.loads(data)
         written_by = document.pop(_SCHEMA)
-        seal = document.pop(_SEAL)
+        document.pop(_SEAL)
+        is_intact = sealed(document, schema=schema) == data
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ArtifactDamagedError(f"{file} is cut or altered", hint=hint) from fault
     if isinstance(written_by, int) and written_by > schema:
@@ -47,6 +48,6 @@ def unsealed(data: bytes, file: str, *, schema: int, hint: str) -> dict[str, obj
             f"{file} has schema {written_by}; this backfill reads up to {schema}",
             hint="use the version of backfill that wrote the run directory",
         )
-    if written_by != schema or sealed(document, schema=schema) != data:
-        raise ArtifactDamagedError(f"{file} was altered: seal {seal} does not fit", hint=hint)
+    if not is_intact:
+        raise ArtifactDamagedError(f"{file} was altered: its seal does not fit", hint=hint)
     return document
