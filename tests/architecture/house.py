@@ -13,13 +13,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-STAGES = ("setup", "preflight", "inventory", "plan", "manifest", "execute", "verify", "report", "repair")
+STAGES = (
+    "setup",
+    "preflight",
+    "inventory",
+    "plan",
+    "manifest",
+    "execute",
+    "verify",
+    "report",
+    "repair",
+)
 """One word a stage, in the order of the story."""
 
 ADAPTERS = ("aws", "journal", "observe", "run_directory")
 
 SHELLS = {
-    "execute": {"run", "workers"},
+    "execute": {"workers"},
+    "verify": {"reader", "ordered"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 

@@ -20,6 +20,9 @@ IMPURE_METHODS = {"now", "utcnow", "today", "uuid1", "uuid4", "read_text", "read
 SANDBOX_DOORS = {"backfill.cli.sandbox", "backfill.cli.demo"}
 """The two verbs that start it; nothing else of the product knows that it exists."""
 
+SHARED_GROUND = "run_directory"
+"""The one adapter that others stand on: the journal's segments lie in the run directory."""
+
 IMPORTERS = {
     "aioboto3": ("backfill.aws.session",),
     "aiobotocore": ("backfill.aws",),
@@ -58,7 +61,7 @@ def test_stages_and_adapters_meet_only_through_ports() -> None:
         for line, found in internal_imports(module)
         if (module.top in STAGES and found.top in ADAPTERS)
         or (module.top in ADAPTERS and found.top in STAGES)
-        or (module.top in ADAPTERS and found.top in ADAPTERS and module.top != found.top)
+        or (module.top in ADAPTERS and found.top in set(ADAPTERS) - {module.top, SHARED_GROUND})
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -25,7 +25,7 @@ HOSTS = re.compile(
     r"\.io)"
 )
 MACHINE = re.compile(
-    r"(?:(?<![\w.])/wo" r"rk/|/opt/py" r"pi|(?<![\w.])/ro" r"ot/|/ho" r"me/\w|extra-ind" r"ex)"
+    r"(?:(?<![\w.])/wo" r"rk/|/opt/py" r"pi|(?<![\w.=])/ro" r"ot/|/ho" r"me/\w|extra-ind" r"ex)"
 )
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

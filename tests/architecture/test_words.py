@@ -20,7 +20,8 @@ NEEDS_UNIT = {"timeout", "delay", "interval", "elapsed", "ttl"}
 EVENT_PREFIXES = {"run", "library", *STAGES}
 
 SILENCE = re.compile(
-    r"#\s*(?:noqa(?::\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)(?P<reason>.*)"
+    r"#\s*(?:noqa(?::\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)"
+    r"(?P<reason>.*)"
 )
 HALF_DONE = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b|NotImplemented" r"Error")
 SKIP = re.compile(
@@ -97,9 +98,9 @@ def test_dataclasses_are_frozen_slotted_and_keyword_only_or_say_why_not(option: 
         for decorator in decorators(module):
             given = ast.unparse(decorator)
             near = lines[decorator.lineno - 2 : decorator.lineno]
-            if given.split("(")[0].endswith("dataclass") and f"{option}=True" not in given:
-                if not any("#" in line for line in near):
-                    wrong.append(f"{module.path}:{decorator.lineno}: {given}")
+            is_open = given.split("(")[0].endswith("dataclass") and f"{option}=True" not in given
+            if is_open and not any("#" in line for line in near):
+                wrong.append(f"{module.path}:{decorator.lineno}: {given}")
     assert not wrong, "\n".join(wrong)
 
 

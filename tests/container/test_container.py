@@ -1,0 +1,158 @@
+"""The image as a platform runs it: another user, nothing writable but the run directory, SIGTERM.
+
+There is no container engine where these tests run; `image` carries the Dockerfile out by itself.
+"""
+
+import dataclasses
+import fcntl
+import os
+import pickle
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from backfill import __version__
+from tests.container.image import NAMESPACE, Builder, Stage, instructions, run_command
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 60.0
+"""How long a start or a stop may take on a busy machine before the test says that it hangs."""
+
+
+def can_make_roots() -> bool:
+    """Whether this user may make namespaces and change roots."""
+    if os.geteuid() != 0:
+        return False
+    probe = [*NAMESPACE, "/bin/sh", "-c", "mount --bind /tmp /tmp && chroot / /bin/true"]
+    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+
+
+needs_roots = pytest.mark.skipif(
+    not can_make_roots(), reason="needs root and namespaces to carry out the Dockerfile"
+)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Stage:
+    """The built image, with what the sandbox needs, so that a long-running verb can be stopped.
+
+    Workers of one test session share it: the first one builds, the others wait and take it.
+    """
+    here = tmp_path_factory.getbasetemp()
+    work = (here if worker_id == "master" else here.parent) / "image"
+    work.mkdir(exist_ok=True)
+    with (work / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = work / "stage.pickle"
+        if not built.exists():
+            stage = Builder(ROOT, work, {"REQUIREMENTS": "sandbox"}).build()
+            built.write_bytes(pickle.dumps(stage))
+        found = pickle.loads(built.read_bytes())  # noqa: S301 - written by this session's tests
+        assert isinstance(found, Stage)
+        return found
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path, image: Stage) -> Path:
+    """A run directory that belongs to the image's user, as a volume would."""
+    directory = tmp_path / "run-dir"
+    directory.mkdir(mode=0o700)
+    user, group = map(int, image.user.split(":"))
+    os.chown(directory, user, group)
+    return directory
+
+
+def called(image: Stage, run_directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        run_command(image, run_directory, list(arguments)),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+    )
+
+
+def test_the_dockerfile_says_what_a_platform_relies_on() -> None:
+    """If this fails, a cluster runs the image as root, or cannot stop it gently."""
+    said = [(step.word, step.argument) for step in instructions((ROOT / "Dockerfile").read_text())]
+    assert [word for word, _ in said].count("FROM") == 2
+    for needed in [
+        ("USER", "10001:10001"),
+        ("ENTRYPOINT", '["backfill"]'),
+        ("STOPSIGNAL", "SIGTERM"),
+        ("VOLUME", "/run-dir"),
+        ("WORKDIR", "/run-dir"),
+    ]:
+        assert needed in said
+    installs = [a for word, a in said if word == "RUN" and "pip install" in a]
+    assert installs
+    assert all("--require-hashes" in argument for argument in installs)
+
+
+@needs_roots
+def test_the_command_runs_as_its_own_user(image: Stage, run_directory: Path) -> None:
+    """If this fails, the image does not start with a read-only root and a plain user."""
+    ended = called(image, run_directory, "--version")
+    assert (ended.returncode, ended.stdout) == (0, f"backfill {__version__}\n"), ended.stderr
+    assert "usage: backfill" in called(image, run_directory).stdout
+
+
+@needs_roots
+def test_only_the_run_directory_can_be_written(image: Stage, run_directory: Path) -> None:
+    """If this fails, the test above proves nothing, or the image needs a writable root."""
+    program = (
+        "import os, pathlib\n"
+        "print(os.getuid(), os.getgid(), os.getgroups(), os.getpid(), os.environ['HOME'])\n"
+        "for place in ('/', '/tmp', '/usr/local/lib', '/run', '/run-dir'):\n"
+        "    try:\n"
+        "        pathlib.Path(place, 'written').write_text('x')\n"
+        "        print(place)\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    bare = dataclasses.replace(image, entry_point=["python"])
+    ended = called(bare, run_directory, "-c", program)
+    assert ended.stdout.splitlines() == ["10001 10001 [] 1 /run-dir", "/run-dir"], ended.stderr
+    assert (run_directory / "written").stat().st_uid == 10001
+
+
+@needs_roots
+def test_the_image_holds_no_secrets_and_no_set_user_id_files(image: Stage) -> None:
+    """If this fails, the image carries what nobody meant to ship."""
+    installed = [path for path in (image.root / "opt/backfill").iterdir() if path.is_file()]
+    assert {path.suffix for path in installed} == {".txt", ".whl"}
+    local = image.root / "usr/local"
+    assert not [p for p in local.rglob("*") if p.is_file() and p.lstat().st_mode & 0o6000]
+
+
+@needs_roots
+def test_sigterm_ends_it_in_order(image: Stage, run_directory: Path) -> None:
+    """If this fails, process 1 ignores SIGTERM and a cluster kills it in the middle of its work."""
+    command = run_command(image, run_directory, ["sandbox", "--port", "0"])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert re.search(r"https?://127\.0\.0\.1:\d+", first + process.stdout.readline()), first
+        os.kill(child_of(process.pid), signal.SIGTERM)
+        output, _ = process.communicate(timeout=WAIT_S)
+        assert process.returncode in {0, 143}, output
+        assert "Traceback" not in output
+    finally:
+        process.kill()
+        process.wait()
+
+
+def child_of(pid: int) -> int:
+    """Return the process that is number 1 in the namespace that `pid` made."""
+    deadline_s = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline_s:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError("the namespace has no process")

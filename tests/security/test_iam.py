@@ -1,0 +1,161 @@
+"""The policies that people paste: exact, least, and enough for every call of ours."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backfill.aws.permissions import _BUCKET_ACTIONS, _OBJECT_ACTIONS, _SOURCE_ACTIONS
+from backfill.preflight.statements import source_key_statement, source_statement
+
+FOLDER = Path(__file__).resolve().parents[2] / "manifests/iam"
+FILES = sorted(path.name for path in FOLDER.glob("*.json"))
+
+COPY_READ = {
+    "s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging",
+}  # fmt: skip
+LIST_SOURCE = {
+    "s3:GetBucketVersioning", "s3:GetReplicationConfiguration", "s3:ListBucket",
+    "s3:ListBucketVersions",
+}  # fmt: skip
+BUCKET_FACTS = {
+    "s3:GetBucketObjectLockConfiguration", "s3:GetBucketOwnershipControls",
+    "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration",
+}  # fmt: skip
+SOURCE = "arn:aws:s3:::<SOURCE_BUCKET>"
+DESTINATION = "arn:aws:s3:::<DESTINATION_BUCKET>"
+
+EXPECTED: dict[str, dict[str, set[str]]] = {
+    "source-bucket-policy.json": {SOURCE: LIST_SOURCE, f"{SOURCE}/*": COPY_READ},
+    "source-kms-key-policy.json": {"*": {"kms:Decrypt"}},
+    "source-identity.json": {
+        SOURCE: BUCKET_FACTS | LIST_SOURCE,
+        f"{SOURCE}/*": COPY_READ | {"s3:GetObjectAcl", "s3:GetObjectVersionAcl"},
+    },
+    "source-identity-kms.json": {"<SOURCE_KEY_ARN>": {"kms:Decrypt"}},
+    "destination-identity.json": {
+        SOURCE: LIST_SOURCE,
+        f"{SOURCE}/*": COPY_READ,
+        DESTINATION: BUCKET_FACTS
+        | {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"},
+        f"{DESTINATION}/*": COPY_READ
+        | {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
+        | {"s3:PutObject", "s3:PutObjectTagging"},
+    },
+    "destination-identity-kms.json": {
+        "<SOURCE_KEY_ARN>": {"kms:Decrypt"},
+        "<DESTINATION_KEY_ARN>": {"kms:Decrypt", "kms:GenerateDataKey"},
+    },
+    "destination-kms-key-policy.json": {"*": {"kms:Decrypt", "kms:GenerateDataKey"}},
+    "destination-identity-delete-markers.json": {f"{DESTINATION}/*": {"s3:DeleteObject"}},
+}
+RESOURCE_POLICIES = {name for name in EXPECTED if name.endswith("-policy.json")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement of a policy file."""
+
+    sid: str
+    actions: set[str]
+    resource: str
+    principal: str
+    condition: dict[str, dict[str, object]]
+
+
+def statements(name: str) -> list[Statement]:
+    document = json.loads((FOLDER / name).read_text())
+    assert document.keys() == {"Version", "Statement"}
+    assert document["Version"] == "2012-10-17"
+    found = []
+    for raw in document["Statement"]:
+        assert raw.keys() <= {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+        assert raw["Effect"] == "Allow"
+        assert len(set(raw["Action"])) == len(raw["Action"])
+        found.append(
+            Statement(
+                sid=raw["Sid"],
+                actions=set(raw["Action"]),
+                resource=raw["Resource"],
+                principal=raw.get("Principal", {}).get("AWS", ""),
+                condition=raw.get("Condition", {}),
+            )
+        )
+    return found
+
+
+def test_each_file_grants_exactly_what_it_should() -> None:
+    """If this fails, a policy grants more than copies need, or too little for them to work."""
+    granted: dict[str, dict[str, set[str]]] = {}
+    for name in FILES:
+        for statement in statements(name):
+            granted.setdefault(name, {}).setdefault(statement.resource, set()).update(
+                statement.actions
+            )
+    assert granted == EXPECTED
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_policy_can_delete_a_version_or_grants_by_wildcard(name: str) -> None:
+    """If this fails, a bug of ours, or a stolen role, can destroy data for good."""
+    for statement in statements(name):
+        assert "s3:DeleteObjectVersion" not in statement.actions
+        assert not [action for action in statement.actions if "*" in action]
+        if name != "destination-identity-delete-markers.json":
+            assert "s3:DeleteObject" not in statement.actions
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_statements_are_bound_to_accounts_keys_and_principals(name: str) -> None:
+    """If this fails, a bucket of another owner with the same name can be read or written."""
+    for statement in statements(name):
+        if any(action.startswith("kms:") for action in statement.actions):
+            assert statement.condition.keys() == {"StringEquals", "StringLike"}
+            assert "kms:ViaService" in statement.condition["StringEquals"]
+            assert statement.resource != "*" or name in RESOURCE_POLICIES
+        elif name not in RESOURCE_POLICIES:
+            account = "SOURCE" if "SOURCE" in statement.resource else "DESTINATION"
+            assert statement.condition == {
+                "StringEquals": {"aws:ResourceAccount": f"<{account}_ACCOUNT>"}
+            }
+        principal = "arn:aws:iam::<DESTINATION_ACCOUNT>:role/<DESTINATION_ROLE>"
+        assert statement.principal == (principal if name in RESOURCE_POLICIES else "")
+
+
+def test_every_file_and_placeholder_is_explained() -> None:
+    """If this fails, somebody pastes a placeholder, or does not find the policy that they lack."""
+    readme = (FOLDER / "README.md").read_text()
+    for name in FILES:
+        assert f"`{name}`" in readme
+        for placeholder in re.findall(r"<[A-Z_]+>", (FOLDER / name).read_text()):
+            assert f"`{placeholder}`" in readme, placeholder
+    assert set(re.findall(r"`([\w-]+\.json)`", readme)) == set(FILES)
+
+
+def test_every_call_that_the_product_makes_is_granted() -> None:
+    """If this fails, a run under these policies ends in AccessDenied."""
+    granted = {action for name in FILES for one in statements(name) for action in one.actions}
+    needed = {
+        action
+        for actions in (*_BUCKET_ACTIONS.values(), *_OBJECT_ACTIONS.values(), _SOURCE_ACTIONS)
+        for action in actions
+    }
+    assert needed <= granted
+
+
+@pytest.mark.parametrize(
+    ("filled", "name"),
+    [
+        (source_statement(source_bucket="b", account="111122223333"), "source-bucket-policy.json"),
+        (source_key_statement(account="111122223333"), "source-kms-key-policy.json"),
+    ],
+)
+def test_the_hints_of_the_product_say_what_the_files_say(filled: str, name: str) -> None:
+    """If this fails, a person who follows the hint gets a policy that no test knows."""
+    hint = json.loads(filled)
+    (same,) = [one for one in statements(name) if one.sid == hint["Sid"]]
+    actions = hint["Action"] if isinstance(hint["Action"], list) else [hint["Action"]]
+    assert set(actions) == same.actions
+    assert hint["Resource"] == same.resource.replace("<SOURCE_BUCKET>", "b")
