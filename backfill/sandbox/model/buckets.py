@@ -22,7 +22,7 @@ from backfill.sandbox.model.values import (
 from backfill.sandbox.model.versions import NULL_VERSION_ID, Entry
 
 if TYPE_CHECKING:
-    from backfill.sandbox.model.replication.configuration import ReplicationConfiguration
+    from backfill.sandbox.model.replication.rules import ReplicationConfiguration
     from backfill.sandbox.model.uploads import Upload
 
 

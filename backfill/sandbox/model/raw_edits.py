@@ -4,3 +4,241 @@ For tests, checkers and the demo. Nothing here asks for permission, makes a vers
 accord or wakes live replication. Checksums and ETags of replaced bytes are derived as S3 would.
 Law: what is left is always a state that S3 itself could show.
 """
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from backfill.sandbox.model.bodies import Body, digest
+from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.errors import Pairs
+from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.values import (
+    SSE_S3,
+    ArchiveStatus,
+    Checksum,
+    ChecksumAlgorithm,
+    ChecksumType,
+    ContentHeaders,
+    Encryption,
+    ReplicationStatus,
+)
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion, StoredPart
+
+
+def bucket_of(model: S3Model, bucket: str) -> Bucket:
+    """The bucket, which exists."""
+    return model.world.buckets[bucket]
+
+
+def snapshot(model: S3Model, bucket: str) -> Iterator[Entry]:
+    """Everything in a bucket: keys ascending, newest first within a key."""
+    return bucket_of(model, bucket).entries()
+
+
+def version_of(
+    model: S3Model, bucket: str, key: str, version_id: str | None = None
+) -> ObjectVersion:
+    """A version that exists; the current one without a version ID."""
+    there = bucket_of(model, bucket)
+    entry = there.current(key) if version_id is None else there.find(key, version_id)
+    assert isinstance(entry, ObjectVersion), f"no such version: {key!r} {version_id}"
+    return entry
+
+
+def replace_bytes(
+    model: S3Model, bucket: str, key: str, data: bytes, *, version_id: str | None = None
+) -> ObjectVersion:
+    """Put other bytes in a version, with the ETag and checksums that S3 would have stored.
+
+    A version made of parts keeps its part sizes while the length stays; a shorter or longer one
+    becomes an object of one part.
+    """
+    old = version_of(model, bucket, key, version_id)
+    body = Body(data)
+    slices = _slices(old, data)
+    algorithm = old.checksum.algorithm if old.checksum else None
+    parts = tuple(
+        StoredPart(
+            number=part.number,
+            size_bytes=len(piece),
+            checksum=_full(part.checksum.algorithm, piece) if part.checksum else None,
+        )
+        for part, piece in zip(old.parts, slices, strict=False)
+    )
+    if old.encryption.has_opaque_etag:
+        etag = model.world.opaque_etag()
+    elif parts:
+        etag = _multipart_etag(slices)
+    else:
+        etag = body.md5.hex()
+    checksum = None
+    if algorithm is not None and old.checksum is not None:
+        is_composite = old.checksum.type is ChecksumType.COMPOSITE and bool(parts)
+        checksum = _composite(algorithm, slices) if is_composite else _full(algorithm, data)
+    return _swap(model, bucket, replace(old, body=body, etag=etag, checksum=checksum, parts=parts))
+
+
+def change_attributes(  # noqa: PLR0913 - each attribute may be damaged by itself
+    model: S3Model,
+    bucket: str,
+    key: str,
+    *,
+    version_id: str | None = None,
+    metadata: Pairs | None = None,
+    tags: Pairs | None = None,
+    content: ContentHeaders | None = None,
+    storage_class: str | None = None,
+    encryption: Encryption | None = None,
+    website_redirect_location: str | None = None,
+) -> ObjectVersion:
+    """Change what is given and leave the rest, bytes included, as it is."""
+    old = version_of(model, bucket, key, version_id)
+    return _swap(
+        model,
+        bucket,
+        replace(
+            old,
+            metadata=old.metadata if metadata is None else metadata,
+            tags=old.tags if tags is None else tags,
+            content=old.content if content is None else content,
+            storage_class=old.storage_class if storage_class is None else storage_class,
+            encryption=old.encryption if encryption is None else encryption,
+            website_redirect_location=old.website_redirect_location
+            if website_redirect_location is None
+            else website_redirect_location,
+        ),
+    )
+
+
+def strip_checksum(
+    model: S3Model, bucket: str, key: str, *, version_id: str | None = None
+) -> ObjectVersion:
+    """Make a version as old as from before S3 stored checksums of its own."""
+    return _swap(model, bucket, replace(version_of(model, bucket, key, version_id), checksum=None))
+
+
+def set_archived(
+    model: S3Model,
+    bucket: str,
+    key: str,
+    *,
+    version_id: str | None = None,
+    storage_class: str = "GLACIER",
+    archive_status: ArchiveStatus | None = None,
+) -> ObjectVersion:
+    """Move a version to an archive class, or to a tier of INTELLIGENT_TIERING, as lifecycle does."""
+    old = version_of(model, bucket, key, version_id)
+    return _swap(
+        model, bucket, replace(old, storage_class=storage_class, archive_status=archive_status)
+    )
+
+
+def set_times(model: S3Model, bucket: str, key: str, version_id: str, created_at: datetime) -> None:
+    """Give a version or marker another creation time; its place in the chain stays."""
+    entry = bucket_of(model, bucket).find(key, version_id)
+    assert entry is not None, "the version exists"
+    bucket_of(model, bucket).swap(replace(entry, created_at=created_at))
+
+
+def set_replication_status(
+    model: S3Model, bucket: str, key: str, version_id: str, status: ReplicationStatus | None
+) -> None:
+    """Change what HEAD says of a version's replication."""
+    entry = bucket_of(model, bucket).find(key, version_id)
+    assert entry is not None, "the version exists"
+    bucket_of(model, bucket).swap(replace(entry, replication_status=status))
+
+
+def add_version(
+    model: S3Model,
+    bucket: str,
+    key: str,
+    data: bytes,
+    *,
+    position: int | None = None,
+    created_at: datetime | None = None,
+) -> ObjectVersion:
+    """Add a version that nobody wrote: on top, or before a position of the chain (oldest first)."""
+    world = model.world
+    body = Body(data)
+    version = ObjectVersion(
+        key=key,
+        version_id=world.new_id(),
+        created_at=created_at or world.now(),
+        sequence=world.next_sequence(),
+        owner_id=bucket_of(model, bucket).owner_id,
+        body=body,
+        etag=body.md5.hex(),
+        checksum=_full(ChecksumAlgorithm.CRC64NVME, data),
+        content=ContentHeaders(),
+        metadata=(),
+        tags=(),
+        storage_class="STANDARD",
+        encryption=SSE_S3,
+    )
+    bucket_of(model, bucket).place(version, position)
+    return version
+
+
+def add_delete_marker(model: S3Model, bucket: str, key: str) -> DeleteMarker:
+    """Add a current delete marker that nobody wrote, as lifecycle expiration does."""
+    world = model.world
+    marker = DeleteMarker(
+        key=key,
+        version_id=world.new_id(),
+        created_at=world.now(),
+        sequence=world.next_sequence(),
+        owner_id=bucket_of(model, bucket).owner_id,
+    )
+    bucket_of(model, bucket).place(marker)
+    return marker
+
+
+def remove_version(model: S3Model, bucket: str, key: str, version_id: str | None = None) -> None:
+    """Take a version or marker out for good; the current one without a version ID."""
+    there = bucket_of(model, bucket)
+    entry = there.current(key) if version_id is None else there.find(key, version_id)
+    assert entry is not None, "the version exists"
+    there.remove(entry)
+
+
+def _swap(model: S3Model, bucket: str, version: ObjectVersion) -> ObjectVersion:
+    bucket_of(model, bucket).swap(version)
+    return version
+
+
+def _slices(old: ObjectVersion, data: bytes) -> list[bytes]:
+    if not old.parts or len(data) != old.size_bytes:
+        return [data] if old.parts else []
+    pieces, start = [], 0
+    for part in old.parts:
+        pieces.append(data[start : start + part.size_bytes])
+        start += part.size_bytes
+    return pieces
+
+
+def _multipart_etag(slices: list[bytes]) -> str:
+    whole = hashlib.md5(usedforsecurity=False)
+    for piece in slices:
+        whole.update(hashlib.md5(piece, usedforsecurity=False).digest())
+    return f"{whole.hexdigest()}-{len(slices)}"
+
+
+def _full(algorithm: ChecksumAlgorithm, data: bytes) -> Checksum:
+    value = b64encode(digest(algorithm, data)).decode("ascii")
+    return Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=value)
+
+
+def _composite(algorithm: ChecksumAlgorithm, slices: list[bytes]) -> Checksum:
+    digests = b"".join(digest(algorithm, piece) for piece in slices)
+    return Checksum(
+        algorithm=algorithm,
+        type=ChecksumType.COMPOSITE,
+        value=b64encode(digest(algorithm, digests)).decode("ascii"),
+        parts_count=len(slices),
+    )

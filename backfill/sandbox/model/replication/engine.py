@@ -1,11 +1,28 @@
-"""Interface first: the engine follows."""
+"""Live replication: what a write calls for is queued, and carried out when its time has come.
+
+Never retries: a replication that fails is FAILED until somebody runs Batch Replication
+(UG: replication-status). Never carries permanent deletions, nor what replicas or lifecycle do.
+Law: a replica has its source's version ID, creation time and rank.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
-from backfill.sandbox.model.replication.settings import ReplicationSettings
+from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.identities import AccessQuestion, Caller
+from backfill.sandbox.model.replication.evaluation import rules_for
+from backfill.sandbox.model.replication.rules import Rule
+from backfill.sandbox.model.replication.settings import Placement, ReplicationSettings
+from backfill.sandbox.model.values import (
+    Encryption,
+    ReplicationStatus,
+    ServerSideEncryption,
+    Versioning,
+)
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.model.world import World
 
 
@@ -20,27 +37,199 @@ class PendingReplication:
     destination_bucket: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    pending: PendingReplication
+    sequence: int
+    """Of the source entry: a null version may have been overwritten meanwhile."""
+    rule: Rule
+    role: str
+    is_attributes_only: bool = False
+
+
 class ReplicationEngine:
     """Live replication of all buckets, moved on by `advance`."""
 
     def __init__(self, world: World, settings: ReplicationSettings) -> None:
         self._world = world
         self.settings = settings
+        self._queue: list[tuple[datetime, int, _Task]] = []
+        self._queued = 0
+        self._open: dict[tuple[str, str, str], int] = {}
+        """Replications under way of a version: it is PENDING until none is left."""
+        self._failed: set[tuple[str, str, str]] = set()
 
-    def version_written(self, bucket: object, entry: object) -> None:
+    def version_written(self, bucket: Bucket, entry: Entry) -> None:
         """See what a client's write calls for."""
+        if bucket.replication is None:
+            return
+        rules = rules_for(bucket.replication, entry)
+        if rules:
+            self._failed.discard((bucket.name, entry.key, entry.version_id))
+            self._enqueue(bucket, entry, rules, is_attributes_only=False)
 
-    def attributes_changed(self, bucket: object, version: object) -> None:
-        """See what a change of tags or lock calls for."""
+    def attributes_changed(self, bucket: Bucket, version: ObjectVersion) -> None:
+        """See what a change of tags or lock calls for.
+
+        Only versions that were replicated take their changes along; one that a tag makes eligible
+        now is left to Batch Replication (UG: replication-what-is-isnot-replicated).
+        """
+        status = version.replication_status
+        if bucket.replication is None or status in (None, ReplicationStatus.REPLICA):
+            return
+        rules = rules_for(bucket.replication, version)
+        if rules:
+            self._enqueue(bucket, version, rules, is_attributes_only=True)
 
     def pending(self) -> tuple[PendingReplication, ...]:
         """What is under way, soonest first."""
-        raise NotImplementedError
+        return tuple(task.pending for _, _, task in sorted(self._queue, key=lambda item: item[:2]))
 
     def next_due_at(self) -> datetime | None:
         """When `advance` will next have something to do; None with nothing under way."""
-        raise NotImplementedError
+        return self._queue[0][0] if self._queue else None
 
     def advance(self, now: datetime) -> int:
         """Carry out everything due by `now`; the number of replications carried out."""
-        raise NotImplementedError
+        done = 0
+        while self._queue and self._queue[0][0] <= now:
+            self._carry_out(heappop(self._queue)[2])
+            done += 1
+        return done
+
+    def _enqueue(
+        self, bucket: Bucket, entry: Entry, rules: tuple[Rule, ...], *, is_attributes_only: bool
+    ) -> None:
+        assert bucket.replication is not None
+        settings = self.settings
+        for rule in rules:
+            lag_s = self._world.random.uniform(settings.shortest_lag_s, settings.longest_lag_s)
+            due_at = self._world.now() + timedelta(seconds=lag_s)
+            pending = PendingReplication(
+                due_at=due_at,
+                source_bucket=bucket.name,
+                key=entry.key,
+                version_id=entry.version_id,
+                destination_bucket=rule.destination_bucket,
+            )
+            task = _Task(
+                pending=pending,
+                sequence=entry.sequence,
+                rule=rule,
+                role=bucket.replication.role,
+                is_attributes_only=is_attributes_only,
+            )
+            self._queued += 1
+            heappush(self._queue, (due_at, self._queued, task))
+        name = (bucket.name, entry.key, entry.version_id)
+        self._open[name] = self._open.get(name, 0) + len(rules)
+        bucket.swap(replace(entry, replication_status=ReplicationStatus.PENDING))
+
+    def _carry_out(self, task: _Task) -> None:
+        pending = task.pending
+        source = self._world.buckets.get(pending.source_bucket)
+        entry = source.find(pending.key, pending.version_id) if source else None
+        name = (pending.source_bucket, pending.key, pending.version_id)
+        self._open[name] -= 1
+        if source is None or entry is None or entry.sequence != task.sequence:
+            self._forget(name)
+            return  # deleted for good, or overwritten, before its turn
+        if not self._deliver(source, entry, task):
+            self._failed.add(name)
+        if self._open[name] == 0:
+            has_failed = name in self._failed
+            status = ReplicationStatus.FAILED if has_failed else ReplicationStatus.COMPLETED
+            source.swap(replace(entry, replication_status=status))
+            self._forget(name)
+
+    def _forget(self, name: tuple[str, str, str]) -> None:
+        if self._open[name] == 0:
+            del self._open[name]
+            self._failed.discard(name)
+
+    def _deliver(self, source: Bucket, entry: Entry, task: _Task) -> bool:
+        destination = self._world.buckets.get(task.rule.destination_bucket)
+        if destination is None or destination.versioning is not Versioning.ENABLED:
+            return False
+        if not self._may_write(source, destination, entry, task):
+            return False
+        if isinstance(entry, DeleteMarker):
+            owner_id = destination.owner_id
+            replica: Entry = replace(
+                entry, replication_status=ReplicationStatus.REPLICA, owner_id=owner_id
+            )
+        else:
+            if not self._can_hold(destination, entry, task.rule):
+                return False
+            replica = self._replica(source, destination, entry, task.rule)
+        if task.is_attributes_only:
+            return self._update(destination, replica)
+        destination.place(replica, self._position(destination, replica))
+        return True
+
+    def _update(self, destination: Bucket, replica: Entry) -> bool:
+        there = destination.find(replica.key, replica.version_id)
+        if not (isinstance(there, ObjectVersion) and isinstance(replica, ObjectVersion)):
+            return False  # deleted there: changes have nothing to change
+        destination.swap(replace(there, tags=replica.tags, lock=replica.lock))
+        return True
+
+    def _may_write(self, source: Bucket, destination: Bucket, entry: Entry, task: _Task) -> bool:
+        is_marker = isinstance(entry, DeleteMarker)
+        action = "s3:ReplicateDelete" if is_marker else "s3:ReplicateObject"
+        return self._world.authorize(
+            AccessQuestion(
+                caller=Caller(account_id=source.owner_id, arn=task.role, region=destination.region),
+                action=action,
+                bucket=destination.name,
+                bucket_owner=destination.owner_id,
+                key=entry.key,
+            )
+        )
+
+    def _can_hold(self, destination: Bucket, version: ObjectVersion, rule: Rule) -> bool:
+        if version.lock is not None and not destination.is_object_lock_enabled:
+            return False
+        kind = version.encryption.algorithm
+        if kind is ServerSideEncryption.CUSTOMER:
+            return not destination.blocks_sse_c
+        if not version.encryption.is_kms:
+            return True
+        bad = self._world.keys.disabled | self._world.keys.missing
+        return version.encryption.kms_key_arn not in bad and rule.replica_kms_key not in bad
+
+    def _replica(
+        self, source: Bucket, destination: Bucket, version: ObjectVersion, rule: Rule
+    ) -> ObjectVersion:
+        is_enforced = destination.object_ownership == "BucketOwnerEnforced"
+        is_translated = rule.overrides_owner or is_enforced
+        encryption, etag = version.encryption, version.etag
+        if encryption.is_kms:
+            encryption = Encryption(
+                algorithm=encryption.algorithm,
+                kms_key_arn=rule.replica_kms_key,
+                is_bucket_key_enabled=destination.encryption.is_bucket_key_enabled,
+            )
+            etag = self._world.opaque_etag()
+        return replace(
+            version,
+            owner_id=destination.owner_id if is_translated else source.owner_id,
+            acl="private" if is_translated else version.acl,
+            storage_class=rule.storage_class or version.storage_class,
+            encryption=encryption,
+            etag=etag,
+            replication_status=ReplicationStatus.REPLICA,
+        )
+
+    def _position(self, destination: Bucket, replica: Entry) -> int:
+        """Where in the chain (oldest first) a replica lands."""
+        chain = destination.chain(replica.key)
+        by_time = self.settings.placement is Placement.ORIGINAL_TIME
+        for index, there in enumerate(chain):
+            if there.replication_status is ReplicationStatus.REPLICA:
+                is_later = there.sequence > replica.sequence
+            else:
+                is_later = by_time and there.created_at > replica.created_at
+            if is_later:
+                return index
+        return len(chain)
