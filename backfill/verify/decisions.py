@@ -12,7 +12,7 @@ from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion, 
 from backfill.model.outcome import Outcome
 from backfill.plan.chains import IndexedChain
 from backfill.plan.entries import PlanEntry
-from backfill.verify.fidelity import AS_SOURCE, Expected
+from backfill.verify.fidelity import ANY, Expected
 from backfill.verify.verdicts import VerdictRow
 
 SUPERSEDED = "superseded"
@@ -109,7 +109,7 @@ class Look:
 
     kind: LookKind
     row: VerdictRow
-    expected: Expected = AS_SOURCE
+    expected: Expected = ANY
     is_stale: bool = False
 
 

@@ -22,17 +22,15 @@ _KMS: Final = frozenset({EncryptionKind.SSE_KMS, EncryptionKind.DSSE_KMS})
 class Expected:
     """What the destination version shall have where that is not simply the source's.
 
-    `storage_class` empty keeps the source's class; None is not compared (a replica has what the
-    rule of its day set). `encryption` None, or of kind NONE, leaves it to the destination bucket's
-    default, so it is not compared.
+    `storage_class` None is not compared: nobody said what it shall be. Nor is `encryption` where it
+    is None, or of kind NONE, which leaves it to the destination bucket's default.
     """
 
-    storage_class: str | None = ""
+    storage_class: str | None = None
     encryption: Encryption | None = None
 
 
-AS_SOURCE: Final = Expected()
-"""The source's storage class, the destination's own encryption."""
+ANY: Final = Expected()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +73,9 @@ def _differences(
     is_same_count = source.tag_count == destination.tag_count
     if not is_same_count or (tags and sorted(tags.source) != sorted(tags.destination)):
         yield Field.TAGS
-    if expected.storage_class is not None:
-        wanted = expected.storage_class or source.storage_class or STANDARD
-        if (destination.storage_class or STANDARD) != wanted:
-            yield Field.STORAGE_CLASS
+    seen_class = destination.storage_class or STANDARD
+    if expected.storage_class is not None and seen_class != expected.storage_class:
+        yield Field.STORAGE_CLASS
     if not _is_encrypted_as(destination.encryption, expected.encryption):
         yield Field.ENCRYPTION
 

@@ -33,8 +33,6 @@ JUDGED_REASONS: Final = frozenset(
 )
 """Reasons that say that the destination has it, or will: that can be checked, and is."""
 
-_AS_REPLICATED: Final = Expected(storage_class=None, encryption=None)
-
 
 def judged_key(
     rows: Sequence[PlannedRow], views: Sequence[KeyView], *, is_deep: bool, claimed: frozenset[int]
@@ -136,8 +134,8 @@ def _delivered(row: PlannedRow, delivery: ListedEntry, *, is_deep: bool) -> Deci
     if delivery.size_bytes == entry.size_bytes and delivery.etag == entry.etag:
         if not is_deep:
             return Judged(row=proven)
-        return _compare(row, delivery, otherwise=proven, expected=_AS_REPLICATED)
-    return _compare(row, delivery, expected=_AS_REPLICATED)
+        return _compare(row, delivery, otherwise=proven)
+    return _compare(row, delivery)
 
 
 def _buried(row: PlannedRow, delivery: ListedEntry, view: KeyView) -> VerdictRow | None:
@@ -217,11 +215,11 @@ def _compare(
     version: ObjectVersion,
     *,
     otherwise: VerdictRow | None = None,
-    expected: Expected | None = None,
     is_stale: bool = False,
 ) -> Look:
     entry = row.entry
-    wanted = Expected(storage_class=entry.storage_class, encryption=entry.encryption)
+    # A row without a route carries no wish: what it found was made under a rule of an earlier day.
+    expected = Expected(storage_class=entry.storage_class or None, encryption=entry.encryption)
     unknown = _row(
         row,
         version,
@@ -232,7 +230,7 @@ def _compare(
     return Look(
         kind=LookKind.COMPARE,
         row=unknown if otherwise is None else otherwise,
-        expected=wanted if expected is None else expected,
+        expected=expected,
         is_stale=is_stale,
     )
 

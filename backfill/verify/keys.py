@@ -166,6 +166,7 @@ def pairing_plan(
                 size_bytes=current.size_bytes if isinstance(current, ObjectVersion) else 0,
                 destination=destination,
                 reason=reason,
+                storage_class=current.storage_class if isinstance(current, ObjectVersion) else "",
                 replicates_delete_markers=replicates_delete_markers,
             )
             number += 1

@@ -30,8 +30,9 @@ _GONE: Final = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """A bucket, and the store through which the right identity sees it."""
+    """A bucket, the store through which the right identity sees it, and its listing's artefact."""
 
+    listing_name: str
     place: BucketPlace
     store: ObjectStore
 

@@ -16,6 +16,32 @@ from backfill.model.rows import Row, Scalar
 from backfill.verify.decisions import Judged, Unjudged
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
+
+def verdicts_name(verification: int) -> str:
+    """Return the artefact name of a verification's verdicts."""
+    return f"verify/{verification:02d}"
+
+
+def unjudged_name(verification: int) -> str:
+    """Return the artefact name of the rows without a verdict whose reason is not the plan's."""
+    return f"verify/{verification:02d}-unjudged"
+
+
+def look_name(verification: int, look: int) -> str:
+    """Return the artefact name of what a look found."""
+    return f"verify/{verification:02d}-look-{look}"
+
+
+def source_listing_name(verification: int) -> str:
+    """Return the artefact name of the fresh source listing."""
+    return f"inventory/verify-source-{verification:02d}"
+
+
+def destination_listing_name(verification: int, destination: int) -> str:
+    """Return the artefact name of a destination's fresh listing."""
+    return f"inventory/verify-destination-{destination:02d}-{verification:02d}"
+
+
 VERDICT_COLUMNS: Final = (
     "number",
     "key",

@@ -3,11 +3,10 @@
 Never writes to S3.
 Law: every plan row ends as exactly one verdict row or is counted by the reason for having none.
 
-Artefacts of verification NN: `inventory/verify-source-NN`, `inventory/verify-destination-DD-NN`
-(the listings), `verify/NN-look-R` (drafts), `verify/NN-unjudged` and `verify/NN` (see `rows`).
+The artefacts of verification NN are in `rows`. Listing is the inventory stage's and handed in.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from backfill.errors import Disposition, StoreFault
 from backfill.events import DifferenceFound
 from backfill.inventory.join import KeyGroup, key_groups
-from backfill.inventory.run import ALL_KEYS, BucketListing, listed_entries, take_inventory
+from backfill.inventory.rows import entries_of
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader
 from backfill.ports import (
@@ -53,10 +52,14 @@ from backfill.verify.rows import (
     UNJUDGED_COLUMNS,
     VERDICT_COLUMNS,
     Draft,
+    destination_listing_name,
     draft_row,
+    look_name,
     row_of,
+    source_listing_name,
+    unjudged_name,
     unjudged_row,
-    verdict_of,
+    verdicts_name,
 )
 from backfill.verify.totals import Tally, VerifyTotals, summary_of
 from backfill.verify.verdicts import VerdictRow
@@ -66,6 +69,11 @@ SETTLE_KEYS_MAX: Final = 10_000
 race with live replication but a state of affairs, and are reported as they were found."""
 DIFFERENCES_LOGGED_MAX: Final = 100
 """Differences logged one by one; all of them are in the artefact."""
+
+
+TakeListings = Callable[[Sequence[Side], str], Awaitable[Mapping[str, str]]]
+"""Lists sides into inventory artefacts of their `listing_name`, afresh for every new run ID, and
+returns the artefacts' digests by name. The inventory stage does it; the pipeline hands it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,29 +88,14 @@ class VerifyRequest:
     header: PlanHeader
     source: ObjectStore
     destinations: tuple[ObjectStore, ...]
+    take_listings: TakeListings
     claims: Callable[[str, int], bool]
     inputs: Mapping[str, str] = field(default_factory=dict)
-    prefixes: tuple[str, ...] = ALL_KEYS
     is_deep: bool = False
 
     def __post_init__(self) -> None:
         assert self.round >= 1, "verifications are counted from 1"
         assert len(self.destinations) == len(self.header.destinations), "a store for each place"
-
-
-def verdicts_name(verification: int) -> str:
-    """Return the artefact name of a verification's verdicts."""
-    return f"verify/{verification:02d}"
-
-
-def unjudged_name(verification: int) -> str:
-    """Return the artefact name of the rows without a verdict whose reason is not the plan's."""
-    return f"verify/{verification:02d}-unjudged"
-
-
-def stored_verdicts(artifacts: ArtifactStore, verification: int) -> Iterator[VerdictRow]:
-    """Stream the verdicts of a finished verification."""
-    return map(verdict_of, artifacts.rows(verdicts_name(verification)))
 
 
 async def verify(
@@ -172,12 +165,8 @@ class _Verification:
         self._clock = clock
         self._settings = settings
         self._inputs = dict(request.inputs)
-        header = request.header
-        self._source = Side(place=header.source, store=request.source)
-        self._destinations = tuple(
-            Side(place=place, store=store)
-            for place, store in zip(header.destinations, request.destinations, strict=True)
-        )
+        self._source, *destinations = _sides(request)
+        self._destinations = tuple(destinations)
         self._reader = Reader(
             source=self._source,
             destinations=self._destinations,
@@ -190,26 +179,16 @@ class _Verification:
 
     async def list_buckets(self) -> None:
         """List all sides afresh."""
+        # The time makes it new: an older look must not pass for this one.
+        run_id = f"verify {self._request.round} {self._clock.now().isoformat()}"
         sides = (self._source, *self._destinations)
-        listings = [
-            BucketListing(name=name, place=side.place, store=side.store)
-            for name, side in zip(self._listing_names(), sides, strict=True)
-        ]
-        indexes = await take_inventory(
-            listings,
-            artifacts=self._artifacts,
-            events=self._events,
-            # The time makes it new: an older look must not pass for this one.
-            run_id=f"verify {self._request.round} {self._clock.now().isoformat()}",
-            prefixes=self._request.prefixes,
-            page_max=self._settings.page_max,
-        )
-        self._inputs.update({index.name: index.digest for index in indexes})
+        self._inputs.update(await self._request.take_listings(sides, run_id))
 
     def listed(self) -> Iterator[KeyGroup]:
         """Stream the fresh listings by key."""
         source, *destinations = (
-            listed_entries(self._artifacts, name) for name in self._listing_names()
+            entries_of(self._artifacts.rows(side.listing_name))
+            for side in (self._source, *self._destinations)
         )
         return key_groups(source, destinations)
 
@@ -226,21 +205,11 @@ class _Verification:
         is_settled = suspects <= SETTLE_KEYS_MAX
         while suspects and is_settled and looks <= self._settings.settle_rounds:
             await self._clock.sleep(self._settings.settle_delay_s)
-            keys = suspect_keys(self._artifacts.rows(self._look_name(looks - 1)))
+            keys = suspect_keys(self._artifacts.rows(look_name(self._request.round, looks - 1)))
             again = rows_of_keys(planned_rows(plan(), outcomes()), keys)
             suspects = await self._look(looks, (partial(self._again, rows) for rows in again))
             looks += 1
         return self._conclude(looks, looked_again, is_settled=is_settled)
-
-    def _listing_names(self) -> list[str]:
-        number = self._request.round
-        return [f"inventory/verify-source-{number:02d}"] + [
-            f"inventory/verify-destination-{destination:02d}-{number:02d}"
-            for destination in range(len(self._destinations))
-        ]
-
-    def _look_name(self, look: int) -> str:
-        return f"verify/{self._request.round:02d}-look-{look}"
 
     def _counted(self, rows: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
         for row in rows:
@@ -250,7 +219,7 @@ class _Verification:
     async def _look(self, look: int, work: Iterable[Drafts | Begin]) -> int:
         """Write a look's drafts and return the number of keys with a suspect row."""
         suspects = 0
-        name = self._look_name(look)
+        name = look_name(self._request.round, look)
         with self._artifacts.writer(name, columns=DRAFT_COLUMNS, inputs=self._inputs) as writer:
 
             def write(drafts: Drafts) -> None:
@@ -302,7 +271,7 @@ class _Verification:
     def _conclude(self, looks: int, looked_again: int, *, is_settled: bool) -> VerifyTotals:
         tally = Tally()
         number = self._request.round
-        drafts = newest_drafts([self._artifacts.rows(self._look_name(n)) for n in range(looks)])
+        drafts = newest_drafts([self._artifacts.rows(look_name(number, n)) for n in range(looks)])
         begin = partial(self._artifacts.writer, inputs=self._inputs)
         with (
             begin(verdicts_name(number), columns=VERDICT_COLUMNS) as verdicts,
@@ -338,3 +307,12 @@ def _nothing_left(key: str) -> Draft:
     """Return the draft of a key that had an extra version, and has none now."""
     gone = Unjudged(number=None, key=key, destination=0, reason=VANISHED)
     return Draft(decision=gone, is_suspect=False)
+
+
+def _sides(request: VerifyRequest) -> Iterator[Side]:
+    header, number = request.header, request.round
+    yield Side(listing_name=source_listing_name(number), place=header.source, store=request.source)
+    pairs = zip(header.destinations, request.destinations, strict=True)
+    for destination, (place, store) in enumerate(pairs):
+        name = destination_listing_name(number, destination)
+        yield Side(listing_name=name, place=place, store=store)

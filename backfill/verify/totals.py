@@ -6,7 +6,7 @@ Law: plan rows = plan rows with a verdict + plan rows without one, by reason.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
@@ -76,36 +76,36 @@ def exit_code(totals: VerifyTotals, *, allows_unverified: bool) -> int:
     return EXIT_CLEAN
 
 
-@dataclass(slots=True, kw_only=True)
 class Tally:
     """Counts decisions one by one."""
 
-    judged: int = 0
-    extras: int = 0
-    explained: int = 0
-    unjudged: Counter[str] = field(default_factory=Counter)
-    verdicts: Counter[str] = field(default_factory=Counter)
-    evidence: Counter[str] = field(default_factory=Counter)
-    fidelity: Counter[str] = field(default_factory=Counter)
-    fields: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self._judged = 0
+        self._extras = 0
+        self._explained = 0
+        self._unjudged: Counter[str] = Counter()
+        self._verdicts: Counter[str] = Counter()
+        self._evidence: Counter[str] = Counter()
+        self._fidelity: Counter[str] = Counter()
+        self._fields: Counter[str] = Counter()
 
     def count(self, decision: Judged | Unjudged) -> None:
         """Count one decision."""
         if isinstance(decision, Unjudged):
             if decision.number is None:
-                self.explained += 1
+                self._explained += 1
             else:
-                self.unjudged[decision.reason] += 1
+                self._unjudged[decision.reason] += 1
             return
         row = decision.row
         if row.number is None:
-            self.extras += 1
+            self._extras += 1
         else:
-            self.judged += 1
-        self.verdicts[row.content.value] += 1
-        self.evidence[row.evidence.value] += 1
-        self.fidelity[row.fidelity.value] += 1
-        self.fields.update(name.value for name in row.fields)
+            self._judged += 1
+        self._verdicts[row.content.value] += 1
+        self._evidence[row.evidence.value] += 1
+        self._fidelity[row.fidelity.value] += 1
+        self._fields.update(name.value for name in row.fields)
 
     def totals(self, *, plan_rows: int, keys_looked_again: int, is_settled: bool) -> VerifyTotals:
         """Return the totals, checked against the number of plan rows.
@@ -115,14 +115,14 @@ class Tally:
         """
         return VerifyTotals(
             plan_rows=plan_rows,
-            judged=self.judged,
-            extras=self.extras,
-            explained=self.explained,
-            unjudged=dict(sorted(self.unjudged.items())),
-            verdicts=dict(sorted(self.verdicts.items())),
-            evidence=dict(sorted(self.evidence.items())),
-            fidelity=dict(sorted(self.fidelity.items())),
-            fields=dict(sorted(self.fields.items())),
+            judged=self._judged,
+            extras=self._extras,
+            explained=self._explained,
+            unjudged=dict(sorted(self._unjudged.items())),
+            verdicts=dict(sorted(self._verdicts.items())),
+            evidence=dict(sorted(self._evidence.items())),
+            fidelity=dict(sorted(self._fidelity.items())),
+            fields=dict(sorted(self._fields.items())),
             keys_looked_again=keys_looked_again,
             is_settled=is_settled,
         ).checked()
