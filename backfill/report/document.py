@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.errors import TotalsError
-from backfill.model.escaping import visible_text
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.report.tally import Amount, ReportRow, Tally
@@ -78,7 +77,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """A row that a person must look at. The key is escaped for eyes; rows.csv has it exactly."""
+    """A row that a person must look at. Text is as it is; who shows it escapes it."""
 
     key: str
     version_id: str
@@ -221,11 +220,11 @@ def trouble_of(row: ReportRow, destinations: Sequence[str]) -> Trouble:
         remedy = "run the same command again"
     entry = row.entry
     return Trouble(
-        key=visible_text(row.key),
-        version_id=visible_text(entry.version_id if entry else ""),
+        key=row.key,
+        version_id=entry.version_id if entry else "",
         destination=destinations[row.destination],
         problem=problem,
-        detail=visible_text(detail),
+        detail=detail,
         remedy=remedy,
     )
 

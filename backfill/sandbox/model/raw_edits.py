@@ -131,7 +131,7 @@ def set_archived(
     storage_class: str = "GLACIER",
     archive_status: ArchiveStatus | None = None,
 ) -> ObjectVersion:
-    """Move a version to an archive class, or to a tier of INTELLIGENT_TIERING, as lifecycle does."""
+    """Move a version to an archive class or tier, as lifecycle does."""
     old = version_of(model, bucket, key, version_id)
     return _swap(
         model, bucket, replace(old, storage_class=storage_class, archive_status=archive_status)
