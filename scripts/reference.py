@@ -1,0 +1,227 @@
+"""Renders docs/reference from the code: command line, campaign, exit codes, events, closed lists.
+
+Never holds a fact of its own; what a page should say belongs into the module that it is made from.
+Law: the same code gives the same pages, byte for byte; CI compares them.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import enum
+import inspect
+import io
+import itertools
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from backfill import errors, events, settings
+from backfill.campaign.options import OPTIONS
+from backfill.cli.main import EPILOG, VERBS, build_parser
+from backfill.model.outcome import OutcomeKind
+from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS, Text
+from backfill.verify import verdicts
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
+NOTE = "<!-- Written by scripts/docs from the code. Do not edit. -->"
+COLUMNS = 100
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a table in Markdown."""
+    names = list(head)
+    lines = [names, ["---"] * len(names), *([_cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def paragraph(text: str | None) -> str:
+    """Return a docstring's first paragraph on one line."""
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split())
+
+
+def member_docs(kind: type[object]) -> dict[str, str]:
+    """Return the docstrings that stand below the members or fields of a class."""
+    tree = ast.parse(inspect.getsource(kind))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
+    found = {}
+    for node, after in itertools.pairwise(body):
+        match node, after:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = text
+    return found
+
+
+def attribute_docs(kind: type[object]) -> dict[str, str]:
+    """Return what the Attributes section of a class's docstring says of each field."""
+    section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if line.startswith("    ") and not line.startswith("     "):
+            name, _, text = line.strip().partition(": ")
+            found[name] = text
+        elif name:
+            found[name] += " " + line.strip()
+    return found
+
+
+def closed_list(kind: type[enum.StrEnum]) -> str:
+    """Return an enum as a section: what it is, and its members."""
+    docs = member_docs(kind)
+    rows = [(f"`{member.value}`", docs.get(member.name, "")) for member in kind]
+    head = ("word", "meaning") if docs else ("word",)
+    return f"## {kind.__name__}\n\n{paragraph(kind.__doc__)}\n\n" + table(
+        head, [row[: len(head)] for row in rows]
+    )
+
+
+def command_line() -> str:
+    """Return the help of the command and of every verb."""
+    sections = [f"```text\n{help_of()}```"]
+    sections += [f"## {name}\n\n```text\n{help_of(name)}```" for name in VERBS]
+    return "\n\n".join(sections)
+
+
+def help_of(*verb: str) -> str:
+    """Return what `backfill [VERB] --help` prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        build_parser().parse_args([*verb, "--help"])
+    return printed.getvalue()
+
+
+def campaign() -> str:
+    """Return every option in its three spellings."""
+    rows = [
+        (
+            f"`[{option.table}] {option.name}`",
+            f"`{option.flag}`" if option.flag else "",
+            f"`{option.environment}`",
+            f"{option.kind.value}: {', '.join(option.choices)}" if option.choices else option.kind,
+            option.help,
+        )
+        for option in OPTIONS
+    ]
+    return "A flag wins over its variable, a variable over `campaign.toml`.\n\n" + table(
+        ("campaign.toml", "flag", "environment", "value", "meaning"), rows
+    )
+
+
+def exit_codes() -> str:
+    """Return the tree of errors, and each with its code."""
+    tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
+    codes = re.sub(r"\s*[·\n]\s*", "|", EPILOG.removeprefix("exit codes:").strip()).split("|")
+    meanings = [re.fullmatch(r"([\d, ]*\d) (.+)", code) for code in codes]
+    assert all(meanings), "the epilog lists codes and meanings"
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.BackfillError) and kind is not errors.BackfillError
+    ]
+    kinds.sort(key=lambda kind: (kind.exit_code, inspect.getsourcelines(kind)[1]))
+    rows = [(kind.exit_code, f"`{kind.__name__}`", paragraph(kind.__doc__)) for kind in kinds]
+    return "\n\n".join(
+        (
+            "Where several hold: 70, 20, 21, 3, 4, 5.",
+            table(("code", "meaning"), [found.groups() for found in meanings if found]),
+            table(("code", "error", "meaning"), rows),
+            f"```text\n{tree}\n```",
+        )
+    )
+
+
+def log_events() -> str:
+    """Return every typed event with its fields."""
+    kinds = [kind for _, kind in inspect.getmembers(events, dataclasses.is_dataclass)]
+    kinds.sort(key=lambda kind: inspect.getsourcelines(kind)[1])
+    rows = [
+        (
+            f"`{kind.name}`",
+            kind.level,
+            ", ".join(f"`{field.name}`" for field in dataclasses.fields(kind)),
+            paragraph(kind.__doc__),
+        )
+        for kind in kinds
+    ]
+    return (
+        "Beside these, off a terminal, each stage writes `<stage>.progress` at intervals, and what "
+        "libraries log comes as `library.message`. Every line has `timestamp`, `level`, `event` "
+        "and `run_id`.\n\n" + table(("event", "level", "fields", "meaning"), rows)
+    )
+
+
+def reasons() -> str:
+    """Return the routes and reasons of a plan with their sentences and remedies."""
+
+    def rows(texts: Mapping[enum.StrEnum, Text]) -> str:
+        body = [(f"`{word.value}`", text.sentence, text.remedy) for word, text in texts.items()]
+        return table(("word", "meaning", "remedy"), body)
+
+    return f"## Routes\n\n{rows({**ROUTE_TEXTS})}\n\n## Reasons\n\n{rows({**REASON_TEXTS})}"
+
+
+def results() -> str:
+    """Return the closed lists of outcomes and verdicts."""
+    kinds = (OutcomeKind, verdicts.Verdict, verdicts.Evidence, verdicts.Fidelity, verdicts.Field)
+    return "\n\n".join(closed_list(kind) for kind in kinds)
+
+
+def limits() -> str:
+    """Return every limit with its default and its reason."""
+    docs = attribute_docs(settings.Settings)
+    defaults = settings.Settings()
+    rows = [
+        (f"`{field.name}`", getattr(defaults, field.name), docs.get(field.name, ""))
+        for field in dataclasses.fields(settings.Settings)
+    ]
+    return table(("limit", "default", "meaning and reason"), rows)
+
+
+PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "command-line.md": ("Command line", command_line),
+    "campaign.md": ("Campaign", campaign),
+    "exit-codes.md": ("Exit codes", exit_codes),
+    "events.md": ("Log events", log_events),
+    "reasons.md": ("Routes and reasons", reasons),
+    "results.md": ("Outcomes, verdicts, evidence", results),
+    "limits.md": ("Limits", limits),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check say where they differ from what is written."""
+    os.environ["COLUMNS"] = str(COLUMNS)
+    os.environ["NO_COLOR"] = "1"
+    is_check = arguments == ["--check"]
+    if arguments and not is_check:
+        print("usage: scripts/docs [--check]", file=sys.stderr)
+        return 2
+    stale = {path.name for path in FOLDER.glob("*.md")} - PAGES.keys()
+    differences = [f"{FOLDER / name}: no page of scripts/docs" for name in sorted(stale)]
+    for name, (title, render) in PAGES.items():
+        path = FOLDER / name
+        page = f"{NOTE}\n\n# {title}\n\n{render()}\n"
+        if is_check:
+            written = path.read_text() if path.exists() else ""
+            differences += difflib.unified_diff(
+                written.splitlines(), page.splitlines(), str(path), "from the code", lineterm=""
+            )
+        else:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            path.write_text(page)
+    print("\n".join(differences), end="\n" if differences else "")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
