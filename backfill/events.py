@@ -51,6 +51,7 @@ class RequestsForecast:
     level: ClassVar[str] = "info"
     head_requests: int
     tagging_requests_max: int
+    acl_requests_max: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
