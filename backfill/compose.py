@@ -1,0 +1,140 @@
+"""The one place where adapters are built and joined to the ports.
+
+Never decides what to do with them: the pipeline does.
+Law: nothing else constructs an adapter of aws, journal, observe or run_directory for the product.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from backfill.aws.calls import Calls
+from backfill.aws.clock import SystemClock, SystemRandom
+from backfill.aws.control_plane import S3ControlPlane
+from backfill.aws.object_store import S3ObjectStore
+from backfill.aws.pace import Pace, PacedStore
+from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
+from backfill.aws.session import AwsSession, Connection
+from backfill.campaign import Access, Campaign
+from backfill.model.pauses import Pauses, RetryBudget
+from backfill.observe import LogOptions, StructuredEvents, open_events
+from backfill.ports import ArtifactStore, Clock, ControlPlane, Events, ObjectStore, Random
+from backfill.run_directory.artifacts import LocalArtifacts
+from backfill.run_directory.lock import hold_run_directory
+from backfill.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a stage needs of this machine and nothing of AWS: enough to plan, report, look."""
+
+    root: Path
+    artifacts: ArtifactStore
+    clock: Clock
+    random: Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Both identities' views of S3. `budget` bounds the retries of the whole process."""
+
+    source: ObjectStore
+    destination: ObjectStore
+    source_control: ControlPlane
+    destination_control: ControlPlane
+    pauses: Pauses
+    budget: RetryBudget
+
+
+def machine(run_directory: Path) -> Machine:
+    """Return this machine's side of a run directory; nothing is made or locked yet."""
+    return Machine(
+        root=run_directory,
+        artifacts=LocalArtifacts(run_directory),
+        clock=SystemClock(),
+        random=SystemRandom(),
+    )
+
+
+@contextmanager
+def held(here: Machine) -> Iterator[None]:
+    """Hold the run directory: one process at a time writes there."""
+    with hold_run_directory(here.root, clock=here.clock):
+        yield
+
+
+@contextmanager
+def talking(
+    options: LogOptions, *, run_id: str, here: Machine, stream: TextIO
+) -> Iterator[StructuredEvents]:
+    """Give the Events port of a run."""
+    with open_events(options, run_id=run_id, clock=here.clock, stream=stream) as events:
+        yield events
+
+
+@asynccontextmanager
+async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIterator[Clients]:
+    """Open both identities' clients, and close them at the end.
+
+    Raises:
+        UsageError: The endpoint is plain http and not on loopback.
+        CredentialsError: A profile does not exist.
+    """
+    settings = campaign.settings
+    pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
+    budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
+    retries = ReadRetries(
+        attempts_max=settings.control_attempts_max,
+        pauses=pauses,
+        budget=budget,
+        clock=here.clock,
+        random=here.random,
+        events=events,
+    )
+    async with AsyncExitStack() as stack:
+        build = _Builder(stack=stack, settings=settings, here=here, events=events, retries=retries)
+        source, source_control = await build.side(
+            _connection(campaign.access, campaign.access.source_profile, settings)
+        )
+        destination, destination_control = await build.side(
+            _connection(campaign.access, campaign.access.destination_profile, settings)
+        )
+        yield Clients(
+            source=source,
+            destination=destination,
+            source_control=source_control,
+            destination_control=destination_control,
+            pauses=pauses,
+            budget=budget,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Builder:
+    stack: AsyncExitStack
+    settings: Settings
+    here: Machine
+    events: Events
+    retries: ReadRetries
+
+    async def side(self, connection: Connection) -> tuple[ObjectStore, ControlPlane]:
+        session = await self.stack.enter_async_context(AwsSession(connection))
+        calls = Calls(session, self.events)
+        pace = Pace(
+            requests_in_flight_max=self.settings.concurrency * 2,
+            clock=self.here.clock,
+            events=self.events,
+        )
+        store = RetryingStore(PacedStore(S3ObjectStore(calls), pace), self.retries)
+        return store, RetryingControlPlane(S3ControlPlane(calls), self.retries)
+
+
+def _connection(access: Access, profile: str, settings: Settings) -> Connection:
+    return Connection(
+        profile=profile or None,
+        region=access.region or None,
+        endpoint_url=access.endpoint_url or None,
+        concurrency=settings.concurrency,
+    )
