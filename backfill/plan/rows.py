@@ -16,7 +16,7 @@ Law: `entry_of(row_of(entry)) == entry`.
 | storage_class | what the destination version shall have; empty without a route |
 | encryption, kms_key_arn, is_bucket_key_enabled | null: the destination's default |
 | precondition | `*`: only onto an absent key; an ETag: only over it; null: none |
-| seen_version_id, seen_is_delete_marker, seen_etag | the destination's current entry; null: absent |
+| seen_version_id, seen_is_delete_marker, seen_etag | current at the destination; null: absent |
 | has_other_writers, replicates_delete_markers | as the live rules and the winning rule say |
 """
 

@@ -54,6 +54,14 @@ class Terms:
         rules = self.destinations[destination].live_rules
         return not self.is_quiet and any(r.is_enabled and r.covers(key) for r in rules)
 
+    def has_tag_filters(self, key: str) -> bool:
+        """Return whether the scope, or a rule that covers the key, asks for object tags."""
+        return bool(self.scope.tags) or any(
+            rule.tags and rule.is_enabled and rule.covers(key)
+            for destination in self.destinations
+            for rule in destination.rules
+        )
+
 
 def terms_of(
     rules: Rules,

@@ -1,0 +1,108 @@
+"""The manifest stage: from a plan's routes to the first work list, `manifest/00`.
+
+Never decides and never asks a store; repair writes the later ones.
+Law: the manifest holds exactly the plan's routed rows, in the plan's order, rows and bytes.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import COLUMNS, row_of
+from backfill.plan.entries import PlanEntry
+from backfill.plan.header import header_document, header_of
+from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
+from backfill.plan.rows import entry_of
+from backfill.plan.totals import Amount, totals_of
+from backfill.ports import ArtifactIndex, ArtifactStore
+
+PLAN: Final = "plan"
+
+
+def manifest_name(round_number: int) -> str:
+    """Return the artefact name of the manifest of a round; round 0 is the plan's."""
+    return f"manifest/{round_number:02d}"
+
+
+def plan_entries(artifacts: ArtifactStore) -> Iterator[PlanEntry]:
+    """Stream the rows of the plan.
+
+    Raises:
+        ArtifactDamagedError: There is no plan, or it is damaged or of another version.
+    """
+    rows = artifacts.rows(PLAN)
+    index = artifacts.index(PLAN)
+    if index is None or index.columns != PLAN_COLUMNS:
+        raise ArtifactDamagedError(
+            "the plan is not one of this version of backfill", hint="begin a new run directory"
+        )
+    return map(entry_of, rows)
+
+
+def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
+    """Return the index of `manifest/00`, written now unless it is there already.
+
+    Raises:
+        ForeignRunDirectoryError: The manifest that is there is of another plan.
+        TotalsError: A bug: the rows written are not the plan's routes.
+    """
+    entries = plan_entries(artifacts)
+    plan = artifacts.index(PLAN)
+    assert plan is not None, "its rows can be read"
+    name, inputs = manifest_name(0), {PLAN: plan.digest}
+    index = artifacts.index(name)
+    if index is not None:
+        if index.inputs != inputs or index.columns != COLUMNS:
+            raise ForeignRunDirectoryError(
+                "the manifest in this run directory is of another plan",
+                hint="begin a new run directory; what was delivered is recognised there",
+            )
+        return index
+    expected, written = totals_of(plan.summary).routed, Amount()
+    with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
+        for entry in manifest_entries(entries):
+            writer.write(row_of(entry))
+            written += Amount(rows=1, size_bytes=entry.size_bytes)
+        if written != expected:
+            raise TotalsError(
+                f"the manifest has {written}, the plan's routes are {expected}",
+                hint="please report this; nothing was written to a bucket",
+            )
+        return writer.commit(
+            {
+                "header": header_document(header_of(plan.summary)),
+                "rows": written.rows,
+                "size_bytes": written.size_bytes,
+            }
+        )
+
+
+def manifest_entries(entries: Iterator[PlanEntry]) -> Iterator[ManifestEntry]:
+    """Give one piece of work for every routed row, numbered anew."""
+    routed = (entry for entry in entries if entry.route is not None)
+    for number, entry in enumerate(routed):
+        yield manifest_entry(number, entry)
+
+
+def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:
+    """Return the work that a routed row asks for."""
+    assert entry.route is not None, "a reason is no work"
+    return ManifestEntry(
+        number=number,
+        plan_number=entry.number,
+        key=entry.key,
+        version_id=entry.version_id,
+        etag=entry.etag,
+        size_bytes=entry.size_bytes,
+        last_modified=entry.last_modified,
+        destination=entry.destination,
+        route=entry.route,
+        rule_id=entry.rule_id,
+        storage_class=entry.storage_class,
+        encryption=entry.encryption,
+        precondition=entry.precondition,
+        seen_version_id=entry.seen.version_id if entry.seen else None,
+        has_other_writers=entry.has_other_writers,
+        replicates_delete_markers=entry.replicates_delete_markers,
+    )

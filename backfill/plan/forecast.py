@@ -1,0 +1,63 @@
+"""How many requests planning will take beyond the listings, counted before the first is sent.
+
+Never fetches. It supposes the worst answer where one read decides about another.
+Law: no key takes more requests than were forecast for it. HEADs are exact but for null versions
+that turn out to be replicas, and for tag filters that these would have made needless.
+"""
+
+from dataclasses import dataclass
+
+from backfill.model.objects import NULL_VERSION_ID
+from backfill.plan.key_plan import KeyPlan
+from backfill.plan.terms import DestinationTerms, Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """Requests by kind, forecast or sent."""
+
+    heads: int = 0
+    destination_heads: int = 0
+    taggings: int = 0
+    acls: int = 0
+
+    def __add__(self, other: "Requests") -> "Requests":
+        return Requests(
+            heads=self.heads + other.heads,
+            destination_heads=self.destination_heads + other.destination_heads,
+            taggings=self.taggings + other.taggings,
+            acls=self.acls + other.acls,
+        )
+
+
+def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
+    """Return how many requests a key will take at most. The plan must be fresh; it is used up."""
+    needs = plan.needs()
+    if needs is None:
+        return Requests()
+    heads, destination_heads = set(needs.heads), set(needs.destination_heads)
+    nulls = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
+    if nulls:
+        plan.learn({}, dict.fromkeys(nulls))
+        if (further := plan.needs()) is not None:
+            heads |= further.heads
+            destination_heads |= further.destination_heads
+    key = plan.source_chain[0].key
+    has_tags_open = terms.has_tag_filters(key)
+    has_acls_open = terms.source_has_acls and any(
+        _keeps_acls(each, key) for each in terms.destinations
+    )
+    return Requests(
+        heads=len(heads),
+        destination_heads=len(destination_heads),
+        taggings=len(heads) if has_tags_open else 0,
+        acls=len(heads) if has_acls_open else 0,
+    )
+
+
+def _keeps_acls(destination: DestinationTerms, key: str) -> bool:
+    """Return whether some rule that may win leaves an object's ACL to matter there."""
+    return destination.has_acls and any(
+        rule.is_enabled and rule.covers(key) and not rule.destination.is_owner_translated
+        for rule in destination.rules
+    )

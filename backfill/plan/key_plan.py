@@ -1,0 +1,151 @@
+"""All questions about one key: each of its versions at each destination, asked until decided.
+
+Never fetches: it says what it needs, is told, and decides again. Holds one key's chains.
+Law: it yields exactly one entry for each source version at each destination, in order.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
+from backfill.plan.chains import IndexedChain
+from backfill.plan.decide import Decision, Move, Question, Stay, decide
+from backfill.plan.entries import DestinationSeen, PlanEntry
+from backfill.plan.facts import Facts, HeadAnswer, Needs, SourceFacts
+from backfill.plan.terms import Terms
+
+ROUNDS_MAX = 5
+"""Rounds of reading for one key: null replicas, heads, tags, ACL, and the last decision."""
+
+HeadName = tuple[int, VersionId]
+"""A destination and a version ID of the key there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNeeds:
+    """What must be read about a key next. Source reads are by version ID, shared by all rows."""
+
+    heads: frozenset[VersionId]
+    tags: frozenset[VersionId]
+    acls: frozenset[VersionId]
+    destination_heads: frozenset[HeadName]
+
+
+class KeyPlan:
+    """The plan of one key."""
+
+    def __init__(
+        self,
+        source_chain: Sequence[ListedEntry],
+        destination_chains: Sequence[Sequence[ListedEntry]],
+        terms: Terms,
+    ) -> None:
+        assert source_chain, "a key without source versions has nothing to plan"
+        assert len(destination_chains) == len(terms.destinations), "a chain for each destination"
+        self._terms = terms
+        source = IndexedChain.of(source_chain)
+        chains = [IndexedChain.of(chain) for chain in destination_chains]
+        self._questions = [
+            Question(entry=entry, destination=n, source_chain=source, destination_chain=chain)
+            for entry in source_chain
+            for n, chain in enumerate(chains)
+        ]
+        self._decisions = [decide(question, terms) for question in self._questions]
+
+    @property
+    def source_chain(self) -> Sequence[ListedEntry]:
+        """The key's source versions and delete markers, newest first."""
+        return self._questions[0].source_chain.entries
+
+    def needs(self) -> KeyNeeds | None:
+        """Return what must be read before everything can be decided; None when nothing must."""
+        heads, tags, acls = set[VersionId](), set[VersionId](), set[VersionId]()
+        destination_heads = set[HeadName]()
+        for question, decision in zip(self._questions, self._decisions, strict=True):
+            if not isinstance(decision, Needs):
+                continue
+            version_id = question.entry.version_id
+            if decision.source_head:
+                heads.add(version_id)
+            if decision.tags:
+                tags.add(version_id)
+            if decision.acl:
+                acls.add(version_id)
+            destination_heads.update((question.destination, v) for v in decision.destination_heads)
+        if not (heads or tags or acls or destination_heads):
+            return None
+        return KeyNeeds(
+            heads=frozenset(heads),
+            tags=frozenset(tags),
+            acls=frozenset(acls),
+            destination_heads=frozenset(destination_heads),
+        )
+
+    def learn(
+        self,
+        sources: Mapping[VersionId, SourceFacts],
+        destination_heads: Mapping[HeadName, HeadAnswer],
+    ) -> None:
+        """Take everything that was read so far and decide again what was open."""
+        for place, decision in enumerate(self._decisions):
+            if not isinstance(decision, Needs):
+                continue
+            question = self._questions[place]
+            facts = Facts(
+                source=sources.get(question.entry.version_id, question.facts.source),
+                destination_heads={
+                    version_id: head
+                    for (n, version_id), head in destination_heads.items()
+                    if n == question.destination
+                },
+            )
+            self._questions[place] = replace(question, facts=facts)
+            self._decisions[place] = decide(self._questions[place], self._terms)
+
+    def decided(self) -> Iterator[tuple[Question, Decision]]:
+        """Give every question with its decision."""
+        return zip(self._questions, self._decisions, strict=True)
+
+    def entries(self, first_number: int) -> Iterator[PlanEntry]:
+        """Give the rows of the plan, numbered from `first_number`."""
+        for place, (question, decision) in enumerate(self.decided()):
+            assert not isinstance(decision, Needs), "all is decided"
+            yield plan_entry(first_number + place, question, decision, self._terms)
+
+
+def plan_entry(number: int, question: Question, decision: Move | Stay, terms: Terms) -> PlanEntry:
+    """Return the row of a decision."""
+    entry, rule = question.entry, decision.rule
+    moved = decision if isinstance(decision, Move) else None
+    is_object = isinstance(entry, ObjectVersion)
+    return PlanEntry(
+        number=number,
+        key=entry.key,
+        version_id=entry.version_id,
+        is_delete_marker=not is_object,
+        is_latest=entry.is_latest,
+        last_modified=entry.last_modified,
+        etag=entry.etag if isinstance(entry, ObjectVersion) else None,
+        size_bytes=entry.size_bytes if isinstance(entry, ObjectVersion) else 0,
+        destination=question.destination,
+        route=moved.route if moved else None,
+        reason=decision.reason if isinstance(decision, Stay) else None,
+        detail=decision.detail,
+        rule_id=rule.id if rule else "",
+        storage_class=moved.storage_class if moved else "",
+        encryption=moved.encryption if moved else None,
+        precondition=moved.precondition if moved else None,
+        seen=_seen(question.destination_chain.current),
+        has_other_writers=terms.has_other_writers(entry.key, question.destination),
+        replicates_delete_markers=rule.replicates_delete_markers if rule else False,
+    )
+
+
+def _seen(current: ListedEntry | None) -> DestinationSeen | None:
+    if current is None:
+        return None
+    return DestinationSeen(
+        version_id=current.version_id,
+        is_delete_marker=not isinstance(current, ObjectVersion),
+        etag=current.etag if isinstance(current, ObjectVersion) else None,
+    )

@@ -1,0 +1,194 @@
+"""Totals of a plan: every source version at every destination, by route and by reason.
+
+Never estimated: counted from the rows as they are written, the source from its own chains.
+Law: for each destination, in rows and in bytes, source = routes + reasons; else TotalsError.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from backfill.errors import ArtifactDamagedError, TotalsError
+from backfill.model.objects import ListedEntry, ObjectVersion
+from backfill.model.units import counted, readable_size
+from backfill.plan.entries import PlanEntry
+from backfill.plan.routes import Reason, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """How many rows, and how many bytes of source versions they stand for."""
+
+    rows: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(rows=self.rows + other.rows, size_bytes=self.size_bytes + other.size_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationTotals:
+    """What becomes of the source's versions at one destination."""
+
+    bucket: str
+    routes: Mapping[Route, Amount]
+    reasons: Mapping[Reason, Amount]
+
+    @property
+    def routed(self) -> Amount:
+        """Everything that will be moved."""
+        return sum(self.routes.values(), Amount())
+
+    @property
+    def staying(self) -> Amount:
+        """Everything that will not, each for its reason."""
+        return sum(self.reasons.values(), Amount())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTotals:
+    """Totals that add up. `source` counts object versions and delete markers together."""
+
+    source: Amount
+    source_delete_markers: int
+    destinations: tuple[DestinationTotals, ...]
+
+    def __post_init__(self) -> None:
+        for totals in self.destinations:
+            if totals.routed + totals.staying != self.source:
+                raise TotalsError(
+                    f"the plan for {totals.bucket} does not add up: source {self.source},"
+                    f" routes {totals.routed}, reasons {totals.staying}",
+                    hint="please report this; nothing was written",
+                )
+
+    @property
+    def routed(self) -> Amount:
+        """Everything that will be moved, to all destinations."""
+        return sum((totals.routed for totals in self.destinations), Amount())
+
+
+@dataclass(slots=True, kw_only=True)  # grows row by row, bounded by the closed lists
+class Counting:
+    """Totals in the making."""
+
+    buckets: Sequence[str]
+    _source_rows: int = 0
+    _source_bytes: int = 0
+    _source_markers: int = 0
+    _cells: dict[tuple[int, Route | Reason], list[int]] = field(default_factory=dict)
+
+    def add_source(self, chain: Sequence[ListedEntry]) -> None:
+        """Count a source chain, apart from what is decided about it."""
+        for entry in chain:
+            self._source_rows += 1
+            if isinstance(entry, ObjectVersion):
+                self._source_bytes += entry.size_bytes
+            else:
+                self._source_markers += 1
+
+    def add(self, entry: PlanEntry) -> None:
+        """Count a decided row."""
+        decided = entry.route or entry.reason
+        assert decided is not None, "one route or one reason"
+        cell = self._cells.setdefault((entry.destination, decided), [0, 0])
+        cell[0] += 1
+        cell[1] += entry.size_bytes
+
+    def totals(self) -> PlanTotals:
+        """Return the totals; raises TotalsError when they do not add up."""
+        amounts = {
+            cell: Amount(rows=rows, size_bytes=size_bytes)
+            for cell, (rows, size_bytes) in self._cells.items()
+        }
+        return PlanTotals(
+            source=Amount(rows=self._source_rows, size_bytes=self._source_bytes),
+            source_delete_markers=self._source_markers,
+            destinations=tuple(
+                DestinationTotals(
+                    bucket=bucket,
+                    routes={r: amounts[n, r] for r in Route if (n, r) in amounts},
+                    reasons={r: amounts[n, r] for r in Reason if (n, r) in amounts},
+                )
+                for n, bucket in enumerate(self.buckets)
+            ),
+        )
+
+
+def totals_document(totals: PlanTotals) -> dict[str, object]:
+    """Return totals as JSON keeps them; every amount is [rows, bytes]."""
+    return {
+        "source": _pair(totals.source),
+        "source_delete_markers": totals.source_delete_markers,
+        "destinations": [
+            {
+                "bucket": destination.bucket,
+                "routes": {r.value: _pair(a) for r, a in destination.routes.items()},
+                "reasons": {r.value: _pair(a) for r, a in destination.reasons.items()},
+            }
+            for destination in totals.destinations
+        ],
+    }
+
+
+def totals_of(summary: Mapping[str, object]) -> PlanTotals:
+    """Return the totals in the `summary` of a plan artefact.
+
+    Raises:
+        ArtifactDamagedError: It is the summary of something else.
+        TotalsError: They do not add up.
+    """
+    try:
+        document = _mapping(summary["totals"])
+        destinations, markers = document["destinations"], document["source_delete_markers"]
+        assert isinstance(destinations, list), "a list of destinations"
+        assert isinstance(markers, int), "a count"
+        return PlanTotals(
+            source=_amount(document["source"]),
+            source_delete_markers=markers,
+            destinations=tuple(_destination(_mapping(each)) for each in destinations),
+        )
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactDamagedError(
+            "the summary of a plan has no readable totals", hint="begin a new run directory"
+        ) from error
+
+
+def tree_lines(totals: PlanTotals) -> Iterator[str]:
+    """Give the totals as a tree for a terminal, one line a branch."""
+    markers = counted(totals.source_delete_markers)
+    yield f"at the source: {_words(totals.source)}, {markers} of them delete markers"
+    for destination in totals.destinations:
+        yield f"to {destination.bucket}: {_words(destination.routed + destination.staying)}"
+        yield f"  to move: {_words(destination.routed)}"
+        yield from (f"    {route}: {_words(a)}" for route, a in destination.routes.items())
+        yield f"  not to move: {_words(destination.staying)}"
+        yield from (f"    {reason}: {_words(a)}" for reason, a in destination.reasons.items())
+
+
+def _words(amount: Amount) -> str:
+    return f"{counted(amount.rows)} versions, {readable_size(amount.size_bytes)}"
+
+
+def _pair(amount: Amount) -> list[int]:
+    return [amount.rows, amount.size_bytes]
+
+
+def _amount(value: object) -> Amount:
+    assert isinstance(value, list), "a pair"
+    rows, size_bytes = value
+    assert isinstance(rows, int), "a count"
+    assert isinstance(size_bytes, int), "a count of bytes"
+    return Amount(rows=rows, size_bytes=size_bytes)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    assert isinstance(value, Mapping), "a JSON object"
+    return value
+
+
+def _destination(document: Mapping[str, object]) -> DestinationTotals:
+    return DestinationTotals(
+        bucket=str(document["bucket"]),
+        routes={Route(r): _amount(a) for r, a in _mapping(document["routes"]).items()},
+        reasons={Reason(r): _amount(a) for r, a in _mapping(document["reasons"]).items()},
+    )
