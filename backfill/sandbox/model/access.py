@@ -1,0 +1,76 @@
+"""The first steps of every operation: find the bucket, check its owner, ask for permission.
+
+Law: nothing about a bucket's content is told before authorization has said yes.
+"""
+
+from __future__ import annotations
+
+from backfill.sandbox.model import refusals
+from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.errors import Pairs, S3Error
+from backfill.sandbox.model.identities import AccessQuestion, Caller
+from backfill.sandbox.model.world import World
+
+
+def find_bucket(world: World, name: str, expected_owner: str | None) -> Bucket:
+    """The bucket of that name, if it belongs to whom the caller expects (or says nothing)."""
+    bucket = world.buckets.get(name)
+    if bucket is None:
+        raise S3Error(refusals.NO_SUCH_BUCKET, fields=(("BucketName", name),))
+    if expected_owner is not None and expected_owner != bucket.owner_id:
+        raise S3Error(refusals.WRONG_BUCKET_OWNER)
+    return bucket
+
+
+def is_allowed(  # noqa: PLR0913 - what a policy may speak of, no more
+    world: World,
+    caller: Caller,
+    action: str,
+    bucket: Bucket,
+    key: str | None = None,
+    version_id: str | None = None,
+    *,
+    kms_key_arn: str | None = None,
+    conditions: Pairs = (),
+) -> bool:
+    """Whether authorization allows one action."""
+    return world.authorize(
+        AccessQuestion(
+            caller=caller,
+            action=action,
+            bucket=bucket.name,
+            bucket_owner=bucket.owner_id,
+            key=key,
+            version_id=version_id,
+            kms_key_arn=kms_key_arn,
+            conditions=conditions,
+        )
+    )
+
+
+def require(  # noqa: PLR0913 - as is_allowed
+    world: World,
+    caller: Caller,
+    action: str,
+    bucket: Bucket,
+    key: str | None = None,
+    version_id: str | None = None,
+    *,
+    kms_key_arn: str | None = None,
+    conditions: Pairs = (),
+) -> None:
+    """Refuse with AccessDenied unless authorization allows the action."""
+    if not is_allowed(
+        world,
+        caller,
+        action,
+        bucket,
+        key,
+        version_id,
+        kms_key_arn=kms_key_arn,
+        conditions=conditions,
+    ):
+        who = caller.arn or "anonymous"
+        resource = kms_key_arn or (bucket.arn if key is None else f"{bucket.arn}/{key}")
+        message = f'User: {who} is not authorized to perform: {action} on resource: "{resource}"'
+        raise S3Error(refusals.ACCESS_DENIED, message=message)

@@ -1,0 +1,414 @@
+"""Every way in which S3 refuses a request for a bucket or an object, one entry each.
+
+Pages: UG is the S3 User Guide, API the S3 API Reference. Replication configurations and multipart
+uploads have tables of their own (`replication/refusals.py`, `upload_refusals.py`).
+Law: nothing is refused in the model but by an entry of these tables.
+"""
+
+from __future__ import annotations
+
+from backfill.sandbox.model.errors import Refusal
+
+
+def refusal(code: str, status: int, message: str, fact: str) -> Refusal:
+    """Write a line of the table."""
+    return Refusal(code=code, status=status, message=message, fact=fact)
+
+
+# Access
+ACCESS_DENIED = refusal(
+    "AccessDenied",
+    403,
+    "Access Denied",
+    "Policies must allow each action that a request needs (UG: access-policy-language-overview)",
+)
+WRONG_BUCKET_OWNER = refusal(
+    "AccessDenied",
+    403,
+    "Access Denied",
+    "An expected bucket owner that is not the owner fails the request (UG: bucket-owner-condition)",
+)
+POLICY_OF_ANOTHER_ACCOUNT = refusal(
+    "MethodNotAllowed",
+    405,
+    "The specified method is not allowed against this resource.",
+    "Only identities of the bucket owner's account may manage a policy (API: PutBucketPolicy)",
+)
+
+# Buckets
+NO_SUCH_BUCKET = refusal(
+    "NoSuchBucket", 404, "The specified bucket does not exist", "(API: ErrorResponses)"
+)
+BUCKET_OWNED_BY_YOU = refusal(
+    "BucketAlreadyOwnedByYou",
+    409,
+    "Your previous request to create the named bucket succeeded and you already own it.",
+    "Making a bucket of one's own again is refused (API: CreateBucket)",
+)
+BUCKET_EXISTS = refusal(
+    "BucketAlreadyExists",
+    409,
+    "The requested bucket name is not available. The bucket namespace is shared by all users of "
+    "the system. Please select a different name and try again.",
+    "Bucket names are unique among all accounts (UG: bucketnamingrules)",
+)
+INVALID_BUCKET_NAME = refusal(
+    "InvalidBucketName",
+    400,
+    "The specified bucket is not valid.",
+    "3 to 63 lower case letters, digits, dots and hyphens (UG: bucketnamingrules)",
+)
+ILLEGAL_LOCATION = refusal(
+    "IllegalLocationConstraintException",
+    400,
+    "The location constraint is incompatible for the region specific endpoint this request was "
+    "sent to.",
+    "A bucket is made at its Region's endpoint, which the request names (API: CreateBucket)",
+)
+MALFORMED_XML = refusal(
+    "MalformedXML",
+    400,
+    "The XML you provided was not well-formed or did not validate against our published schema",
+    "A body that does not follow the schema is refused (API: ErrorResponses)",
+)
+REPLICATION_NEEDS_VERSIONING = refusal(
+    "InvalidBucketState",
+    409,
+    "A replication configuration is present on this bucket, so the versioning state cannot be "
+    "changed.",
+    "No suspending while a replication configuration is there "
+    "(UG: replication-and-other-bucket-configs)",
+)
+LOCK_NEEDS_VERSIONING = refusal(
+    "InvalidBucketState",
+    409,
+    "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+    "changed.",
+    "Object Lock works only with versioning enabled (UG: object-lock)",
+)
+LOCK_BEFORE_VERSIONING = refusal(
+    "InvalidBucketState",
+    409,
+    "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+    "Object Lock works only with versioning enabled (API: PutObjectLockConfiguration)",
+)
+NO_BUCKET_POLICY = refusal(
+    "NoSuchBucketPolicy", 404, "The bucket policy does not exist", "(API: GetBucketPolicy)"
+)
+MALFORMED_POLICY = refusal(
+    "MalformedPolicy",
+    400,
+    "Policies must be valid JSON and the first byte must be '{'",
+    "A policy is a JSON object of up to 20 KB (UG: bucket-policies)",
+)
+NO_LOCK_CONFIGURATION = refusal(
+    "ObjectLockConfigurationNotFoundError",
+    404,
+    "Object Lock configuration does not exist for this bucket",
+    "A bucket without Object Lock has no configuration of it (API: GetObjectLockConfiguration)",
+)
+
+# Keys, versions
+NO_SUCH_KEY = refusal(
+    "NoSuchKey",
+    404,
+    "The specified key does not exist.",
+    "Without a version ID the current version is meant; a delete marker counts as nothing "
+    "(UG: DeleteMarker)",
+)
+NO_SUCH_VERSION = refusal(
+    "NoSuchVersion", 404, "The specified version does not exist.", "(API: ErrorResponses)"
+)
+INVALID_VERSION_ID = refusal(
+    "InvalidArgument",
+    400,
+    "Invalid version id specified",
+    "Version IDs that S3 cannot have made are refused, not looked up (API: ErrorResponses)",
+)
+MARKER_HAS_NO_CONTENT = refusal(
+    "MethodNotAllowed",
+    405,
+    "The specified method is not allowed against this resource.",
+    "A delete marker's version ID allows only DELETE (UG: DeleteMarker)",
+)
+KEY_TOO_LONG = refusal(
+    "KeyTooLongError", 400, "Your key is too long", "Keys have up to 1,024 bytes (UG: object-keys)"
+)
+
+# Conditions
+PRECONDITION_FAILED = refusal(
+    "PreconditionFailed",
+    412,
+    "At least one of the pre-conditions you specified did not hold",
+    "(UG: conditional-requests)",
+)
+NOT_MODIFIED = refusal(
+    "NotModified", 304, "Not Modified", "If-None-Match and If-Modified-Since (API: GetObject)"
+)
+CONDITION_NOT_IMPLEMENTED = refusal(
+    "NotImplemented",
+    501,
+    "A header you provided implies functionality that is not implemented",
+    "Writes take If-Match with an ETag, or If-None-Match with *, not both (UG: conditional-writes)",
+)
+CONDITIONAL_CONFLICT = refusal(
+    "ConditionalRequestConflict",
+    409,
+    "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    "A write or delete of the key while a conditional write is under way (UG: conditional-writes)",
+)
+
+# Ranges and parts
+INVALID_RANGE = refusal(
+    "InvalidRange",
+    416,
+    "The requested range is not satisfiable",
+    "A range must begin within the object (API: GetObject)",
+)
+INVALID_PART_NUMBER = refusal(
+    "InvalidPartNumber",
+    416,
+    "The requested partnumber is not satisfiable",
+    "An object that was not uploaded in parts has only part 1 (API: GetObject)",
+)
+RANGE_AND_PART = refusal(
+    "InvalidRequest",
+    400,
+    "Cannot specify both Range header and partNumber query parameter",
+    "(API: GetObject)",
+)
+
+# Bytes
+BAD_CONTENT_MD5 = refusal(
+    "BadDigest",
+    400,
+    "The Content-MD5 you specified did not match what we received.",
+    "Content-MD5 is checked against the body (API: PutObject)",
+)
+INVALID_CONTENT_MD5 = refusal(
+    "InvalidDigest",
+    400,
+    "The Content-MD5 you specified was invalid.",
+    "Content-MD5 is the base64 of 16 bytes (API: ErrorResponses)",
+)
+BAD_CHECKSUM = refusal(
+    "BadDigest",
+    400,
+    "The checksum you specified did not match the calculated checksum.",
+    "A checksum that is sent is checked (UG: checking-object-integrity-upload)",
+)
+INVALID_CHECKSUM_VALUE = refusal(
+    "InvalidRequest",
+    400,
+    "Value for x-amz-checksum header is invalid.",
+    "A checksum is base64 of the length of its algorithm (UG: checking-object-integrity-upload)",
+)
+UNKNOWN_CHECKSUM_ALGORITHM = refusal(
+    "InvalidRequest",
+    400,
+    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+    "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    "The algorithms of the Checksum type, as far as this model computes them (API: Checksum)",
+)
+ENTITY_TOO_LARGE = refusal(
+    "EntityTooLarge",
+    400,
+    "Your proposed upload exceeds the maximum allowed size",
+    "One PUT takes up to 5 GB (UG: qfacts)",
+)
+
+# Attributes
+METADATA_TOO_LARGE = refusal(
+    "MetadataTooLarge",
+    400,
+    "Your metadata headers exceed the maximum allowed metadata size",
+    "User metadata has up to 2 KB, names and values together (UG: UsingMetadata)",
+)
+TOO_MANY_TAGS = refusal(
+    "BadRequest", 400, "Object tags cannot be greater than 10", "(UG: object-tagging)"
+)
+INVALID_TAG = refusal(
+    "InvalidTag",
+    400,
+    "The tag provided was not a valid tag.",
+    "Keys are unique, of 1 to 128 characters, not aws:...; values have up to 256 "
+    "(UG: object-tagging)",
+)
+INVALID_STORAGE_CLASS = refusal(
+    "InvalidStorageClass",
+    400,
+    "The storage class you specified is not valid",
+    "(UG: storage-class-intro)",
+)
+ACL_NOT_SUPPORTED = refusal(
+    "AccessControlListNotSupported",
+    400,
+    "The bucket does not allow ACLs",
+    "With BucketOwnerEnforced only bucket-owner-full-control is taken (UG: about-object-ownership)",
+)
+UNKNOWN_ACL = refusal("InvalidArgument", 400, "Invalid canned ACL", "(UG: acl-overview)")
+
+# Encryption
+UNKNOWN_ENCRYPTION = refusal(
+    "InvalidArgument",
+    400,
+    "The encryption method specified is not supported",
+    "AES256, aws:kms and aws:kms:dsse (UG: serv-side-encryption)",
+)
+KEY_WITHOUT_KMS = refusal(
+    "InvalidArgument",
+    400,
+    "Server Side Encryption with AWS KMS managed key requires HTTP header "
+    "x-amz-server-side-encryption : aws:kms",
+    "A KMS key ID goes only with aws:kms or aws:kms:dsse (UG: specifying-kms-encryption)",
+)
+TWO_ENCRYPTIONS = refusal(
+    "InvalidArgument",
+    400,
+    "Server Side Encryption with Customer provided key is incompatible with the encryption method "
+    "specified",
+    "SSE-C excludes the other kinds of encryption (UG: ServerSideEncryptionCustomerKeys)",
+)
+SSE_C_BLOCKED = refusal(
+    "AccessDenied",
+    403,
+    "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket",
+    "New buckets block SSE-C since April 2026 (UG: blocking-unblocking-s3-c-encryption-gpb)",
+)
+CUSTOMER_KEY_NEEDED = refusal(
+    "InvalidRequest",
+    400,
+    "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+    "provided to retrieve the object.",
+    "An SSE-C object is read only with its key (UG: ServerSideEncryptionCustomerKeys)",
+)
+CUSTOMER_KEY_WRONG = refusal(
+    "AccessDenied",
+    403,
+    "Access Denied",
+    "An SSE-C object is read only with its own key (UG: ServerSideEncryptionCustomerKeys)",
+)
+CUSTOMER_KEY_NOT_APPLICABLE = refusal(
+    "InvalidRequest",
+    400,
+    "The encryption parameters are not applicable to this object.",
+    "SSE-C headers go only with SSE-C objects (UG: ServerSideEncryptionCustomerKeys)",
+)
+KMS_KEY_NOT_FOUND = refusal(
+    "KMS.NotFoundException",
+    400,
+    "Invalid key ARN, or the key does not exist",
+    "The KMS key must exist, in the bucket's Region (UG: UsingKMSEncryption)",
+)
+KMS_KEY_DISABLED = refusal(
+    "KMS.DisabledException", 400, "The key is disabled.", "(UG: UsingKMSEncryption)"
+)
+
+# Archives and copies
+ARCHIVED = refusal(
+    "InvalidObjectState",
+    403,
+    "The operation is not valid for the object's storage class",
+    "An archived object is restored before it is read (UG: archived-objects)",
+)
+ARCHIVED_TIER = refusal(
+    "ObjectNotInActiveTierError",
+    403,
+    "The source object of the COPY action is not in the active tier.",
+    "An INTELLIGENT_TIERING object in an archive tier is restored before a copy (API: CopyObject)",
+)
+COPY_OF_MARKER = refusal(
+    "InvalidRequest",
+    400,
+    "The source of a copy request may not specifically refer to a delete marker by version id.",
+    "A delete marker is no copy source (API: CopyObject)",
+)
+COPY_TO_ITSELF = refusal(
+    "InvalidRequest",
+    400,
+    "This copy request is illegal because it is trying to copy an object to itself without "
+    "changing the object's metadata, storage class, website redirect location or encryption "
+    "attributes.",
+    "A copy in place must change something (API: CopyObject)",
+)
+COPY_SOURCE_TOO_LARGE = refusal(
+    "InvalidRequest",
+    400,
+    "The specified copy source is larger than the maximum allowable size for a copy source",
+    "CopyObject copies up to 5 GB (API: CopyObject)",
+)
+UNKNOWN_DIRECTIVE = refusal(
+    "InvalidArgument",
+    400,
+    "Unknown metadata or tagging directive.",
+    "COPY or REPLACE (API: CopyObject)",
+)
+RESTORE_NOT_ALLOWED = refusal(
+    "InvalidObjectState",
+    403,
+    "Restore is not allowed for the object's current storage class",
+    "Only archived objects are restored (API: RestoreObject)",
+)
+RESTORE_IN_PROGRESS = refusal(
+    "RestoreAlreadyInProgress",
+    409,
+    "Object restore is already in progress",
+    "(API: RestoreObject)",
+)
+
+# Object Lock
+BUCKET_HAS_NO_LOCK = refusal(
+    "InvalidRequest",
+    400,
+    "Bucket is missing Object Lock Configuration",
+    "Lock headers need a bucket with Object Lock (UG: object-lock)",
+)
+OBJECT_HAS_NO_LOCK = refusal(
+    "NoSuchObjectLockConfiguration",
+    404,
+    "The specified object does not have a ObjectLock configuration",
+    "(API: GetObjectRetention)",
+)
+LOCKED = refusal(
+    "AccessDenied",
+    403,
+    "Access Denied because object protected by object lock.",
+    "A version under retention or legal hold is not removed, nor its retention shortened "
+    "(UG: object-lock)",
+)
+INVALID_LOCK = refusal(
+    "InvalidArgument",
+    400,
+    "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+    "Retention is GOVERNANCE or COMPLIANCE until a date to come (API: PutObjectRetention)",
+)
+
+# Listings
+VERSION_MARKER_ALONE = refusal(
+    "InvalidArgument",
+    400,
+    "A version-id marker cannot be specified without a key marker.",
+    "(API: ListObjectVersions)",
+)
+INVALID_MAX_KEYS = refusal(
+    "InvalidArgument",
+    400,
+    "Argument maxKeys must be an integer between 0 and 2147483647",
+    "(API: ListObjectsV2)",
+)
+BAD_CONTINUATION_TOKEN = refusal(
+    "InvalidArgument",
+    400,
+    "The continuation token provided is incorrect",
+    "A token comes from the page before (API: ListObjectsV2)",
+)
+NO_ATTRIBUTES = refusal(
+    "InvalidRequest",
+    400,
+    "The x-amz-object-attributes header specifying the attributes to be retrieved is either "
+    "missing or empty",
+    "(API: GetObjectAttributes)",
+)
+UNKNOWN_ATTRIBUTE = refusal(
+    "InvalidArgument", 400, "Invalid attribute name specified.", "(API: GetObjectAttributes)"
+)
