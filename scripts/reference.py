@@ -15,7 +15,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from backfill import errors, events, settings
@@ -142,12 +142,12 @@ def exit_codes() -> str:
 
 def log_events() -> str:
     """Return every typed event with its fields."""
-    kinds = [kind for _, kind in inspect.getmembers(events, dataclasses.is_dataclass)]
-    kinds.sort(key=lambda kind: inspect.getsourcelines(kind)[1])
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type)]
+    kinds = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
     rows = [
         (
-            f"`{kind.name}`",
-            kind.level,
+            f"`{vars(kind)['name']}`",
+            vars(kind)["level"],
             ", ".join(f"`{field.name}`" for field in dataclasses.fields(kind)),
             paragraph(kind.__doc__),
         )
@@ -163,11 +163,11 @@ def log_events() -> str:
 def reasons() -> str:
     """Return the routes and reasons of a plan with their sentences and remedies."""
 
-    def rows(texts: Mapping[enum.StrEnum, Text]) -> str:
-        body = [(f"`{word.value}`", text.sentence, text.remedy) for word, text in texts.items()]
+    def rows(texts: Iterable[tuple[enum.StrEnum, Text]]) -> str:
+        body = [(f"`{word.value}`", text.sentence, text.remedy) for word, text in texts]
         return table(("word", "meaning", "remedy"), body)
 
-    return f"## Routes\n\n{rows({**ROUTE_TEXTS})}\n\n## Reasons\n\n{rows({**REASON_TEXTS})}"
+    return f"## Routes\n\n{rows(ROUTE_TEXTS.items())}\n\n## Reasons\n\n{rows(REASON_TEXTS.items())}"
 
 
 def results() -> str:
