@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import TextIO
 
 import structlog
 
@@ -22,9 +22,7 @@ from backfill.observe.progress import ProgressMeter, ProgressView
 from backfill.observe.redaction import redacted_fields
 from backfill.observe.screen import REDRAW_GAP_S, LineStream, Terminal
 from backfill.ports import Clock, Event, ProgressCounts
-
-PROGRESS_INTERVAL_S: Final = 10.0
-"""Off a terminal: often enough to see that it lives, six lines a minute in a collected log."""
+from backfill.settings import Settings
 
 
 class LogLevel(enum.StrEnum):
@@ -55,7 +53,7 @@ class LogOptions:
 
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.AUTO
-    progress_interval_s: float = PROGRESS_INTERVAL_S
+    progress_interval_s: float = Settings().progress_interval_s
 
 
 class StructuredEvents:

@@ -14,8 +14,13 @@ IMPURE_MODULES = {
 }  # fmt: skip
 """Time, chance, files, sockets, processes. `random.Random` may be named: draws are handed in."""
 IMPURE_CALLS = {"open", "input", "print"}
-IMPURE_METHODS = {"now", "utcnow", "today", "uuid1", "uuid4", "read_text", "read_bytes",
-                  "write_text", "write_bytes", "iterdir", "unlink", "mkdir"}  # fmt: skip
+IMPURE_METHODS = {
+    "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
+    "datetime.datetime.now", "datetime.date.today", "uuid.uuid1", "uuid.uuid4",
+}  # fmt: skip
+IMPURE_PATH_METHODS = {
+    "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir",
+}  # fmt: skip
 
 SANDBOX_DOORS = {"backfill.cli.sandbox", "backfill.cli.demo"}
 """The two verbs that start it; nothing else of the product knows that it exists."""
@@ -120,8 +125,10 @@ def impurities(module: Module) -> list[str]:
             called = node.func
             if isinstance(called, ast.Name) and called.id in IMPURE_CALLS:
                 found.append(f"{module.path}:{node.lineno}: calls {called.id}()")
-            if isinstance(called, ast.Attribute) and called.attr in IMPURE_METHODS:
-                found.append(f"{module.path}:{node.lineno}: calls .{called.attr}()")
+            if isinstance(called, ast.Attribute) and (
+                called.attr in IMPURE_PATH_METHODS or ast.unparse(called) in IMPURE_METHODS
+            ):
+                found.append(f"{module.path}:{node.lineno}: calls {ast.unparse(called)}()")
         if isinstance(node, ast.AsyncFunctionDef | ast.Await) and module.floor == 0:
             found.append(f"{module.path}:{node.lineno}: is asynchronous")
     return found
