@@ -38,7 +38,7 @@ class Terminal(LineStream):
         """Show the newest progress of a stage."""
         from rich.text import Text  # noqa: PLC0415 - rich takes 50 ms, and only terminals need it
 
-        line = Text.assemble((stage, "bold"), "  ", sentence, no_wrap=True, overflow="ellipsis")
+        line = Text.assemble((stage, "bold"), "  ", sentence)
         with contextlib.suppress(OSError, ValueError):
             self._started().update(line, refresh=True)
 
