@@ -42,7 +42,8 @@ _Cells = tuple[str, str, bool, str, str | None, int, str, str, str | None]
 def row_of(entry: ListedEntry) -> Row:
     """Return the row of an entry. `last_modified` must be aware of its time zone."""
     assert entry.last_modified.tzinfo is not None, "times are aware"
-    modified = entry.last_modified.astimezone(UTC).isoformat()
+    time = entry.last_modified
+    modified = (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()
     if isinstance(entry, DeleteMarker):
         return (entry.key, entry.version_id, entry.is_latest, modified, None, 0, "", "", None)
     return (

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from backfill.errors import ArtifactDamagedError, MissingPermissionError, RefusedError, StoreFault
+from backfill.errors import ArtifactDamagedError
 from backfill.events import BucketListed
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.listing_laws import ListingLaws
@@ -23,7 +23,6 @@ from backfill.inventory.rows import COLUMNS, entries_of, row_of
 from backfill.inventory.totals import InventoryTotals, summary_of
 from backfill.model.objects import ListedEntry
 from backfill.model.places import BucketPlace
-from backfill.model.store import VersionsPage
 from backfill.ports import (
     ArtifactIndex,
     ArtifactStore,
@@ -69,7 +68,8 @@ async def take_inventory(
 
     Raises:
         ListingStuckError: a server breaks the laws of listing.
-        MissingPermissionError, RefusedError: a bucket cannot be listed.
+        StoreFault: a bucket cannot be listed; the finished listings of others stand.
+        RefusedError: the run directory cannot be written.
     """
     assert prefixes == disjoint_prefixes(prefixes), "prefixes are disjoint and sorted"
     job = _Inventory(
@@ -162,7 +162,9 @@ class _Inventory:
             is_truncated = True
             # Finite: the laws admit only pages that advance.
             while is_truncated:
-                page = await self._page(listing, prefix, laws)
+                page = await listing.store.list_object_versions(
+                    listing.place, prefix=prefix, after=laws.position, max_keys=self._page_max
+                )
                 entries = laws.admit(page)
                 for entry in entries:
                     writer.write(row_of(entry))
@@ -171,28 +173,6 @@ class _Inventory:
                 is_truncated = page.next_position is not None
         return totals
 
-    async def _page(self, listing: BucketListing, prefix: str, laws: ListingLaws) -> VersionsPage:
-        try:
-            return await listing.store.list_object_versions(
-                listing.place, prefix=prefix, after=laws.position, max_keys=self._page_max
-            )
-        except StoreFault as fault:
-            raise _refusal(listing.place, fault) from fault
-
     def _count(self, entries: int) -> None:
         self._listed += entries
         self._events.progress(ProgressCounts(stage="inventory", done=self._listed))
-
-
-def _refusal(place: BucketPlace, fault: StoreFault) -> RefusedError:
-    what = f"cannot list the versions of bucket {place.bucket}: {fault.code} {fault.message}"
-    if fault.code == "AccessDenied":
-        statement = {
-            "Effect": "Allow",
-            "Action": "s3:ListBucketVersions",
-            "Resource": f"arn:aws:s3:::{place.bucket}",
-        }
-        return MissingPermissionError(what.rstrip(), hint=json.dumps(statement))
-    return RefusedError(
-        what.rstrip(), hint="when that is mended, the same command resumes; nothing was written"
-    )

@@ -63,8 +63,11 @@ def random_chains(chance: Random, keys: Sequence[str]) -> list[ListedEntry]:
 class ListedBuckets:
     """Lists given entries by bucket."""
 
-    def __init__(self, buckets: Mapping[str, Sequence[ListedEntry]]) -> None:
+    def __init__(
+        self, buckets: Mapping[str, Sequence[ListedEntry]], *, given_max: int = 1000
+    ) -> None:
         self._buckets = buckets
+        self._given_max = given_max
         self.pages_given: list[str] = []
 
     @property
@@ -81,6 +84,8 @@ class ListedBuckets:
         max_keys: int = 1000,
     ) -> VersionsPage:
         self.pages_given.append(place.bucket)
+        # S3 may return fewer than it was asked for, "but will never return more".
+        max_keys = min(max_keys, self._given_max)
         entries = self._buckets[place.bucket]
         first = bisect_left(entries, prefix, key=lambda entry: entry.key)
         if after is not None:

@@ -35,7 +35,9 @@ asyncio.run(
                 name=SOURCE, place=place("source"), store=ComputedBucket(versions).port
             ),
             BucketListing(
-                name=destination_name(0), place=place("one"), store=ComputedBucket(versions // 5).port
+                name=destination_name(0),
+                place=place("one"),
+                store=ComputedBucket(versions // 5).port,
             ),
         ],
         artifacts=artifacts,
@@ -57,6 +59,7 @@ def peak_kib(folder: Path, versions: int) -> int:
         [sys.executable, "-c", TAKE_AND_JOIN, str(folder), str(versions)],
         check=True,
         capture_output=True,
+        cwd=Path(__file__).parents[2],
         timeout=300,
     )
     told = json.loads(done.stdout)
