@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome
-from backfill.model.places import BucketPlace
+from backfill.model.places import BucketFacts, BucketPlace
 from backfill.model.rows import Row, Scalar
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
@@ -112,20 +112,6 @@ class ObjectStore(Protocol):
     async def mark_absent(self, request: MarkAbsentRequest) -> MarkerResult:
         """Write a delete marker onto a key without an object (unconditional)."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketFacts:
-    """What the control plane tells about a bucket. `versioning` is Enabled, Suspended or empty."""
-
-    region: str
-    versioning: str
-    has_object_lock: bool
-    object_ownership: str
-    """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty when it cannot be read."""
-    default_encryption: str
-    """AES256, aws:kms, aws:kms:dsse; empty when it cannot be read."""
-    default_kms_key: str = ""
 
 
 class ControlPlane(Protocol):

@@ -14,8 +14,7 @@ from backfill.aws import requests
 from backfill.aws.calls import Call, Calls
 from backfill.aws.replies import Reply, ReplyError
 from backfill.errors import StoreFault
-from backfill.model.places import BucketPlace
-from backfill.ports import BucketFacts
+from backfill.model.places import BucketFacts, BucketPlace
 
 _UNSUPPORTED: Final = frozenset({"NotImplemented", "501", "MethodNotAllowed"})
 """What stores that are not AWS answer to questions about features that they do not have."""

@@ -20,7 +20,7 @@ from backfill.events import ReadRetried
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.model.pauses import Pauses, RetryBudget
-from backfill.model.places import BucketPlace
+from backfill.model.places import BucketFacts, BucketPlace
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
     CopiedPart,
@@ -35,7 +35,7 @@ from backfill.model.store import (
     VersionsPosition,
     WriteResult,
 )
-from backfill.ports import BucketFacts, Clock, ControlPlane, Events, ObjectStore, Random
+from backfill.ports import Clock, ControlPlane, Events, ObjectStore, Random
 from backfill.settings import LIST_PAGE_MAX
 
 T = TypeVar("T")

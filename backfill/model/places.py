@@ -24,3 +24,17 @@ class BucketPlace:
         assert self.bucket, "a place names a bucket"
         assert len(self.expected_owner) == 12, "an account ID has 12 digits"
         assert self.expected_owner.isdigit(), "an account ID has 12 digits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFacts:
+    """What the control plane tells about a bucket. `versioning` is Enabled, Suspended or empty."""
+
+    region: str
+    versioning: str
+    has_object_lock: bool
+    object_ownership: str
+    """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty when it cannot be read."""
+    default_encryption: str
+    """AES256, aws:kms, aws:kms:dsse; empty when it cannot be read."""
+    default_kms_key: str = ""

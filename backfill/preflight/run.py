@@ -11,9 +11,9 @@ from datetime import datetime
 from backfill.campaign import Campaign
 from backfill.errors import MissingPermissionError, RefusedError, StoreFault, VersioningError
 from backfill.model.objects import VersionId
-from backfill.model.places import BucketPlace
+from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.rules import Rules
-from backfill.ports import BucketFacts, ControlPlane, ObjectStore
+from backfill.ports import ControlPlane, ObjectStore
 from backfill.preflight.scene import DestinationScene, Scene, rules_of
 from backfill.preflight.statements import source_key_statement, source_statement
 

@@ -12,11 +12,10 @@ from datetime import datetime
 
 from backfill.campaign import Campaign
 from backfill.errors import ArtifactDamagedError, CampaignError
-from backfill.model.places import BucketPlace
+from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.header import PlanHeader
 from backfill.plan.rules import Rules
-from backfill.ports import BucketFacts
 
 DOCUMENT = "scene.json"
 SCHEMA = "backfill.scene/1"
