@@ -94,13 +94,15 @@ class Calls:
     async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
         limit_s = None if call.operation in WRITES else self._read_timeout_s
         with _faults_of(call):
-            async with asyncio.timeout(limit_s), self._lease(call) as client:
+            # Opening a client reads files and may sign in: that is not the store being slow.
+            async with self._lease(call) as client, asyncio.timeout(limit_s):
                 return parse(await _reply(client, call))
 
     async def _opened(self, call: Call, stack: AsyncExitStack) -> Reply:
         with _faults_of(call):
+            client = await stack.enter_async_context(self._lease(call))
             async with asyncio.timeout(self._read_timeout_s):
-                return await _reply(await stack.enter_async_context(self._lease(call)), call)
+                return await _reply(client, call)
 
     async def _renewing(self, call: Call, once: Callable[[], Awaitable[T]]) -> T:
         generation = self._session.generation

@@ -100,9 +100,12 @@ class S3ObjectStore:
     ) -> AsyncIterator[bytes]:
         """Stream the bytes of one version; chunks of at most 1 MiB."""
         call = _version_call("GetObject", place, key, version_id)
-        async with self._calls.opened(call) as reply, _body(reply) as body:
-            while chunk := await body.read(CHUNK_BYTES_MAX):
-                yield chunk
+        async with self._calls.opened(call) as reply:
+            body = _body(reply)
+            async with body:
+                # Not what `async with` gives: that is the bare response, which checks no length.
+                while chunk := await body.read(CHUNK_BYTES_MAX):
+                    yield chunk
 
     async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
         """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
@@ -192,8 +195,8 @@ class S3ObjectStore:
         }
         call = Call(operation="GetObject", region=place.region, parameters=parameters)
         try:
-            async with self._calls.opened(call) as reply, _body(reply) as body:
-                await body.read()
+            async with self._calls.opened(call) as reply, _body(reply):
+                pass
         except StoreFault as fault:
             if fault.code == "InvalidRange":  # an empty object has no first byte
                 return

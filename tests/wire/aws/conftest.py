@@ -1,0 +1,72 @@
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+
+from backfill.aws.calls import Calls
+from backfill.aws.object_store import S3ObjectStore
+from backfill.aws.session import AwsSession, Connection
+from backfill.ports import Event, ProgressCounts
+from tests.wire.aws.raw_server import RawServer
+
+ACCESS_KEY = "AKIAWIRETEST00000000"
+SECRET_KEY = "wire/test/opens/nothing/at/all/000000000"
+
+
+@dataclass(slots=True)
+class KeptEvents:
+    """Events that remembers."""
+
+    emitted: list[Event] = field(default_factory=list)
+
+    def emit(self, event: Event) -> None:
+        self.emitted.append(event)
+
+    def progress(self, counts: ProgressCounts) -> None:
+        raise AssertionError(counts)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def identity() -> Iterator[pytest.MonkeyPatch]:
+    """Made-up credentials, and nothing of this machine's own configuration."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        yield patch
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def raw_server() -> AsyncIterator[RawServer]:
+    server = RawServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def calls(raw_server: RawServer) -> AsyncIterator[Calls]:
+    """Calls against the raw server, time-outs long enough never to interfere."""
+    async with AwsSession(Connection(endpoint_url=raw_server.endpoint_url)) as session:
+        yield Calls(session, KeptEvents())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def impatient_calls(raw_server: RawServer) -> AsyncIterator[Calls]:
+    """Calls that give a silent server up at once."""
+    connection = Connection(endpoint_url=raw_server.endpoint_url, read_timeout_s=0.2)
+    async with AwsSession(connection) as session:
+        yield Calls(session, KeptEvents(), read_timeout_s=0.2)
+
+
+@pytest.fixture
+def store(calls: Calls, raw_server: RawServer) -> S3ObjectStore:
+    raw_server.forget()
+    return S3ObjectStore(calls)
