@@ -1,0 +1,1 @@
+"""Copy workers: carry out a manifest, every write conditional, pinned and settled."""

@@ -1,0 +1,82 @@
+"""What every copy worker of one run shares: places, ports, limits, counters.
+
+Never decides and never writes.
+Law: all awaiting is done through the ports, so a seeded loop can drive a whole run.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backfill.errors import BackfillError, StoreFault
+from backfill.model.pauses import Pauses, RetryBudget
+from backfill.model.places import BucketPlace
+from backfill.plan.header import PlanHeader
+from backfill.ports import (
+    ArtifactStore,
+    Clock,
+    ControlPlane,
+    Events,
+    Journal,
+    ObjectStore,
+    Random,
+)
+from backfill.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutePorts:
+    """The ports of execute.
+
+    `source` reads the source as the source identity, `destination` writes and reads the
+    destinations as the destination identity, and `control` is that identity's control plane.
+    `error_of` turns a fault that stops the run into the error a person reads (aws.faults has it).
+    """
+
+    source: ObjectStore
+    destination: ObjectStore
+    control: ControlPlane
+    journal: Journal
+    artifacts: ArtifactStore
+    events: Events
+    clock: Clock
+    random: Random
+    error_of: Callable[[StoreFault], BackfillError]
+
+
+class AbandonedError(Exception):
+    """The run is ending: this entry stays open, and the next run settles it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """Shared by the workers of one run."""
+
+    ports: ExecutePorts
+    header: PlanHeader
+    settings: Settings
+    allows_hiding: bool
+    budget: RetryBudget
+    halt: asyncio.Event = field(default_factory=asyncio.Event)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def place(self, destination: int) -> BucketPlace:
+        """Return the place of a destination by its number."""
+        return self.header.destinations[destination]
+
+    async def pause(self, attempt: int, fault: StoreFault) -> None:
+        """Pause before a retry: full jitter, longest once the run's retry budget is spent.
+
+        Raises:
+            AbandonedError: the run is ending.
+        """
+        is_paid = self.budget.spend()
+        base_s = self.settings.retry_base_s if is_paid else self.settings.retry_cap_s
+        pauses = Pauses(base_s=base_s, cap_s=self.settings.retry_cap_s)
+        draw = self.ports.random.random()
+        await self.ports.clock.sleep(
+            pauses.pause_s(attempt, draw=draw, retry_after_s=fault.retry_after_s)
+        )
+        if self.halt.is_set():
+            raise AbandonedError

@@ -1,0 +1,109 @@
+"""Fresh version chains of single keys and of ranges of neighbouring keys.
+
+Never sorts and never guesses: entries come as ListObjectVersions shows them, newest first.
+Law: a chain holds entries of exactly its key; a listing that does not advance stops the run.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from backfill.errors import ListingStuckError
+from backfill.execute.views import Chain
+from backfill.model.escaping import visible_text
+from backfill.model.objects import ListedEntry
+from backfill.model.places import BucketPlace
+from backfill.model.store import VersionsPosition
+from backfill.ports import ObjectStore
+
+CHAIN_ENTRIES_MAX: Final = 10_000
+"""Entries read of one key, newest first. A decision looks at what lies above the version that was
+seen; what lies deeper than this is taken for unknown, which never leads to a write."""
+_KEY_BYTES_MAX: Final = 1024
+
+
+async def read_chain(store: ObjectStore, place: BucketPlace, key: str) -> Chain:
+    """Return the chain of one key. With the key as prefix it is the first of the listing."""
+    entries: list[ListedEntry] = []
+    after: VersionsPosition | None = None
+    while len(entries) < CHAIN_ENTRIES_MAX:
+        page = await store.list_object_versions(place, prefix=key, after=after)
+        entries += (entry for entry in page.entries if entry.key == key)
+        if page.next_position is None or (page.entries and page.entries[-1].key != key):
+            break
+        after = _end_of(place, page.entries, after)
+    return tuple(entries)
+
+
+async def read_chains(
+    store: ObjectStore, place: BucketPlace, keys: Sequence[str]
+) -> dict[str, Chain]:
+    """Return the chains of sorted keys: one listing for neighbours, skipping over what lies between.
+
+    Each page covers at least one key or a thousand versions of one, so this never takes more
+    requests than asking for each key alone, and on dense ranges a hundredth.
+    """
+    assert list(keys) == sorted(set(keys)), "keys are sorted and distinct"
+    found: dict[str, list[ListedEntry]] = {key: [] for key in keys}
+    wanted = deque(keys)
+    after = position_before(keys[0]) if keys else None
+    while wanted:
+        page = await store.list_object_versions(place, after=after)
+        for entry in page.entries:
+            if entry.key in found:
+                found[entry.key].append(entry)
+        if page.next_position is None:
+            break
+        end = _end_of(place, page.entries, after)
+        after = _next_position(wanted, found, end)
+    return {key: tuple(entries) for key, entries in found.items()}
+
+
+def position_before(key: str) -> VersionsPosition | None:
+    """Return a position that a listing resumes from just before `key`; None: from the start.
+
+    The marker is exclusive, so it is a string right below the key in UTF-8 order: the last
+    character made one smaller, with the highest character behind it. What else lies between is
+    read and ignored.
+    """
+    stem, last = key[:-1], ord(key[-1])
+    if last <= 1:
+        return VersionsPosition(key=stem) if stem else None
+    smaller = 0xD7FF if last == 0xE000 else last - 1  # there are no characters in between
+    marker = stem + chr(smaller)
+    if len(marker.encode()) + 4 <= _KEY_BYTES_MAX:
+        marker += "\U0010fffd"  # the highest character that every XML parser takes
+    return VersionsPosition(key=marker)
+
+
+def _next_position(
+    wanted: deque[str], found: dict[str, list[ListedEntry]], end: VersionsPosition
+) -> VersionsPosition:
+    while wanted and wanted[0] < end.key:
+        wanted.popleft()
+    if wanted and wanted[0] == end.key and len(found[end.key]) >= CHAIN_ENTRIES_MAX:
+        wanted.popleft()
+        end = VersionsPosition(key=end.key)
+    if not wanted or wanted[0] == end.key:
+        return end
+    jump = position_before(wanted[0])
+    return jump if jump is not None and jump.key > end.key else end
+
+
+def _end_of(
+    place: BucketPlace, entries: Sequence[ListedEntry], after: VersionsPosition | None
+) -> VersionsPosition:
+    """Return where the page ended, by its own last entry: a server's marker could skip some."""
+    last = entries[-1] if entries else None
+    if last is None or (after is not None and _is_not_after(last, after)):
+        shown = visible_text(after.key) if after is not None else ""
+        raise ListingStuckError(
+            f"the listing of bucket {place.bucket} did not advance beyond {shown!r}",
+            hint="the server breaks the laws of ListObjectVersions; report it to its makers",
+        )
+    return VersionsPosition(key=last.key, version_id=last.version_id)
+
+
+def _is_not_after(last: ListedEntry, after: VersionsPosition) -> bool:
+    is_same = last.key == after.key and last.version_id == after.version_id
+    return last.key < after.key or is_same

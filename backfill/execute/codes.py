@@ -1,0 +1,61 @@
+"""The closed list of outcome codes that are not S3's own, each with its sentence.
+
+Never says what to do about one: remedies are repair's.
+Law: an outcome's code is empty, one of these, or the error code that S3 gave.
+"""
+
+import enum
+from typing import Final
+
+
+class Code(enum.StrEnum):
+    """Why an entry ended as it did. Those that a plan knows too carry the plan's word."""
+
+    VANISHED = "vanished"
+    ARCHIVED = "archived"
+    IN_FLIGHT = "in-flight"
+    SOURCE_DELETED = "source-deleted"
+    NEWER_VERSION = "newer-version"
+    NEWER_VERSION_COPIED = "newer-version-copied"
+    STALE = "newer-version-below"
+    OVERTAKEN = "overtaken"
+    GONE = "gone-after-write"
+    DESTINATION_DIFFERS = "destination-differs"
+    DESTINATION_DELETED = "destination-deleted"
+    MARKER_UNCONDITIONAL = "marker-unconditional"
+    SOURCE_HAS_KEY = "source-has-key"
+    KEEPS_CHANGING = "keeps-changing"
+    NOT_REVIEWED = "not-reviewed"
+    OBJECT_LOCK = "object-lock"
+    WEBSITE_REDIRECT = "website-redirect"
+    METADATA_NOT_READABLE = "metadata-not-readable"
+    CHECKSUM_NOT_KEPT = "checksum-not-kept"
+    ENCRYPTION_WOULD_WEAKEN = "encryption-would-weaken"
+    ACL = "acl"
+
+
+SENTENCES: Final[dict[Code, str]] = {
+    Code.VANISHED: "The source no longer has this version.",
+    Code.ARCHIVED: "The source version is archived and must be restored before it can be copied.",
+    Code.IN_FLIGHT: "Live replication is delivering this version.",
+    Code.SOURCE_DELETED: "The source shows a delete marker now.",
+    Code.NEWER_VERSION: "The source has a newer version, which live replication delivers.",
+    Code.NEWER_VERSION_COPIED: "A newer source version would have lain below our copy, so it was "
+    "copied too.",
+    Code.STALE: "A newer source version may lie below our copy and could not be copied.",
+    Code.OVERTAKEN: "Something newer than our write is current at the destination.",
+    Code.GONE: "The destination no longer lists what we wrote.",
+    Code.DESTINATION_DIFFERS: "The destination has an object that nothing at the source explains.",
+    Code.DESTINATION_DELETED: "The destination has a delete marker that the plan had not seen.",
+    Code.MARKER_UNCONDITIONAL: "A delete marker onto an absent key cannot be conditional, and the "
+    "key has other writers.",
+    Code.SOURCE_HAS_KEY: "The source has an object under this key again.",
+    Code.KEEPS_CHANGING: "The key changed at every look.",
+    Code.NOT_REVIEWED: "Our write stands, but the key could not be looked at again afterwards.",
+    Code.OBJECT_LOCK: "The version is locked, and a copy would not be.",
+    Code.WEBSITE_REDIRECT: "The version redirects, and a copy would not.",
+    Code.METADATA_NOT_READABLE: "Some metadata cannot be read, so a copy would lose it.",
+    Code.CHECKSUM_NOT_KEPT: "The stored checksum cannot be asked for in a multipart upload.",
+    Code.ENCRYPTION_WOULD_WEAKEN: "The copy would be encrypted more weakly than its source.",
+    Code.ACL: "The ACL grants more than its owner's control, and a copy would not.",
+}
