@@ -1,0 +1,108 @@
+"""The aws command line, in an environment of its own, against the sandbox.
+
+Its botocore is another one than ours, so an agreement with our pinned one is not enough here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.wire.sandbox.conftest import Place
+
+pytestmark = pytest.mark.awscli
+
+_INSTALL_TIMEOUT_S = 240
+
+
+@pytest.fixture(scope="session")
+def aws(pytestconfig: pytest.Config) -> Path:
+    """The `aws` command, installed once into pytest's cache folder."""
+    home = pytestconfig.cache.mkdir("awscli") / "venv"  # type: ignore[union-attr] # never disabled
+    command = home / "bin" / "aws"
+    if command.exists():
+        return command
+    install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "awscli"]
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
+        subprocess.run(install, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"awscli cannot be installed here: {error}")
+    return command
+
+
+def run(aws: Path, place: Place, account: str, *arguments: str) -> str:
+    """Run one command with that account's environment; answer its output."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(aws.parent)}
+    done = subprocess.run(
+        [str(aws), *arguments],
+        env=environment | place.sandbox.environment(account),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_files_objects_versions_and_tags_come_back(aws: Path, place: Place, tmp_path: Path) -> None:
+    """If this fails, a person who tries the sandbox with aws cli gives up at once."""
+    bucket = place.source_bucket
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"hello")
+    large.write_bytes(bytes(range(256)) * 40_000)
+    key = "häßlich/a b+c"
+    run(aws, place, "source", "s3", "cp", str(small), f"s3://{bucket}/{key}")
+    run(aws, place, "source", "s3", "cp", str(large), f"s3://{bucket}/large")
+    assert "PRE häßlich/" in run(aws, place, "source", "s3", "ls", f"s3://{bucket}/")
+    run(aws, place, "source", "s3", "cp", f"s3://{bucket}/large", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == large.read_bytes()
+    here = ("--bucket", bucket, "--key", key)
+    tags = '{"TagSet": [{"Key": "k", "Value": "v w"}]}'
+    run(aws, place, "source", "s3api", "put-object-tagging", *here, "--tagging", tags)
+    read = json.loads(run(aws, place, "source", "s3api", "get-object-tagging", *here))
+    assert read["TagSet"] == [{"Key": "k", "Value": "v w"}]
+    run(aws, place, "source", "s3api", "delete-object", *here)
+    listed = json.loads(
+        run(aws, place, "source", "s3api", "list-object-versions", "--bucket", bucket)
+    )
+    assert [row["Key"] for row in listed["Versions"]] == [key, "large"]
+    assert [row["Key"] for row in listed["DeleteMarkers"]] == [key]
+    source = f"{bucket}/h%C3%A4%C3%9Flich/a%20b%2Bc?versionId={listed['Versions'][0]['VersionId']}"
+    copy = ("--bucket", bucket, "--key", "copied", "--copy-source", source)
+    run(aws, place, "source", "s3api", "copy-object", *copy)
+    assert run(aws, place, "source", "s3", "cp", f"s3://{bucket}/copied", "-") == "hello"
+
+
+def test_sts_and_the_second_account_answer(aws: Path, place: Place) -> None:
+    """If this fails, the two accounts cannot be told apart from a shell."""
+    who = json.loads(run(aws, place, "destination", "sts", "get-caller-identity"))
+    assert who["Account"] == "222222222222"
+    located = run(
+        aws,
+        place,
+        "destination",
+        "s3api",
+        "get-bucket-location",
+        "--bucket",
+        place.destination_bucket,
+    )
+    assert json.loads(located)["LocationConstraint"] == "eu-west-1"
+
+
+def test_the_written_profiles_work(aws: Path, place: Place, tmp_path: Path) -> None:
+    """If this fails, --source-profile and --destination-profile cannot be tried."""
+    variables = place.sandbox.write_profiles(tmp_path / "aws")
+    for account, number in (("source", "111111111111"), ("destination", "222222222222")):
+        done = subprocess.run(
+            [str(aws), "sts", "get-caller-identity", "--profile", account],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | variables,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        assert json.loads(done.stdout)["Account"] == number
