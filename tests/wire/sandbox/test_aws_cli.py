@@ -21,7 +21,7 @@ _INSTALL_TIMEOUT_S = 240
 @pytest.fixture(scope="session")
 def aws(pytestconfig: pytest.Config) -> Path:
     """The `aws` command, installed once into pytest's cache folder."""
-    home = pytestconfig.cache.mkdir("awscli") / "venv"  # type: ignore[union-attr] # never disabled
+    home = pytestconfig.cache.mkdir("awscli") / "venv"
     command = home / "bin" / "aws"
     if command.exists():
         return command
