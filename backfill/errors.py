@@ -38,6 +38,11 @@ class BackfillError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def exit_status(self) -> int:
+        """Return what the process exits with."""
+        return self.exit_code
+
 
 class UsageError(BackfillError):
     """A flag or argument is wrong."""
@@ -131,6 +136,11 @@ class InterruptedRunError(BackfillError):
     def __init__(self, message: str, *, hint: str = "", signal_number: int = 2) -> None:
         super().__init__(message, hint=hint)
         self.signal_number = signal_number
+
+    @property
+    def exit_status(self) -> int:
+        """Return 128 and the signal's number, as shells do."""
+        return 128 + self.signal_number
 
 
 class Disposition(enum.StrEnum):

@@ -120,7 +120,7 @@ def _told(error: BackfillError) -> int:
         print(f"backfill: {visible_text(error.message)}", file=sys.stderr)
         if error.hint:
             print(f"  hint: {error.hint}", file=sys.stderr)
-    return error.exit_code
+    return error.exit_status
 
 
 def entry_point() -> None:

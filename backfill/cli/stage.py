@@ -1,0 +1,161 @@
+"""What every verb does around its stage: campaign, run directory, log, clients, signals.
+
+Never decides what a stage does.
+Law: whoever writes into a run directory holds it, and a signal ends in a code that says resumable.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from backfill.aws.faults import error_of
+from backfill.campaign import Campaign
+from backfill.campaign.parsing import Values, campaign_of
+from backfill.cli.arguments import campaign_values, run_directory_of
+from backfill.cli.remembered import remember, remembered_values
+from backfill.compose import Machine, clients, held, machine, talking
+from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
+from backfill.events import RunStarted
+from backfill.observe import LogFormat, LogLevel, LogOptions
+from backfill.pipeline import Run, begin
+from backfill.ports import Events
+from backfill.run_directory.identity import read_run
+
+Work = Callable[[Run, "Signals"], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The campaign of a command line, and this machine's side of its run directory."""
+
+    campaign: Campaign
+    values: Values
+    here: Machine
+
+
+class Signals:
+    """SIGINT and SIGTERM: a stage that drains is asked to stop, any other is cancelled."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.received = 0
+        self.drains = False
+        task = asyncio.current_task()
+        assert task is not None, "signals belong to the running command"
+        self._task = task
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._receive, number)
+
+    def _receive(self, number: int) -> None:
+        is_second = bool(self.received)
+        self.received = number
+        self.stop.set()
+        if is_second or not self.drains:
+            self._task.cancel()
+
+
+def asked_of(arguments: argparse.Namespace) -> Asked:
+    """Return the campaign of the flags, the environment, campaign.toml and the run directory."""
+    spoken = campaign_values(arguments, os.environ, {})
+    source_bucket = spoken.get(("source", "bucket"), "")
+    here = machine(run_directory_of(arguments, os.environ, str(source_bucket)))
+    values = {**remembered_values(here.artifacts), **spoken}
+    return Asked(campaign=campaign_of(values), values=values, here=here)
+
+
+def at_work(arguments: argparse.Namespace, work: Work) -> int:
+    """Carry out work that talks to AWS, holding the run directory; return its exit code."""
+    asked = asked_of(arguments)
+    with held(asked.here):
+        return asyncio.run(_at_work(arguments, asked, work))
+
+
+def at_rest(arguments: argparse.Namespace, work: Callable[[Asked, Events], int]) -> int:
+    """Carry out work that needs the run directory only, holding it; return its exit code."""
+    asked = asked_of(arguments)
+    refuse_unless_begun(asked)
+    with (
+        held(asked.here),
+        talking(_log(arguments), run_id=_run_id(asked), here=asked.here, stream=sys.stderr) as log,
+    ):
+        return work(asked, log)
+
+
+def refuse_unless_begun(asked: Asked) -> None:
+    """Refuse a run directory in which nothing was begun, instead of making an empty one."""
+    if read_run(asked.here.artifacts) is None:
+        raise UsageError(
+            f"no run was begun in {asked.here.root}", hint="backfill run SOURCE_BUCKET begins one"
+        )
+
+
+def confirm(arguments: argparse.Namespace, question: str) -> None:
+    """Ask before writing to a destination, unless --yes was given.
+
+    Raises:
+        UsageError: Nobody can be asked, or the answer was no.
+    """
+    if arguments.yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "nobody can be asked before writing to the destination",
+            hint="look at the plan with --dry-run, then add --yes",
+        )
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("not confirmed; nothing was written", hint="--yes skips the question")
+
+
+async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> int:
+    signals = Signals()
+    here = asked.here
+    with talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events:
+        try:
+            async with clients(asked.campaign, here, events) as both:
+                run = await begin(asked.campaign, here, both, events)
+                remember(here.artifacts, asked.values)
+                events.emit(
+                    RunStarted(
+                        source_bucket=asked.campaign.source_bucket,
+                        run_directory=str(here.root),
+                        is_resumed=run.is_resumed,
+                    )
+                )
+                return await work(run, signals)
+        except asyncio.CancelledError:
+            raise InterruptedRunError(
+                "interrupted", hint="the same command resumes", signal_number=signals.received or 2
+            ) from None
+        except StoreFault as fault:
+            raise error_of(fault) from fault
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that a person should read: ours before any other."""
+    flat: list[BaseException] = []
+    waiting: list[BaseException] = [group]
+    while waiting:
+        error = waiting.pop()
+        if isinstance(error, BaseExceptionGroup):
+            waiting.extend(error.exceptions)
+        else:
+            flat.append(error)
+    chosen = next((error for error in flat if isinstance(error, BackfillError)), flat[0])
+    return error_of(chosen) if isinstance(chosen, StoreFault) else chosen
+
+
+def _log(arguments: argparse.Namespace) -> LogOptions:
+    return LogOptions(level=LogLevel(arguments.log_level), format=LogFormat(arguments.log_format))
+
+
+def _run_id(asked: Asked) -> str:
+    identity = read_run(asked.here.artifacts)
+    return identity.run_id if identity else "new"
