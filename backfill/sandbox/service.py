@@ -11,6 +11,7 @@ model.
 """
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from typing import Self
 
 from backfill.sandbox.authorization.decision import Authorization
 from backfill.sandbox.authorization.identities import Directory, Identity, root_of
+from backfill.sandbox.authorization.policies import identity_policy
 from backfill.sandbox.http.faults import FaultHook
 from backfill.sandbox.http.front import Front
 from backfill.sandbox.http.messages import HttpLimits, HttpRequest, HttpResponse
@@ -219,6 +221,26 @@ class Sandbox:
         with self._lock:
             self.model.replication.advance(self.clock())
 
+    def add_user(self, account: str, name: str, *policies: str) -> Identity:
+        """Make an IAM user with identity policies (JSON), or replace the one of that name.
+
+        The keys follow from the names, so a repeated run has the same ones. Anything else, such
+        as a role's session with a token, is added with `directory.add`.
+        """
+        account_id = ACCOUNTS[account].account_id
+        digest = hashlib.sha256(f"{account_id}/{name}".encode()).hexdigest()
+        user = Identity(
+            account_id=account_id,
+            arn=f"arn:aws:iam::{account_id}:user/{name}",
+            user_id=f"AIDA{digest[:17].upper()}",
+            access_key_id=f"AKIA{digest[:16].upper()}",
+            secret_access_key=digest[:40],
+            policies=tuple(identity_policy(policy) for policy in policies),
+        )
+        with self._lock:
+            self.directory.add(user)
+        return user
+
     def set_fault_hook(self, hook: FaultHook) -> None:
         """Consult this hook on every S3 request from now on; it runs in the server's thread."""
         with self._lock:
@@ -241,28 +263,37 @@ class Sandbox:
         """Of S3 and STS alike."""
         return f"http://{_HOST}:{self._port}"
 
-    def client_settings(self, account: str) -> dict[str, str]:
-        """Keyword arguments for a boto3 client signed by that account's root."""
-        chosen = ACCOUNTS[account]
-        return {
+    def client_settings(self, who: str | Identity) -> dict[str, str]:
+        """Keyword arguments for a boto3 client signed by an account's root or an identity."""
+        identity = _identity(who)
+        settings = {
             "endpoint_url": self.endpoint_url,
-            "region_name": chosen.region,
-            "aws_access_key_id": chosen.root.access_key_id,
-            "aws_secret_access_key": chosen.root.secret_access_key,
+            "region_name": _home_region(identity),
+            "aws_access_key_id": identity.access_key_id,
+            "aws_secret_access_key": identity.secret_access_key,
         }
+        if identity.session_token is not None:
+            settings["aws_session_token"] = identity.session_token
+        return settings
 
-    def environment(self, account: str) -> dict[str, str]:
-        """Environment variables with which aws cli, boto3 and other SDKs talk to the sandbox."""
-        chosen = ACCOUNTS[account]
-        return {
-            "AWS_ACCESS_KEY_ID": chosen.root.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": chosen.root.secret_access_key,
-            "AWS_REGION": chosen.region,
-            "AWS_DEFAULT_REGION": chosen.region,
+    def environment(self, who: str | Identity) -> dict[str, str]:
+        """Environment variables with which aws cli, boto3 and other SDKs talk to the sandbox.
+
+        `who` is `source` or `destination` for that account's root, or an identity.
+        """
+        identity = _identity(who)
+        variables = {
+            "AWS_ACCESS_KEY_ID": identity.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
+            "AWS_REGION": _home_region(identity),
+            "AWS_DEFAULT_REGION": _home_region(identity),
             "AWS_ENDPOINT_URL_S3": self.endpoint_url,
             "AWS_ENDPOINT_URL_STS": self.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        if identity.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = identity.session_token
+        return variables
 
     def write_profiles(self, folder: Path) -> dict[str, str]:
         """Write `config` and `credentials` with the profiles `source` and `destination`.
@@ -293,3 +324,13 @@ class Sandbox:
             "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+def _identity(who: str | Identity) -> Identity:
+    return ACCOUNTS[who].root if isinstance(who, str) else who
+
+
+def _home_region(identity: Identity) -> str:
+    return next(
+        account.region for account in ACCOUNTS.values() if account.account_id == identity.account_id
+    )

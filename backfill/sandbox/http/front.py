@@ -124,7 +124,14 @@ class Front:
         return disturbed(fault, lambda: self._carried_out_or_refused(inbound, caller))
 
     def _carried_out(self, inbound: Inbound, caller: Caller) -> HttpResponse:
-        return OPERATIONS[inbound.operation](self._model, caller, inbound)
+        try:
+            return OPERATIONS[inbound.operation](self._model, caller, inbound)
+        except S3Error as error:
+            home = self._model.bucket_region(inbound.bucket)
+            if inbound.operation == "HeadBucket" and home is not None:
+                # Even a 403 says where the bucket is (S3 API: HeadBucket).
+                error.headers += (("x-amz-bucket-region", home),)
+            raise
 
     def _carried_out_or_refused(self, inbound: Inbound, caller: Caller) -> HttpResponse:
         """For disturbed answers: a refusal is an answer too, and may be lost like any other."""

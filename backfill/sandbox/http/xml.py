@@ -47,8 +47,10 @@ class XmlError(ValueError):
     """The document is no XML that S3 would read."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
+    """An element whose end has not come yet; its lists grow until then."""
+
     name: str
     attributes: tuple[tuple[str, str], ...]
     text: list[str] = field(default_factory=list)
@@ -64,7 +66,7 @@ class _Builder:
         if len(self._open) >= _DEPTH_LIMIT:
             raise XmlError("nested too deeply")
         pairs = tuple((key.rpartition(" ")[2], value) for key, value in attributes.items())
-        self._open.append(_Open(name.rpartition(" ")[2], pairs))
+        self._open.append(_Open(name=name.rpartition(" ")[2], attributes=pairs))
 
     def end(self, _name: str) -> None:
         done = self._open.pop()

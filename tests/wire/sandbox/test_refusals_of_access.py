@@ -103,21 +103,15 @@ def test_a_copy_goes_to_the_destination_region_whatever_the_source_region(place:
 
 
 def identity(sandbox: Sandbox, name: str, *statements: Mapping[str, object]) -> RawS3:
-    """A user of the source account with that policy."""
-    access_key = f"AKIAUSER{name.upper():0<12}"
+    """A client of a user of the source account with that policy."""
     policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    with sandbox.held():
-        sandbox.directory.add(
-            Identity(
-                account_id=SOURCE_ID,
-                arn=f"arn:aws:iam::{SOURCE_ID}:user/{name}",
-                user_id=f"AIDA{name}",
-                access_key_id=access_key,
-                secret_access_key="user-secret",
-                policies=(identity_policy(policy),),
-            )
-        )
-    return RawS3(port=sandbox.port, access_key=access_key, secret="user-secret", region="us-east-1")
+    user = sandbox.add_user("source", name, policy)
+    return RawS3(
+        port=sandbox.port,
+        access_key=user.access_key_id,
+        secret=user.secret_access_key,
+        region="us-east-1",
+    )
 
 
 def test_a_missing_key_is_403_to_those_who_may_not_list(place: Place) -> None:
