@@ -1,0 +1,124 @@
+"""Joining plan rows, outcomes and listings key by key."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from backfill.errors import TotalsError
+from backfill.inventory.join import KeyGroup
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.outcome import Outcome
+from backfill.plan.routes import Reason, Route
+from backfill.verify.keys import (
+    merged_outcomes,
+    pairing_plan,
+    planned_outcomes,
+    planned_rows,
+    rows_by_key,
+    rows_of_keys,
+    unlisted,
+    work_by_key,
+)
+from tests.unit.verify.two_buckets import (
+    AFTER,
+    BEFORE,
+    HORIZON,
+    Lying,
+    Marker,
+    Stored,
+    copied,
+    listed,
+    planned,
+)
+
+V = Stored(version_id="v", data=b"data")
+PLAN = [planned(0, "a", V), planned(1, "a", V), planned(2, "c", V), planned(3, "d", V)]
+
+
+def entry(number: int, plan_number: int | None) -> ManifestEntry:
+    return ManifestEntry(
+        number=number,
+        plan_number=plan_number,
+        key="k",
+        version_id=None,
+        etag=None,
+        size_bytes=0,
+        last_modified=BEFORE,
+        destination=0,
+        route=Route.HIDE_EXTRA if plan_number is None else Route.COPY_OBJECT,
+    )
+
+
+def test_outcomes_meet_their_plan_rows_through_the_manifest() -> None:
+    """If this fails, a row is judged with another row's copy."""
+    entries = [entry(0, 1), entry(1, None), entry(2, 2), entry(3, 3)]
+    outcomes = [copied(0, "x"), copied(1, "hidden"), copied(3, "z")]
+    found = list(planned_outcomes(entries, outcomes))
+    assert [(number, outcome.version_id) for number, outcome in found] == [(1, "x"), (3, "z")]
+    rows = list(planned_rows(PLAN, found))
+    assert [len(row.outcomes) for row in rows] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("number", [-1, 7])
+def test_an_outcome_that_belongs_to_nothing_is_a_bug_and_said_so(number: int) -> None:
+    """If this fails, totals of plan and journal may differ unseen."""
+    with pytest.raises(TotalsError):
+        list(planned_rows(PLAN, [(number, copied(0, "x"))]))
+    with pytest.raises(TotalsError):
+        list(planned_outcomes([entry(0, 0)], [copied(number, "x")]))
+
+
+def test_outcomes_of_several_rounds_come_in_the_order_of_the_rounds() -> None:
+    """If this fails, a repaired copy is forgotten for the one it replaced."""
+    first: Iterable[tuple[int, Outcome]] = [(0, copied(0, "one")), (2, copied(1, "two"))]
+    second = [(2, copied(0, "again"))]
+    row = list(planned_rows(PLAN, merged_outcomes(first, second)))[2]
+    assert row.own_version_ids == ("again", "two")
+
+
+def test_every_row_and_every_listed_key_is_in_exactly_one_piece_of_work() -> None:
+    """If this fails, a key is judged twice or not at all."""
+    groups = [
+        KeyGroup(key=key, source_chain=(), destination_chains=(listed(key, [V]),))
+        for key in ("a", "b", "d", "e")
+    ]
+    work = list(work_by_key(planned_rows(PLAN, []), groups, destinations=1))
+    assert [item.group.key for item in work] == ["a", "b", "c", "d", "e"]
+    assert [len(item.rows.rows) for item in work] == [2, 0, 1, 1, 0]
+    assert work[2].group == unlisted("c", destinations=1)
+
+
+def test_rows_of_keys_gives_exactly_the_keys_asked_for() -> None:
+    """If this fails, the second look judges another key's rows."""
+    found = list(rows_of_keys(planned_rows(PLAN, []), ["a", "b", "d", "e"]))
+    assert [(item.key, len(item.rows)) for item in found] == [
+        ("a", 2),
+        ("b", 0),
+        ("d", 1),
+        ("e", 0),
+    ]
+    assert [item.key for item in rows_by_key(planned_rows(PLAN, []))] == ["a", "c", "d"]
+
+
+def test_the_plan_of_two_buckets_has_one_row_for_every_current_version() -> None:
+    """If this fails, verify without a run leaves keys out or invents some."""
+    new = Stored(version_id="n", data=b"x", last_modified=AFTER)
+    chains: dict[str, tuple[list[Lying], list[Lying]]] = {
+        "a": ([V], [V]),
+        "b": ([V], []),
+        "c": ([new], []),
+        "d": ([Marker(version_id="m")], [V]),
+        "e": ([], [V]),
+    }
+    groups = [
+        KeyGroup(key=key, source_chain=listed(key, ours), destination_chains=(listed(key, theirs),))
+        for key, (ours, theirs) in chains.items()
+    ]
+
+    def reasons(*, wants_markers: bool) -> list[Reason | None]:
+        plan = pairing_plan(groups, horizon=HORIZON, replicates_delete_markers=wants_markers)
+        return [row.reason for row in plan]
+
+    head = [Reason.ALREADY_REPLICATED, Reason.ALREADY_COPIED, Reason.AFTER_HORIZON]
+    assert reasons(wants_markers=True) == [*head, Reason.ALREADY_DELETED]
+    assert reasons(wants_markers=False) == [*head, Reason.DELETE_MARKER_NOT_REPLICATED]
