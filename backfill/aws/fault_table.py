@@ -183,6 +183,7 @@ BY_KIND: Final[dict[str, Verdict]] = {
     "IncompleteReadError": BROKEN,
     "ResponseParserError": BROKEN,
     "ChecksumError": BROKEN,
+    "FlexibleChecksumError": BROKEN,
     "ClientError": BROKEN,  # aiohttp's, raised while a body is read
     "TimeoutError": BROKEN,
     "OSError": BROKEN,
@@ -190,6 +191,10 @@ BY_KIND: Final[dict[str, Verdict]] = {
     "ClientConnectorCertificateError": STOP,
     # Nothing was sent.
     "ParamValidationError": REFUSED,
+    "ValidationError": REFUSED,
+    "BaseEndpointResolverError": STOP,
+    "EndpointProviderError": STOP,
+    "InvalidIMDSEndpointError": STOP,
     "InvalidProxiesConfigError": STOP,
     "NoRegionError": STOP,
     "NoCredentialsError": STOP,
