@@ -155,13 +155,13 @@ _OBJECTS: dict[str, CarryOut] = {
         reading_objects.put_object_acl, S3Model.put_object_acl, rendering_objects.nothing
     ),
     "GetObjectRetention": _operation(
-        reading_objects.version, S3Model.get_object_lock, rendering_objects.get_retention
+        reading_objects.version, S3Model.get_object_retention, rendering_objects.get_retention
     ),
     "PutObjectRetention": _operation(
         reading_objects.put_retention, S3Model.put_object_lock, rendering_objects.nothing
     ),
     "GetObjectLegalHold": _operation(
-        reading_objects.version, S3Model.get_object_lock, rendering_objects.get_legal_hold
+        reading_objects.version, S3Model.get_object_legal_hold, rendering_objects.get_legal_hold
     ),
     "PutObjectLegalHold": _operation(
         reading_objects.put_legal_hold, S3Model.put_object_lock, rendering_objects.nothing

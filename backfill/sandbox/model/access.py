@@ -74,3 +74,10 @@ def require(  # noqa: PLR0913 - as is_allowed
         resource = kms_key_arn or (bucket.arn if key is None else f"{bucket.arn}/{key}")
         message = f'User: {who} is not authorized to perform: {action} on resource: "{resource}"'
         raise S3Error(refusals.ACCESS_DENIED, message=message)
+
+
+def require_of_account(world: World, caller: Caller, action: str, bucket: str = "") -> None:
+    """Refuse unless the caller may do this in its own account: bucket is "" or a new one's name."""
+    question = AccessQuestion(caller=caller, action=action, bucket=bucket, bucket_owner=None)
+    if caller.is_anonymous or not world.authorize(question):
+        raise S3Error(refusals.ACCESS_DENIED)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backfill.sandbox.model.uploads import Upload
 
 
+# Open to change: it is what operations act on.
 @dataclass(slots=True, kw_only=True)
 class Bucket:
     """A bucket with everything in it."""
@@ -47,6 +48,8 @@ class Bucket:
     """Sorted by code point, which is the order of UTF-8 bytes."""
     chains: dict[str, list[Entry]] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+    removed: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Sequences of versions removed for good, by key and version ID: a page may begin after one."""
 
     @property
     def arn(self) -> str:
@@ -102,6 +105,7 @@ class Bucket:
     def remove(self, entry: Entry) -> None:
         """Take an entry out for good."""
         chain = self.chains[entry.key]
+        self.removed[entry.key, entry.version_id] = entry.sequence
         chain[:] = [other for other in chain if other.version_id != entry.version_id]
         if not chain:
             del self.chains[entry.key]

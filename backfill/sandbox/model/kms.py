@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
 
+# Open to change: tests disable keys.
 @dataclass(slots=True, kw_only=True)
 class KeyRing:
     """The keys that do not work: disabled ones and ones that are not there."""

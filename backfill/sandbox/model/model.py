@@ -11,6 +11,16 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
+from backfill.sandbox.model import (
+    access_lists,
+    configuration,
+    deleting,
+    listing,
+    locking,
+    reading,
+    tagging,
+    writing,
+)
 from backfill.sandbox.model.identities import Authorize, Caller, allow_everything
 from backfill.sandbox.model.limits import AWS_LIMITS, Limits
 from backfill.sandbox.model.operations.buckets import (
@@ -99,7 +109,7 @@ class S3Model:
         authorize: Authorize = allow_everything,
         replication: ReplicationSettings = NO_LAG,
     ) -> None:
-        self._world = World(now=now, random=random, limits=limits, authorize=authorize)
+        self._world = World(clock=now, random=random, limits=limits, authorize=authorize)
         self.replication = ReplicationEngine(self._world, replication)
         self._world.on_version_written = self.replication.version_written
         self._world.on_attributes_changed = self.replication.attributes_changed
@@ -133,91 +143,91 @@ class S3Model:
 
     def list_buckets(self, caller: Caller) -> ListBucketsResult:
         """List the caller's buckets."""
-        raise NotImplementedError
+        return configuration.list_buckets(self._world, caller)
 
     def create_bucket(self, caller: Caller, request: CreateBucketRequest) -> None:
         """Make a bucket; names are unique among all accounts (UG: bucketnamingrules)."""
-        raise NotImplementedError
+        configuration.create_bucket(self._world, caller, request)
 
     def head_bucket(self, caller: Caller, request: BucketRequest) -> HeadBucketResult:
         """Say whether the bucket is there and may be listed, and its Region."""
-        raise NotImplementedError
+        return configuration.head_bucket(self._world, caller, request)
 
     def get_bucket_location(self, caller: Caller, request: BucketRequest) -> HeadBucketResult:
         """Say the bucket's Region (API: GetBucketLocation)."""
-        raise NotImplementedError
+        return configuration.get_bucket_location(self._world, caller, request)
 
     def put_bucket_versioning(self, caller: Caller, request: PutBucketVersioningRequest) -> None:
         """Enable or suspend versioning; never back to none (UG: Versioning)."""
-        raise NotImplementedError
+        configuration.put_bucket_versioning(self._world, caller, request)
 
     def get_bucket_versioning(
         self, caller: Caller, request: BucketRequest
     ) -> GetBucketVersioningResult:
         """Say the versioning of the bucket."""
-        raise NotImplementedError
+        return configuration.get_bucket_versioning(self._world, caller, request)
 
     def put_bucket_replication(self, caller: Caller, request: PutBucketReplicationRequest) -> None:
         """Replace the replication configuration, validated as S3 does it at once."""
-        raise NotImplementedError
+        configuration.put_bucket_replication(self._world, caller, request)
 
     def get_bucket_replication(self, caller: Caller, request: BucketRequest) -> DocumentResult:
         """Hand back the replication configuration as it was put."""
-        raise NotImplementedError
+        return configuration.get_bucket_replication(self._world, caller, request)
 
     def delete_bucket_replication(self, caller: Caller, request: BucketRequest) -> None:
         """Drop the replication configuration; there may be none."""
-        raise NotImplementedError
+        configuration.delete_bucket_replication(self._world, caller, request)
 
     def put_bucket_policy(self, caller: Caller, request: PutBucketPolicyRequest) -> None:
         """Keep the policy's text; the authorization hook evaluates it."""
-        raise NotImplementedError
+        configuration.put_bucket_policy(self._world, caller, request)
 
     def get_bucket_policy(self, caller: Caller, request: BucketRequest) -> DocumentResult:
         """Hand back the policy's text."""
-        raise NotImplementedError
+        return configuration.get_bucket_policy(self._world, caller, request)
 
     def delete_bucket_policy(self, caller: Caller, request: BucketRequest) -> None:
         """Drop the policy; there may be none."""
-        raise NotImplementedError
+        configuration.delete_bucket_policy(self._world, caller, request)
 
     def put_bucket_encryption(self, caller: Caller, request: PutBucketEncryptionRequest) -> None:
         """Set the default encryption of new objects."""
-        raise NotImplementedError
+        configuration.put_bucket_encryption(self._world, caller, request)
 
     def get_bucket_encryption(
         self, caller: Caller, request: BucketRequest
     ) -> GetBucketEncryptionResult:
         """Say the default encryption: every bucket has one."""
-        raise NotImplementedError
+        return configuration.get_bucket_encryption(self._world, caller, request)
 
     def put_bucket_ownership_controls(
         self, caller: Caller, request: PutBucketOwnershipControlsRequest
     ) -> None:
         """Set Object Ownership."""
-        raise NotImplementedError
+        configuration.put_bucket_ownership_controls(self._world, caller, request)
 
     def get_bucket_ownership_controls(
         self, caller: Caller, request: BucketRequest
     ) -> GetBucketOwnershipControlsResult:
         """Say Object Ownership."""
-        raise NotImplementedError
+        return configuration.get_bucket_ownership_controls(self._world, caller, request)
 
     def put_object_lock_configuration(
         self, caller: Caller, request: PutObjectLockConfigurationRequest
     ) -> None:
         """Switch Object Lock on, perhaps with a default retention."""
-        raise NotImplementedError
+        configuration.put_object_lock_configuration(self._world, caller, request)
 
     def get_object_lock_configuration(
         self, caller: Caller, request: BucketRequest
     ) -> GetObjectLockConfigurationResult:
         """Say the bucket's Object Lock."""
-        raise NotImplementedError
+        return configuration.get_object_lock_configuration(self._world, caller, request)
 
     def put_object(self, caller: Caller, request: PutObjectRequest) -> PutObjectResult:
         """Store a body as the new current version."""
-        raise NotImplementedError
+        return writing.put_object(self._world, caller, request)
 
     def copy_object(self, caller: Caller, request: CopyObjectRequest) -> CopyObjectResult:
         """Copy a version's bytes as a new current version; they are shared, not doubled."""
@@ -225,11 +235,11 @@ class S3Model:
 
     def get_object(self, caller: Caller, request: ReadObjectRequest) -> GetObjectResult:
         """Read a version, a range or a part of it."""
-        raise NotImplementedError
+        return reading.get_object(self._world, caller, request)
 
     def head_object(self, caller: Caller, request: ReadObjectRequest) -> ObjectDescription:
         """Describe a version without its bytes."""
-        raise NotImplementedError
+        return reading.head_object(self._world, caller, request)
 
     def get_object_attributes(
         self, caller: Caller, request: GetObjectAttributesRequest
@@ -239,39 +249,43 @@ class S3Model:
 
     def delete_object(self, caller: Caller, request: DeleteObjectRequest) -> DeleteObjectResult:
         """Hide a key behind a delete marker, or remove one version for good."""
-        raise NotImplementedError
+        return deleting.delete_object(self._world, caller, request)
 
     def delete_objects(self, caller: Caller, request: DeleteObjectsRequest) -> DeleteObjectsResult:
         """Delete up to 1,000 entries, each with its own outcome."""
-        raise NotImplementedError
+        return deleting.delete_objects(self._world, caller, request)
 
     def get_object_tagging(self, caller: Caller, request: VersionRequest) -> TaggingResult:
         """Say a version's tags."""
-        raise NotImplementedError
+        return tagging.get_object_tagging(self._world, caller, request)
 
     def put_object_tagging(self, caller: Caller, request: PutObjectTaggingRequest) -> TaggingResult:
         """Replace a version's tags."""
-        raise NotImplementedError
+        return tagging.put_object_tagging(self._world, caller, request)
 
     def delete_object_tagging(self, caller: Caller, request: VersionRequest) -> TaggingResult:
         """Remove a version's tags."""
-        raise NotImplementedError
+        return tagging.delete_object_tagging(self._world, caller, request)
 
     def get_object_acl(self, caller: Caller, request: VersionRequest) -> GetObjectAclResult:
         """Say a version's owner and canned ACL."""
-        raise NotImplementedError
+        return access_lists.get_object_acl(self._world, caller, request)
 
     def put_object_acl(self, caller: Caller, request: PutObjectAclRequest) -> None:
         """Set a canned ACL, where Object Ownership allows ACLs."""
-        raise NotImplementedError
+        access_lists.put_object_acl(self._world, caller, request)
 
-    def get_object_lock(self, caller: Caller, request: VersionRequest) -> ObjectLock:
-        """Answer GetObjectRetention and GetObjectLegalHold."""
-        raise NotImplementedError
+    def get_object_retention(self, caller: Caller, request: VersionRequest) -> ObjectLock:
+        """Say until when a version is retained."""
+        return locking.get_object_retention(self._world, caller, request)
+
+    def get_object_legal_hold(self, caller: Caller, request: VersionRequest) -> ObjectLock:
+        """Say whether a version is under legal hold."""
+        return locking.get_object_legal_hold(self._world, caller, request)
 
     def put_object_lock(self, caller: Caller, request: PutObjectLockRequest) -> None:
         """Carry out PutObjectRetention and PutObjectLegalHold."""
-        raise NotImplementedError
+        locking.put_object_lock(self._world, caller, request)
 
     def restore_object(self, caller: Caller, request: RestoreObjectRequest) -> RestoreObjectResult:
         """Bring back an archived version; done at once, `raw_edits` can make it last."""
@@ -281,15 +295,15 @@ class S3Model:
         self, caller: Caller, request: ListObjectVersionsRequest
     ) -> ListObjectVersionsResult:
         """List versions and delete markers in their true order."""
-        raise NotImplementedError
+        return listing.list_object_versions(self._world, caller, request)
 
     def list_objects_v2(self, caller: Caller, request: ListObjectsV2Request) -> ListObjectsResult:
         """List current versions."""
-        raise NotImplementedError
+        return listing.list_objects_v2(self._world, caller, request)
 
     def list_objects(self, caller: Caller, request: ListObjectsRequest) -> ListObjectsResult:
         """List current versions, in the old way."""
-        raise NotImplementedError
+        return listing.list_objects(self._world, caller, request)
 
     def create_multipart_upload(
         self, caller: Caller, request: CreateMultipartUploadRequest

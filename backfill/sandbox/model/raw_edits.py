@@ -169,7 +169,7 @@ def add_version(
     version = ObjectVersion(
         key=key,
         version_id=world.new_id(),
-        created_at=created_at or world.now(),
+        created_at=created_at or world.clock(),
         sequence=world.next_sequence(),
         owner_id=bucket_of(model, bucket).owner_id,
         body=body,
@@ -191,7 +191,7 @@ def add_delete_marker(model: S3Model, bucket: str, key: str) -> DeleteMarker:
     marker = DeleteMarker(
         key=key,
         version_id=world.new_id(),
-        created_at=world.now(),
+        created_at=world.clock(),
         sequence=world.next_sequence(),
         owner_id=bucket_of(model, bucket).owner_id,
     )

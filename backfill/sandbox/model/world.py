@@ -30,11 +30,13 @@ def _nothing(_bucket: Bucket, _entry: Entry) -> None:
     """Do nothing about a write: a world without replication."""
 
 
+# Open to change: it is what operations act on.
 @dataclass(slots=True, kw_only=True)
 class World:
     """The whole of S3 as the model knows it."""
 
-    now: Callable[[], datetime]
+    clock: Callable[[], datetime]
+    """The time of the next write: aware, UTC."""
     random: Random
     limits: Limits
     authorize: Authorize

@@ -104,7 +104,7 @@ class ReplicationEngine:
         settings = self.settings
         for rule in rules:
             lag_s = self._world.random.uniform(settings.shortest_lag_s, settings.longest_lag_s)
-            due_at = self._world.now() + timedelta(seconds=lag_s)
+            due_at = self._world.clock() + timedelta(seconds=lag_s)
             pending = PendingReplication(
                 due_at=due_at,
                 source_bucket=bucket.name,
