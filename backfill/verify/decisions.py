@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion, VersionId
-from backfill.model.outcome import Outcome
+from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.chains import IndexedChain
 from backfill.plan.entries import PlanEntry
 from backfill.verify.fidelity import ANY, Expected
@@ -35,6 +35,19 @@ class PlannedRow:
         """Return the destination versions that backfill made for this row, the last one first."""
         made = (outcome.version_id for outcome in reversed(self.outcomes))
         return tuple(version_id for version_id in made if version_id is not None)
+
+    @property
+    def delivered_version_ids(self) -> tuple[VersionId, ...]:
+        """Return those of them that hold the planned version.
+
+        What a SUPERSEDED outcome made may hold a newer one: the worker copied what had become
+        current.
+        """
+        return tuple(
+            outcome.version_id
+            for outcome in reversed(self.outcomes)
+            if outcome.version_id is not None and outcome.kind is not OutcomeKind.SUPERSEDED
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +80,7 @@ class KeyView:
         held = self.destination_chain.by_version_id
         if row.entry.version_id != NULL_VERSION_ID and row.entry.version_id in held:
             return held[row.entry.version_id]
-        own = (held.get(version_id) for version_id in row.own_version_ids)
+        own = (held.get(version_id) for version_id in row.delivered_version_ids)
         return next((version for version in own if version is not None), None)
 
 

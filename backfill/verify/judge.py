@@ -25,7 +25,7 @@ from backfill.verify.decisions import (
     Unjudged,
 )
 from backfill.verify.extras import extra_versions
-from backfill.verify.fidelity import Expected
+from backfill.verify.fidelity import ANY, Expected
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
 JUDGED_REASONS: Final = frozenset(
@@ -159,6 +159,11 @@ def _moved_on(row: PlannedRow, view: KeyView) -> Decision:
     """The source has a newer current entry, and nothing at the destination delivers the row."""
     newest, current = view.source_chain.current, view.destination_chain.current
     assert newest is not None, "a noncurrent version has a newer one"
+    if current is not None and current.version_id in row.own_version_ids:
+        if (buried := _buried(row, current, view)) is not None:
+            return Judged(row=buried)
+        if isinstance(newest, ObjectVersion) and isinstance(current, ObjectVersion):
+            return _compare_newer(row, newest, current)
     is_delivered = current is not None and view.destination_chain.identified(newest) is current
     if isinstance(newest, DeleteMarker):
         is_delivered |= not view.is_visible or not row.entry.replicates_delete_markers
@@ -237,6 +242,14 @@ def _compare(
 
 def _stale(row: PlannedRow, version: ObjectVersion, detail: str) -> VerdictRow:
     return _different(row, version, Field.CURRENT_VERSION, detail)
+
+
+def _compare_newer(row: PlannedRow, newest: ObjectVersion, copy: ObjectVersion) -> Look:
+    """Compare the newer version that the worker copied, in place of the planned one."""
+    look = _compare(row, copy)
+    detail = "The source had moved on, so its newer version was copied; that is judged here."
+    judged = replace(look.row, version_id=newest.version_id, detail=detail)
+    return replace(look, row=judged, expected=ANY)
 
 
 def _different(row: PlannedRow, seen: ListedEntry | None, field: Field, detail: str) -> VerdictRow:

@@ -173,7 +173,7 @@ def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHea
 def _detail(
     look: Look, seen: Seen, source: ObjectHead, destination: ObjectHead, proof: Proof
 ) -> str:
-    says = []
+    says = [look.row.detail] if look.row.detail else []
     if proof.verdict is Verdict.UNVERIFIED:
         says.append("Nothing stored on both sides can be compared; only the sizes are equal.")
     if seen.fault_code:

@@ -300,7 +300,7 @@ class _Verification:
 
 
 def _is_own_reason(unjudged: Unjudged) -> bool:
-    return unjudged.number is None or unjudged.reason in {SUPERSEDED, VANISHED}
+    return unjudged.number is not None and unjudged.reason in {SUPERSEDED, VANISHED}
 
 
 def _nothing_left(key: str) -> Draft:

@@ -50,6 +50,12 @@ def reasoned(reason: Reason, lying: Lying = V2, *, is_latest: bool = True) -> Pl
     return PlannedRow(entry=planned(0, KEY, lying, reason=reason, is_latest=is_latest))
 
 
+V4 = replace(V3, version_id="v4")
+COPY_OF_V3 = replace(V3, version_id="copy of v3")
+SWITCHED = PlannedRow(
+    entry=planned(0, KEY, V2),
+    outcomes=(replace(copied(0, "copy of v3"), kind=OutcomeKind.SUPERSEDED),),
+)
 REPLICATED = reasoned(Reason.ALREADY_REPLICATED)
 MARKED = PlannedRow(
     entry=planned(0, KEY, GONE),
@@ -126,6 +132,12 @@ CASES = [
          (DIFFERENT, Field.CURRENT_VERSION)),
     Case("our copy buried a replicated marker", COPIED, [GONE_LATER, V2], [COPY, GONE_LATER],
          (DIFFERENT, Field.DELETE_MARKER)),
+    Case("the worker copied the newer one instead", SWITCHED, [V3, V2], [COPY_OF_V3],
+         (COMPARE, UNKNOWN)),
+    Case("the worker's copy of a newer one was overtaken", SWITCHED, [V4, V3, V2],
+         [V4, COPY_OF_V3], (SUPERSEDED,)),
+    Case("the worker's copy buried a replicated marker", SWITCHED, [GONE_LATER, V3, V2],
+         [COPY_OF_V3, GONE_LATER], (DIFFERENT, Field.DELETE_MARKER)),
     Case("deleted since, and never there", ROUTED, [GONE_LATER, V2], [], (SUPERSEDED,)),
     Case("deleted since, the marker under way", ROUTED, [GONE_LATER, V2], [V1],
          (Verdict.IN_FLIGHT,)),
@@ -210,6 +222,13 @@ def test_a_deep_look_reads_replicas_that_the_listings_prove() -> None:
     assert isinstance(row, Judged)
     assert row.row.evidence is Evidence.VERSION_ID_AND_ETAG
     assert row.row.fidelity is Fidelity.NOT_LOOKED_AT
+
+
+def test_a_newer_version_that_the_worker_copied_is_compared_with_itself() -> None:
+    """If this fails, a copy of the newer version is called damaged for being none of the planned."""
+    (look,) = decisions([SWITCHED], [V3, V2], [COPY_OF_V3])
+    assert isinstance(look, Look)
+    assert (look.row.number, look.row.version_id) == (0, "v3")
 
 
 def test_what_was_looked_at_is_named_so_that_repair_can_guard_its_write() -> None:
