@@ -23,9 +23,10 @@ from backfill.errors import (
     UsageError,
 )
 from backfill.events import CredentialsRenewed
-from tests.wire.aws.conftest import KeptEvents
+from tests.wire.aws.conftest import SECRET_KEY, KeptEvents
 from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE, copy_request
 from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, answer
+from tests.wire.aws.sigv4 import is_signed_for
 from tests.wire.aws.test_fault_matrix import refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -339,3 +340,19 @@ async def test_a_stream_that_is_left_early_gives_its_connection_back(
     await stream.aclose()  # type: ignore[attr-defined] # it is a generator, the port says less
     raw_server.script = lambda _: TAGS
     assert await store.get_object_tagging(SOURCE, KEY) == ()
+
+
+async def test_headers_that_the_sdk_would_alter_leave_as_they_are_and_signed(
+    store: S3ObjectStore, raw_server: RawServer
+) -> None:
+    """S3 keeps an Expires that is no date, and metadata beyond ASCII: so must a copy by parts."""
+    body = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+    raw_server.script = lambda _: answer(200, body)
+    await OPERATIONS["CreateMultipartUpload"](store, KEY)
+    (seen,) = raw_server.seen
+    assert seen.headers["expires"] == "not a date"
+    assert seen.headers["x-amz-meta-name"] == "=?UTF-8?B?bmHDr3Zl?="
+    assert seen.headers["x-amz-tagging"] == "a+b=c%26d%3D%C3%A9"
+    assert is_signed_for(
+        seen, f"/destination-bucket/{KEY}", secret_key=SECRET_KEY, region="eu-west-1"
+    )
