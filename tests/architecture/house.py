@@ -29,7 +29,7 @@ STAGES = (
 ADAPTERS = ("aws", "journal", "observe", "run_directory")
 
 SHELLS = {
-    "execute": {"workers"},
+    "execute": {"bench", "chains", "evidence", "multipart", "outcomes", "stop", "worker"},
     "verify": {"reader", "ordered"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
@@ -38,7 +38,7 @@ FLOORS = {
     0: "model, errors, events, settings, campaign and the nouns of the stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages, and the adapters",
-    3: "pipeline and compose",
+    3: "pipeline, compose, and work_done, which reads across stages",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
@@ -47,6 +47,7 @@ _FLOOR_OF_TOP = {
     **dict.fromkeys(ADAPTERS, 2),
     "pipeline": 3,
     "compose": 3,
+    "work_done": 3,
     "cli": 4,
     "__main__": 4,
 }
