@@ -68,10 +68,12 @@ def claim_of(request: HttpRequest) -> Claim | None:
     """The signer's claim; None for an anonymous request. Raises S3Error when it is malformed."""
     authorization = request.header("authorization")
     query = request.raw_query
-    if authorization is None and b"X-Amz-Signature=" not in query and b"X-Amz-Algo" not in query:
-        return None
     if authorization is None:
-        return _presigned_claim(dict(request.query_pairs()), request)
+        if b"X-Amz-Algorithm=" in query or b"X-Amz-Signature=" in query:
+            return _presigned_claim(dict(request.query_pairs()), request)
+        if b"AWSAccessKeyId=" in query and b"Signature=" in query:
+            raise _unsupported()
+        return None
     if b"X-Amz-Algorithm=" in query:
         raise invalid_request(
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
@@ -84,11 +86,7 @@ def claim_of(request: HttpRequest) -> Claim | None:
 def _header_claim(authorization: str, request: HttpRequest) -> Claim:
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
-        raise invalid_request(
-            "The authorization mechanism you have provided is not supported. "
-            f"Please use {ALGORITHM}.",
-            fact=SIGNING,
-        )
+        raise _unsupported()
     fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     try:
         credential, signed, signature = (
@@ -163,6 +161,14 @@ def _credential_fields(
             '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
         )
     return "/".join(parts[:-4]), parts[-4], parts[-3], parts[-2]
+
+
+def _unsupported() -> S3Error:
+    """Signature Version 2 is not for buckets made since June 2020 (S3 User Guide: UsingAWSSDK)."""
+    return invalid_request(
+        f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}.",
+        fact=SIGNING,
+    )
 
 
 def _malformed(detail: str) -> S3Error:

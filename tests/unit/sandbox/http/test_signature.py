@@ -186,6 +186,13 @@ def test_a_malformed_authorization_is_refused(authorization: str, code: str) -> 
     assert refusal.value.code == code
 
 
+def test_a_link_signed_by_version_2_is_refused_with_the_version_to_use() -> None:
+    """If this fails, an old link falls through as anonymous and reads as a permission problem."""
+    query = b"AWSAccessKeyId=AKIA&Signature=abc%3D&Expires=1795363827"
+    with pytest.raises(S3Error, match="Please use AWS4-HMAC-SHA256"):
+        claim_of(replace(GET_OBJECT, headers=HOST_ONLY, raw_query=query))
+
+
 def test_a_request_without_signature_makes_no_claim() -> None:
     """If this fails, anonymous requests are taken for somebody's."""
     assert claim_of(replace(GET_OBJECT, headers=HOST_ONLY)) is None
