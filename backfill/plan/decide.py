@@ -197,13 +197,13 @@ def _decide_current(
         or standing is Standing.MAYBE_SAME_CONTENT
         or (standing in _CANDIDATES and not is_archived_class(entry.storage_class))
     )
+    if reads_head and source.refusal is not None:
+        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.code)
     # Everything that the listings alone call for is asked at once, so that it can be counted.
     doubtful = {theirs.version_id} if theirs and standing is Standing.MAYBE_SAME_CONTENT else set()
     unread = frozenset(doubtful - question.facts.destination_heads.keys())
-    if unread or (reads_head and source.head is None and source.refusal is None):
+    if unread or (reads_head and source.head is None):
         return Needs(source_head=reads_head and source.head is None, destination_heads=unread)
-    if reads_head and source.refusal is not None:
-        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.code)
     if rule is None or not is_settled:
         return Needs(tags=True)
     if standing in _CANDIDATES:

@@ -1,0 +1,301 @@
+"""Named cases of decide(): the ones that people meet, and what exactly would be written."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
+from backfill.model.objects import Checksum, ChecksumType, DeleteMarker, ListedEntry
+from backfill.model.store import IfAbsent, IfReplaces
+from backfill.plan.chains import IndexedChain
+from backfill.plan.decide import Decision, Move, Question, Stay, decide
+from backfill.plan.facts import Facts, Needs, SourceFacts
+from backfill.plan.routes import Reason, Route
+from backfill.plan.rules import Rule
+from backfill.plan.terms import Terms
+from backfill.settings import OBJECT_BYTES_MAX
+from tests.doubles.planning import ENCRYPTIONS, HORIZON, head_of, marker, rule, terms, version
+
+KEY = "photos/1"
+CURRENT = version(KEY, "v3", "e3", 30, is_latest=True)
+OLDER = version(KEY, "v1", "e1", 10)
+DELETED = marker(KEY, "m3", is_latest=True)
+MARKERS = rule(replicates_delete_markers=True)
+
+
+def decided(
+    source: Sequence[ListedEntry],
+    destination: Sequence[ListedEntry],
+    *rules: Rule,
+    entry: ListedEntry | None = None,
+    facts: Facts | None = None,
+    made: Terms | None = None,
+    number: int = 0,
+    **head: Any,
+) -> Decision:
+    """Decide for the first source entry (or `entry`), with its head read as `head` changes it."""
+    asked = entry or source[0]
+    if facts is None and not isinstance(asked, DeleteMarker):
+        facts = Facts(source=SourceFacts(head=head_of(asked, **head)))
+    question = Question(
+        entry=asked,
+        destination=number,
+        source_chain=IndexedChain.of(source),
+        destination_chain=IndexedChain.of(destination),
+        facts=facts or Facts(),
+    )
+    return decide(question, made or terms(*(rules or (rule(),))))
+
+
+def moved(decision: Decision) -> Move:
+    assert isinstance(decision, Move), decision
+    return decision
+
+
+def reason(decision: Decision) -> Reason:
+    assert isinstance(decision, Stay), decision
+    return decision.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (ReplicationStatus.NONE, ""),
+        (ReplicationStatus.COMPLETED, "does not have it"),
+        (ReplicationStatus.FAILED, "failed"),
+        (ReplicationStatus.REPLICA, "replica itself"),
+    ],
+)
+def test_absent_objects_are_delivered_whatever_replication_once_said(
+    status: ReplicationStatus, said: str
+) -> None:
+    """If this fails, an earlier rule's, a failed or a replica's version is never backfilled."""
+    move = moved(decided([CURRENT], [], replication_status=status))
+    assert (move.route, move.precondition) == (Route.COPY_OBJECT, IfAbsent())
+    assert said in move.detail
+
+
+def test_a_replica_at_the_source_goes_on_to_the_third_bucket() -> None:
+    """If this fails, A→B→C stops at B, which is what live replication does."""
+    b_to_c = rule("b-to-c", bucket="c")
+    move = moved(decided([CURRENT], [], b_to_c, replication_status=ReplicationStatus.REPLICA))
+    assert move.rule is b_to_c
+
+
+def test_each_of_several_destinations_is_decided_for_itself() -> None:
+    """If this fails, one destination's success hides that another one never got the version."""
+    made = terms(rule("to-x", bucket="x"), rule("to-y", bucket="y"))
+    status = ReplicationStatus.FAILED
+    delivered = decided([CURRENT], [CURRENT], made=made, replication_status=status)
+    missing = decided([CURRENT], [], made=made, number=1, replication_status=status)
+    assert reason(delivered) is Reason.ALREADY_REPLICATED
+    assert moved(missing).rule.id == "to-y"
+
+
+def test_a_known_older_replica_is_replaced_and_nothing_else() -> None:
+    """If this fails, the write could go over something that nobody looked at."""
+    move = moved(decided([CURRENT, OLDER], [OLDER]))
+    assert move.precondition == IfReplaces(etag=OLDER.etag)
+
+
+def test_same_bytes_put_again_replace_the_older_version() -> None:
+    """If this fails, new metadata over old bytes never arrives: version IDs outrank content."""
+    again = replace(OLDER, version_id=CURRENT.version_id, is_latest=True)
+    move = moved(decided([again, OLDER], [OLDER]))
+    assert move.precondition == IfReplaces(etag=OLDER.etag)
+
+
+def test_a_replicated_marker_below_a_newer_object_does_not_stop_it() -> None:
+    """If this fails, a key that was deleted and written again stays deleted at the destination."""
+    move = moved(decided([CURRENT, marker(KEY, "m2"), OLDER], [marker(KEY, "m2"), OLDER]))
+    assert move.precondition == IfAbsent()
+
+
+def test_a_key_deleted_at_the_destination_is_not_resurrected() -> None:
+    """If this fails, If-None-Match succeeds over somebody's delete marker."""
+    assert reason(decided([CURRENT, OLDER], [marker(KEY, "own"), OLDER])) is (
+        Reason.DESTINATION_DELETED
+    )
+
+
+def test_a_null_delete_marker_on_both_sides_is_no_known_marker() -> None:
+    """If this fails, two markers that share only the ID `null` pass for one."""
+    source: list[ListedEntry] = [CURRENT, marker(KEY, "null")]
+    assert reason(decided(source, [marker(KEY, "null")])) is Reason.DESTINATION_DELETED
+
+
+def test_a_delete_marker_hides_only_the_object_that_the_source_had() -> None:
+    """If this fails, a marker could hide an object that the source never deleted."""
+    move = moved(decided([DELETED, OLDER], [OLDER], MARKERS))
+    assert (move.route, move.precondition) == (
+        Route.DELETE_MARKER, IfReplaces(etag=OLDER.etag),
+    )  # fmt: skip
+    strange = version(KEY, "x", "ex", 77, is_latest=True)
+    assert reason(decided([DELETED, OLDER], [strange], MARKERS)) is Reason.DESTINATION_DIFFERS
+
+
+def test_a_delete_marker_onto_an_absent_key_waits_for_quiet() -> None:
+    """If this fails, an unconditional marker races live replication."""
+    assert reason(decided([DELETED, OLDER], [], MARKERS)) is Reason.MARKER_UNCONDITIONAL
+    quiet = terms(MARKERS, is_quiet=True)
+    assert moved(decided([DELETED, OLDER], [], made=quiet)).precondition is None
+
+
+def test_without_live_rules_a_key_has_no_other_writer() -> None:
+    """If this fails, a campaign's own destination is treated as if S3 replicated to it."""
+    made = terms(MARKERS)
+    alone = replace(
+        made, destinations=tuple(replace(each, live_rules=()) for each in made.destinations)
+    )
+    assert moved(decided([DELETED], [], made=alone)).precondition is None
+
+
+def test_a_delete_marker_falls_to_the_rule_without_tags() -> None:
+    """If this fails, a tag rule of higher priority swallows deletions, though markers lack tags."""
+    tagged = rule("tagged", tags=(("t", "1"),), priority=2)
+    move = moved(decided([DELETED, OLDER], [OLDER], tagged, MARKERS))
+    assert move.rule is MARKERS
+
+
+def test_the_same_version_id_with_another_etag_is_still_the_replica() -> None:
+    """If this fails, every KMS-encrypted replica is copied again."""
+    replica = replace(CURRENT, etag=OLDER.etag)
+    stay = decided([CURRENT], [replica])
+    assert isinstance(stay, Stay)
+    assert stay.reason is Reason.ALREADY_REPLICATED
+    assert "verify" in stay.detail
+
+
+def test_a_replica_that_is_not_current_there_is_said_to_be_so() -> None:
+    """If this fails, a buried replica looks as if readers got it."""
+    stay = decided([CURRENT], [version(KEY, "x", "ex", 77, is_latest=True), CURRENT])
+    assert isinstance(stay, Stay)
+    assert stay.reason is Reason.ALREADY_REPLICATED
+    assert "another version is current" in stay.detail
+
+
+def test_null_on_both_sides_needs_a_head_and_never_passes_by_name() -> None:
+    """If this fails, two unrelated null versions pass for a replica."""
+    null = replace(CURRENT, version_id=marker(KEY, "null").version_id)
+    asked = decided([null], [null])
+    assert isinstance(asked, Needs)
+    assert asked.destination_heads == {null.version_id}
+    assert not asked.source_head
+    for status, expected in (
+        (ReplicationStatus.REPLICA, Reason.ALREADY_REPLICATED),
+        (ReplicationStatus.NONE, Reason.ALREADY_COPIED),
+    ):
+        head = head_of(null, replication_status=status)
+        facts = Facts(destination_heads={null.version_id: head})
+        assert reason(decided([null], [null], facts=facts)) is expected
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [("AAAA", Reason.ALREADY_COPIED), ("BBBB", Reason.DESTINATION_DIFFERS)],
+)
+def test_a_copy_under_kms_is_recognised_by_its_checksum(theirs: str, expected: Reason) -> None:
+    """If this fails, a second campaign calls every KMS-encrypted copy a stranger."""
+    copy = version(KEY, "x", "opaque", 30, is_latest=True)
+
+    def head(entry: Any, value: str) -> ObjectHead:
+        checksum = Checksum(algorithm="CRC32C", value=value, type=ChecksumType.FULL_OBJECT)
+        return head_of(entry, checksums=(checksum,))
+
+    facts = Facts(
+        source=SourceFacts(head=head(CURRENT, "AAAA")),
+        destination_heads={copy.version_id: head(copy, theirs)},
+    )
+    assert reason(decided([CURRENT], [copy], facts=facts)) is expected
+
+
+def test_what_somebody_wrote_after_the_horizon_is_left_alone() -> None:
+    """If this fails, an older version goes over a newer one."""
+    newer = version(KEY, "x", "ex", 9, is_latest=True, last_modified=HORIZON)
+    assert reason(decided([CURRENT, OLDER], [newer])) is Reason.DESTINATION_NEWER
+
+
+def test_the_instant_of_the_horizon_belongs_to_live_replication() -> None:
+    """If this fails, a version is claimed by both, or by nobody."""
+    assert reason(decided([replace(CURRENT, last_modified=HORIZON)], [])) is Reason.AFTER_HORIZON
+    just_before = replace(CURRENT, last_modified=HORIZON - timedelta(microseconds=1))
+    assert isinstance(decided([just_before], []), Move)
+
+
+def test_noncurrent_markers_have_the_rule_for_their_reason_first() -> None:
+    """If this fails, Batch Replication is recommended for markers that it would not carry."""
+    old = marker(KEY, "m2")
+    assert reason(decided([CURRENT, old], [], entry=old)) is Reason.DELETE_MARKER_NOT_REPLICATED
+    assert reason(decided([CURRENT, old], [], MARKERS, entry=old)) is Reason.NONCURRENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_bucket_key", "expected"),
+    [
+        (EncryptionKind.NONE, False, None),
+        (EncryptionKind.SSE_S3, False, Encryption(kind=EncryptionKind.SSE_S3)),
+        (
+            EncryptionKind.SSE_KMS,
+            True,
+            Encryption(
+                kind=EncryptionKind.SSE_KMS, kms_key_arn="arn:k", is_bucket_key_enabled=True
+            ),
+        ),
+        (
+            EncryptionKind.DSSE_KMS,
+            False,
+            Encryption(kind=EncryptionKind.DSSE_KMS, kms_key_arn="arn:k"),
+        ),
+    ],
+)
+def test_encryption_follows_the_rule_and_never_weakens(
+    kind: EncryptionKind, *, is_bucket_key: bool, expected: Encryption | None
+) -> None:
+    """If this fails, a replica is encrypted otherwise than S3's replication would."""
+    by_rule = rule(selects_kms=True, replica_kms_key="arn:k")
+    source = replace(ENCRYPTIONS[kind], is_bucket_key_enabled=is_bucket_key)
+    assert moved(decided([CURRENT], [], by_rule, encryption=source)).encryption == expected
+
+
+def test_storage_class_is_the_rules_or_the_sources() -> None:
+    """If this fails, copies land in STANDARD and cost more than the rule says."""
+    kept = replace(CURRENT, storage_class="ONEZONE_IA")
+    assert moved(decided([kept], [])).storage_class == "ONEZONE_IA"
+    assert moved(decided([kept], [], rule(storage_class="GLACIER_IR"))).storage_class == (
+        "GLACIER_IR"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "expected"),
+    [
+        (5 * 1000**3, Route.COPY_OBJECT),
+        (5 * 1000**3 + 1, Route.MULTIPART_COPY),
+        (OBJECT_BYTES_MAX, Route.MULTIPART_COPY),
+        (OBJECT_BYTES_MAX + 1, Reason.TOO_LARGE),
+    ],
+)
+def test_size_chooses_the_route(size_bytes: int, expected: Route | Reason) -> None:
+    """If this fails, an object is sent to a call that refuses it."""
+    decision = decided([replace(CURRENT, size_bytes=size_bytes)], [])
+    assert (decision.route if isinstance(decision, Move) else reason(decision)) == expected
+
+
+def test_an_archived_class_needs_no_request() -> None:
+    """If this fails, every object in GLACIER costs a HEAD to learn what the listing said."""
+    archived = replace(CURRENT, storage_class="DEEP_ARCHIVE")
+    assert reason(decided([archived], [], facts=Facts())) is Reason.ARCHIVED
+
+
+def test_tags_are_read_only_when_they_decide_and_exist() -> None:
+    """If this fails, planning costs a GetObjectTagging an object for nothing."""
+    tagged = rule("tagged", tags=(("t", "1"),), priority=2)
+    lower = rule("lower", priority=1)
+    assert decided([CURRENT], [], tagged, lower, facts=Facts()) == Needs(source_head=True)
+    assert decided([CURRENT], [], tagged, lower, tag_count=2) == Needs(tags=True)
+    assert moved(decided([CURRENT], [], tagged, lower, tag_count=0)).rule is lower
+    higher = replace(lower, priority=3)
+    assert moved(decided([CURRENT], [], tagged, higher, tag_count=2)).rule is higher

@@ -1,0 +1,89 @@
+"""Plan and manifest rows survive the artefact, whatever the key."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill.manifest import rows as manifest_rows
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.attributes import Encryption, EncryptionKind
+from backfill.model.objects import ETag, VersionId
+from backfill.model.store import IfAbsent, IfReplaces
+from backfill.plan import rows as plan_rows
+from backfill.plan.entries import DestinationSeen, PlanEntry
+from backfill.plan.routes import Reason, Route
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+KEYS = st.one_of(TEXT, st.sampled_from(["\n", "a\x00b", "//", "../x", "=1+1", "<b>", "é%2F+ "]))
+ETAGS = st.text("0123456789abcdef-", min_size=1, max_size=35).map(ETag)
+VERSION_IDS = st.text("abcXYZ019._", min_size=1, max_size=8).map(VersionId)
+COUNTS = st.integers(0, 2**60)
+TIMES = st.timedeltas(timedelta(), timedelta(days=40_000)).map(
+    lambda since: datetime(2006, 3, 14, tzinfo=UTC) + since
+)
+ENCRYPTIONS = st.none() | st.builds(
+    Encryption,
+    kind=st.sampled_from(EncryptionKind),
+    kms_key_arn=st.none() | TEXT,
+    is_bucket_key_enabled=st.booleans(),
+)
+PRECONDITIONS = st.none() | st.just(IfAbsent()) | st.builds(IfReplaces, etag=ETAGS)
+SEEN = st.none() | st.builds(
+    DestinationSeen, version_id=VERSION_IDS, is_delete_marker=st.booleans(), etag=st.none() | ETAGS
+)
+SHARED = {
+    "number": COUNTS, "key": KEYS, "size_bytes": COUNTS, "last_modified": TIMES,
+    "destination": st.integers(0, 27), "rule_id": TEXT, "storage_class": TEXT,
+    "encryption": ENCRYPTIONS, "precondition": PRECONDITIONS,
+    "has_other_writers": st.booleans(), "replicates_delete_markers": st.booleans(),
+}  # fmt: skip
+
+
+@st.composite
+def plan_entries(draw: st.DrawFn) -> PlanEntry:
+    is_routed, is_marker = draw(st.booleans()), draw(st.booleans())
+    fields: dict[str, Any] = {name: draw(strategy) for name, strategy in SHARED.items()}
+    return PlanEntry(
+        **fields,
+        version_id=draw(VERSION_IDS),
+        is_delete_marker=is_marker,
+        is_latest=draw(st.booleans()),
+        etag=None if is_marker else draw(ETAGS),
+        route=draw(st.sampled_from(Route)) if is_routed else None,
+        reason=None if is_routed else draw(st.sampled_from(Reason)),
+        detail=draw(TEXT),
+        seen=draw(SEEN),
+    )
+
+
+def stored(row: Any) -> Any:
+    return json.loads(json.dumps(list(row)))
+
+
+@given(plan_entries())
+def test_a_plan_entry_survives_its_row(entry: PlanEntry) -> None:
+    """If this fails, execute works on another key, guard or key ARN than was planned."""
+    row = plan_rows.row_of(entry)
+    assert len(row) == len(plan_rows.COLUMNS)
+    assert plan_rows.entry_of(stored(row)) == entry
+
+
+@given(
+    st.builds(
+        ManifestEntry,
+        **SHARED,
+        plan_number=st.none() | COUNTS,
+        version_id=st.none() | VERSION_IDS,
+        etag=st.none() | ETAGS,
+        route=st.sampled_from(Route),
+        seen_version_id=st.none() | VERSION_IDS,
+    )
+)
+def test_a_manifest_entry_survives_its_row(entry: ManifestEntry) -> None:
+    """If this fails, a worker writes something that was never planned."""
+    row = manifest_rows.row_of(entry)
+    assert len(row) == len(manifest_rows.COLUMNS)
+    assert manifest_rows.entry_of(stored(row)) == entry

@@ -1,0 +1,409 @@
+"""The plan stage over given inventories and a store that counts what it is asked."""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from backfill.errors import (
+    Disposition,
+    ForeignRunDirectoryError,
+    MissingPermissionError,
+    StoreFault,
+    UsageError,
+)
+from backfill.events import RequestsForecast
+from backfill.inventory.join import KeyGroup, key_groups
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import entry_of as manifest_entry_of
+from backfill.manifest.run import plan_entries, write_manifest
+from backfill.model.attributes import ReplicationStatus
+from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
+from backfill.plan.entries import PlanEntry
+from backfill.plan.explain import explanation_document, explanation_lines
+from backfill.plan.header import PlanHeader, header_of
+from backfill.plan.routes import Reason, Route
+from backfill.plan.rules import Rule, Rules
+from backfill.plan.run import DENIED_HEADS_MIN, PlanWork, explain_key, make_plan
+from backfill.plan.totals import totals_of, tree_lines
+from backfill.run_directory.artifacts import LocalArtifacts
+from tests.doubles.known_versions import HeardEvents, KnownVersions, fault
+from tests.doubles.listings import place, random_chains
+from tests.doubles.planning import HORIZON, head_of, marker, rule, terms, version
+
+SOURCE = "source-bucket"
+TAG = (("t", "1"),)
+TO_X = rule("to-x", bucket="x", replicates_delete_markers=True)
+TO_Y = rule("to-y", bucket="y", prefix="a", priority=2)
+TAGGED_Y = rule("tagged-y", bucket="y", tags=TAG, priority=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """Inventories of a source and its destinations, and stores that know their versions."""
+
+    rules: tuple[Rule, ...]
+    source: list[ListedEntry]
+    destinations: list[list[ListedEntry]]
+    store: KnownVersions
+    has_acls: bool = False
+
+    def groups(self) -> Iterator[KeyGroup]:
+        return key_groups(self.source, self.destinations)
+
+    def work(self, concurrency: int = 5) -> PlanWork:
+        made = terms(*self.rules, has_acls=self.has_acls)
+        return PlanWork(
+            header=PlanHeader(
+                source=place(SOURCE),
+                destinations=tuple(place(each.bucket) for each in made.destinations),
+                horizon=HORIZON,
+            ),
+            terms=made,
+            rules=Rules(rules=self.rules),
+            groups=self.groups,
+            inventories={"inventory/source": "digest"},
+            source_store=self.store.port,
+            destination_store=self.store.port,
+            concurrency=concurrency,
+        )
+
+    def know(self, bucket: str, entry: ObjectVersion, tags: int = 0) -> None:
+        name = bucket, entry.key, entry.version_id
+        self.store.heads[name] = head_of(entry, tag_count=tags)
+        if tags:
+            self.store.tags[name] = TAG
+
+
+def world_of(
+    *rules: Rule, source: list[ListedEntry], destinations: list[list[ListedEntry]]
+) -> World:
+    made = World(rules=rules, source=source, destinations=destinations, store=KnownVersions())
+    for entry in source:
+        if isinstance(entry, ObjectVersion):
+            made.know(SOURCE, entry)
+    return made
+
+
+def random_world(seed: int) -> World:
+    """Return a source with chains and two destinations with some of them, some replaced."""
+    chance = Random(seed)
+    source = random_chains(chance, [f"{letter}{n}" for letter in "ab" for n in range(40)])
+    destinations = [
+        random_chains(chance, [f"{letter}{n}" for n in range(10, 20)]) for letter in "ab"
+    ]
+    kept = {f"a{n}" for n in range(20, 30)}
+    destinations[0] = sorted(
+        [*destinations[0], *(each for each in source if each.key in kept)],
+        key=lambda each: each.key,
+    )
+    made = world_of(TO_X, TO_Y, TAGGED_Y, source=source, destinations=destinations)
+    for entry in source:
+        if isinstance(entry, ObjectVersion) and chance.random() < 0.5:
+            made.know(SOURCE, entry, tags=1)
+    for bucket, entries in zip("xy", destinations, strict=True):
+        for entry in entries:
+            if isinstance(entry, ObjectVersion):
+                made.know(bucket, entry)
+    return made
+
+
+def planned(artifacts: LocalArtifacts) -> list[PlanEntry]:
+    return list(plan_entries(artifacts))
+
+
+async def test_every_version_has_one_row_for_every_destination_in_order(tmp_path: Path) -> None:
+    """If this fails, versions are lost, doubled or out of order between inventory and report."""
+    world, artifacts = random_world(1), LocalArtifacts(tmp_path)
+    events = HeardEvents(store=world.store)
+    index = await make_plan(world.work(), artifacts=artifacts, events=events)
+    entries = planned(artifacts)
+    assert [entry.number for entry in entries] == list(range(index.rows))
+    assert [(e.key, e.version_id, e.destination) for e in entries] == [
+        (entry.key, entry.version_id, n) for entry in world.source for n in range(2)
+    ]
+    assert len({entry.route or entry.reason for entry in entries}) >= 6
+    assert header_of(index.summary) == world.work().header
+    assert events.counts[-1].done == events.counts[-1].total == index.rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_the_forecast_is_told_first_and_kept(tmp_path: Path, seed: int) -> None:
+    """If this fails, planning costs more requests than the person was told, or tells too late."""
+    world, artifacts = random_world(seed), LocalArtifacts(tmp_path)
+    world.has_acls = True
+    events = HeardEvents(store=world.store)
+    index = await make_plan(world.work(), artifacts=artifacts, events=events)
+    forecast, sent_before = events.heard[0]
+    assert isinstance(forecast, RequestsForecast)
+    assert sent_before == 0
+    asked = world.store.asked
+    heads = sum(count for name, count in asked.items() if name.startswith("head"))
+    assert heads > 20
+    assert heads == forecast.head_requests
+    assert asked[f"tags {SOURCE}"] <= forecast.tagging_requests_max
+    assert asked[f"acl {SOURCE}"] <= forecast.acl_requests_max
+    assert index.summary["requests"] == {
+        "forecast": {
+            "heads": asked[f"head {SOURCE}"],
+            "destination_heads": asked["head x"] + asked["head y"],
+            "taggings": forecast.tagging_requests_max,
+            "acls": forecast.acl_requests_max,
+        },
+        "sent": {
+            "heads": asked[f"head {SOURCE}"],
+            "destination_heads": asked["head x"] + asked["head y"],
+            "taggings": asked[f"tags {SOURCE}"],
+            "acls": asked[f"acl {SOURCE}"],
+        },
+    }
+    assert world.store.in_flight_most <= 5
+
+
+async def test_each_kind_of_request_is_sent_exactly_as_often_as_needed(tmp_path: Path) -> None:
+    """If this fails, reads are repeated for each destination, or made where nothing needs them."""
+    objects: list[ListedEntry] = [
+        version(f"a{n:02d}", f"v{n}", f"e{n}", 10, is_latest=True) for n in range(30)
+    ]
+    both = (rule("to-x", bucket="x", tags=TAG), rule("to-y", bucket="y", tags=TAG))
+    world = world_of(*both, source=objects, destinations=[objects[:10], objects[:5]])
+    world.has_acls = True
+    for entry in objects:
+        assert isinstance(entry, ObjectVersion)
+        world.know(SOURCE, entry, tags=1)
+    events = HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
+    once_for_both = {f"head {SOURCE}": 25, f"tags {SOURCE}": 25, f"acl {SOURCE}": 25}
+    assert world.store.asked == once_for_both
+    assert events.heard[0][0] == RequestsForecast(
+        head_requests=25, tagging_requests_max=25, acl_requests_max=25
+    )
+
+
+async def test_a_finished_plan_is_reused_without_a_request(tmp_path: Path) -> None:
+    """If this fails, a resumed run plans anew and its journal speaks of other numbers."""
+    world, artifacts = random_world(2), LocalArtifacts(tmp_path)
+    events = HeardEvents(store=world.store)
+    first = await make_plan(world.work(), artifacts=artifacts, events=events)
+    asked = world.store.asked.total()
+    assert await make_plan(world.work(), artifacts=artifacts, events=events) == first
+    assert world.store.asked.total() == asked
+
+
+async def test_a_changed_configuration_is_refused_by_name(tmp_path: Path) -> None:
+    """If this fails, a resumed run goes on under rules that are no longer the bucket's."""
+    world, artifacts = random_world(3), LocalArtifacts(tmp_path)
+    events = HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=artifacts, events=events)
+    changed = replace(world.work(), rules=Rules(rules=(TO_X, TO_Y)))
+    with pytest.raises(ForeignRunDirectoryError, match="replication configuration"):
+        await make_plan(changed, artifacts=artifacts, events=events)
+
+
+async def test_totals_add_up_and_reach_the_manifest(tmp_path: Path) -> None:
+    """If this fails, the plan's promise and the work list differ, and nobody is told."""
+    world, artifacts = random_world(4), LocalArtifacts(tmp_path)
+    await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    index = artifacts.index("plan")
+    assert index is not None
+    totals = totals_of(index.summary)
+    assert totals.source.rows == len(world.source)
+    manifest = write_manifest(artifacts)
+    routed = [entry for entry in planned(artifacts) if entry.route is not None]
+    assert manifest.rows == totals.routed.rows == len(routed)
+    assert manifest.inputs == {"plan": index.digest}
+    work = [manifest_entry_of(row) for row in artifacts.rows("manifest/00")]
+    assert [(e.number, e.plan_number) for e in work] == [
+        (number, entry.number) for number, entry in enumerate(routed)
+    ]
+    assert all(_is_of(one, other) for one, other in zip(work, routed, strict=True))
+    assert write_manifest(artifacts) == manifest
+    lines = list(tree_lines(totals))
+    assert sum(line.startswith("to ") for line in lines) == 2
+
+
+def _is_of(work: ManifestEntry, entry: PlanEntry) -> bool:
+    shared = {*ManifestEntry.__slots__} & {*PlanEntry.__slots__} - {"number"}
+    seen = entry.seen.version_id if entry.seen else None
+    return work.seen_version_id == seen and all(
+        getattr(work, name) == getattr(entry, name) for name in shared
+    )
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        (fault("NoSuchVersion", 404), Reason.VANISHED),
+        (fault("MethodNotAllowed", 405), Reason.VANISHED),
+        (fault("AccessDenied", 403), Reason.NOT_READABLE),
+        (fault("KMS.DisabledException", 400), Reason.NOT_READABLE),
+        (fault("InvalidRequest", 400), Reason.SSE_C),
+    ],
+)
+async def test_a_refused_head_is_a_reason(
+    tmp_path: Path, refused: StoreFault, expected: Reason
+) -> None:
+    """If this fails, one unreadable object stops the whole plan, or is copied blindly."""
+    objects: list[ListedEntry] = [version(key, "v", "e", 1, is_latest=True) for key in ("a", "b")]
+    world, artifacts = world_of(TO_X, source=objects, destinations=[[]]), LocalArtifacts(tmp_path)
+    world.store.heads[SOURCE, "a", "v"] = refused
+    await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    assert [entry.reason or entry.route for entry in planned(artifacts)] == [
+        expected,
+        Route.COPY_OBJECT,
+    ]
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InternalError", "NoSuchBucket"])
+async def test_a_fault_that_is_not_the_versions_stops_the_plan_and_leaves_none(
+    tmp_path: Path, code: str
+) -> None:
+    """If this fails, an outage becomes thousands of reasons in a plan that looks finished."""
+    objects: list[ListedEntry] = [
+        version(f"k{n:02d}", "v", "e", 1, is_latest=True) for n in range(50)
+    ]
+    world, artifacts = world_of(TO_X, source=objects, destinations=[[]]), LocalArtifacts(tmp_path)
+    status = {"ExpiredToken": 400, "InternalError": 500, "NoSuchBucket": 404}[code]
+    world.store.heads[SOURCE, "k30", "v"] = StoreFault(
+        operation="HeadObject", code=code, status=status, disposition=Disposition.STOP
+    )
+    with pytest.raises(StoreFault, match=code):
+        await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    assert artifacts.index("plan") is None
+
+
+async def test_a_denial_of_every_head_is_a_missing_permission(tmp_path: Path) -> None:
+    """If this fails, a wrong policy gives a tidy plan in which nothing is to do."""
+    objects: list[ListedEntry] = [
+        version(f"k{n:02d}", "v", "e", 1, is_latest=True) for n in range(DENIED_HEADS_MIN)
+    ]
+    world, artifacts = world_of(TO_X, source=objects, destinations=[[]]), LocalArtifacts(tmp_path)
+    world.store.heads = dict.fromkeys(world.store.heads, fault("AccessDenied", 403))
+    with pytest.raises(MissingPermissionError) as refused:
+        await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    assert "s3:GetObjectVersion" in refused.value.hint
+    assert artifacts.index("plan") is None
+
+
+async def test_tags_that_may_not_be_read_do_not_pass_for_none(tmp_path: Path) -> None:
+    """If this fails, a tag rule seems to want nothing: HEAD hides the count without permission."""
+    objects: list[ListedEntry] = [version("k", "v", "e", 1, is_latest=True)]
+    world = world_of(TAGGED_Y, source=objects, destinations=[[]])
+    world.store.tags[SOURCE, "k", "v"] = fault("AccessDenied", 403, "GetObjectTagging")
+    events = HeardEvents(store=world.store)
+    with pytest.raises(MissingPermissionError) as refused:
+        await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
+    assert "s3:GetObjectVersionTagging" in refused.value.hint
+
+
+async def test_keys_that_only_a_destination_has_are_no_rows(tmp_path: Path) -> None:
+    """If this fails, extras at the destination break the plan's totals."""
+    theirs: list[ListedEntry] = [version("only-there", "v", "e", 1, is_latest=True)]
+    world, artifacts = world_of(TO_X, source=[], destinations=[theirs]), LocalArtifacts(tmp_path)
+    index = await make_plan(
+        world.work(), artifacts=artifacts, events=HeardEvents(store=world.store)
+    )
+    assert index.rows == 0
+
+
+async def test_memory_does_not_grow_with_keys(tmp_path: Path) -> None:
+    """If this fails, a large bucket ends in an out-of-memory kill."""
+    peaks = [await _peak_bytes(tmp_path / str(keys), keys) for keys in (200, 1_200)]
+    assert peaks[1] < peaks[0] * 1.2 + 100_000
+
+
+async def _peak_bytes(root: Path, keys: int) -> int:
+    def objects() -> Iterator[ListedEntry]:
+        return (version(f"k{n:06d}", "v", f"e{n}", 1, is_latest=True) for n in range(keys))
+
+    world = world_of(TO_X, source=[], destinations=[[]])
+    work = replace(world.work(), groups=lambda: key_groups(objects(), [[]]))
+    tracemalloc.start()
+    try:
+        await make_plan(
+            work,
+            artifacts=LocalArtifacts(root, segment_rows_max=200),
+            events=HeardEvents(store=world.store),
+        )
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+HOSTILE = "a\n\x1b[2Jkey"
+
+
+def explained_world() -> World:
+    chain: list[ListedEntry] = [
+        version(HOSTILE, "v2", "e2", 20, is_latest=True),
+        version(HOSTILE, "v1", "e1", 10),
+        marker("b", "m", is_latest=True),
+    ]
+    rules = (
+        rule("winner", bucket="x", priority=3),
+        rule("loser", bucket="x", priority=2),
+        rule("elsewhere", bucket="x", prefix="videos/", priority=4),
+        rule("off", bucket="x", is_enabled=False, priority=5),
+        rule("tagged", bucket="x", tags=TAG, priority=6),
+    )
+    older = version(HOSTILE, "v1", "e1", 10, is_latest=True)
+    return world_of(*rules, source=chain, destinations=[[older]])
+
+
+async def test_explain_shows_every_rule_and_what_excluded_it() -> None:
+    """If this fails, nobody can tell why an object was not replicated."""
+    explanation = await explain_key(explained_world().work(), HOSTILE)
+    (proof,) = explanation.destinations
+    findings = {finding.rule_id: finding.finding for finding in proof.rules}
+    assert findings == {
+        "winner": "matches and wins",
+        "loser": "matches, but rule 'winner' has the higher priority",
+        "elsewhere": "prefix 'videos/' does not cover the key",
+        "off": "is Disabled",
+        "tagged": "the object lacks the tags t=1",
+    }
+    assert (proof.decision, proof.is_moved) == (Route.COPY_OBJECT.value, True)
+    assert any("only over the object with ETag e1" in fact for fact in proof.facts)
+
+
+async def test_explain_is_safe_on_a_terminal_and_exact_in_json() -> None:
+    """If this fails, a key moves the cursor, or its JSON names another key."""
+    explanation = await explain_key(explained_world().work(), HOSTILE, VersionId("v1"))
+    lines = list(explanation_lines(explanation))
+    assert all(line.isprintable() for line in lines)
+    assert any("noncurrent" in line for line in lines)
+    assert explanation_document(explanation)["key"] == HOSTILE
+
+
+async def test_explain_says_what_a_marker_meets() -> None:
+    """If this fails, a person widens a filter where only DeleteMarkerReplication is off."""
+    explanation = await explain_key(explained_world().work(), "b")
+    (proof,) = explanation.destinations
+    findings = {finding.rule_id: finding.finding for finding in proof.rules}
+    assert findings["winner"] == "matches and wins; but does not replicate delete markers"
+    assert findings["tagged"] == "filters by tags, which delete markers do not have"
+    assert proof.decision == Reason.DELETE_MARKER_NOT_REPLICATED.value
+    assert proof.remedy
+
+
+@pytest.mark.parametrize(("key", "version_id"), [("nowhere", None), (HOSTILE, VersionId("v9"))])
+async def test_explain_refuses_what_the_inventory_does_not_have(
+    key: str, version_id: VersionId | None
+) -> None:
+    """If this fails, a mistyped key gets a proof."""
+    with pytest.raises(UsageError):
+        await explain_key(explained_world().work(), key, version_id)
+
+
+async def test_pending_versions_are_in_flight(tmp_path: Path) -> None:
+    """If this fails, live replication and a copy worker write the same key at once."""
+    entry = version("k", "v", "e", 1, is_latest=True)
+    world, artifacts = world_of(TO_X, source=[entry], destinations=[[]]), LocalArtifacts(tmp_path)
+    world.store.heads[SOURCE, "k", "v"] = head_of(
+        entry, replication_status=ReplicationStatus.PENDING
+    )
+    await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    assert [each.reason for each in planned(artifacts)] == [Reason.IN_FLIGHT]
