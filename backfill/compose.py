@@ -18,9 +18,19 @@ from backfill.aws.pace import Pace, PacedStore
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.aws.session import AwsSession, Connection
 from backfill.campaign import Access, Campaign
+from backfill.journal.journal import SegmentJournal
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.observe import LogOptions, StructuredEvents, open_events
-from backfill.ports import ArtifactStore, Clock, ControlPlane, Events, ObjectStore, Random
+from backfill.ports import (
+    ArtifactIndex,
+    ArtifactStore,
+    Clock,
+    ControlPlane,
+    Events,
+    Journal,
+    ObjectStore,
+    Random,
+)
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.lock import hold_run_directory
 from backfill.settings import Settings
@@ -72,6 +82,31 @@ def talking(
     """Give the Events port of a run."""
     with open_events(options, run_id=run_id, clock=here.clock, stream=stream) as events:
         yield events
+
+
+@asynccontextmanager
+async def journal(here: Machine, manifest: ArtifactIndex) -> AsyncIterator[Journal]:
+    """Open the journal of a manifest: what earlier processes wrote is replayed.
+
+    Raises:
+        ArtifactDamagedError, ForeignRunDirectoryError, RefusedError: See `journal.journal`.
+    """
+    opened = SegmentJournal.open(
+        _journal_folder(here, manifest.name), manifest_digest=manifest.digest
+    )
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def has_journal(here: Machine, manifest_name: str) -> bool:
+    """Return whether work on a manifest was begun."""
+    return _journal_folder(here, manifest_name).exists()
+
+
+def _journal_folder(here: Machine, manifest_name: str) -> Path:
+    return here.root / "journal" / manifest_name.replace("/", "-")
 
 
 @asynccontextmanager

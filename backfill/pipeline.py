@@ -7,10 +7,16 @@ Law: whatever is done twice is the same as done once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from backfill.aws.faults import error_of
 from backfill.campaign import Campaign, campaign_identity
-from backfill.compose import Clients, Machine
+from backfill.compose import Clients, Machine, has_journal, journal
 from backfill.errors import UsageError
+from backfill.execute.bench import ExecutePorts
+from backfill.execute.run import ExecuteJob
+from backfill.execute.run import execute as carry_out
+from backfill.execute.stop import StopRequest
 from backfill.inventory.run import (
     SOURCE,
     BucketListing,
@@ -18,18 +24,29 @@ from backfill.inventory.run import (
     joined_inventory,
     take_inventory,
 )
+from backfill.manifest.run import manifest_name, plan_entries, write_manifest
 from backfill.model.objects import VersionId
 from backfill.plan.configuration import parse_configuration
 from backfill.plan.explain import Explanation
+from backfill.plan.header import header_of
 from backfill.plan.rules import Rules, configuration_digest
-from backfill.plan.run import PlanWork, explain_key, make_plan
+from backfill.plan.run import PLAN, PlanWork, explain_key, make_plan
 from backfill.plan.terms import Terms, terms_of
 from backfill.plan.totals import PlanTotals, totals_of
 from backfill.ports import ArtifactIndex, Events
-from backfill.preflight.run import refuse_unless_versioned, set_scene
+from backfill.preflight.run import (
+    refuse_unless_source_is_readable,
+    refuse_unless_versioned,
+    set_scene,
+)
 from backfill.preflight.scene import DOCUMENT as SCENE
 from backfill.preflight.scene import Scene, scene_bytes, scene_of
 from backfill.run_directory.identity import RunIdentity, open_run, read_run
+from backfill.verify.reader import Side
+from backfill.verify.run import VerifyRequest, verify_buckets
+from backfill.verify.run import verify as verify_plan
+from backfill.verify.totals import VerifyTotals
+from backfill.work_done import WorkDone, outcomes_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +149,107 @@ async def refuse_unsafe(run: Run) -> None:
     await refuse_unless_versioned(run.scene, run.clients.destination_control)
 
 
+async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
+    """Carry out the newest manifest (written now if only the plan stands); resume what was begun.
+
+    Raises:
+        VersioningError, MissingPermissionError: Nothing was written.
+        InterruptedRunError: `stop` was requested; the same call resumes.
+    """
+    artifacts, work = run.here.artifacts, WorkDone(run.here.artifacts)
+    if not work.manifests:
+        write_manifest(artifacts)
+    number = work.manifests - 1
+    index = artifacts.index(manifest_name(number))
+    done = artifacts.index(outcomes_name(number))
+    assert index is not None, "the newest manifest stands"
+    if done is not None:
+        return done
+    await refuse_unsafe(run)
+    await _refuse_unreadable_source(run, number)
+    header = run.scene.header
+    async with journal(run.here, index) as opened:
+        ports = ExecutePorts(
+            source=run.clients.source,
+            destination=run.clients.destination,
+            control=run.clients.destination_control,
+            journal=opened,
+            artifacts=artifacts,
+            events=run.events,
+            clock=run.here.clock,
+            random=run.here.random,
+            error_of=error_of,
+        )
+        job = ExecuteJob(
+            header=header,
+            manifest=index,
+            entries=work.manifest_entries(number),
+            outcomes_name=outcomes_name(number),
+            allows_hiding=run.campaign.allows_hiding,
+            settings=run.campaign.settings,
+        )
+        return await carry_out(job, ports, stop)
+
+
+async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
+    """Try one version as every copy will read it: by the destination identity."""
+    entries = WorkDone(run.here.artifacts).manifest_entries(round_number)
+    entry = next((e for e in entries if e.version_id is not None and e.etag is not None), None)
+    if entry is None or entry.version_id is None:
+        return
+    await refuse_unless_source_is_readable(
+        run.scene,
+        run.clients.destination,
+        key=entry.key,
+        version_id=entry.version_id,
+        account=await run.clients.destination_control.account_id(),
+    )
+
+
+async def verify(run: Run) -> VerifyTotals:
+    """Look afresh at both sides and judge every planned version; a new verification each time.
+
+    Without a plan in the run directory the buckets are compared by their current versions.
+    """
+    artifacts, scene = run.here.artifacts, run.scene
+    held_plan = artifacts.index(PLAN)
+    work = WorkDone(artifacts)
+    request = VerifyRequest(
+        round=work.verifications + 1,
+        header=header_of(held_plan.summary) if held_plan else scene.header,
+        source=run.clients.source,
+        destinations=(run.clients.destination,) * len(scene.destinations),
+        take_listings=partial(_take_listings, run),
+        claims=partial(_claims, scene, run.campaign.scope.prefix),
+        inputs=work.digests(),
+        is_deep=run.campaign.is_deep,
+    )
+    if held_plan is None:
+        return await verify_buckets(
+            request,
+            replicates_delete_markers=_replicates_markers(scene),
+            artifacts=artifacts,
+            events=run.events,
+            clock=run.here.clock,
+            settings=run.campaign.settings,
+        )
+    return await verify_plan(
+        request,
+        partial(plan_entries, artifacts),
+        work.planned_outcomes,
+        artifacts=artifacts,
+        events=run.events,
+        clock=run.here.clock,
+        settings=run.campaign.settings,
+    )
+
+
+def has_begun_to_write(run: Run) -> bool:
+    """Return whether the newest manifest's work was begun, so that its yes was given."""
+    work = WorkDone(run.here.artifacts)
+    return work.manifests > 0 and has_journal(run.here, manifest_name(work.manifests - 1))
+
+
 def terms(campaign: Campaign, scene: Scene) -> Terms:
     """Return what holds for every decision of the plan."""
     live = scene.configuration
@@ -159,6 +277,31 @@ def _plan_work(run: Run) -> PlanWork:
         destination_store=run.clients.destination,
         concurrency=run.campaign.settings.concurrency,
     )
+
+
+async def _take_listings(run: Run, sides: Sequence[Side], run_id: str) -> Mapping[str, str]:
+    indexes = await take_inventory(
+        [
+            BucketListing(name=side.listing_name, place=side.place, store=side.store)
+            for side in sides
+        ],
+        artifacts=run.here.artifacts,
+        events=run.events,
+        run_id=run_id,
+        prefixes=(run.campaign.scope.prefix,),
+        page_max=run.campaign.settings.page_max,
+    )
+    return {index.name: index.digest for index in indexes}
+
+
+def _claims(scene: Scene, prefix: str, key: str, destination: int) -> bool:
+    """Return whether an enabled rule of a destination covers a key of the scope."""
+    rules = scene.rules.for_destination(scene.destinations[destination].place.bucket)
+    return key.startswith(prefix) and any(rule.is_enabled and rule.covers(key) for rule in rules)
+
+
+def _replicates_markers(scene: Scene) -> bool:
+    return any(rule.is_enabled and rule.replicates_delete_markers for rule in scene.rules.rules)
 
 
 def _digests(here: Machine, names: Sequence[str]) -> Mapping[str, str]:

@@ -9,7 +9,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from backfill.aws.faults import error_of
@@ -18,8 +19,9 @@ from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli.arguments import campaign_values, run_directory_of
 from backfill.cli.remembered import remember, remembered_values
 from backfill.compose import Machine, clients, held, machine, talking
-from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
+from backfill.errors import BackfillError, StoreFault, UsageError
 from backfill.events import RunStarted
+from backfill.execute.stop import StopRequest
 from backfill.observe import LogFormat, LogLevel, LogOptions
 from backfill.pipeline import Run, begin
 from backfill.ports import Events
@@ -41,9 +43,8 @@ class Signals:
     """SIGINT and SIGTERM: a stage that drains is asked to stop, any other is cancelled."""
 
     def __init__(self) -> None:
-        self.stop = asyncio.Event()
-        self.received = 0
-        self.drains = False
+        self.stop = StopRequest()
+        self._is_draining_stage = False
         task = asyncio.current_task()
         assert task is not None, "signals belong to the running command"
         self._task = task
@@ -51,11 +52,18 @@ class Signals:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._receive, number)
 
+    @contextmanager
+    def draining(self) -> Iterator[StopRequest]:
+        """Let the stage inside end its running work after a first signal."""
+        self._is_draining_stage = True
+        try:
+            yield self.stop
+        finally:
+            self._is_draining_stage = False
+
     def _receive(self, number: int) -> None:
-        is_second = bool(self.received)
-        self.received = number
-        self.stop.set()
-        if is_second or not self.drains:
+        self.stop.request(number)
+        if not self._is_draining_stage:
             self._task.cancel()
 
 
@@ -129,9 +137,7 @@ async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> i
                 )
                 return await work(run, signals)
         except asyncio.CancelledError:
-            raise InterruptedRunError(
-                "interrupted", hint="the same command resumes", signal_number=signals.received or 2
-            ) from None
+            raise signals.stop.error() from None
         except StoreFault as fault:
             raise error_of(fault) from fault
         except BaseExceptionGroup as group:

@@ -1,0 +1,345 @@
+"""The years before replication: what the demo's source bucket holds when the rule is switched on.
+
+Never talks HTTP: it writes into the sandbox's model as its two accounts, moving the sandbox's clock
+through the eras, so that years pass in a second.
+Law: every kind of object and key that S3 allows and this tool claims to handle is in here.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from backfill.sandbox.model import raw_edits
+from backfill.sandbox.model.identities import Caller
+from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.operations.buckets import (
+    BucketRequest,
+    CreateBucketRequest,
+    PutBucketPolicyRequest,
+    PutBucketReplicationRequest,
+    PutBucketVersioningRequest,
+)
+from backfill.sandbox.model.operations.copies import UploadPartRequest
+from backfill.sandbox.model.operations.multipart import (
+    CompletedPart,
+    CompleteMultipartUploadRequest,
+    CreateMultipartUploadRequest,
+)
+from backfill.sandbox.model.operations.objects import DeleteObjectRequest, PutObjectRequest
+from backfill.sandbox.model.values import (
+    ContentHeaders,
+    RequestedEncryption,
+    SentChecksum,
+    WrittenAttributes,
+)
+from backfill.sandbox.service import DESTINATION, SOURCE, Account, Sandbox
+
+SOURCE_BUCKET = "demo-source"
+DESTINATION_BUCKET = "demo-destination"
+OLD_DESTINATION_BUCKET = "demo-old-destination"
+SOURCE_KEY_ARN = "arn:aws:kms:us-east-1:111111111111:key/demo-source"
+REPLICA_KEY_ARN = "arn:aws:kms:eu-west-1:222222222222:key/demo-replica"
+MULTIPART_COPY_ABOVE_BYTES = 8 * 1024 * 1024
+"""The demo's copy size limit, so that a few megabytes show what 5 GB would."""
+
+PART = b"0123456789abcdef" * (5 * 1024 * 1024 // 16)
+HOSTILE_KEYS = (
+    "hostile/a b+c%2Fd",
+    "hostile//double//slash",
+    "hostile/../../etc/passwd",
+    "hostile/./dot",
+    "/leading",
+    "hostile/new\nline",
+    "hostile/tab\tand\x1b[31mred",
+    "hostile/\x01\x02\x7f",
+    "hostile/=HYPERLINK(1)",
+    "=1+1",
+    "-1",
+    "@sum",
+    "hostile/<script>alert(1)</script>",
+    "hostile/\u202egnp.exe",
+    "hostile/\U0001f600/\U0010ffff",
+    "hostile/quote\"and'comma,",
+    "hostile/&amp;",
+    "hostile/" + "x" * 1_000,
+    "hostile/é",
+    "hostile/e\u0301",
+    "hostile/ trailing ",
+    "hostile/back\\slash",
+    "hostile/?query#fragment",
+    "hostile/%",
+    "\U0010ffff",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the history holds, for the narration."""
+
+    versions: int
+    delete_markers: int
+    keys: int
+
+
+def write_history(sandbox: Sandbox) -> Told:
+    """Fill the source bucket era by era, and switch replication on at the end."""
+    sandbox.key_policies[SOURCE_KEY_ARN] = _key_policy(SOURCE, DESTINATION)
+    sandbox.key_policies[REPLICA_KEY_ARN] = _key_policy(DESTINATION, SOURCE)
+    with sandbox.held() as model:
+        pen = _Pen(sandbox, model)
+        _before_versioning(pen)
+        _years_without_a_rule(pen)
+        _under_an_earlier_rule(pen)
+        _after_that_rule(pen)
+        sandbox.clock.offset = timedelta()
+        pen.switch_replication_on(_rules_of_today())
+        entries = list(raw_edits.snapshot(model, SOURCE_BUCKET))
+        markers = sum(not hasattr(entry, "etag") for entry in entries)
+        keys = len({entry.key for entry in entries})
+        return Told(versions=len(entries) - markers, delete_markers=markers, keys=keys)
+
+
+class _Pen:
+    """Writes as the source account."""
+
+    def __init__(self, sandbox: Sandbox, model: S3Model) -> None:
+        self._sandbox = sandbox
+        self.model = model
+        self.caller = _caller(SOURCE)
+
+    def days_ago(self, days: float) -> None:
+        self._sandbox.clock.offset = timedelta(days=-days)
+
+    def put(self, key: str, body: bytes, attributes: WrittenAttributes | None = None) -> None:
+        request = PutObjectRequest(
+            bucket=SOURCE_BUCKET,
+            key=key,
+            body=body,
+            attributes=attributes or _plain(key),
+        )
+        self.model.put_object(self.caller, request)
+
+    def delete(self, key: str) -> None:
+        self.model.delete_object(self.caller, DeleteObjectRequest(bucket=SOURCE_BUCKET, key=key))
+
+    def upload(self, key: str, parts: tuple[bytes, ...], algorithm: str | None) -> None:
+        """Upload in parts; with CRC32 the checksum is COMPOSITE, without a name CRC64NVME."""
+        created = self.model.create_multipart_upload(
+            self.caller,
+            CreateMultipartUploadRequest(
+                bucket=SOURCE_BUCKET,
+                key=key,
+                attributes=_plain(key),
+                checksum_algorithm=algorithm,
+            ),
+        )
+        done = []
+        for number, part in enumerate(parts, 1):
+            sent = SentChecksum(algorithm=algorithm) if algorithm else None
+            result = self.model.upload_part(
+                self.caller,
+                UploadPartRequest(
+                    bucket=SOURCE_BUCKET,
+                    key=key,
+                    upload_id=created.upload_id,
+                    part_number=number,
+                    body=part,
+                    checksum=sent,
+                ),
+            )
+            checksum = (
+                SentChecksum(algorithm=algorithm, value=result.checksum.value)
+                if algorithm and result.checksum
+                else None
+            )
+            done.append(CompletedPart(number=number, etag=result.etag, checksum=checksum))
+        self.model.complete_multipart_upload(
+            self.caller,
+            CompleteMultipartUploadRequest(
+                bucket=SOURCE_BUCKET, key=key, upload_id=created.upload_id, parts=tuple(done)
+            ),
+        )
+
+    def switch_replication_on(self, document: str) -> None:
+        request = PutBucketReplicationRequest(bucket=SOURCE_BUCKET, document=document)
+        self.model.put_bucket_replication(self.caller, request)
+
+    def replicate(self) -> None:
+        self._sandbox.advance()
+
+
+def _before_versioning(pen: _Pen) -> None:
+    """Null versions, written before anybody thought of versioning; some have no checksum."""
+    pen.days_ago(400)
+    for account, bucket in (
+        (SOURCE, SOURCE_BUCKET),
+        (DESTINATION, DESTINATION_BUCKET),
+        (DESTINATION, OLD_DESTINATION_BUCKET),
+    ):
+        request = CreateBucketRequest(bucket=bucket, location=_location(account))
+        pen.model.create_bucket(_caller(account), request)
+    for number in range(60):
+        pen.put(f"legacy/{number:03}.dat", _bytes("legacy", number))
+    for number in range(20):
+        raw_edits.strip_checksum(pen.model, SOURCE_BUCKET, f"legacy/{number:03}.dat")
+    for account, bucket in (
+        (SOURCE, SOURCE_BUCKET),
+        (DESTINATION, DESTINATION_BUCKET),
+        (DESTINATION, OLD_DESTINATION_BUCKET),
+    ):
+        enable = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
+        pen.model.put_bucket_versioning(_caller(account), enable)
+    policy = PutBucketPolicyRequest(bucket=SOURCE_BUCKET, document=_source_policy())
+    pen.model.put_bucket_policy(_caller(SOURCE), policy)
+    for bucket in (DESTINATION_BUCKET, OLD_DESTINATION_BUCKET):
+        request_policy = PutBucketPolicyRequest(bucket=bucket, document=_destination_policy(bucket))
+        pen.model.put_bucket_policy(_caller(DESTINATION), request_policy)
+
+
+def _years_without_a_rule(pen: _Pen) -> None:
+    """Everything that years bring: overwrites, deletions, tags, KMS, parts, archives, odd keys."""
+    pen.days_ago(300)
+    for number in range(900):
+        pen.put(f"logs/{number:04}.json", _bytes("first", number))
+    pen.days_ago(290)
+    for number in range(0, 900, 7):
+        pen.put(f"logs/{number:04}.json", _bytes("second", number))
+    for number in range(0, 900, 13):
+        pen.delete(f"logs/{number:04}.json")
+    for number in range(0, 900, 26):
+        pen.put(f"logs/{number:04}.json", _bytes("back again", number))
+    for number in range(200):
+        tags = (("project", f"p{number % 7}"), ("note", "a b+c/d=é"))
+        pen.put(f"tagged/{number:03}", _bytes("tagged", number), WrittenAttributes(tags=tags))
+    encrypted = RequestedEncryption(algorithm="aws:kms", kms_key_id=SOURCE_KEY_ARN)
+    for number in range(60):
+        attributes = WrittenAttributes(encryption=encrypted, metadata=(("owner", "tax"),))
+        pen.put(f"secret/{number:03}", _bytes("secret", number), attributes)
+    for number in range(25):
+        attributes = WrittenAttributes(storage_class="GLACIER")
+        pen.put(f"archive/{number:03}", _bytes("archive", number), attributes)
+    for number, key in enumerate(HOSTILE_KEYS):
+        pen.put(key, _bytes("hostile", number))
+    pen.upload("media/composite.bin", (PART, PART[::-1], b"end"), "CRC32")
+    pen.upload("media/full-object.bin", (PART, b"tail" * 1_000_000), None)
+    pen.upload("media/small.bin", (PART, b"!"), "CRC32")
+
+
+def _under_an_earlier_rule(pen: _Pen) -> None:
+    """A rule of old: reports went to a bucket nobody uses now, invoices to today's."""
+    pen.days_ago(200)
+    pen.switch_replication_on(
+        _configuration(
+            _rule("old-reports", 1, "reports/", OLD_DESTINATION_BUCKET),
+            _rule("old-invoices", 2, "invoices/", DESTINATION_BUCKET),
+        )
+    )
+    for number in range(120):
+        pen.put(f"reports/{number:03}.pdf", _bytes("report", number))
+        pen.put(f"invoices/{number:03}.pdf", _bytes("invoice", number))
+    pen.replicate()
+
+
+def _after_that_rule(pen: _Pen) -> None:
+    """The rule went; invoices were changed and deleted meanwhile, and orders came."""
+    pen.days_ago(100)
+    pen.model.delete_bucket_replication(pen.caller, BucketRequest(bucket=SOURCE_BUCKET))
+    for number in range(0, 120, 5):
+        pen.put(f"invoices/{number:03}.pdf", _bytes("corrected invoice", number))
+    for number in range(1, 120, 10):
+        pen.delete(f"invoices/{number:03}.pdf")
+    for number in range(500):
+        pen.put(f"orders/{number:04}.xml", _bytes("order", number))
+    for number in range(0, 500, 4):
+        pen.put(f"orders/{number:04}.xml", _bytes("changed order", number))
+
+
+def _plain(key: str) -> WrittenAttributes:
+    return WrittenAttributes(
+        content=ContentHeaders(content_type="application/octet-stream", cache_control="no-store"),
+        metadata=(("name-length", str(len(key))), ("origin", "demo")),
+    )
+
+
+def _bytes(kind: str, number: int) -> bytes:
+    return f"{kind} {number}\n".encode() + sha256(f"{kind}{number}".encode()).digest() * 4
+
+
+def _caller(account: Account) -> Caller:
+    return Caller(account_id=account.account_id, arn=account.root.arn, region=account.region)
+
+
+def _location(account: Account) -> str | None:
+    return None if account.region == "us-east-1" else account.region
+
+
+def _source_policy() -> str:
+    return _policy(
+        {
+            "Sid": "BackfillReadsForCopies",
+            "Effect": "Allow",
+            "Principal": {"AWS": DESTINATION.root.arn},
+            "Action": [
+                "s3:GetObject",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersion",
+                "s3:GetObjectVersionTagging",
+            ],
+            "Resource": f"arn:aws:s3:::{SOURCE_BUCKET}/*",
+        }
+    )
+
+
+def _destination_policy(bucket: str) -> str:
+    return _policy(
+        {
+            "Sid": "LiveReplication",
+            "Effect": "Allow",
+            "Principal": {"AWS": SOURCE.root.arn},
+            "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+    )
+
+
+def _key_policy(*accounts: Account) -> str:
+    return _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": [account.root.arn for account in accounts]},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"],
+            "Resource": "*",
+        }
+    )
+
+
+def _policy(statement: dict[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _rules_of_today() -> str:
+    return _configuration(_rule("everything", 1, "", DESTINATION_BUCKET, wants_markers=True))
+
+
+def _configuration(*rules: str) -> str:
+    return (
+        '<ReplicationConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Role>{SOURCE.root.arn}</Role>{''.join(rules)}</ReplicationConfiguration>"
+    )
+
+
+def _rule(
+    rule_id: str, priority: int, prefix: str, bucket: str, *, wants_markers: bool = False
+) -> str:
+    return (
+        f"<Rule><ID>{rule_id}</ID><Priority>{priority}</Priority>"
+        f"<Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>"
+        "<SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status>"
+        "</SseKmsEncryptedObjects></SourceSelectionCriteria>"
+        f"<DeleteMarkerReplication><Status>{'Enabled' if wants_markers else 'Disabled'}</Status>"
+        "</DeleteMarkerReplication>"
+        f"<Destination><Bucket>arn:aws:s3:::{bucket}</Bucket><EncryptionConfiguration>"
+        f"<ReplicaKmsKeyID>{REPLICA_KEY_ARN}</ReplicaKmsKeyID></EncryptionConfiguration>"
+        "</Destination></Rule>"
+    )

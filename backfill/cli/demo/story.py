@@ -1,0 +1,152 @@
+"""The story of the demo, step by step; each step is checked before the next begins.
+
+Never runs the product in this process: it calls the command as a person would, in another one.
+Law: what the story claims was read from the report, not from what it meant to do.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfill.cli.demo.damage import Damage, do_damage
+from backfill.cli.demo.history import (
+    DESTINATION_BUCKET,
+    MULTIPART_COPY_ABOVE_BYTES,
+    SOURCE_BUCKET,
+    write_history,
+)
+from backfill.cli.demo.live_writer import LiveWriter
+from backfill.errors import BugError, UsageError
+from backfill.sandbox.model.replication.settings import ReplicationSettings
+from backfill.sandbox.service import Sandbox
+
+_LAGS = ReplicationSettings(shortest_lag_s=0.05, longest_lag_s=0.6)
+_QUIET_TIMEOUT_S = 30.0
+
+
+def tell(run_directory: Path, *, seed: int) -> int:
+    """Tell the story, leaving the run directory with its report; return the exit code."""
+    if run_directory.exists():
+        marker = run_directory / "demo.json"
+        if not marker.exists():
+            raise UsageError(
+                f"{run_directory} exists and is no demo's", hint="name another: --run-dir DIR"
+            )
+        shutil.rmtree(run_directory)
+    run_directory.mkdir(parents=True)
+    (run_directory / "demo.json").write_text(json.dumps({"seed": seed}))
+    began_s = time.monotonic()
+    with Sandbox(seed=seed, replication=_LAGS) as sandbox:
+        _Story(sandbox, run_directory, seed).tell()
+    _say(f"all of it held, in {time.monotonic() - began_s:.0f} s")
+    _say(f"the report: {run_directory / 'report' / 'report.html'}")
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What a report says, as far as the story checks it."""
+
+    exit_code: int
+    headline: str
+    troubles: frozenset[tuple[str, str]]
+
+
+class _Story:
+    def __init__(self, sandbox: Sandbox, run_directory: Path, seed: int) -> None:
+        self._sandbox = sandbox
+        self._directory = run_directory
+        self._seed = seed
+        profiles = sandbox.write_profiles(run_directory / "aws")
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **profiles,
+            "BACKFILL_LIMITS_COPY_OBJECT_BYTES_MAX": str(MULTIPART_COPY_ABOVE_BYTES),
+            "BACKFILL_LIMITS_SETTLE_DELAY_S": "1",
+        }
+
+    def tell(self) -> None:
+        told = write_history(self._sandbox)
+        _say(
+            f"the source bucket holds {told.versions:,} versions and {told.delete_markers:,} delete"
+            f" markers of {told.keys:,} keys, and replication was switched on just now"
+        )
+        with LiveWriter(self._sandbox, seed=self._seed) as writer:
+            _say("somebody goes on writing; backfill run:")
+            self._backfill("run", SOURCE_BUCKET, "--deep", "--yes", expected=(0, 4, 5))
+        self._wait_until_quiet()
+        _say(f"the live writer wrote {writer.writes:,} times meanwhile, and rests now")
+        self._backfill("verify", "--deep", expected=(0,))
+        self._check_clean("after the backfill")
+        damages = do_damage(self._sandbox)
+        for damage in damages:
+            _say(f"  damaged: {damage.kind} ({damage.key})")
+        self._backfill("verify", "--deep", expected=(4,))
+        self._check_found(damages)
+        self._backfill("repair", "--allow-hiding", "--yes", expected=(0,))
+        self._check_clean("after the repair")
+
+    def _backfill(self, verb: str, *words: str, expected: tuple[int, ...]) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "backfill",
+            verb,
+            *words,
+            "--run-dir",
+            str(self._directory),
+            "--source-profile",
+            "source",
+            "--destination-profile",
+            "destination",
+            "--log-level",
+            "warning",
+        ]
+        _say(f"$ backfill {' '.join((verb, *words))}")
+        done = subprocess.run(command, env=self._environment, check=False)  # noqa: S603 - as above
+        if done.returncode not in expected:
+            raise BugError(f"backfill {verb} ended with {done.returncode}, expected {expected}")
+
+    def _wait_until_quiet(self) -> None:
+        """Wait until live replication has carried over what the writer wrote."""
+        deadline_s = time.monotonic() + _QUIET_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            with self._sandbox.held() as model:
+                if model.replication.next_due_at() is None:
+                    return
+            time.sleep(0.05)
+        raise BugError("live replication did not come to rest")
+
+    def _seen(self) -> _Seen:
+        report = json.loads((self._directory / "report" / "report.json").read_bytes())
+        return _Seen(
+            exit_code=report["exit_code"],
+            headline=report["headline"],
+            troubles=frozenset((item["key"], item["problem"]) for item in report["troubles"]),
+        )
+
+    def _check_clean(self, when: str) -> None:
+        seen = self._seen()
+        if seen.exit_code != 0 or seen.troubles:
+            raise BugError(f"{when}: {seen.headline} {sorted(seen.troubles)[:5]}")
+        _say(f"{when}: {seen.headline}")
+
+    def _check_found(self, damages: tuple[Damage, ...]) -> None:
+        seen = self._seen()
+        found = dict(seen.troubles)
+        expected = {damage.key: damage.problem for damage in damages}
+        if found.keys() != expected.keys():
+            raise BugError(f"damaged {sorted(expected)}, found {sorted(found)}")
+        for key, problem in expected.items():
+            if problem not in found[key]:
+                raise BugError(f"{key} should be {problem!r}, verify says {found[key]!r}")
+        _say(f"verify found exactly these {len(damages)} in {DESTINATION_BUCKET}: {seen.headline}")
+
+
+def _say(line: str) -> None:
+    print(f"demo: {line}", flush=True)

@@ -1,0 +1,35 @@
+"""A report in a terminal: the headline, the tree of totals, what to do next, where the page is.
+
+Never shows more than fits a screen or two; report.html and rows.csv have the rest.
+Law: the same words and numbers as the page.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from backfill.model.escaping import visible_text
+from backfill.model.units import counted, readable_size
+from backfill.report.document import Node, Report
+from backfill.report.run import REPORT_HTML
+
+
+def report_lines(report: Report, run_directory: Path) -> Iterator[str]:
+    """Give the lines."""
+    yield visible_text(report.headline)
+    yield from _branch(report.totals, "")
+    if report.evidence:
+        words = ", ".join(f"{item.name} {counted(item.rows)}" for item in report.evidence)
+        yield f"evidence: {words}"
+    if report.differences:
+        words = ", ".join(f"{item.name} {counted(item.rows)}" for item in report.differences)
+        yield f"differences: {words}"
+    for number, step in enumerate(report.next_steps, 1):
+        yield f"{number}. {visible_text(step)}"
+    yield f"report: {run_directory / REPORT_HTML}"
+
+
+def _branch(node: Node, indent: str) -> Iterator[str]:
+    size = f", {readable_size(node.size_bytes)}" if node.size_bytes else ""
+    yield f"{indent}{counted(node.rows)} {node.name}{size}: {visible_text(node.sentence)}"
+    for child in node.children:
+        yield from _branch(child, indent + "  ")

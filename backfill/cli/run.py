@@ -1,0 +1,61 @@
+"""`backfill run SOURCE_BUCKET`: the whole way, from the listing to the report."""
+
+import argparse
+
+from backfill.cli.arguments import add_campaign_arguments, add_run_arguments, add_yes_argument
+
+HELP = "backfill a source bucket and prove it: every stage in order, resumable"
+DESCRIPTION = """\
+Read the source bucket's replication configuration, list both sides, plan, copy what the rules want
+and the destination lacks, verify, and write the report. After an interruption the same command
+goes on where it stopped.
+
+  backfill run SOURCE_BUCKET --dry-run                 # stop after the plan
+  backfill run SOURCE_BUCKET --source-profile a --destination-profile b --yes
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("source_bucket", metavar="SOURCE_BUCKET", nargs="?", default="")
+    parser.add_argument("--dry-run", action="store_true", help="stop after the plan; write nothing")
+    add_yes_argument(parser)
+    add_campaign_arguments(parser)
+    add_run_arguments(parser)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Run every stage and return the exit code of what was found."""
+    from backfill import pipeline
+    from backfill.cli.output import print_json, print_lines
+    from backfill.cli.report_lines import report_lines
+    from backfill.cli.stage import Signals, at_work, confirm
+    from backfill.model.units import counted, readable_size
+    from backfill.plan.totals import totals_document, tree_lines
+    from backfill.reporting import report_on
+
+    async def work(run: pipeline.Run, signals: Signals) -> int:
+        if not arguments.dry_run:
+            await pipeline.refuse_unsafe(run)
+        await pipeline.take_inventories(run)
+        totals = await pipeline.plan(run)
+        if arguments.dry_run:
+            if arguments.json:
+                print_json(totals_document(totals))
+            else:
+                print_lines(tree_lines(totals))
+            return 0
+        if totals.routed.rows and not pipeline.has_begun_to_write(run):
+            size = readable_size(totals.routed.size_bytes)
+            confirm(arguments, f"Write {counted(totals.routed.rows)} versions, {size}?")
+        with signals.draining() as stop:
+            await pipeline.execute(run, stop)
+        await pipeline.verify(run)
+        report = report_on(run.campaign, run.identity, run.scene, run.here)
+        if arguments.json:
+            print_json(report)
+        else:
+            print_lines(report_lines(report, run.here.root))
+        return report.exit_code
+
+    return at_work(arguments, work)

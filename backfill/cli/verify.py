@@ -1,0 +1,44 @@
+"""`backfill verify`: look afresh at both sides and say what is true."""
+
+import argparse
+
+from backfill.cli.arguments import add_campaign_arguments, add_run_arguments
+
+HELP = "look afresh at both sides and judge every version on evidence"
+DESCRIPTION = """\
+List both sides again, compare every planned version by the strongest evidence there is, look again
+at differences after a pause, and write the report. Works alone on two buckets, too:
+
+  backfill verify SOURCE_BUCKET --destination BUCKET --run-dir DIR
+
+Nothing is written to any bucket. Exit 4: different, missing or extra. Exit 5: only unverified or
+in flight left.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("source_bucket", metavar="SOURCE_BUCKET", nargs="?", default="")
+    add_campaign_arguments(parser)
+    add_run_arguments(parser)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Verify, report, and return the exit code of what was found."""
+    from backfill import pipeline
+    from backfill.cli.output import print_json, print_lines
+    from backfill.cli.report_lines import report_lines
+    from backfill.cli.stage import Signals, at_work
+    from backfill.reporting import report_on
+    from backfill.verify.totals import exit_code, summary_of
+
+    async def work(run: pipeline.Run, _signals: Signals) -> int:
+        totals = await pipeline.verify(run)
+        report = report_on(run.campaign, run.identity, run.scene, run.here)
+        if arguments.json:
+            print_json(summary_of(totals))
+        else:
+            print_lines(report_lines(report, run.here.root))
+        return exit_code(totals, allows_unverified=run.campaign.allows_unverified)
+
+    return at_work(arguments, work)

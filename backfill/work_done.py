@@ -1,0 +1,97 @@
+"""What a run directory holds of work done: rounds of manifests and outcomes, and verifications.
+
+Never writes. Round 0 is the plan's own manifest; every repair adds one. Verifications count from 1.
+Law: rounds are found by their artefacts' indexes, so what is half written does not exist.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, takewhile
+
+from backfill.execute.outcomes import outcomes_of
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import entry_of
+from backfill.manifest.run import manifest_name
+from backfill.plan.run import PLAN
+from backfill.ports import ArtifactIndex, ArtifactStore
+from backfill.verify.keys import PlannedOutcome, merged_outcomes, planned_outcomes
+from backfill.verify.rows import unjudged_name, verdict_of, verdicts_name
+from backfill.verify.verdicts import VerdictRow
+
+
+def outcomes_name(round_number: int) -> str:
+    """Return the artefact name of a round's outcomes."""
+    return f"outcomes/{round_number:02d}"
+
+
+class WorkDone:
+    """The rounds and verifications of one run directory, as they stand when asked."""
+
+    def __init__(self, artifacts: ArtifactStore) -> None:
+        self._artifacts = artifacts
+
+    @property
+    def has_plan(self) -> bool:
+        """Return whether a plan stands."""
+        return self._artifacts.index(PLAN) is not None
+
+    @property
+    def manifests(self) -> int:
+        """Return how many manifests stand; the newest is round `manifests - 1`."""
+        return self._count(manifest_name, first=0)
+
+    @property
+    def outcome_rounds(self) -> int:
+        """Return how many rounds were carried out to their end."""
+        return self._count(outcomes_name, first=0)
+
+    @property
+    def verifications(self) -> int:
+        """Return the number of the newest verification; 0 when there was none."""
+        return self._count(verdicts_name, first=1)
+
+    def _count(self, name: Callable[[int], str], *, first: int) -> int:
+        stands = takewhile(lambda n: self._artifacts.index(name(n)) is not None, count(first))
+        return sum(1 for _ in stands)
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the plan and of every round's outcomes, by name."""
+        names = [PLAN, *(outcomes_name(number) for number in range(self.outcome_rounds))]
+        indexes = [self._artifacts.index(name) for name in names]
+        return {index.name: index.digest for index in indexes if index is not None}
+
+    def manifest_entries(self, round_number: int) -> Iterator[ManifestEntry]:
+        """Stream a round's manifest."""
+        return map(entry_of, self._artifacts.rows(manifest_name(round_number)))
+
+    def planned_outcomes(self) -> Iterator[PlannedOutcome]:
+        """Stream all rounds' outcomes by plan number, first round first."""
+        return merged_outcomes(
+            *(
+                planned_outcomes(
+                    self.manifest_entries(number),
+                    outcomes_of(self._artifacts.rows(outcomes_name(number))),
+                )
+                for number in range(self.outcome_rounds)
+            )
+        )
+
+    def verdicts(self) -> Iterator[VerdictRow]:
+        """Stream the newest verification's verdicts; nothing when there was none."""
+        number = self.verifications
+        if number:
+            yield from map(verdict_of, self._artifacts.rows(verdicts_name(number)))
+
+    def unjudged(self) -> Iterator[tuple[int, str]]:
+        """Stream plan numbers without a verdict, and why; nothing when there was none."""
+        number = self.verifications
+        rows = self._artifacts.rows(unjudged_name(number)) if number else iter(())
+        for plan_number, _key, _destination, reason in rows:
+            if isinstance(plan_number, int):
+                yield plan_number, str(reason)
+
+
+def outcome_kinds(index: ArtifactIndex) -> Mapping[str, int]:
+    """Return how many entries of a round ended in which way."""
+    kinds = index.summary.get("kinds")
+    assert isinstance(kinds, Mapping), "an outcomes artefact counts kinds"
+    return {str(kind): int(number) for kind, number in kinds.items()}
