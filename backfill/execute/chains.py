@@ -38,7 +38,7 @@ async def read_chain(store: ObjectStore, place: BucketPlace, key: str) -> Chain:
 async def read_chains(
     store: ObjectStore, place: BucketPlace, keys: Sequence[str]
 ) -> dict[str, Chain]:
-    """Return the chains of sorted keys: one listing for neighbours, skipping over what lies between.
+    """Return the chains of sorted keys: one listing for neighbours, skipping what lies between.
 
     Each page covers at least one key or a thousand versions of one, so this never takes more
     requests than asking for each key alone, and on dense ranges a hundredth.

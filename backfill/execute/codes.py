@@ -26,6 +26,7 @@ class Code(enum.StrEnum):
     SOURCE_HAS_KEY = "source-has-key"
     KEEPS_CHANGING = "keeps-changing"
     NOT_REVIEWED = "not-reviewed"
+    NOT_MENDED = "not-mended"
     OBJECT_LOCK = "object-lock"
     WEBSITE_REDIRECT = "website-redirect"
     METADATA_NOT_READABLE = "metadata-not-readable"
@@ -52,6 +53,7 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.SOURCE_HAS_KEY: "The source has an object under this key again.",
     Code.KEEPS_CHANGING: "The key changed at every look.",
     Code.NOT_REVIEWED: "Our write stands, but the key could not be looked at again afterwards.",
+    Code.NOT_MENDED: "Our write stands; the key changed beside it, and mending that failed.",
     Code.OBJECT_LOCK: "The version is locked, and a copy would not be.",
     Code.WEBSITE_REDIRECT: "The version redirects, and a copy would not.",
     Code.METADATA_NOT_READABLE: "Some metadata cannot be read, so a copy would lose it.",

@@ -9,7 +9,7 @@ Law: nothing is visible before CompleteMultipartUpload, and that one is conditio
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -43,7 +43,8 @@ from backfill.settings import PARTS_MAX
 ABORT_TIMEOUT_S = 5.0
 """A cancelled copy may spend this long on its abort; the next run aborts what is left."""
 
-_T = TypeVar("_T")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _UNDECIDED = (Disposition.RETRY, Disposition.SETTLE)
 
 
@@ -151,10 +152,8 @@ async def _ranges(
         size_bytes=head.size_bytes, parts_count=count, first_bytes=first, last_bytes=last
     )
     if sizes is None:
-        between = await _gathered(
-            (lambda n=n: part_bytes(n) for n in range(2, count)),
-            bench.settings.part_concurrency,
-        )
+        limit = bench.settings.part_concurrency
+        between = await _gathered(part_bytes, range(2, count), limit=limit)
         sizes = (first, *between, last)
     if sum(sizes) != head.size_bytes:
         # A store that does not tell part sizes truly; the bytes matter more than the layout.
@@ -175,10 +174,7 @@ async def _copy_parts(
         )
         return await _copy_part(bench, request)
 
-    copies = await _gathered(
-        (lambda p=part: copy(p) for part in ranges), bench.settings.part_concurrency
-    )
-    return tuple(copies)
+    return tuple(await _gathered(copy, ranges, limit=bench.settings.part_concurrency))
 
 
 async def _copy_part(bench: Bench, request: UploadPartCopyRequest) -> CopiedPart:
@@ -234,18 +230,21 @@ async def _complete(
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _gathered(calls: Iterator[Callable[[], Awaitable[_T]]], limit: int) -> list[_T]:
-    results: dict[int, _T] = {}
-    numbered = enumerate(calls)
+async def _gathered(
+    call: Callable[[_Item], Awaitable[_Result]], items: Sequence[_Item], *, limit: int
+) -> list[_Result]:
+    """Await `call` of each item, at most `limit` at a time; results in the items' order."""
+    results: dict[int, _Result] = {}
+    numbered = enumerate(items)
 
     async def work() -> None:
-        for index, call in numbered:
-            results[index] = await call()
+        for index, item in numbered:
+            results[index] = await call(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(limit):
+            for _ in range(min(limit, len(items))):
                 group.create_task(work())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [results[index] for index in sorted(results)]
+    return [results[index] for index in range(len(items))]

@@ -1,0 +1,115 @@
+"""The outcomes artefact: one row for each manifest entry, in entry order, and its totals.
+
+Never counts what the journal does not hold.
+Law: the number of outcomes equals the number of manifest rows, or there is no artefact.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError, TotalsError
+from backfill.model.objects import ETag, VersionId
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.model.rows import Row, Scalar
+from backfill.ports import ArtifactIndex, ArtifactStore
+
+COLUMNS: Final = (
+    "number",
+    "kind",
+    "code",
+    "detail",
+    "version_id",
+    "etag",
+    "attempts",
+    "bytes_copied",
+)
+
+
+def row_of(outcome: Outcome) -> Row:
+    """Return an outcome as a row."""
+    return (
+        outcome.number,
+        outcome.kind.value,
+        outcome.code,
+        outcome.detail,
+        outcome.version_id,
+        outcome.etag,
+        outcome.attempts,
+        outcome.bytes_copied,
+    )
+
+
+def outcome_of(row: list[Scalar]) -> Outcome:
+    """Return the outcome of a row.
+
+    Raises:
+        ArtifactDamagedError: the row is no outcome.
+    """
+    try:
+        number, kind, code, detail, version_id, etag, attempts, bytes_copied = row
+        return Outcome(
+            number=_integer(number),
+            kind=OutcomeKind(str(kind)),
+            code=str(code),
+            detail=str(detail),
+            version_id=None if version_id is None else VersionId(str(version_id)),
+            etag=None if etag is None else ETag(str(etag)),
+            attempts=_integer(attempts),
+            bytes_copied=_integer(bytes_copied),
+        )
+    except ValueError as fault:
+        raise ArtifactDamagedError(
+            "a row of outcomes is no outcome", hint="delete the outcomes folder and execute again"
+        ) from fault
+
+
+def outcomes_of(rows: Iterable[list[Scalar]]) -> Iterator[Outcome]:
+    """Stream the outcomes of an artefact's rows."""
+    return map(outcome_of, rows)
+
+
+def write_outcomes(
+    artifacts: ArtifactStore, name: str, outcomes: Iterable[Outcome], manifest: ArtifactIndex
+) -> ArtifactIndex:
+    """Write the artefact of a finished round.
+
+    Raises:
+        TotalsError: an entry has no outcome, or there is one too many.
+    """
+    kinds: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    bytes_copied = attempts = 0
+    last = -1
+    with artifacts.writer(name, columns=COLUMNS, inputs={manifest.name: manifest.digest}) as writer:
+        for outcome in outcomes:
+            assert outcome.number > last, "outcomes come in entry order"
+            last = outcome.number
+            kinds[outcome.kind.value] += 1
+            if outcome.code:
+                codes[outcome.code] += 1
+            bytes_copied += outcome.bytes_copied
+            attempts += outcome.attempts
+            writer.write(row_of(outcome))
+        if kinds.total() != manifest.rows:
+            raise TotalsError(
+                f"{manifest.name} has {manifest.rows} entries and {kinds.total()} outcomes"
+            )
+        return writer.commit(_summary(kinds, codes, bytes_copied, attempts))
+
+
+def _summary(
+    kinds: Mapping[str, int], codes: Mapping[str, int], bytes_copied: int, attempts: int
+) -> Mapping[str, object]:
+    return {
+        "kinds": {kind.value: kinds.get(kind.value, 0) for kind in OutcomeKind},
+        "codes": dict(sorted(codes.items())),
+        "bytes_copied": bytes_copied,
+        "attempts": attempts,
+    }
+
+
+def _integer(value: Scalar) -> int:
+    if type(value) is not int:
+        raise ValueError("a number is expected here")
+    return value

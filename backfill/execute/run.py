@@ -1,0 +1,319 @@
+"""Execute: carry out one manifest with copy workers, resumable at any moment.
+
+Entries are taken in blocks of neighbouring keys. The copies of a block are looked back at together
+(one listing of each side serves the range) before any of them is concluded.
+Never runs beside another process on the same run directory: the directory's lock sees to that.
+Law: an outcome is counted only after the journal has it on disk.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from types import MappingProxyType
+
+from backfill.errors import (
+    BackfillError,
+    Disposition,
+    FailureRateError,
+    StoreFault,
+    VersioningError,
+)
+from backfill.events import Draining, EntryFailed
+from backfill.execute.bench import AbandonedError, Bench, ExecutePorts
+from backfill.execute.breaker import Breaker
+from backfill.execute.chains import read_chains
+from backfill.execute.outcomes import write_outcomes
+from backfill.execute.stop import StopRequest
+from backfill.execute.worker import Chains, Worker
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.model.pauses import RetryBudget
+from backfill.plan.header import PlanHeader
+from backfill.ports import ArtifactIndex, Intent, ProgressCounts
+from backfill.settings import Settings
+
+BLOCK_ENTRIES = 100
+"""Entries that are looked back at together: two listings a hundred copies, and never more than
+this many copies wait, written and not yet concluded, for the slowest of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteJob:
+    """One manifest to carry out. `entries` are its rows in order; `outcomes_name` what is made.
+
+    `allows_hiding`: the campaign allows hiding; rules that replicate delete markers imply it for
+    their keys.
+    """
+
+    header: PlanHeader
+    manifest: ArtifactIndex
+    entries: Iterable[ManifestEntry]
+    outcomes_name: str
+    allows_hiding: bool
+    settings: Settings
+
+
+async def execute(job: ExecuteJob, ports: ExecutePorts, stop: StopRequest) -> ArtifactIndex:
+    """Carry out a manifest and return the index of its outcomes artefact.
+
+    Raises:
+        VersioningError: a destination's versioning is not Enabled.
+        FailureRateError: almost everything failed.
+        InterruptedRunError: `stop` was requested; the same call resumes.
+        BackfillError: a fault that no entry survives, or a disk that refuses.
+    """
+    await _require_versioning(job, ports)
+    crew = _Crew(job, ports)
+    await _guarded(crew, stop, ports, job.settings)
+    return write_outcomes(
+        ports.artifacts, job.outcomes_name, ports.journal.outcomes(), job.manifest
+    )
+
+
+async def _require_versioning(job: ExecuteJob, ports: ExecutePorts) -> None:
+    """An overwrite in a bucket without versioning would lose what was there, for good."""
+    for place in job.header.destinations:
+        try:
+            versioning = await ports.control.versioning(place)
+        except StoreFault as fault:
+            raise ports.error_of(fault) from fault
+        if versioning != "Enabled":
+            raise VersioningError(
+                f"versioning of destination bucket {place.bucket} is "
+                f"{versioning or 'not set'}, so a write could lose what is there",
+                hint=f"aws s3api put-bucket-versioning --bucket {place.bucket} "
+                "--versioning-configuration Status=Enabled",
+            )
+
+
+async def _guarded(
+    crew: "_Crew", stop: StopRequest, ports: ExecutePorts, settings: Settings
+) -> None:
+    """Run the crew until it is done, drained or told to end."""
+    work = asyncio.create_task(crew.work())
+    draining = asyncio.create_task(stop.draining.wait())
+    ending = asyncio.create_task(stop.ending.wait())
+    try:
+        await asyncio.wait({work, draining}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            ports.events.emit(Draining(signal=stop.signal_name, in_flight=crew.in_flight))
+            crew.bench.halt.set()
+            await asyncio.wait(
+                {work, ending},
+                timeout=settings.drain_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+    finally:
+        for task in (work, draining, ending):
+            task.cancel()
+        await asyncio.wait({work, draining, ending})
+    is_stopped = stop.draining.is_set() and not crew.is_complete
+    if work.cancelled() or (work.exception() is None and is_stopped):
+        raise stop.error()
+    work.result()
+
+
+class _Crew:
+    """All workers of one run."""
+
+    def __init__(self, job: ExecuteJob, ports: ExecutePorts) -> None:
+        settings = job.settings
+        self.bench = Bench(
+            ports=ports,
+            header=job.header,
+            settings=settings,
+            allows_hiding=job.allows_hiding,
+            budget=RetryBudget(
+                ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor
+            ),
+        )
+        self.in_flight = 0
+        self._job = job
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._breaker = Breaker(
+            window=settings.breaker_window, failure_ratio=settings.breaker_failure_ratio
+        )
+        self._kinds: Counter[OutcomeKind] = Counter()
+        self._bytes = 0
+        self._open: dict[int, list[Intent]] = {}
+        self._fatal: BackfillError | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether every entry has its outcome."""
+        return self._kinds.total() == self._job.manifest.rows
+
+    async def work(self) -> None:
+        """Carry out every entry that has no outcome yet."""
+        for found in self.bench.ports.journal.open_intents():
+            self._open.setdefault(found.intent.number, []).append(found.intent)
+        # Two blocks more than fill the slots, so that a slow copy does not leave them empty.
+        blocks_max = self._job.settings.concurrency // BLOCK_ENTRIES + 3
+        gate = asyncio.Semaphore(blocks_max)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for block in _blocks(self._unfinished()):
+                    await gate.acquire()
+                    if self.bench.halt.is_set():
+                        break
+                    group.create_task(self._work_block(block, gate))
+        except BaseExceptionGroup as failures:
+            raise _first_of(failures) from None
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _unfinished(self) -> Iterator[ManifestEntry]:
+        for entry in self._job.entries:
+            outcome = self.bench.ports.journal.outcome(entry.number)
+            if outcome is None:
+                yield entry
+            else:
+                self._count(outcome)
+
+    async def _work_block(self, block: list[ManifestEntry], gate: asyncio.Semaphore) -> None:
+        try:
+            waiting: list[Worker] = []
+            async with asyncio.TaskGroup() as group:
+                for _, rows in groupby(block, key=lambda entry: entry.key):
+                    group.create_task(self._work_key(list(rows), waiting))
+            if waiting:
+                await self._review_block(waiting)
+        finally:
+            gate.release()
+
+    async def _work_key(self, rows: list[ManifestEntry], waiting: list[Worker]) -> None:
+        """Work on the rows of one key, in sequence."""
+        # A second row for the same destination must find the first one finished.
+        defers = len({row.destination for row in rows}) == len(rows)
+        async with self._slots:
+            for row in rows:
+                if self.bench.halt.is_set():
+                    return
+                worker = Worker(row, self.bench, tuple(self._open.pop(row.number, ())))
+                self.in_flight += 1
+                try:
+                    await self._deliver(worker, waiting, defers=defers)
+                finally:
+                    self.in_flight -= 1
+
+    async def _deliver(self, worker: Worker, waiting: list[Worker], *, defers: bool) -> None:
+        try:
+            outcome = await worker.deliver(defers_review=defers)
+            if outcome is None:
+                waiting.append(worker)
+            else:
+                await self._conclude(worker.entry, outcome)
+        except AbandonedError:
+            return
+        except StoreFault as fault:
+            self._stop(self.bench.ports.error_of(fault))
+        except BackfillError as error:
+            self._stop(error)
+
+    async def _review_block(self, waiting: list[Worker]) -> None:
+        """Look back at the keys just written, both sides read after the last of the writes."""
+        ports, header = self.bench.ports, self.bench.header
+        keys = sorted({worker.entry.key for worker in waiting})
+        destinations = sorted({worker.entry.destination for worker in waiting})
+        try:
+            listed = {
+                number: await read_chains(ports.destination, header.destinations[number], keys)
+                for number in destinations
+            }
+            source = await read_chains(ports.source, header.source, keys)
+        except StoreFault as fault:
+            if fault.disposition is Disposition.STOP:
+                self._stop(self.bench.ports.error_of(fault))
+                return
+            await self._review_each(waiting)
+            return
+        except BackfillError as error:
+            self._stop(error)
+            return
+        async with asyncio.TaskGroup() as group:
+            for worker in waiting:
+                key = worker.entry.key
+                chains = source[key], listed[worker.entry.destination][key]
+                group.create_task(self._review(worker, chains))
+
+    async def _review_each(self, waiting: list[Worker]) -> None:
+        """The range could not be listed: each key is read on its own, with its own retries."""
+        async with asyncio.TaskGroup() as group:
+            for worker in waiting:
+                group.create_task(self._review(worker, None))
+
+    async def _review(self, worker: Worker, chains: Chains | None) -> None:
+        try:
+            async with self._slots:
+                outcome = await worker.review(chains)
+            await self._conclude(worker.entry, outcome)
+        except AbandonedError:
+            return
+        except StoreFault as fault:
+            self._stop(self.bench.ports.error_of(fault))
+        except BackfillError as error:
+            self._stop(error)
+
+    def _stop(self, error: BackfillError) -> None:
+        """No new entry starts; running ones end; then the run ends with the first such error."""
+        self._fatal = self._fatal or error
+        self.bench.halt.set()
+
+    async def _conclude(self, entry: ManifestEntry, outcome: Outcome) -> None:
+        await self.bench.ports.journal.conclude(outcome)
+        self._count(outcome)
+        is_failure = outcome.kind is OutcomeKind.FAILED
+        if is_failure:
+            self.bench.ports.events.emit(
+                EntryFailed(
+                    number=entry.number, key=entry.key, code=outcome.code, detail=outcome.detail
+                )
+            )
+        self._report_progress()
+        self._breaker.note(is_failure=is_failure)
+        if self._breaker.is_open:
+            worst = ", ".join(f"{code} {count}" for code, count in self.bench.errors.most_common(3))
+            self._stop(
+                FailureRateError(
+                    f"{self._job.settings.breaker_failure_ratio:.0%} of the last "
+                    f"{self._job.settings.breaker_window} entries failed: {worst}",
+                    hint="mend the cause; then run the same command and repair what failed",
+                )
+            )
+
+    def _count(self, outcome: Outcome) -> None:
+        self._kinds[outcome.kind] += 1
+        self._bytes += outcome.bytes_copied
+
+    def _report_progress(self) -> None:
+        self.bench.ports.events.progress(
+            ProgressCounts(
+                stage="execute",
+                done=self._kinds.total(),
+                total=self._job.manifest.rows,
+                bytes_done=self._bytes,
+                errors=MappingProxyType(self.bench.errors),
+            )
+        )
+
+
+def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure cancelled the others, so it is the one to tell."""
+    first: BaseException = failures
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+def _blocks(entries: Iterable[ManifestEntry]) -> Iterator[list[ManifestEntry]]:
+    """Cut a stream into blocks of neighbouring keys; the rows of one key stay together."""
+    block: list[ManifestEntry] = []
+    for _, rows in groupby(entries, key=lambda entry: entry.key):
+        block += rows
+        if len(block) >= BLOCK_ENTRIES:
+            yield block
+            block = []
+    if block:
+        yield block

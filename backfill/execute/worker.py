@@ -1,0 +1,374 @@
+"""One manifest entry, from its first write to its outcome.
+
+Reads, writes and settles as `decide` says; decides nothing itself. What is written is journalled
+before it is sent, and no way leads out of here without a settled fact or an open intent.
+Never deletes a version and never sends a write that carries no precondition (but for the marker
+onto a quiet key, which S3 offers none for).
+Law: a 412 is never retried as it was, and a lost answer is never taken for a failure.
+"""
+
+from dataclasses import replace
+
+from backfill.errors import Disposition, StoreFault
+from backfill.events import EntryRetried
+from backfill.execute.bench import Bench
+from backfill.execute.chains import read_chain
+from backfill.execute.codes import SENTENCES, Code
+from backfill.execute.decide import as_it_stands, next_step, planned_step
+from backfill.execute.evidence import compared, looked_at
+from backfill.execute.multipart import RefusedCopyError, UploadHooks, abort, copy_in_parts
+from backfill.execute.request import copy_request, hide_request, mark_absent_request
+from backfill.execute.views import (
+    Adopt,
+    Attempt,
+    Chain,
+    Compare,
+    Copy,
+    End,
+    Hide,
+    LookAtSource,
+    Made,
+    MarkAbsent,
+    Step,
+    View,
+    Write,
+)
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.escaping import visible_text
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.model.store import MarkerResult, MultipartUpload, WriteResult
+from backfill.plan.routes import Route
+from backfill.ports import Intent
+
+Chains = tuple[Chain, Chain]
+"""Source and destination chain of one key."""
+
+DETAIL_CHARACTERS_MAX = 400
+STEPS_MAX = 400
+"""Steps of one entry: far more than rounds, looks and retries allow together; a loop that comes
+here is a bug of ours, and it must not run for ever."""
+
+_ARCHIVED_CODES = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
+_UNDECIDED = (Disposition.RETRY, Disposition.SETTLE)
+
+
+class Worker:
+    """Works on one entry. `deliver` first; `review` if that left the outcome to a look back."""
+
+    def __init__(
+        self, entry: ManifestEntry, bench: Bench, open_intents: tuple[Intent, ...] = ()
+    ) -> None:
+        self.entry = entry
+        self._bench = bench
+        self._intents = open_intents
+        self._view = View(
+            source=(),
+            destination=(),
+            attempts=tuple(
+                Attempt(
+                    seen_version_id=intent.seen_version_id,
+                    source_version_id=intent.source_version_id,
+                )
+                for intent in open_intents
+            ),
+            can_hide=bench.allows_hiding or entry.replicates_delete_markers,
+        )
+        self._writes = max((intent.attempt for intent in open_intents), default=0)
+        self._bytes = 0
+        self._faults = 0
+        self._readings = 0
+        self._sent: Attempt | None = None
+        self._give_up: End | None = None
+        self._leftover = ""
+
+    async def deliver(self, *, defers_review: bool) -> Outcome | None:
+        """Write and settle; None: the write stands, and `review` will look at the key again.
+
+        Raises:
+            StoreFault: with disposition STOP, which no entry survives.
+            AbandonedError: the run is ending.
+        """
+        self._bench.budget.count_first_attempt()
+        step: Step | None = None
+        if self._intents:
+            # What an earlier process began is settled before anything new is written, and its
+            # uploads are aborted first: after that nothing of them can become visible any more.
+            await self._abort_old_uploads()
+        else:
+            step = planned_step(self.entry)
+        return await self._advance(step, defers_review=defers_review)
+
+    async def review(self, chains: Chains | None) -> Outcome:
+        """Look back at the key and mend what the window let through.
+
+        `chains` are source and destination, read after the write; None: they are read here.
+        """
+        assert self._view.made is not None, "only a write that stands is looked back at"
+        step: Step | None = None
+        if chains is not None:
+            self._view = replace(self._view, source=chains[0], destination=chains[1])
+            step = next_step(self.entry, self._view)
+        outcome = await self._advance(step, defers_review=False)
+        assert outcome is not None, "a review ends in an outcome"
+        return outcome
+
+    async def _abort_old_uploads(self) -> None:
+        for intent in self._intents:
+            if intent.upload_id:
+                upload = MultipartUpload(
+                    destination=self._bench.place(self.entry.destination),
+                    key=self.entry.key,
+                    upload_id=intent.upload_id,
+                )
+                await self._abort(upload)
+
+    async def _abort(self, upload: MultipartUpload) -> None:
+        if not await abort(self._bench, upload):
+            self._leftover = f"Multipart upload {upload.upload_id} could not be aborted."
+
+    async def _advance(self, step: Step | None, *, defers_review: bool) -> Outcome | None:
+        for _ in range(STEPS_MAX):
+            try:
+                step = await self._fresh_step() if step is None else step
+                if isinstance(step, End):
+                    return self._outcome(step)
+                if isinstance(step, Copy | Hide | MarkAbsent):
+                    if self._give_up is not None:
+                        return self._outcome(self._surrender(self._give_up))
+                    is_first = self._view.made is None
+                    await self._write(step)
+                    if not self.entry.has_other_writers:
+                        return self._outcome(as_it_stands(self.entry, self._view, ""))
+                    if is_first and defers_review:
+                        return None
+                    step = None
+                else:
+                    step = await self._learn(step)
+            except StoreFault as fault:
+                step = await self._after_fault(fault, step)
+            except RefusedCopyError as refusal:
+                self._give_up = End(kind=OutcomeKind.SKIPPED, code=refusal.code)
+                step = None if self._view.attempts else self._surrender(self._give_up)
+        raise AssertionError("an entry ends within its limits")
+
+    # --- Reading ---
+
+    async def _fresh_step(self) -> Step:
+        """Read both chains and decide."""
+        self._readings += 1
+        settings = self._bench.settings
+        if self._readings > settings.rounds_redecide_max + settings.attempts_max:
+            return self._surrender(End(kind=OutcomeKind.FAILED, code=Code.KEEPS_CHANGING))
+        ports, header = self._bench.ports, self._bench.header
+        # The destination first: what the source shows afterwards is at least as new.
+        destination = await read_chain(
+            ports.destination, self._bench.place(self.entry.destination), self.entry.key
+        )
+        source = await read_chain(ports.source, header.source, self.entry.key)
+        self._view = replace(self._view, source=source, destination=destination)
+        return next_step(self.entry, self._view)
+
+    async def _learn(self, step: Compare | LookAtSource | Adopt) -> Step | None:
+        if isinstance(step, Adopt):
+            self._view = replace(self._view, made=step.made, attempts=())
+            self._give_up = None
+            self._bytes += self.entry.size_bytes if step.made.source_version_id else 0
+            if not self.entry.has_other_writers:
+                return as_it_stands(self.entry, self._view, "")
+            return next_step(self.entry, self._view)
+        if isinstance(step, Compare):
+            pair = (step.destination_version_id, step.source_version_id)
+            likeness = await compared(self._bench, self.entry, step)
+            self._view = replace(self._view, compared={**self._view.compared, pair: likeness})
+            return next_step(self.entry, self._view)
+        look = await looked_at(self._bench, self.entry, self._view, step.version_id)
+        self._view = replace(self._view, looks={**self._view.looks, step.version_id: look})
+        # The chains are read after the status: COMPLETED then means that its replica is listed.
+        return None
+
+    # --- Writing ---
+
+    async def _write(self, step: Write) -> None:
+        source_version_id = step.version_id if isinstance(step, Copy) else None
+        seen_version_id = None if isinstance(step, MarkAbsent) else step.seen_version_id
+        attempt = Attempt(seen_version_id=seen_version_id, source_version_id=source_version_id)
+        self._writes += 1
+        if isinstance(step, Copy) and self._goes_by_parts(step):
+            result: WriteResult | MarkerResult = await self._copy_in_parts(step, attempt)
+        else:
+            await self._intend(attempt)
+            result = await self._send(step, attempt)
+        etag = result.etag if isinstance(result, WriteResult) else None
+        if result.version_id is None or (isinstance(step, Copy) and not etag):
+            # Success without proof, such as 200 with an empty body: only the chain can tell.
+            self._sent = attempt
+            raise _unproven(step)
+        self._sent = None
+        self._view = replace(
+            self._view,
+            attempts=(),
+            made=Made(
+                version_id=result.version_id,
+                etag=etag,
+                source_version_id=source_version_id,
+                seen_version_id=seen_version_id,
+            ),
+        )
+        self._bytes += step.size_bytes if isinstance(step, Copy) else 0
+
+    def _goes_by_parts(self, step: Copy) -> bool:
+        is_planned = step.version_id == self.entry.version_id
+        is_routed = is_planned and self.entry.route is Route.MULTIPART_COPY
+        # An upload of no bytes has no part to copy (S3 API: UploadPartCopy).
+        is_large = step.size_bytes > self._bench.settings.copy_object_bytes_max
+        return step.size_bytes > 0 and (is_routed or is_large)
+
+    async def _intend(self, attempt: Attempt, upload_id: str = "") -> None:
+        await self._bench.ports.journal.intend(
+            Intent(
+                number=self.entry.number,
+                attempt=self._writes,
+                seen_version_id=attempt.seen_version_id,
+                source_version_id=attempt.source_version_id,
+                upload_id=upload_id,
+            )
+        )
+
+    async def _send(self, step: Write, attempt: Attempt) -> WriteResult | MarkerResult:
+        store, place = self._bench.ports.destination, self._bench.place(self.entry.destination)
+        self._sent = attempt
+        if isinstance(step, Copy):
+            request = copy_request(
+                self.entry, step, source=self._bench.header.source, destination=place
+            )
+            return await store.copy_object(request)
+        if isinstance(step, Hide):
+            return await store.hide_object(hide_request(self.entry, step, place))
+        return await store.mark_absent(mark_absent_request(self.entry, place))
+
+    async def _copy_in_parts(self, step: Copy, attempt: Attempt) -> WriteResult:
+        self._sent = None
+
+        async def opened(upload_id: str) -> None:
+            await self._intend(attempt, upload_id)
+
+        def lost() -> None:
+            self._suspect(attempt)
+
+        return await copy_in_parts(
+            self._bench, self.entry, step, UploadHooks(opened=opened, lost=lost)
+        )
+
+    def _suspect(self, attempt: Attempt) -> None:
+        if attempt not in self._view.attempts:
+            self._view = replace(self._view, attempts=(*self._view.attempts, attempt))
+
+    # --- After a fault ---
+
+    async def _after_fault(self, fault: StoreFault, step: Step | None) -> Step | None:
+        """Return the step to take again, None to read both chains and decide anew."""
+        sent, self._sent = self._sent, None
+        is_lost = fault.disposition is Disposition.SETTLE or fault.is_ambiguous
+        if sent is not None and is_lost:
+            self._suspect(sent)
+        if fault.disposition is Disposition.STOP:
+            raise fault
+        self._bench.errors[fault.code] += 1
+        if fault.disposition in _UNDECIDED:
+            return await self._after_trouble(fault, step, is_write=sent is not None)
+        if fault.disposition is Disposition.REDECIDE:
+            await self._after_change(fault)
+            return None
+        return self._after_refusal(fault, step)
+
+    async def _after_trouble(
+        self, fault: StoreFault, step: Step | None, *, is_write: bool
+    ) -> Step | None:
+        self._faults += 1
+        if self._faults >= self._bench.settings.attempts_max:
+            ended = _failure(fault)
+            if self._give_up is not None or not self._has_open_question():
+                return self._surrender(self._give_up or ended)
+            # One more reading, to learn whether a lost attempt has succeeded.
+            self._give_up = ended
+            return None
+        self._bench.ports.events.emit(
+            EntryRetried(
+                number=self.entry.number,
+                key=self.entry.key,
+                operation=fault.operation,
+                code=fault.code,
+                attempt=self._faults,
+            )
+        )
+        await self._bench.pause(self._faults, fault)
+        is_again = is_write and fault.disposition is Disposition.RETRY and not fault.is_ambiguous
+        return step if is_again else None
+
+    async def _after_change(self, fault: StoreFault) -> None:
+        """412: the world is another one. 409: somebody is writing just now, so wait as well."""
+        if fault.status == 409:
+            await self._bench.pause(min(self._readings + 1, 6), fault)
+
+    def _after_refusal(self, fault: StoreFault, step: Step | None) -> Step | None:
+        is_write = isinstance(step, Copy | Hide | MarkAbsent)
+        if fault.disposition is Disposition.SKIP and fault.code not in _ARCHIVED_CODES:
+            # Gone, says one call; which side, and what is there now, only the chains tell.
+            if is_write and self._view.made is None and not self._view.attempts:
+                self._give_up = End(kind=OutcomeKind.SKIPPED, code=Code.VANISHED)
+            return None
+        ended = _failure(fault)
+        if fault.disposition is Disposition.SKIP:
+            ended = End(kind=OutcomeKind.SKIPPED, code=Code.ARCHIVED, detail=fault.code)
+        if is_write and self._has_open_question() and self._give_up is None:
+            self._give_up = ended
+            return None
+        return self._surrender(ended, Code.NOT_MENDED if is_write else Code.NOT_REVIEWED)
+
+    def _has_open_question(self) -> bool:
+        return bool(self._view.attempts)
+
+    def _surrender(self, ended: End, unfinished: Code = Code.NOT_REVIEWED) -> End:
+        """End without another write; a write of ours that stands is reported as standing."""
+        if self._view.made is None:
+            if self._view.attempts:
+                return replace(
+                    ended, detail=f"{ended.detail} An attempt may have been applied.".strip()
+                )
+            return ended
+        if ended.code == Code.KEEPS_CHANGING:
+            return as_it_stands(self.entry, self._view, ended.code)
+        return as_it_stands(self.entry, self._view, unfinished, ended.code)
+
+    def _outcome(self, ended: End) -> Outcome:
+        made = ended.made
+        sentence = SENTENCES.get(Code(ended.code), "") if ended.code in _OWN_CODES else ""
+        detail = " ".join(filter(None, (sentence, ended.detail, self._leftover)))
+        return Outcome(
+            number=self.entry.number,
+            kind=ended.kind,
+            code=ended.code,
+            detail=visible_text(detail)[:DETAIL_CHARACTERS_MAX],
+            version_id=made.version_id if made is not None else None,
+            etag=made.etag if made is not None else None,
+            attempts=self._writes,
+            bytes_copied=self._bytes,
+        )
+
+
+_OWN_CODES = frozenset(code.value for code in Code)
+
+
+def _failure(fault: StoreFault) -> End:
+    return End(kind=OutcomeKind.FAILED, code=fault.code, detail=str(fault))
+
+
+def _unproven(step: Write) -> StoreFault:
+    return StoreFault(
+        operation="CopyObject" if isinstance(step, Copy) else "DeleteObject",
+        code="NoETag",
+        status=200,
+        disposition=Disposition.SETTLE,
+        is_ambiguous=True,
+        message="the answer proves nothing",
+    )
