@@ -8,13 +8,14 @@
 - `model.py` is the door: `S3Model`, a typed method per S3 operation, each given the caller.
 - `operations/` says what each operation is asked and answers (frozen dataclasses);
   `values.py` what those are made of; `identities.py` the caller and the authorization hook.
-- `errors.py` has `S3Error`, the only exception on account of a caller; `refusals.py` lists every
-  refusal with AWS's code, status and the documented behaviour that it enforces.
+- `errors.py` has `S3Error`, the only exception on account of a caller; `refusals.py`,
+  `bucket_refusals.py` and `upload_refusals.py` list every refusal with AWS's code, status and the
+  documented behaviour that it enforces.
 - `versions.py` holds what is stored (frozen), `buckets.py` the chains of versions, `bodies.py` the
   shared bytes with their cached checksums, `limits.py` S3's limits, which tests may shrink.
-- One module a subject has the behaviour: `conditions`, `checksums`, `encryption`, `ranges`,
-  `writing`, `reading`, `copying`, `deleting`, `listing`, `multipart`, `tagging`, `locking`,
-  `configuration`.
+- One module a subject has the behaviour: `access`, `finding`, `conditions`, `checksums`,
+  `encryption`, `ranges`, `writing`, `reading`, `copying`, `deleting`, `listing`, `uploads`,
+  `multipart`, `parts`, `tagging`, `locking`, `access_lists`, `attributes`, `configuration`.
 - `replication/` is S3's live replication, steppable: `model.replication.advance(now)`.
 - `raw_edits.py` goes behind S3's back for tests and the demo, and reads everything (`snapshot`).
 

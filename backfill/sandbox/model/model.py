@@ -13,10 +13,14 @@ from random import Random
 
 from backfill.sandbox.model import (
     access_lists,
+    attributes,
     configuration,
+    copying,
     deleting,
     listing,
     locking,
+    multipart,
+    parts,
     reading,
     tagging,
     writing,
@@ -231,7 +235,7 @@ class S3Model:
 
     def copy_object(self, caller: Caller, request: CopyObjectRequest) -> CopyObjectResult:
         """Copy a version's bytes as a new current version; they are shared, not doubled."""
-        raise NotImplementedError
+        return copying.copy_object(self._world, caller, request)
 
     def get_object(self, caller: Caller, request: ReadObjectRequest) -> GetObjectResult:
         """Read a version, a range or a part of it."""
@@ -245,7 +249,7 @@ class S3Model:
         self, caller: Caller, request: GetObjectAttributesRequest
     ) -> GetObjectAttributesResult:
         """Say the attributes asked for."""
-        raise NotImplementedError
+        return attributes.get_object_attributes(self._world, caller, request)
 
     def delete_object(self, caller: Caller, request: DeleteObjectRequest) -> DeleteObjectResult:
         """Hide a key behind a delete marker, or remove one version for good."""
@@ -289,7 +293,7 @@ class S3Model:
 
     def restore_object(self, caller: Caller, request: RestoreObjectRequest) -> RestoreObjectResult:
         """Bring back an archived version; done at once, `raw_edits` can make it last."""
-        raise NotImplementedError
+        return attributes.restore_object(self._world, caller, request)
 
     def list_object_versions(
         self, caller: Caller, request: ListObjectVersionsRequest
@@ -309,32 +313,32 @@ class S3Model:
         self, caller: Caller, request: CreateMultipartUploadRequest
     ) -> CreateMultipartUploadResult:
         """Begin an upload; all attributes of the object are said here."""
-        raise NotImplementedError
+        return multipart.create_multipart_upload(self._world, caller, request)
 
     def upload_part(self, caller: Caller, request: UploadPartRequest) -> PartResult:
         """Store a part; the same number again replaces it."""
-        raise NotImplementedError
+        return parts.upload_part(self._world, caller, request)
 
     def upload_part_copy(self, caller: Caller, request: UploadPartCopyRequest) -> PartResult:
         """Store a part out of a version that is in S3 already."""
-        raise NotImplementedError
+        return parts.upload_part_copy(self._world, caller, request)
 
     def complete_multipart_upload(
         self, caller: Caller, request: CompleteMultipartUploadRequest
     ) -> CompleteMultipartUploadResult:
         """Make the parts the new current version."""
-        raise NotImplementedError
+        return multipart.complete_multipart_upload(self._world, caller, request)
 
     def abort_multipart_upload(self, caller: Caller, request: AbortMultipartUploadRequest) -> None:
         """Drop an upload and its parts."""
-        raise NotImplementedError
+        multipart.abort_multipart_upload(self._world, caller, request)
 
     def list_parts(self, caller: Caller, request: ListPartsRequest) -> ListPartsResult:
         """List the parts of an upload."""
-        raise NotImplementedError
+        return parts.list_parts(self._world, caller, request)
 
     def list_multipart_uploads(
         self, caller: Caller, request: ListMultipartUploadsRequest
     ) -> ListMultipartUploadsResult:
         """List uploads that were neither completed nor aborted."""
-        raise NotImplementedError
+        return parts.list_multipart_uploads(self._world, caller, request)

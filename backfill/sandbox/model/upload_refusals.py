@@ -93,11 +93,17 @@ PART_CHECKSUM_MISSING = refusal(
     "A COMPOSITE upload is completed with the checksums of its parts "
     "(API: CompleteMultipartUpload)",
 )
-COMPLETED_TYPE_DIFFERS = refusal(
+COMPLETED_TYPE_UNKNOWN = refusal(
     "InvalidRequest",
     400,
-    "The upload was created with another checksum mode. The complete request must use the same "
+    "The upload was created using the null checksum mode. The complete request must use the same "
     "checksum mode.",
+    "Without an algorithm at Create no checksum type is said (API: CompleteMultipartUpload)",
+)
+COMPLETED_TYPE_DIFFERS = refusal(
+    "BadDigest",
+    400,
+    "The checksum type you specified did not match the checksum type of the upload.",
     "Complete repeats the checksum type of Create, or says none (API: CompleteMultipartUpload)",
 )
 COMPLETED_CHECKSUM_DIFFERS = refusal(
