@@ -41,6 +41,7 @@ from backfill.preflight.run import (
 )
 from backfill.preflight.scene import DOCUMENT as SCENE
 from backfill.preflight.scene import Scene, scene_bytes, scene_of
+from backfill.repair.run import RepairRequest, RepairTotals, repair
 from backfill.run_directory.identity import RunIdentity, open_run, read_run
 from backfill.verify.reader import Side
 from backfill.verify.run import VerifyRequest, verify_buckets
@@ -242,6 +243,44 @@ async def verify(run: Run) -> VerifyTotals:
         clock=run.here.clock,
         settings=run.campaign.settings,
     )
+
+
+async def plan_repair(run: Run) -> RepairTotals:
+    """Turn the newest verification's bad rows into the next manifest, verifying first if need be.
+
+    Raises:
+        UsageError: There is no plan to repair by, or the newest manifest is not carried out yet.
+        RefusedError: The run was repaired too often.
+    """
+    artifacts, work = run.here.artifacts, WorkDone(run.here.artifacts)
+    index = artifacts.index(PLAN)
+    if index is None:
+        raise UsageError("there is no plan to repair by", hint="backfill run, which plans first")
+    if work.outcome_rounds < work.manifests or not work.manifests:
+        raise UsageError("the newest manifest is not carried out yet", hint="backfill execute")
+    previous = work.repaired_verification(work.manifests - 1)
+    if work.verifications in (0, previous):
+        await verify(run)
+    request = RepairRequest(
+        round=work.manifests,
+        verification=work.verifications,
+        header=header_of(index.summary),
+        previous_verification=previous,
+        allows_hiding=run.campaign.allows_hiding,
+    )
+    return repair(
+        request,
+        partial(plan_entries, artifacts),
+        work.planned_outcomes,
+        artifacts=artifacts,
+        events=run.events,
+    )
+
+
+def has_open_manifest(run: Run) -> bool:
+    """Return whether the newest manifest is not carried out to its end yet."""
+    work = WorkDone(run.here.artifacts)
+    return work.outcome_rounds < work.manifests
 
 
 def has_begun_to_write(run: Run) -> bool:

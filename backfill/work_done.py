@@ -53,6 +53,13 @@ class WorkDone:
         stands = takewhile(lambda n: self._artifacts.index(name(n)) is not None, count(first))
         return sum(1 for _ in stands)
 
+    def repaired_verification(self, round_number: int) -> int | None:
+        """Return which verification a round's manifest repairs; None for the plan's manifest."""
+        index = self._artifacts.index(manifest_name(round_number))
+        assert index is not None, "the manifest stands"
+        numbers = (n for n in range(1, self.verifications + 1) if verdicts_name(n) in index.inputs)
+        return max(numbers, default=None)
+
     def digests(self) -> dict[str, str]:
         """Return the digests of the plan and of every round's outcomes, by name."""
         names = [PLAN, *(outcomes_name(number) for number in range(self.outcome_rounds))]

@@ -1,7 +1,8 @@
 """What a person asked for: one campaign, from campaign.toml, environment and flags.
 
 Never asks AWS: destinations that the campaign does not name are read from the source bucket's own
-replication configuration later. How a campaign is spelled and checked is `options` and `parsing`.
+replication configuration later. How a campaign is spelled stands in `campaign_options`, how it is
+checked in `parsing`.
 Law: a campaign that exists is complete and consistent; everything wrong was refused with its place.
 """
 

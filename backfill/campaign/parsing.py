@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from backfill.campaign import Access, Campaign, DestinationSpec, OtherWriters, Scope
-from backfill.campaign.options import OPTIONS, Kind, Option
+from backfill.campaign_options import OPTIONS, Kind, Option
 from backfill.errors import CampaignError
 from backfill.model.attributes import Pairs
 from backfill.settings import Settings

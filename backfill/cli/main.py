@@ -119,7 +119,7 @@ def _told(error: BackfillError) -> int:
     with contextlib.suppress(BrokenPipeError):
         print(f"backfill: {visible_text(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+            print(f"  hint: {visible_text(error.hint)}", file=sys.stderr)
     return error.exit_status
 
 

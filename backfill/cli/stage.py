@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from backfill.aws.faults import error_of
 from backfill.campaign import Campaign
 from backfill.campaign.parsing import Values, campaign_of
-from backfill.cli.arguments import campaign_values, run_directory_of
 from backfill.cli.remembered import remember, remembered_values
+from backfill.cli.spoken import campaign_values, run_directory_of
 from backfill.compose import Machine, clients, held, machine, talking
 from backfill.errors import BackfillError, StoreFault, UsageError
 from backfill.events import RunStarted

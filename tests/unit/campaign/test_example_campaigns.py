@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backfill.campaign.options import OPTIONS
 from backfill.campaign.parsing import campaign_of, values_of_document
+from backfill.campaign_options import OPTIONS
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "campaigns").glob("*.toml"))
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from backfill.campaign import Campaign, OtherWriters, campaign_digest, campaign_identity
-from backfill.campaign.options import OPTIONS, Kind
 from backfill.campaign.parsing import campaign_of, values_of_document, values_of_environment
+from backfill.campaign_options import OPTIONS, Kind
 from backfill.errors import CampaignError
 from backfill.settings import Settings
 
@@ -18,7 +18,7 @@ def test_a_bare_source_bucket_is_a_whole_campaign_with_the_documented_defaults()
 
 
 def test_every_option_reaches_the_campaign_from_toml() -> None:
-    document = {
+    document: dict[str, dict[str, object]] = {
         "source": {"bucket": "from-bucket", "account": "111111111111", "profile": "a"},
         "destination": {
             "bucket": "to-bucket",
@@ -185,3 +185,8 @@ def test_the_identity_ignores_limits_and_notices_everything_that_decides_version
 
 def test_each_kind_of_option_is_exercised_by_the_table() -> None:
     assert {option.kind for option in OPTIONS} == set(Kind)
+
+
+def test_the_choices_of_other_writers_are_those_that_a_campaign_knows() -> None:
+    option = next(option for option in OPTIONS if option.name == "other-writers")
+    assert option.choices == tuple(OtherWriters)

@@ -1,13 +1,12 @@
 """How a campaign is spelled: one table for TOML keys, environment variables and flags.
 
-Never checks a value (`parsing` does).
+Never checks a value (`campaign.parsing` does), and imports next to nothing: it is on the path of
+`backfill --help`.
 Law: whatever a campaign can say stands in this table once, and every spelling follows from it.
 """
 
 import enum
 from dataclasses import dataclass
-
-from backfill.campaign import OtherWriters
 
 
 class Kind(enum.StrEnum):
@@ -127,7 +126,7 @@ OPTIONS: tuple[Option, ...] = (
         table="writers",
         name="other-writers",
         kind=Kind.CHOICE,
-        choices=tuple(OtherWriters),
+        choices=("by-rules", "quiet"),
         flag="--other-writers",
         help="'quiet' states that nobody else writes either bucket meanwhile (default: by-rules)",
     ),
