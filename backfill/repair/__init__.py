@@ -1,0 +1,1 @@
+"""The repair stage: what is wrong becomes a new manifest, or a sentence for a person."""

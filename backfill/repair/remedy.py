@@ -1,0 +1,223 @@
+"""The remedy for one bad verdict: a piece of work with fresh preconditions, or why a person acts.
+
+Never proposes a write over anything but what verify saw, and never deletes a version.
+Law: what the plan did not route is not copied by repair; a new run's plan decides that anew.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from backfill.execute.codes import SENTENCES, Code
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.objects import VersionId
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.model.store import IfAbsent, IfReplaces, Precondition
+from backfill.plan.entries import PlanEntry
+from backfill.plan.routes import Route
+from backfill.verify.verdicts import Fidelity, Field, Verdict, VerdictRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Repair can do nothing: why, and what a person does."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """A verdict that is not good, with all that is known about its row.
+
+    `entry` is None for an extra version. `outcome` is that of the last round. `source_markers` are
+    the version IDs of the key's delete markers at the source, as the plan saw them. `was_repaired`
+    says that an earlier repair had met the same problem and its work did not fail.
+    """
+
+    verdict: VerdictRow
+    entry: PlanEntry | None = None
+    outcome: Outcome | None = None
+    source_markers: AbstractSet[VersionId] = frozenset()
+    was_repaired: bool = False
+
+
+Remedy = ManifestEntry | Person
+
+_RETRIED: Final = frozenset(
+    {
+        Code.IN_FLIGHT,
+        Code.KEEPS_CHANGING,
+        Code.DESTINATION_DIFFERS,
+        Code.DESTINATION_DELETED,
+        Code.NOT_REVIEWED,
+        Code.NOT_MENDED,
+        Code.OVERTAKEN,
+        Code.GONE,
+    }
+)
+"""Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""
+
+_IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
+_UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
+_NEW_RUN: Final = "Begin a new run: its plan decides anew about what is there now."
+_REPEATED: Final = "Repair has done this before, and the difference is back: find out who makes it."
+_NONCURRENT: Final = (
+    "Only S3 Batch Replication can bring back a noncurrent version or delete marker."
+)
+_MARKED: Final = (
+    "A delete marker that the source does not have hides the object at the destination: remove "
+    "the marker there if the object shall be seen."
+)
+_ABSENT_MARKER: Final = (
+    "A delete marker onto an absent key cannot be conditional, and the key has other writers."
+)
+_UNWANTED_MARKER: Final = (
+    "No rule replicates delete markers here: delete the object there yourself."
+)
+_NOT_HIDDEN: Final = (
+    "Repair hides it with a delete marker if the campaign allows hiding (--allow-hiding)."
+)
+_TWICE: Final = (
+    "It lies below the current version and harms nobody; lifecycle rules for noncurrent versions "
+    "remove it."
+)
+
+
+def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) -> Remedy:
+    """Return the work that mends a row as entry `number` of the new manifest, or why there is none.
+
+    `horizon` stands in for the time of an extra version, which has none at the source.
+    """
+    verdict, entry = bad.verdict, bad.entry
+    assert not verdict.is_good, "what is good needs no remedy"
+    if (sentence := _if_hopeless(bad)) is not None:
+        return Person(sentence=sentence)
+    if verdict.content is Verdict.EXTRA:
+        return _extra(verdict, number, horizon, allows_hiding=allows_hiding)
+    assert entry is not None, "only an extra version has no plan row"
+    assert entry.number == verdict.number, "a verdict belongs to its row"
+    if entry.is_delete_marker:
+        return _marker(entry, verdict, number)
+    return _object(bad, entry, number, allows_hiding=allows_hiding)
+
+
+def _if_hopeless(bad: BadRow) -> str | None:
+    """Return why no write can help, None if one may."""
+    verdict, entry = bad.verdict, bad.entry
+    is_unproven = verdict.content is Verdict.UNVERIFIED
+    obstacles = (
+        (bad.was_repaired, _REPEATED),
+        (verdict.content is Verdict.IN_FLIGHT, _IN_FLIGHT),
+        (is_unproven and verdict.fidelity is not Fidelity.DIFFERENT, _UNVERIFIED),
+        (entry is not None and not entry.is_latest, _NONCURRENT),
+    )
+    return next((sentence for holds, sentence in obstacles if holds), None)
+
+
+def _extra(verdict: VerdictRow, number: int, horizon: datetime, *, allows_hiding: bool) -> Remedy:
+    if verdict.version_id is not None:
+        return Person(sentence=_TWICE)
+    if not allows_hiding:
+        return Person(sentence=_NOT_HIDDEN)
+    return _hiding(verdict, number, horizon, plan_number=None)
+
+
+def _hiding(
+    verdict: VerdictRow, number: int, last_modified: datetime, *, plan_number: int | None
+) -> ManifestEntry:
+    assert verdict.destination_etag is not None, "only an object is hidden, and only the one seen"
+    return ManifestEntry(
+        number=number,
+        plan_number=plan_number,
+        key=verdict.key,
+        version_id=None,
+        etag=None,
+        size_bytes=0,
+        last_modified=last_modified,
+        destination=verdict.destination,
+        route=Route.HIDE_EXTRA,
+        precondition=IfReplaces(etag=verdict.destination_etag),
+        seen_version_id=verdict.destination_version_id,
+    )
+
+
+def _marker(entry: PlanEntry, verdict: VerdictRow, number: int) -> Remedy:
+    if not entry.replicates_delete_markers:
+        return Person(sentence=_UNWANTED_MARKER)
+    if verdict.destination_etag is not None:
+        guard = IfReplaces(etag=verdict.destination_etag)
+        return _work(entry, verdict, number, Route.DELETE_MARKER, guard)
+    if entry.has_other_writers:
+        return Person(sentence=_ABSENT_MARKER)
+    return _work(entry, verdict, number, Route.DELETE_MARKER, None)
+
+
+def _object(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool) -> Remedy:
+    verdict = bad.verdict
+    if (sentence := _if_refused(bad.outcome)) is not None:
+        return Person(sentence=sentence)
+    if verdict.destination_is_delete_marker:
+        is_history = verdict.destination_version_id in bad.source_markers
+        return _copy(entry, verdict, number, IfAbsent()) if is_history else Person(sentence=_MARKED)
+    if Field.DELETE_MARKER in verdict.fields:
+        # Our copy lies on a marker that live replication delivered: the source is deleted.
+        if not allows_hiding:
+            return Person(sentence=_NOT_HIDDEN)
+        return _hiding(verdict, number, entry.last_modified, plan_number=entry.number)
+    if _is_about_a_newer_version(bad, entry):
+        return Person(sentence=_NEW_RUN)
+    etag = verdict.destination_etag
+    assert (etag is None) == (verdict.content is Verdict.MISSING), "what differs was looked at"
+    return _copy(entry, verdict, number, IfAbsent() if etag is None else IfReplaces(etag=etag))
+
+
+def _if_refused(outcome: Outcome | None) -> str | None:
+    """Return why execute left the version out, None if it may try again."""
+    if outcome is None or outcome.kind is not OutcomeKind.SKIPPED:
+        return None
+    code = next((code for code in Code if code == outcome.code), None)
+    return None if code is None or code in _RETRIED else SENTENCES[code]
+
+
+def _is_about_a_newer_version(bad: BadRow, entry: PlanEntry) -> bool:
+    """Return whether the source moved on, so that the plan's version is not the one to copy."""
+    verdict, outcome = bad.verdict, bad.outcome
+    if verdict.version_id != entry.version_id:
+        return True
+    made = None if outcome is None else outcome.version_id
+    is_ours = made is not None and made == verdict.destination_version_id
+    return is_ours and Field.CURRENT_VERSION in verdict.fields
+
+
+def _copy(entry: PlanEntry, verdict: VerdictRow, number: int, precondition: Precondition) -> Remedy:
+    if entry.route is None:
+        return Person(sentence=_NEW_RUN)
+    return _work(entry, verdict, number, entry.route, precondition)
+
+
+def _work(
+    entry: PlanEntry,
+    verdict: VerdictRow,
+    number: int,
+    route: Route,
+    precondition: Precondition | None,
+) -> ManifestEntry:
+    return ManifestEntry(
+        number=number,
+        plan_number=entry.number,
+        key=entry.key,
+        version_id=entry.version_id,
+        etag=entry.etag,
+        size_bytes=entry.size_bytes,
+        last_modified=entry.last_modified,
+        destination=entry.destination,
+        route=route,
+        rule_id=entry.rule_id,
+        storage_class=entry.storage_class,
+        encryption=entry.encryption,
+        precondition=precondition,
+        seen_version_id=verdict.destination_version_id,
+        has_other_writers=entry.has_other_writers,
+        replicates_delete_markers=entry.replicates_delete_markers,
+    )

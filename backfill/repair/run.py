@@ -1,0 +1,234 @@
+"""The repair stage: a verification's bad rows become the next manifest.
+
+Never asks a store: everything is in the run directory. Execute carries the manifest out.
+Law: what repair has mended once and finds again is left to a person, so that it cannot loop.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError, RefusedError
+from backfill.events import RepairPlanned
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
+from backfill.manifest.rows import row_of as manifest_row
+from backfill.model.outcome import OutcomeKind
+from backfill.plan.entries import PlanEntry
+from backfill.plan.header import PlanHeader, header_document
+from backfill.ports import ArtifactStore, Events
+from backfill.repair.remedy import BadRow, remedy
+from backfill.repair.rows import (
+    COLUMNS,
+    Decided,
+    Problem,
+    decided_of,
+    problem_of,
+    repair_name,
+    row_of,
+)
+from backfill.verify.keys import KeyRows, PlannedOutcome, planned_rows, rows_of_keys
+from backfill.verify.rows import verdict_of, verdicts_name
+from backfill.verify.verdicts import VerdictRow
+
+ROUNDS_MAX: Final = 20
+"""Repairs of one run. What twenty have not mended, the next one will not either; a new run begins
+with a plan of its own."""
+
+_UNDONE: Final = frozenset({OutcomeKind.FAILED, OutcomeKind.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairRequest:
+    """What to repair. `round` (from 1) numbers the manifest to write, `manifest/NN`.
+
+    `verification` is the newest one, made after the manifest of the round before was carried out.
+    """
+
+    round: int
+    verification: int
+    header: PlanHeader
+    allows_hiding: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairTotals:
+    """What a repair came to: `bad` = `entries` + `for_a_person`.
+
+    `is_stuck` says that exactly the same problems stood before the last repair: to go on would be
+    to loop. `routes` and `sentences` count both kinds.
+    """
+
+    bad: int
+    entries: int
+    for_a_person: int
+    is_stuck: bool
+    routes: dict[str, int]
+    sentences: dict[str, int]
+
+
+def repair(
+    request: RepairRequest,
+    plan: Callable[[], Iterator[PlanEntry]],
+    outcomes: Callable[[], Iterator[PlannedOutcome]],
+    *,
+    artifacts: ArtifactStore,
+    events: Events,
+) -> RepairTotals:
+    """Write `manifest/NN` and `repair/NN` and return the totals.
+
+    `plan` and `outcomes` give their streams in the order of plan numbers. A manifest without
+    entries says that repair can do no more: what remains keeps verify's exit code.
+
+    Raises:
+        RefusedError: the run was repaired `ROUNDS_MAX` times.
+        ArtifactDamagedError: the verification is missing or damaged.
+    """
+    if request.round > ROUNDS_MAX:
+        raise RefusedError(
+            f"this run was repaired {ROUNDS_MAX} times and is still not right",
+            hint="see the report for what keeps changing, then begin a new run",
+        )
+    assert request.round >= 1, "manifest 0 is the plan's"
+    work = _Repair(request, artifacts)
+    totals = work.write(plan(), outcomes())
+    events.emit(RepairPlanned(round=request.round, entries=totals.entries))
+    return totals
+
+
+class _Repair:
+    def __init__(self, request: RepairRequest, artifacts: ArtifactStore) -> None:
+        self._request = request
+        self._artifacts = artifacts
+        self._routes: Counter[str] = Counter()
+        self._sentences: Counter[str] = Counter()
+        self._size_bytes = 0
+        self._earlier = _Earlier(self._decided_before())
+
+    def write(self, plan: Iterator[PlanEntry], outcomes: Iterator[PlannedOutcome]) -> RepairTotals:
+        """Write both artefacts."""
+        request, inputs = self._request, self._inputs()
+        name = f"manifest/{request.round:02d}"
+        with (
+            self._artifacts.writer(name, columns=MANIFEST_COLUMNS, inputs=inputs) as manifest,
+            self._artifacts.writer(
+                repair_name(request.round), columns=COLUMNS, inputs=inputs
+            ) as decisions,
+        ):
+            for bad in self._bad_rows(plan, outcomes):
+                found = remedy(
+                    bad,
+                    number=self._routes.total(),
+                    horizon=request.header.horizon,
+                    allows_hiding=request.allows_hiding,
+                )
+                if isinstance(found, ManifestEntry):
+                    manifest.write(manifest_row(found))
+                    self._routes[found.route.value] += 1
+                    self._size_bytes += found.size_bytes
+                else:
+                    self._sentences[found.sentence] += 1
+                decisions.write(row_of(bad.verdict, found))
+            totals = self._totals()
+            decisions.commit({"is_stuck": totals.is_stuck, "sentences": totals.sentences})
+            manifest.commit(
+                {
+                    "header": header_document(request.header),
+                    "rows": totals.entries,
+                    "size_bytes": self._size_bytes,
+                }
+            )
+        return totals
+
+    def _totals(self) -> RepairTotals:
+        entries, for_a_person = self._routes.total(), self._sentences.total()
+        return RepairTotals(
+            bad=entries + for_a_person,
+            entries=entries,
+            for_a_person=for_a_person,
+            is_stuck=self._earlier.is_same and entries + for_a_person > 0,
+            routes=dict(sorted(self._routes.items())),
+            sentences=dict(sorted(self._sentences.items())),
+        )
+
+    def _inputs(self) -> dict[str, str]:
+        name = verdicts_name(self._request.verification)
+        index = self._artifacts.index(name)
+        if index is None:
+            raise ArtifactDamagedError(f"{name} is missing", hint="backfill verify")
+        return {**index.inputs, name: index.digest}
+
+    def _decided_before(self) -> Iterator[Decided]:
+        name = repair_name(self._request.round - 1)
+        if self._artifacts.index(name) is not None:
+            yield from map(decided_of, self._artifacts.rows(name))
+
+    def _bad_rows(
+        self, plan: Iterator[PlanEntry], outcomes: Iterator[PlannedOutcome]
+    ) -> Iterator[BadRow]:
+        """Join bad verdicts with plan rows, outcomes and the last repair, key by key."""
+        pending: deque[list[VerdictRow]] = deque()
+
+        def bad_keys() -> Iterator[str]:
+            verdicts = map(
+                verdict_of, self._artifacts.rows(verdicts_name(self._request.verification))
+            )
+            bad = (verdict for verdict in verdicts if not verdict.is_good)
+            for key, group in groupby(bad, key=lambda verdict: verdict.key):
+                pending.append(list(group))
+                yield key
+
+        for rows in rows_of_keys(planned_rows(plan, outcomes), bad_keys()):
+            verdicts = pending.popleft()
+            before = self._earlier.of(rows.key, {problem_of(verdict) for verdict in verdicts})
+            yield from _bad_rows_of(rows, verdicts, before)
+        self._earlier.finish()
+
+
+class _Earlier:
+    """What the last repair decided, asked for key by key in order; whether it is all the same."""
+
+    def __init__(self, decided: Iterable[Decided]) -> None:
+        self._keys = groupby(decided, key=lambda one: one.problem.key)
+        self._head = self._next()
+        self.is_same = self._head is not None
+
+    def _next(self) -> tuple[str, list[Decided]] | None:
+        found = next(self._keys, None)
+        return None if found is None else (found[0], list(found[1]))
+
+    def of(self, key: str, problems: set[Problem]) -> frozenset[Problem]:
+        """Return the problems of a key that the last repair made work of."""
+        while self._head is not None and self._head[0] < key:
+            self.is_same = False
+            self._head = self._next()
+        decided: list[Decided] = []
+        if self._head is not None and self._head[0] == key:
+            decided = self._head[1]
+            self._head = self._next()
+        self.is_same &= {one.problem for one in decided} == problems
+        return frozenset(one.problem for one in decided if one.is_work)
+
+    def finish(self) -> None:
+        """Take note of problems that are gone."""
+        self.is_same &= self._head is None
+
+
+def _bad_rows_of(
+    rows: KeyRows, verdicts: list[VerdictRow], repaired: frozenset[Problem]
+) -> Iterator[BadRow]:
+    by_number = {row.entry.number: row for row in rows.rows}
+    markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
+    for verdict in verdicts:
+        row = None if verdict.number is None else by_number[verdict.number]
+        outcome = row.outcomes[-1] if row is not None and row.outcomes else None
+        is_done = outcome is not None and outcome.kind not in _UNDONE
+        yield BadRow(
+            verdict=verdict,
+            entry=None if row is None else row.entry,
+            outcome=outcome,
+            source_markers=markers,
+            was_repaired=is_done and problem_of(verdict) in repaired,
+        )
