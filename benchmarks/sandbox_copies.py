@@ -4,7 +4,7 @@ The server runs in a process of its own; the client sends signed requests that w
 the clock started, a fixed number of them ahead on each keep-alive connection, so that what is
 measured is the server. Exits 1 below the floor.
 
-    python benchmarks/sandbox_copies.py [--copies 3000] [--connections 8] [--ahead 4]
+    python -m benchmarks.sandbox_copies [--copies 3000] [--connections 8] [--ahead 4]
 """
 
 import argparse

@@ -52,7 +52,7 @@ class Authorization:
 
     def __call__(self, question: AccessQuestion) -> bool:
         """Whether the caller may. The type is the model's `Authorize`."""
-        identity = self._directory.with_arn(question.caller.arn)
+        identity = self._identity(question.caller)
         context = self._context(question)
         if question.kms_key_arn is not None:
             return self._may_use_key(question, question.kms_key_arn, identity, context)
@@ -68,6 +68,26 @@ class Authorization:
             resource=arn,
             statements=statements,
             context=context,
+        )
+
+    def _identity(self, caller: Caller) -> Identity | None:
+        """Who asks; None is anonymous.
+
+        S3 itself asks on behalf of a replication role, which nobody need have made here: its own
+        policies are then taken to allow everything, so that the resource policies decide.
+        """
+        if caller.is_anonymous:
+            return None
+        known = self._directory.with_arn(caller.arn)
+        if known is not None:
+            return known
+        return Identity(
+            account_id=caller.account_id,
+            arn=caller.arn,
+            user_id="",
+            access_key_id="",
+            secret_access_key="",
+            policies=(ALLOW_EVERYTHING,),
         )
 
     def _may_use_key(
@@ -210,21 +230,26 @@ def _named(statement: Statement, caller: Caller, identity: Identity | None) -> G
     return best
 
 
+def _allow(action: str, principals: tuple[str, ...] | None) -> Policy:
+    statement = Statement(
+        effect="Allow",
+        actions=(action,),
+        is_not_action=False,
+        resources=("*",),
+        is_not_resource=False,
+        principals=principals,
+        conditions=(),
+    )
+    return Policy(statements=(statement,))
+
+
+ALLOW_EVERYTHING = _allow("*", None)
+"""AdministratorAccess."""
+
+
 def default_key_policy(account_id: str) -> Policy:
     """What KMS gives a new key: its account may pass on everything by identity policies."""
-    return Policy(
-        statements=(
-            Statement(
-                effect="Allow",
-                actions=("kms:*",),
-                is_not_action=False,
-                resources=("*",),
-                is_not_resource=False,
-                principals=(root_arn(account_id),),
-                conditions=(),
-            ),
-        )
-    )
+    return _allow("kms:*", (root_arn(account_id),))
 
 
 def bucket_policy_flaw(document: str, bucket: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from urllib.parse import quote
 
 import pytest
@@ -192,7 +193,10 @@ def test_a_lost_answer_is_an_effect_or_none_as_the_fault_says(
     )
 
 
-def test_live_replication_happens_by_itself(place: Place) -> None:
+@pytest.mark.parametrize("is_granted", [True, False])
+def test_live_replication_happens_by_itself_where_the_destination_lets_it(
+    place: Place, *, is_granted: bool
+) -> None:
     """If this fails, nothing in the sandbox competes with the product."""
     rule = (
         "<ReplicationConfiguration><Role>arn:aws:iam::111111111111:role/r</Role><Rule>"
@@ -203,10 +207,23 @@ def test_live_replication_happens_by_itself(place: Place) -> None:
     ).encode()
     path = f"/{place.source_bucket}"
     assert place.source.ask("PUT", path, "replication", body=rule).status == 200
+    if is_granted:
+        grant = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111111111111:role/r"},
+            "Action": ["s3:ReplicateObject", "s3:ReplicateDelete"],
+            "Resource": f"arn:aws:s3:::{place.destination_bucket}/*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [grant]}).encode()
+        answer = place.destination.ask("PUT", f"/{place.destination_bucket}", "policy", body=policy)
+        assert answer.status == 204
     version = place.put(quote("live/é")).headers["x-amz-version-id"]
     place.sandbox.advance()
     source = place.source.ask("HEAD", f"{path}/{quote('live/é')}")
     replica = place.destination.ask("HEAD", f"/{place.destination_bucket}/{quote('live/é')}")
+    if not is_granted:
+        assert (source.headers["x-amz-replication-status"], replica.status) == ("FAILED", 404)
+        return
     assert source.headers["x-amz-replication-status"] == "COMPLETED"
     assert replica.headers["x-amz-replication-status"] == "REPLICA"
     assert replica.headers["x-amz-version-id"] == version
