@@ -6,7 +6,7 @@ Law: what S3 sent and the SDK's model does not know is kept, never taken for abs
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -119,7 +119,8 @@ def write_result(reply: Reply, *, result: str | None) -> WriteResult:
         etag=_etag(body),
         version_id=VersionId(str(version_id)) if version_id else None,
         checksums=_body_checksums(body),
-        last_modified=modified if isinstance(modified, datetime) else None,
+        # botocore gives this machine's zone; everything of ours is UTC.
+        last_modified=modified.astimezone(UTC) if isinstance(modified, datetime) else None,
     )
 
 

@@ -5,7 +5,7 @@ Law: every request names the expected owner of each bucket that it touches.
 """
 
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from backfill.aws.mail_words import encoded_words
 from backfill.model.attributes import ContentHeaders, Encryption, EncryptionKind
@@ -106,7 +106,8 @@ def create_upload_parameters(request: CreateMultipartUploadRequest) -> Parameter
         **_encryption(request.encryption),
     }
     if request.tags:
-        parameters["Tagging"] = urlencode(request.tags)
+        # `%20` and not `+`: whoever reads it as a form or as a URL reads a space.
+        parameters["Tagging"] = urlencode(request.tags, quote_via=quote)
     if request.checksum_algorithm is not None:
         parameters["ChecksumAlgorithm"] = request.checksum_algorithm
     if request.checksum_type is not None:

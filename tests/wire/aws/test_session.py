@@ -352,7 +352,7 @@ async def test_headers_that_the_sdk_would_alter_leave_as_they_are_and_signed(
     (seen,) = raw_server.seen
     assert seen.headers["expires"] == "not a date"
     assert seen.headers["x-amz-meta-name"] == "=?UTF-8?B?bmHDr3Zl?="
-    assert seen.headers["x-amz-tagging"] == "a+b=c%26d%3D%C3%A9"
+    assert seen.headers["x-amz-tagging"] == "a%20b=c%26d%3D%C3%A9"
     assert is_signed_for(
         seen, f"/destination-bucket/{KEY}", secret_key=SECRET_KEY, region="eu-west-1"
     )
