@@ -61,6 +61,10 @@ _RETRIED: Final = frozenset(
 _IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
 _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
 _NEW_RUN: Final = "Begin a new run: its plan decides anew about what is there now."
+_FOREIGN: Final = (
+    "It was there before this run, so repair leaves it: delete the destination's current version "
+    "yourself, then begin a new run."
+)
 _REPEATED: Final = "Repair has done this before, and the difference is back: find out who makes it."
 _NONCURRENT: Final = (
     "Only S3 Batch Replication can bring back a noncurrent version or delete marker."
@@ -192,7 +196,8 @@ def _is_about_a_newer_version(bad: BadRow, entry: PlanEntry) -> bool:
 
 def _copy(entry: PlanEntry, verdict: VerdictRow, number: int, precondition: Precondition) -> Remedy:
     if entry.route is None:
-        return Person(sentence=_NEW_RUN)
+        # The plan read nothing that says how a copy shall be encrypted and stored.
+        return Person(sentence=_NEW_RUN if verdict.content is Verdict.MISSING else _FOREIGN)
     return _work(entry, verdict, number, entry.route, precondition)
 
 

@@ -1,7 +1,7 @@
 """The repair stage: a verification's bad rows become the next manifest.
 
 Never asks a store: everything is in the run directory. Execute carries the manifest out.
-Law: what repair has mended once and finds again is left to a person, so that it cannot loop.
+Law: what the last repair mended and this one finds again is left to a person.
 """
 
 from collections import Counter, deque
@@ -57,8 +57,8 @@ class RepairRequest:
 class RepairTotals:
     """What a repair came to: `bad` = `entries` + `for_a_person`.
 
-    `is_stuck` says that exactly the same problems stood before the last repair: to go on would be
-    to loop. `routes` and `sentences` count both kinds.
+    `is_stuck` says that exactly the same problems stood before the last repair: to go on without a
+    person would be to loop. `routes` and `sentences` count both kinds.
     """
 
     bad: int

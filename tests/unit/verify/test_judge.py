@@ -225,7 +225,7 @@ def test_a_deep_look_reads_replicas_that_the_listings_prove() -> None:
 
 
 def test_a_newer_version_that_the_worker_copied_is_compared_with_itself() -> None:
-    """If this fails, a copy of the newer version is called damaged for being none of the planned."""
+    """If this fails, a copy of the newer version is called damaged."""
     (look,) = decisions([SWITCHED], [V3, V2], [COPY_OF_V3])
     assert isinstance(look, Look)
     assert (look.row.number, look.row.version_id) == (0, "v3")
