@@ -140,7 +140,7 @@ class Inbound:
             return SentChecksum(
                 algorithm=values[0][0].removeprefix(_CHECKSUM).upper(), value=values[0][1]
             )
-        if declared is not None:
+        if declared is not None and self.operation in {"PutObject", "UploadPart"}:
             raise invalid_request(
                 "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
                 "x-amz-trailer headers were found.",

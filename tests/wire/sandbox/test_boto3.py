@@ -141,6 +141,20 @@ def test_a_multipart_upload_keeps_parts_checksums_and_metadata(
     assert done["ChecksumType"] == expected
 
 
+def test_boto3_cannot_read_the_answer_to_a_multipart_upload_of_a_control_character(
+    client: Any, place: Place
+) -> None:
+    """If this fails, the answer is not the one that AWS sends (boto/botocore#3496, #3047).
+
+    The upload is there, yet the SDK says 500: a caller that retries leaves one behind each time.
+    """
+    with pytest.raises(ClientError) as refusal:
+        client.create_multipart_upload(Bucket=place.source_bucket, Key="bell\x07")
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    listed = client.list_multipart_uploads(Bucket=place.source_bucket)
+    assert [upload["Key"] for upload in listed["Uploads"]] == ["bell\x07"]
+
+
 def test_a_presigned_url_opens_without_credentials(client: Any, place: Place) -> None:
     """If this fails, links made by SDKs do not work."""
     client.put_object(Bucket=place.source_bucket, Key="a b/é+", Body=b"shared")

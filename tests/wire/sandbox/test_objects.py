@@ -146,6 +146,35 @@ def test_many_objects_are_deleted_in_one_request_with_an_outcome_each(place: Pla
     assert place.source.ask("POST", path, "delete", headers=wrong, body=body).code == "BadDigest"
 
 
+@pytest.mark.parametrize(
+    ("trailer", "status", "code"), [("NhCmhg==", 200, ""), ("AAAAAA==", 400, "BadDigest")]
+)
+def test_a_checksum_in_a_trailer_counts_like_one_in_a_header(
+    place: Place, trailer: str, status: int, code: str
+) -> None:
+    """If this fails, what today's SDKs send over TLS is stored unchecked, or framing and all."""
+    path = f"/{place.source_bucket}/k"
+    answer = place.source.ask(
+        "PUT",
+        path,
+        headers={
+            "content-encoding": "aws-chunked",
+            "x-amz-decoded-content-length": "5",
+            "x-amz-sdk-checksum-algorithm": "CRC32",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+        },
+        body=f"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode(),
+        payload_hash="STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    )
+    assert (answer.status, answer.code) == (status, code)
+    read = place.source.ask("GET", path, headers={"x-amz-checksum-mode": "ENABLED"})
+    assert "content-encoding" not in read.headers
+    if status == 200:
+        assert (read.body, read.headers["x-amz-checksum-crc32"]) == (b"hello", trailer)
+    else:
+        assert read.status == 404
+
+
 def test_a_header_that_is_not_carried_is_refused_rather_than_dropped(place: Place) -> None:
     """If this fails, grants or an append are silently lost."""
     path = f"/{place.source_bucket}/k"
