@@ -7,14 +7,15 @@ Law: one call, one request on the wire.
 """
 
 import socket
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-_KEEPALIVE_IDLE_S = 30
-"""Below the idle time-out of NAT gateways (350 s) and most firewalls, so that a CopyObject that
-stays silent for minutes keeps its connection."""
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Seconds, seconds, probes. Below the idle time-out of NAT gateways (350 s), so that a CopyObject
+that stays silent for minutes keeps its connection; and a host that is gone is noticed within 90 s,
+long before the read time-out that such a CopyObject needs."""
 
 
 class OneRequestSession(AIOHTTPSession):
@@ -49,6 +50,7 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = address
     opened = socket.socket(family=family, type=kind, proto=protocol)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:  # macOS names some differently
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
     return opened
