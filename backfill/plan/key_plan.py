@@ -4,7 +4,7 @@ Never fetches: it says what it needs, is told, and decides again. Holds one key'
 Law: it yields exactly one entry for each source version at each destination, in order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
@@ -51,6 +51,7 @@ class KeyPlan:
             for n, chain in enumerate(chains)
         ]
         self._decisions = [decide(question, terms) for question in self._questions]
+        self._open = self._places_open(range(len(self._decisions)))
 
     @property
     def source_chain(self) -> Sequence[ListedEntry]:
@@ -59,11 +60,13 @@ class KeyPlan:
 
     def needs(self) -> KeyNeeds | None:
         """Return what must be read before everything can be decided; None when nothing must."""
+        if not self._open:
+            return None
         heads, tags, acls = set[VersionId](), set[VersionId](), set[VersionId]()
         destination_heads = set[HeadName]()
-        for question, decision in zip(self._questions, self._decisions, strict=True):
-            if not isinstance(decision, Needs):
-                continue
+        for place in self._open:
+            question, decision = self._questions[place], self._decisions[place]
+            assert isinstance(decision, Needs), "what is open needs something"
             version_id = question.entry.version_id
             if decision.source_head:
                 heads.add(version_id)
@@ -72,8 +75,6 @@ class KeyPlan:
             if decision.acl:
                 acls.add(version_id)
             destination_heads.update((question.destination, v) for v in decision.destination_heads)
-        if not (heads or tags or acls or destination_heads):
-            return None
         return KeyNeeds(
             heads=frozenset(heads),
             tags=frozenset(tags),
@@ -87,9 +88,7 @@ class KeyPlan:
         destination_heads: Mapping[HeadName, HeadAnswer],
     ) -> None:
         """Take everything that was read so far and decide again what was open."""
-        for place, decision in enumerate(self._decisions):
-            if not isinstance(decision, Needs):
-                continue
+        for place in self._open:
             question = self._questions[place]
             facts = Facts(
                 source=sources.get(question.entry.version_id, question.facts.source),
@@ -101,6 +100,10 @@ class KeyPlan:
             )
             self._questions[place] = replace(question, facts=facts)
             self._decisions[place] = decide(self._questions[place], self._terms)
+        self._open = self._places_open(self._open)
+
+    def _places_open(self, places: Iterable[int]) -> list[int]:
+        return [place for place in places if isinstance(self._decisions[place], Needs)]
 
     def decided(self) -> Iterator[tuple[Question, Decision]]:
         """Give every question with its decision."""
