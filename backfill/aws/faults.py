@@ -18,6 +18,7 @@ from backfill.errors import (
     RefusedError,
     StoreFault,
 )
+from backfill.model.escaping import visible_text
 
 WRITES: Final = frozenset(
     {
@@ -32,7 +33,7 @@ WRITES: Final = frozenset(
 """The operations that change something at the store; every other one that we send is a read."""
 
 MESSAGE_CHARACTERS_MAX: Final = 500
-"""A store's message is shown to people and kept in journals; it must not fill them."""
+"""A store's message is shown to people and kept in journals: one line, escaped, and not endless."""
 
 
 def verdict(*, operation: str, code: str, status: int, kinds: tuple[str, ...] = ()) -> Disposition:
@@ -70,7 +71,7 @@ def store_fault(
         code=code,
         status=status,
         disposition=disposition,
-        message=message[:MESSAGE_CHARACTERS_MAX],
+        message=visible_text(" ".join(message.split()))[:MESSAGE_CHARACTERS_MAX],
         is_ambiguous=disposition is Disposition.SETTLE,
         retry_after_s=retry_after_s,
         bucket=bucket,

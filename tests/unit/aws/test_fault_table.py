@@ -314,6 +314,13 @@ def test_a_message_of_any_length_is_cut() -> None:
     assert len(fault.message) == 500
 
 
+def test_a_message_is_one_line_of_visible_characters() -> None:
+    """A hostile store could otherwise forge log lines and move the terminal's cursor."""
+    hostile = "one\n  two\x1b[2J\u202ethree"
+    fault = store_fault(operation="X", code="X", status=400, bucket="b", message=hostile)
+    assert fault.message == r"one two\x1b[2J\u202ethree"
+
+
 @pytest.mark.parametrize("answer", [{}, {"Error": {}}, {"Error": None, "ResponseMetadata": 5}])
 def test_an_answer_without_anything_is_still_a_fault(answer: dict[str, object]) -> None:
     """The SDK's parser promises nothing about answers that are none."""
