@@ -127,6 +127,11 @@ def test_markers_and_prefixes_are_spelled_like_keys(place: Place) -> None:
     )
     assert answer.element("Prefix") == "p%01%2B"
     assert answer.element("NextKeyMarker") == "p%01%2B1"
+    second = place.source.ask(
+        "GET", f"/{place.source_bucket}", "encoding-type=url&key-marker=p%01%2B1&versions="
+    )
+    assert second.element("KeyMarker") == "p%01%2B1"
+    assert second.elements("Key") == ["p%01%2B2", "p%01%2B3"]
     plain = place.source.ask(
         "GET", f"/{place.source_bucket}", "max-keys=1&prefix=p%01%2B&versions="
     )
