@@ -110,9 +110,9 @@ def terms_of(
 
 
 def terms_digest(terms: Terms) -> str:
-    """Return the digest of everything but the rules, which have `configuration_digest`."""
+    """Return the digest of all but the rules that decide, which have `configuration_digest`."""
     document = asdict(terms)
     for destination in document["destinations"]:
-        del destination["rules"], destination["live_rules"]
+        del destination["rules"]
     canonical = json.dumps(document, sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -183,6 +183,37 @@ async def test_each_kind_of_request_is_sent_exactly_as_often_as_needed(tmp_path:
     )
 
 
+async def test_one_destinations_null_replica_says_nothing_about_anothers(tmp_path: Path) -> None:
+    """If this fails, a null version that was only copied to Y passes for Y's replica."""
+    null = version("k", "null", "e", 1, is_latest=True)
+    both = (rule("to-x", bucket="x"), rule("to-y", bucket="y"))
+    world = world_of(*both, source=[null], destinations=[[null], [null]])
+    world.know("y", null)
+    world.store.heads["x", "k", "null"] = head_of(
+        null, replication_status=ReplicationStatus.REPLICA
+    )
+    artifacts = LocalArtifacts(tmp_path)
+    await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
+    assert [entry.reason for entry in planned(artifacts)] == [
+        Reason.ALREADY_REPLICATED,
+        Reason.ALREADY_COPIED,
+    ]
+
+
+async def test_reads_that_follow_from_a_null_version_are_forecast(tmp_path: Path) -> None:
+    """If this fails, null versions cost more requests than the person was told."""
+    null = version("k", "null", "e", 1, is_latest=True)
+    above = version("k", "x1", "opaque", 1, is_latest=True)
+    theirs: list[ListedEntry] = [above, replace(null, is_latest=False)]
+    world = world_of(TO_X, source=[null], destinations=[theirs])
+    world.know("x", null)
+    world.know("x", above)
+    events = HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
+    assert world.store.asked == {"head x": 2, f"head {SOURCE}": 1}
+    assert events.heard[0][0] == RequestsForecast(head_requests=3, tagging_requests_max=0)
+
+
 async def test_a_finished_plan_is_reused_without_a_request(tmp_path: Path) -> None:
     """If this fails, a resumed run plans anew and its journal speaks of other numbers."""
     world, artifacts = random_world(2), LocalArtifacts(tmp_path)
