@@ -75,8 +75,21 @@ class Bench:
         base_s = self.settings.retry_base_s if is_paid else self.settings.retry_cap_s
         pauses = Pauses(base_s=base_s, cap_s=self.settings.retry_cap_s)
         draw = self.ports.random.random()
-        await self.ports.clock.sleep(
-            pauses.pause_s(attempt, draw=draw, retry_after_s=fault.retry_after_s)
-        )
+        await self.rest(pauses.pause_s(attempt, draw=draw, retry_after_s=fault.retry_after_s))
+
+    async def rest(self, duration_s: float) -> None:
+        """Let time pass, but not once the run is ending.
+
+        Raises:
+            AbandonedError: the run is ending.
+        """
+        sleep = asyncio.ensure_future(self.ports.clock.sleep(duration_s))
+        halt = asyncio.ensure_future(self.halt.wait())
+        try:
+            await asyncio.wait({sleep, halt}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            halt.cancel()
+            await asyncio.gather(sleep, halt, return_exceptions=True)
         if self.halt.is_set():
             raise AbandonedError

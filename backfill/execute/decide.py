@@ -6,7 +6,9 @@ Law: a write is proposed only over exactly what was seen, and only of what the s
 Why the key is looked at after a write (architecture decision 3): a replica of a source version
 stamped before our copy may land below it, and a delete marker may have arrived unseen. What is
 stamped later than our copy lands above it, whether replicas are ordered by arrival or by time.
-Hence: an older newcomer is copied over our copy, a younger one is left to live replication.
+So a younger newcomer is left to live replication. An older one is waited for: on top of our copy
+all is well, below it the newcomer is copied over our copy, or our copy is hidden. Acting at once
+would be wrong where replicas are ordered by arrival: those still on their way land on top.
 """
 
 from dataclasses import replace
@@ -26,6 +28,7 @@ from backfill.execute.views import (
     MarkAbsent,
     Step,
     View,
+    Wait,
     is_known_older,
     position,
 )
@@ -282,30 +285,33 @@ def _may_cover(entry: ManifestEntry, view: View, current: DeleteMarker) -> bool:
 
 
 def _after_write(entry: ManifestEntry, view: View, made: Made) -> Step:
-    listed = view.destination_current
+    listed, current = view.destination_current, view.source_current
     if listed is None or listed.version_id != made.version_id:
         is_listed = position(view.destination, made.version_id) is not None
         return as_it_stands(entry, view, Code.OVERTAKEN if is_listed else Code.GONE)
-    current = view.source_current
-    if current is not None and _is_news(entry, view, made, current):
-        if isinstance(current, ObjectVersion):
-            return _after_newcomer(entry, view, current, listed)
-        return _after_deletion(entry, view, listed)
-    if _covers_unseen_marker(entry, view, made):
+    is_news = current is not None and _is_news(entry, view, made, current)
+    covers_marker = _covers_unseen_marker(entry, view, made)
+    if covers_marker and not (is_news and _is_delivered(view)):
+        # A deleted key came back by our copy: first of all it goes again.
         return _hidden(entry, view, listed, Code.DESTINATION_DELETED)
+    if is_news and isinstance(current, ObjectVersion):
+        return _after_newcomer(entry, view, current, listed)
+    if is_news:
+        return _after_deletion(entry, view, listed)
     is_hidden = isinstance(listed, DeleteMarker) and _is_copy(entry)
     return as_it_stands(entry, view, Code.DESTINATION_DELETED if is_hidden else "")
 
 
 def _after_deletion(entry: ManifestEntry, view: View, listed: ListedEntry) -> Step:
     """The source shows a delete marker younger than what our write stands for."""
-    assert view.made is not None, "there is a write of ours to look back at"
     if isinstance(listed, DeleteMarker):
         return as_it_stands(entry, view, Code.SOURCE_DELETED if _is_copy(entry) else "")
-    if entry.replicates_delete_markers or _covers_unseen_marker(entry, view, view.made):
-        return _hidden(entry, view, listed, Code.SOURCE_DELETED)
-    # The rule lets the destination keep what the source deletes.
-    return as_it_stands(entry, view, Code.SOURCE_DELETED)
+    if not entry.replicates_delete_markers:
+        # The rule lets the destination keep what the source deletes.
+        return as_it_stands(entry, view, Code.SOURCE_DELETED)
+    if not _is_delivered(view) and not view.has_waited:
+        return Wait()
+    return _hidden(entry, view, listed, Code.SOURCE_DELETED)
 
 
 def _after_newcomer(
@@ -313,14 +319,11 @@ def _after_newcomer(
 ) -> Step:
     """The source shows an object younger than what our write stands for."""
     assert view.made is not None, "there is a write of ours to look back at"
-    is_below = (
-        current.version_id != NULL_VERSION_ID
-        and position(view.destination, current.version_id) is not None
-    )
-    covers_marker = _covers_unseen_marker(entry, view, view.made)
-    lands_above = current.last_modified > listed.last_modified
-    if lands_above and not is_below and not covers_marker:
+    is_below = _is_delivered(view)
+    if current.last_modified > listed.last_modified and not is_below:
         return as_it_stands(entry, view, _code_of_newer(entry, view.made))
+    if not is_below and not view.has_waited:
+        return Wait()
     look = view.looks.get(current.version_id)
     if look is None:
         return LookAtSource(version_id=current.version_id)
@@ -334,10 +337,16 @@ def _after_newcomer(
             seen_version_id=listed.version_id,
             storage_class=look.storage_class,
         )
-    if covers_marker:
-        return _hidden(entry, view, listed, Code.DESTINATION_DELETED)
     code = Code.STALE if belongs_here else _code_of_newer(entry, view.made)
     return as_it_stands(entry, view, code, look.refusal)
+
+
+def _is_delivered(view: View) -> bool:
+    """Whether the destination holds what the source shows, by its own version ID."""
+    current = view.source_current
+    if current is None or current.version_id == NULL_VERSION_ID:
+        return False
+    return position(view.destination, current.version_id) is not None
 
 
 _ON_ITS_WAY = frozenset({ReplicationStatus.PENDING, ReplicationStatus.FAILED})

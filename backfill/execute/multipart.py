@@ -183,8 +183,10 @@ async def _copy_part(bench: Bench, request: UploadPartCopyRequest) -> CopiedPart
         try:
             return await bench.ports.destination.upload_part_copy(request)
         except StoreFault as fault:
-            if fault.disposition not in _UNDECIDED or attempt == bench.settings.attempts_max:
+            if fault.disposition not in _UNDECIDED:
                 raise
+            if attempt == bench.settings.attempts_max:
+                raise _exhausted(fault) from fault
             bench.errors[fault.code] += 1
             await bench.pause(attempt, fault)
     raise AssertionError("the last attempt returns or raises")
@@ -219,15 +221,27 @@ async def _complete(
         except StoreFault as fault:
             if fault.disposition is Disposition.SETTLE or fault.is_ambiguous:
                 hooks.lost()
-            is_last = attempt == bench.settings.attempts_max
-            is_final = fault.disposition not in _UNDECIDED or fault.code == "NoSuchUpload"
-            if is_last or is_final:
+            if fault.disposition not in _UNDECIDED or fault.code == "NoSuchUpload":
                 raise
+            if attempt == bench.settings.attempts_max:
+                raise _exhausted(fault) from fault
             bench.errors[fault.code] += 1
             await bench.pause(attempt, fault)
         else:
             return result
     raise AssertionError("the last attempt returns or raises")
+
+
+def _exhausted(fault: StoreFault) -> StoreFault:
+    """The call had its attempts; sending every part again would only multiply them."""
+    return StoreFault(
+        operation=fault.operation,
+        code=fault.code,
+        status=fault.status,
+        disposition=Disposition.FAIL,
+        message=fault.message,
+        bucket=fault.bucket,
+    )
 
 
 async def _gathered(

@@ -8,8 +8,8 @@ Law: an outcome is counted only after the journal has it on disk.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType
 
@@ -26,17 +26,21 @@ from backfill.execute.breaker import Breaker
 from backfill.execute.chains import read_chains
 from backfill.execute.outcomes import write_outcomes
 from backfill.execute.stop import StopRequest
+from backfill.execute.views import Chain
 from backfill.execute.worker import Chains, Worker
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.pauses import RetryBudget
 from backfill.plan.header import PlanHeader
+from backfill.plan.routes import Route
 from backfill.ports import ArtifactIndex, Intent, ProgressCounts
 from backfill.settings import Settings
 
 BLOCK_ENTRIES = 100
 """Entries that are looked back at together: two listings a hundred copies, and never more than
 this many copies wait, written and not yet concluded, for the slowest of them."""
+LATE_MAX = 1000
+"""Keys that may be waited for at a time while others are copied; beyond it their blocks wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,24 @@ async def _guarded(
     work.result()
 
 
+def _is_read_first(entry: ManifestEntry) -> bool:
+    return entry.has_other_writers and entry.route is not Route.HIDE_EXTRA
+
+
+@dataclass(slots=True, kw_only=True)
+class _Listed:
+    """Chains of a range of keys, by side."""
+
+    source: dict[str, Chain] = field(default_factory=dict)
+    destinations: dict[int, dict[str, Chain]] = field(default_factory=dict)
+
+    def get(self, entry: ManifestEntry) -> Chains | None:
+        """Return source and destination chain of an entry's key, None if they were not read."""
+        if entry.key not in self.source:
+            return None
+        return self.source[entry.key], self.destinations[entry.destination][entry.key]
+
+
 class _Crew:
     """All workers of one run."""
 
@@ -139,6 +161,8 @@ class _Crew:
         self._bytes = 0
         self._open: dict[int, list[Intent]] = {}
         self._fatal: BackfillError | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._late = asyncio.Semaphore(LATE_MAX)
 
     @property
     def is_complete(self) -> bool:
@@ -154,6 +178,7 @@ class _Crew:
         gate = asyncio.Semaphore(blocks_max)
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 for block in _blocks(self._unfinished()):
                     await gate.acquire()
                     if self.bench.halt.is_set():
@@ -175,15 +200,20 @@ class _Crew:
     async def _work_block(self, block: list[ManifestEntry], gate: asyncio.Semaphore) -> None:
         try:
             waiting: list[Worker] = []
+            # Keys with other writers are read again right before their copies: what the plan saw
+            # may be hours old, and a delete marker that came since is no obstacle to a copy.
+            chains = await self._read([entry for entry in block if _is_read_first(entry)])
             async with asyncio.TaskGroup() as group:
                 for _, rows in groupby(block, key=lambda entry: entry.key):
-                    group.create_task(self._work_key(list(rows), waiting))
+                    group.create_task(self._work_key(list(rows), chains, waiting))
             if waiting:
                 await self._review_block(waiting)
         finally:
             gate.release()
 
-    async def _work_key(self, rows: list[ManifestEntry], waiting: list[Worker]) -> None:
+    async def _work_key(
+        self, rows: list[ManifestEntry], chains: _Listed, waiting: list[Worker]
+    ) -> None:
         """Work on the rows of one key, in sequence."""
         # A second row for the same destination must find the first one finished.
         defers = len({row.destination for row in rows}) == len(rows)
@@ -193,68 +223,88 @@ class _Crew:
                     return
                 worker = Worker(row, self.bench, tuple(self._open.pop(row.number, ())))
                 self.in_flight += 1
-                try:
-                    await self._deliver(worker, waiting, defers=defers)
-                finally:
-                    self.in_flight -= 1
+                known = chains.get(row) if defers else None
+                is_open = await self._attend(worker, worker.deliver(known, defers_review=defers))
+                self.in_flight -= 1
+                if is_open and defers:
+                    waiting.append(worker)
+                elif is_open:
+                    await self._look_later(worker)
 
-    async def _deliver(self, worker: Worker, waiting: list[Worker], *, defers: bool) -> None:
+    async def _attend(self, worker: Worker, work: Awaitable[Outcome | None]) -> bool:
+        """Make the outcome of `work` durable and counted; whether the key needs another look."""
         try:
-            outcome = await worker.deliver(defers_review=defers)
+            outcome = await work
             if outcome is None:
-                waiting.append(worker)
-            else:
-                await self._conclude(worker.entry, outcome)
+                return True
+            await self._conclude(worker.entry, outcome)
         except AbandonedError:
-            return
+            return False
         except StoreFault as fault:
             self._stop(self.bench.ports.error_of(fault))
         except BackfillError as error:
             self._stop(error)
+        return False
+
+    async def _look_later(self, worker: Worker) -> None:
+        """Look at a key again while live replication is at it, less and less often."""
+        is_open = True
+        while is_open:
+            pause_s = self._job.settings.settle_delay_s * 2**worker.looks
+            try:
+                await self.bench.rest(pause_s)
+            except AbandonedError:
+                return
+            is_open = await self._attend(worker, worker.review(None))
+
+    async def _look_later_beside(self, worker: Worker) -> None:
+        try:
+            await self._look_later(worker)
+        finally:
+            self._late.release()
+
+    async def _read(self, entries: list[ManifestEntry]) -> _Listed:
+        """List both sides of a range; nothing where that failed, and each key is read by itself.
+
+        The destination first: what the source shows afterwards is at least as new.
+        """
+        listed = _Listed()
+        ports, header = self.bench.ports, self.bench.header
+        keys = sorted({entry.key for entry in entries})
+        try:
+            for number in sorted({entry.destination for entry in entries}):
+                place = header.destinations[number]
+                listed.destinations[number] = await read_chains(ports.destination, place, keys)
+            listed.source = await read_chains(ports.source, header.source, keys)
+        except StoreFault as fault:
+            self.bench.errors[fault.code] += 1
+            listed.source.clear()
+            if fault.disposition is Disposition.STOP:
+                self._stop(ports.error_of(fault))
+        except BackfillError as error:
+            listed.source.clear()
+            self._stop(error)
+        return listed
 
     async def _review_block(self, waiting: list[Worker]) -> None:
         """Look back at the keys just written, both sides read after the last of the writes."""
-        ports, header = self.bench.ports, self.bench.header
-        keys = sorted({worker.entry.key for worker in waiting})
-        destinations = sorted({worker.entry.destination for worker in waiting})
-        try:
-            listed = {
-                number: await read_chains(ports.destination, header.destinations[number], keys)
-                for number in destinations
-            }
-            source = await read_chains(ports.source, header.source, keys)
-        except StoreFault as fault:
-            if fault.disposition is Disposition.STOP:
-                self._stop(self.bench.ports.error_of(fault))
-                return
-            await self._review_each(waiting)
-            return
-        except BackfillError as error:
-            self._stop(error)
-            return
+        chains = await self._read([worker.entry for worker in waiting])
         async with asyncio.TaskGroup() as group:
-            for worker in waiting:
-                key = worker.entry.key
-                chains = source[key], listed[worker.entry.destination][key]
-                group.create_task(self._review(worker, chains))
+            reviews = [
+                group.create_task(self._review(worker, chains.get(worker.entry)))
+                for worker in waiting
+            ]
+        assert self._group is not None, "blocks are worked on inside the run's group"
+        for worker, review in zip(waiting, reviews, strict=True):
+            if review.result():
+                await self._late.acquire()
+                self._group.create_task(self._look_later_beside(worker))
 
-    async def _review_each(self, waiting: list[Worker]) -> None:
-        """The range could not be listed: each key is read on its own, with its own retries."""
-        async with asyncio.TaskGroup() as group:
-            for worker in waiting:
-                group.create_task(self._review(worker, None))
-
-    async def _review(self, worker: Worker, chains: Chains | None) -> None:
-        try:
-            async with self._slots:
-                outcome = await worker.review(chains)
-            await self._conclude(worker.entry, outcome)
-        except AbandonedError:
-            return
-        except StoreFault as fault:
-            self._stop(self.bench.ports.error_of(fault))
-        except BackfillError as error:
-            self._stop(error)
+    async def _review(self, worker: Worker, chains: Chains | None) -> bool:
+        if worker.is_waiting:
+            return True  # read a moment ago: it is looked at again after a pause
+        async with self._slots:
+            return await self._attend(worker, worker.review(chains))
 
     def _stop(self, error: BackfillError) -> None:
         """No new entry starts; running ones end; then the run ends with the first such error."""

@@ -66,7 +66,10 @@ class SourceLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """All that a decision may use. `attempts` oldest first; `compared` by (destination, source)."""
+    """All that a decision may use. `attempts` oldest first; `compared` by (destination, source).
+
+    `has_waited`: live replication had its time to deliver what it is delivering.
+    """
 
     source: Chain
     destination: Chain
@@ -75,6 +78,7 @@ class View:
     compared: Mapping[tuple[VersionId, VersionId], Likeness] = field(default_factory=dict)
     looks: Mapping[VersionId, SourceLook] = field(default_factory=dict)
     can_hide: bool = False
+    has_waited: bool = False
 
     @property
     def source_current(self) -> ListedEntry | None:
@@ -128,6 +132,11 @@ class LookAtSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Our write stands and live replication is at work: look at the key again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adopt:
     """An attempt whose answer was lost has succeeded: this is its version. Decide again."""
 
@@ -145,7 +154,7 @@ class End:
 
 
 Write = Copy | Hide | MarkAbsent
-Step = Write | Compare | LookAtSource | Adopt | End
+Step = Write | Compare | LookAtSource | Wait | Adopt | End
 
 
 def position(chain: Chain, version_id: VersionId | None) -> int | None:

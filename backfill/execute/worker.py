@@ -29,11 +29,14 @@ from backfill.execute.views import (
     LookAtSource,
     Made,
     MarkAbsent,
+    SourceLook,
     Step,
     View,
+    Wait,
     Write,
 )
 from backfill.manifest.entries import ManifestEntry
+from backfill.model.attributes import ReplicationStatus
 from backfill.model.escaping import visible_text
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import MarkerResult, MultipartUpload, WriteResult
@@ -44,6 +47,10 @@ Chains = tuple[Chain, Chain]
 """Source and destination chain of one key."""
 
 DETAIL_CHARACTERS_MAX = 400
+LOOKS_MAX = 6
+"""How often a key is looked at again while live replication is at it. With pauses that double from
+the settle delay (5 s) this is five minutes; most replicas arrive sooner (S3 User Guide:
+replication), and what has not come then is settled without it."""
 STEPS_MAX = 400
 """Steps of one entry: far more than rounds, looks and retries allow together; a loop that comes
 here is a bug of ours, and it must not run for ever."""
@@ -76,13 +83,19 @@ class Worker:
         self._writes = max((intent.attempt for intent in open_intents), default=0)
         self._bytes = 0
         self._faults = 0
+        self._read_faults = 0
         self._readings = 0
+        self.looks = 0
+        self.is_waiting = False
         self._sent: Attempt | None = None
         self._give_up: End | None = None
         self._leftover = ""
 
-    async def deliver(self, *, defers_review: bool) -> Outcome | None:
-        """Write and settle; None: the write stands, and `review` will look at the key again.
+    async def deliver(self, chains: Chains | None, *, defers_review: bool) -> Outcome | None:
+        """Write and settle; None: the write stands, and `review` has to look at the key again.
+
+        `chains` are source and destination, just read; None: the manifest's word is taken for the
+        first write, whose preconditions hold it to that.
 
         Raises:
             StoreFault: with disposition STOP, which no entry survives.
@@ -94,23 +107,38 @@ class Worker:
             # What an earlier process began is settled before anything new is written, and its
             # uploads are aborted first: after that nothing of them can become visible any more.
             await self._abort_old_uploads()
+        elif chains is not None:
+            step = self._first_step(chains)
         else:
             step = planned_step(self.entry)
         return await self._advance(step, defers_review=defers_review)
 
-    async def review(self, chains: Chains | None) -> Outcome:
-        """Look back at the key and mend what the window let through.
+    async def review(self, chains: Chains | None) -> Outcome | None:
+        """Look back at the key and mend what the window let through; None: look again later.
 
         `chains` are source and destination, read after the write; None: they are read here.
         """
         assert self._view.made is not None, "only a write that stands is looked back at"
+        self.looks += self.is_waiting
+        self.is_waiting = False
+        self._readings = 0
+        self._view = replace(self._view, has_waited=self.looks >= LOOKS_MAX)
         step: Step | None = None
         if chains is not None:
             self._view = replace(self._view, source=chains[0], destination=chains[1])
             step = next_step(self.entry, self._view)
-        outcome = await self._advance(step, defers_review=False)
-        assert outcome is not None, "a review ends in an outcome"
-        return outcome
+        return await self._advance(step, defers_review=False)
+
+    def _first_step(self, chains: Chains) -> Step:
+        """Decide by chains read since the plan; the status of the version is the plan's word.
+
+        Only the listings go stale in the hours between: a version that S3 did not choose to
+        replicate when it was written is not chosen later.
+        """
+        assert self.entry.version_id is not None, "hiding an extra object begins with a reading"
+        planned = {self.entry.version_id: SourceLook(status=ReplicationStatus.NONE)}
+        view = replace(self._view, source=chains[0], destination=chains[1])
+        return next_step(self.entry, replace(view, looks=planned))
 
     async def _abort_old_uploads(self) -> None:
         for intent in self._intents:
@@ -132,6 +160,9 @@ class Worker:
                 step = await self._fresh_step() if step is None else step
                 if isinstance(step, End):
                     return self._outcome(step)
+                if isinstance(step, Wait):
+                    self.is_waiting = True
+                    return None
                 if isinstance(step, Copy | Hide | MarkAbsent):
                     if self._give_up is not None:
                         return self._outcome(self._surrender(self._give_up))
@@ -166,12 +197,13 @@ class Worker:
         )
         source = await read_chain(ports.source, header.source, self.entry.key)
         self._view = replace(self._view, source=source, destination=destination)
+        self._read_faults = 0
         return next_step(self.entry, self._view)
 
     async def _learn(self, step: Compare | LookAtSource | Adopt) -> Step | None:
         if isinstance(step, Adopt):
             self._view = replace(self._view, made=step.made, attempts=())
-            self._give_up = None
+            self._give_up, self._faults = None, 0
             self._bytes += self.entry.size_bytes if step.made.source_version_id else 0
             if not self.entry.has_other_writers:
                 return as_it_stands(self.entry, self._view, "")
@@ -203,7 +235,8 @@ class Worker:
             # Success without proof, such as 200 with an empty body: only the chain can tell.
             self._sent = attempt
             raise _unproven(step)
-        self._sent = None
+        # Looking back matters as much as writing, so it has patience of its own.
+        self._sent, self._faults = None, 0
         self._view = replace(
             self._view,
             attempts=(),
@@ -275,7 +308,8 @@ class Worker:
             raise fault
         self._bench.errors[fault.code] += 1
         if fault.disposition in _UNDECIDED:
-            return await self._after_trouble(fault, step, is_write=sent is not None)
+            is_write = isinstance(step, Copy | Hide | MarkAbsent)
+            return await self._after_trouble(fault, step, is_write=is_write)
         if fault.disposition is Disposition.REDECIDE:
             await self._after_change(fault)
             return None
@@ -284,26 +318,36 @@ class Worker:
     async def _after_trouble(
         self, fault: StoreFault, step: Step | None, *, is_write: bool
     ) -> Step | None:
-        self._faults += 1
-        if self._faults >= self._bench.settings.attempts_max:
-            ended = _failure(fault)
-            if self._give_up is not None or not self._has_open_question():
-                return self._surrender(self._give_up or ended)
-            # One more reading, to learn whether a lost attempt has succeeded.
-            self._give_up = ended
-            return None
+        if is_write:
+            self._faults += 1
+        else:
+            self._read_faults += 1
+        if max(self._faults, self._read_faults) >= self._bench.settings.attempts_max:
+            return self._after_too_much_trouble(fault, is_write=is_write)
         self._bench.ports.events.emit(
             EntryRetried(
                 number=self.entry.number,
                 key=self.entry.key,
                 operation=fault.operation,
                 code=fault.code,
-                attempt=self._faults,
+                attempt=max(self._faults, self._read_faults),
             )
         )
-        await self._bench.pause(self._faults, fault)
+        await self._bench.pause(max(self._faults, self._read_faults), fault)
         is_again = is_write and fault.disposition is Disposition.RETRY and not fault.is_ambiguous
         return step if is_again else None
+
+    def _after_too_much_trouble(self, fault: StoreFault, *, is_write: bool) -> Step | None:
+        if self._view.made is not None and not self._view.has_waited:
+            # Our write stands; the store may be well again when the key is looked at next.
+            self._faults = self._read_faults = 0
+            return Wait()
+        ended = self._give_up or _failure(fault)
+        if is_write and self._give_up is None and self._has_open_question():
+            # One more reading, to learn whether a lost attempt has succeeded.
+            self._give_up = ended
+            return None
+        return self._surrender(ended)
 
     async def _after_change(self, fault: StoreFault) -> None:
         """412: the world is another one. 409: somebody is writing just now, so wait as well."""
