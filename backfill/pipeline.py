@@ -265,7 +265,6 @@ async def plan_repair(run: Run) -> RepairTotals:
         round=work.manifests,
         verification=work.verifications,
         header=header_of(index.summary),
-        previous_verification=previous,
         allows_hiding=run.campaign.allows_hiding,
     )
     return repair(

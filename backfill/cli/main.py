@@ -113,13 +113,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _told(error: BackfillError) -> int:
-    # Imported here: the rules of escaping are not needed for help.
+    # Imported here: escaping and redaction are not needed for help.
     from backfill.model.escaping import visible_text
+    from backfill.observe.redaction import redacted
 
     with contextlib.suppress(BrokenPipeError):
-        print(f"backfill: {visible_text(error.message)}", file=sys.stderr)
+        print(f"backfill: {visible_text(redacted(error.message))}", file=sys.stderr)
         if error.hint:
-            print(f"  hint: {visible_text(error.hint)}", file=sys.stderr)
+            print(f"  hint: {visible_text(redacted(error.hint))}", file=sys.stderr)
     return error.exit_status
 
 

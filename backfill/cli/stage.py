@@ -127,6 +127,7 @@ async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> i
         try:
             async with clients(asked.campaign, here, events) as both:
                 run = await begin(asked.campaign, here, both, events)
+                events.belong_to(run.identity.run_id)
                 remember(here.artifacts, asked.values)
                 events.emit(
                     RunStarted(

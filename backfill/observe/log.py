@@ -84,6 +84,10 @@ class StructuredEvents:
             ],
         ).bind(run_id=run_id)
 
+    def belong_to(self, run_id: str) -> None:
+        """Bind the run ID from now on: a new run learns its own only after it has begun."""
+        self._log = self._log.bind(run_id=run_id)
+
     def emit(self, event: Event) -> None:
         """Log one typed event; its dataclass fields become the line's fields."""
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}

@@ -12,7 +12,8 @@ from datetime import datetime
 from backfill.errors import TotalsError
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
-from backfill.report.tally import Amount, ReportRow, Tally
+from backfill.plan.totals import Amount
+from backfill.report.tally import ReportRow, Tally
 from backfill.report.wording import (
     OUTCOME_SENTENCES,
     REASON_TONES,
@@ -21,6 +22,7 @@ from backfill.report.wording import (
     reason_sentence,
     route_sentence,
 )
+from backfill.verify.decisions import SUPERSEDED, VANISHED
 from backfill.verify.verdicts import Evidence, Verdict
 
 SCHEMA = "backfill.report/1"
@@ -168,7 +170,7 @@ def _route_node(tally: Tally, route: Route) -> Node:
 
 
 def _verdict_nodes(tally: Tally, route: Route, outcome: str) -> list[Node]:
-    names = [*(verdict.value for verdict in Verdict), "not verified"]
+    names = [*(verdict.value for verdict in Verdict), SUPERSEDED, VANISHED, "not verified"]
     found = [(name, tally.total("routed", route, outcome, name)) for name in names]
     return [
         _node(name, VERDICT_SENTENCES[name][0], VERDICT_SENTENCES[name][1], amount)
@@ -241,6 +243,9 @@ def headline_of(tally: Tally, exit_code: int) -> tuple[str, Tone]:
     doubtful = tally.verdicts[Verdict.UNVERIFIED.value]
     if exit_code == 0 and doubtful:
         return f"{proven:,} versions are proven equal, {doubtful:,} accepted unverified.", Tone.WAIT
+    if exit_code == 0 and (waiting := _refused(tally)):
+        others = f"{waiting:,} others need a person"
+        return f"Proven: all {proven:,} that could be delivered are equal; {others}.", Tone.GOOD
     if exit_code == 0:
         return f"Proven: all {proven:,} versions that belong there are equal.", Tone.GOOD
     if not tally.verdicts:
@@ -250,6 +255,13 @@ def headline_of(tally: Tally, exit_code: int) -> tuple[str, Tone]:
         return f"{waiting:,} versions are not proven yet; nothing is known to be wrong.", Tone.WAIT
     open_rows = f"{routed - equal:,} of {routed:,} versions to move are not proven equal"
     return f"Not in parity: {open_rows}, {tally.extras:,} are extra.", Tone.BAD
+
+
+def _refused(tally: Tally) -> int:
+    """Return how many versions the rules want and this run could not deliver."""
+    tones = (Tone.WAIT, Tone.BAD)
+    reasons = (reason for reason in Reason if REASON_TONES[reason] in tones)
+    return sum(tally.total("reason", reason.value).rows for reason in reasons)
 
 
 EVIDENCE_SENTENCES: Mapping[str, str] = {

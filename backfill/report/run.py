@@ -28,7 +28,7 @@ from backfill.report.document import (
 )
 from backfill.report.html import page
 from backfill.report.next_steps import next_steps
-from backfill.report.tally import Tally, is_trouble, joined_rows, last_outcomes
+from backfill.report.tally import Tally, is_trouble, joined_rows
 from backfill.report.wording import VERDICT_SENTENCES
 from backfill.verify.verdicts import VerdictRow
 
@@ -37,20 +37,27 @@ REPORT_HTML = "report/report.html"
 ROWS_CSV = "report/rows.csv"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """What a report is made of, each in plan order; see `tally.joined_rows`."""
+
+    entries: Iterable[PlanEntry]
+    outcomes: Iterable[tuple[int, Outcome]]
+    verdicts: Iterable[VerdictRow]
+    unjudged: Iterable[tuple[int, str]]
+
+
 def write_report(
+    streams: Streams,
     *,
     artifacts: ArtifactStore,
     asked: Asked,
-    entries: Iterable[PlanEntry],
-    outcome_rounds: Iterable[Iterable[tuple[int, Outcome]]],
-    verdicts: Iterable[VerdictRow],
     listed: tuple[Count, ...],
     exit_code_of: Callable[[Tally], int],
 ) -> Report:
     """Write the three files and return what they say.
 
-    `outcome_rounds` are the rounds' (plan number, outcome) streams, first round first. Memory does
-    not grow with the rows.
+    Memory does not grow with the rows.
 
     Raises:
         TotalsError: The artefacts do not add up; no report is written.
@@ -59,9 +66,10 @@ def write_report(
     troubles: list[Trouble] = []
     troubles_total = 0
     buckets = tuple(place.bucket for place in asked.destinations)
+    rows = joined_rows(streams.entries, streams.outcomes, streams.verdicts, streams.unjudged)
     with artifacts.document_writer(ROWS_CSV) as stream:
         stream.write(csv_line(COLUMNS))
-        for row in joined_rows(entries, last_outcomes(outcome_rounds), verdicts):
+        for row in rows:
             tally.add(row)
             stream.write(csv_line(csv_cells(row, buckets)))
             if is_trouble(row):

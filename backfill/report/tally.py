@@ -8,10 +8,12 @@ very rows that are written, so that a reader can count them again.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from backfill.errors import TotalsError
-from backfill.model.outcome import Outcome
+from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.entries import PlanEntry
+from backfill.plan.totals import Amount
 from backfill.verify.verdicts import Verdict, VerdictRow
 
 
@@ -24,6 +26,8 @@ class ReportRow:
     entry: PlanEntry | None
     outcome: Outcome | None
     verdict: VerdictRow | None
+    unjudged: str = ""
+    """Why verify gave no verdict: the source moved on (`superseded`) or the version is gone."""
 
     @property
     def decision(self) -> str:
@@ -38,17 +42,6 @@ class ReportRow:
     def is_routed(self) -> bool:
         """Return whether the plan meant to move it."""
         return self.entry is not None and self.entry.route is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """How many rows, and how many bytes of source versions they stand for."""
-
-    rows: int = 0
-    size_bytes: int = 0
-
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(rows=self.rows + other.rows, size_bytes=self.size_bytes + other.size_bytes)
 
 
 Path = tuple[str, ...]
@@ -67,6 +60,7 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     extras: int = 0
+    failed: int = 0
     delete_markers: int = 0
 
     def add(self, row: ReportRow) -> None:
@@ -76,6 +70,7 @@ class Tally:
         self.branches[path] = self.branches.get(path, Amount()) + amount
         self.rows += row.entry is not None
         self.extras += row.entry is None
+        self.failed += has_failed(row)
         self.delete_markers += row.entry is not None and row.entry.is_delete_marker
         if row.outcome is not None and row.outcome.code:
             self.codes[row.outcome.code] += 1
@@ -93,7 +88,7 @@ class Tally:
 
 def branch_of(row: ReportRow) -> Path:
     """Return where in the tree of totals a row stands."""
-    verdict = row.verdict.content.value if row.verdict else "not verified"
+    verdict = row.verdict.content.value if row.verdict else row.unjudged or "not verified"
     if row.entry is None:
         return ("extra", verdict)
     if row.entry.reason is not None:
@@ -106,40 +101,62 @@ def joined_rows(
     entries: Iterable[PlanEntry],
     outcomes: Iterable[tuple[int, Outcome]],
     verdicts: Iterable[VerdictRow],
+    unjudged: Iterable[tuple[int, str]] = (),
 ) -> Iterator[ReportRow]:
-    """Join three streams in plan order; extras keep their place between the plan's rows.
+    """Join streams in plan order; extras keep their place between the plan's rows.
 
-    `outcomes` are pairs of a plan number and its last outcome, ascending.
+    `outcomes` are pairs of a plan number and an outcome, ascending; of several for one number the
+    last counts. `unjudged` are pairs of a plan number and why it has no verdict, ascending.
 
     Raises:
         TotalsError: An outcome or verdict belongs to no plan row, or a stream is out of order.
     """
-    outcome_stream = iter(outcomes)
-    verdict_stream = iter(verdicts)
-    outcome = next(outcome_stream, None)
-    verdict = next(verdict_stream, None)
+    outcome_of, reason_of = _Numbered(outcomes), _Numbered(unjudged)
+    waiting = iter(verdicts)
+    verdict = next(waiting, None)
     for entry in entries:
         while verdict is not None and verdict.number is None and verdict.key <= entry.key:
             yield _extra(verdict)
-            verdict = next(verdict_stream, None)
+            verdict = next(waiting, None)
         mine = verdict if verdict is not None and verdict.number == entry.number else None
-        done = outcome[1] if outcome is not None and outcome[0] == entry.number else None
         yield ReportRow(
             key=entry.key,
             destination=entry.destination,
             entry=entry,
-            outcome=done,
+            outcome=outcome_of.last(entry.number),
             verdict=mine,
+            unjudged=reason_of.last(entry.number) or "",
         )
         if mine is not None:
-            verdict = next(verdict_stream, None)
-        if done is not None:
-            outcome = next(outcome_stream, None)
+            verdict = next(waiting, None)
     while verdict is not None and verdict.number is None:
         yield _extra(verdict)
-        verdict = next(verdict_stream, None)
-    if outcome is not None or verdict is not None:
+        verdict = next(waiting, None)
+    if verdict is not None or not (outcome_of.is_empty and reason_of.is_empty):
         raise TotalsError("an outcome or verdict belongs to no row of the plan")
+
+
+T = TypeVar("T")
+
+
+class _Numbered(Generic[T]):
+    """A stream of (number, value), ascending, asked for one number after the other."""
+
+    def __init__(self, pairs: Iterable[tuple[int, T]]) -> None:
+        self._pairs = iter(pairs)
+        self._head = next(self._pairs, None)
+
+    def last(self, number: int) -> T | None:
+        """Return the last value of this number, None when it has none."""
+        found: T | None = None
+        while self._head is not None and self._head[0] == number:
+            found = self._head[1]
+            self._head = next(self._pairs, None)
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        return self._head is None
 
 
 def _extra(verdict: VerdictRow) -> ReportRow:
@@ -152,27 +169,15 @@ def _extra(verdict: VerdictRow) -> ReportRow:
     )
 
 
-def last_outcomes(
-    rounds: Iterable[Iterable[tuple[int, Outcome]]],
-) -> Iterator[tuple[int, Outcome]]:
-    """Merge the rounds' (plan number, outcome) streams; where several know one, the last wins."""
-    streams = [iter(stream) for stream in rounds]
-    heads = [next(stream, None) for stream in streams]
-    while any(head is not None for head in heads):
-        number = min(head[0] for head in heads if head is not None)
-        newest: Outcome | None = None
-        for index, head in enumerate(heads):
-            if head is not None and head[0] == number:
-                newest = head[1]
-                heads[index] = next(streams[index], None)
-        assert newest is not None, "the smallest head exists"
-        yield number, newest
-
-
 def is_trouble(row: ReportRow) -> bool:
     """Return whether a person has to look at this row."""
-    if row.verdict is not None and not row.verdict.is_good:
-        return True
-    if row.is_routed and (row.verdict is None or row.outcome is None):
-        return True
-    return row.verdict is not None and row.verdict.content is Verdict.UNVERIFIED
+    if row.verdict is not None:
+        return not row.verdict.is_good
+    return row.is_routed and not row.unjudged
+
+
+def has_failed(row: ReportRow) -> bool:
+    """Return whether work on this row failed and nothing proved it right since."""
+    if row.outcome is None or row.outcome.kind is not OutcomeKind.FAILED:
+        return False
+    return row.verdict is None or row.verdict.content is not Verdict.EQUAL

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
 from backfill.plan.routes import Reason, Route
+from backfill.verify.decisions import SUPERSEDED, VANISHED
 from backfill.verify.verdicts import Verdict
 
 
@@ -44,6 +45,8 @@ VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
     ),
     Verdict.IN_FLIGHT: ("live replication is still at it", Tone.WAIT, "verify again later"),
     Verdict.UNVERIFIED: ("no common evidence", Tone.WAIT, "backfill verify --deep reads both"),
+    SUPERSEDED: ("the source moved on since; live replication's now", Tone.PLAIN, ""),
+    VANISHED: ("gone from the source since", Tone.PLAIN, ""),
     "not verified": ("not looked at", Tone.WAIT, "backfill verify"),
 }
 """Verdict: sentence, tone, what a person does."""
@@ -70,7 +73,7 @@ REASON_TONES: Mapping[Reason, Tone] = {
     Reason.WEBSITE_REDIRECT: Tone.WAIT,
     Reason.METADATA_NOT_READABLE: Tone.WAIT,
     Reason.ENCRYPTION_WOULD_WEAKEN: Tone.WAIT,
-    Reason.MARKER_UNCONDITIONAL: Tone.WAIT,
+    Reason.MARKER_UNCONDITIONAL: Tone.PLAIN,
     Reason.TOO_LARGE: Tone.WAIT,
     Reason.DESTINATION_DIFFERS: Tone.BAD,
     Reason.DESTINATION_NEWER: Tone.BAD,

@@ -238,6 +238,7 @@ def _under_an_earlier_rule(pen: _Pen) -> None:
     for number in range(120):
         pen.put(f"reports/{number:03}.pdf", _bytes("report", number))
         pen.put(f"invoices/{number:03}.pdf", _bytes("invoice", number))
+    pen.days_ago(199)
     pen.replicate()
 
 

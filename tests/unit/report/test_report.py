@@ -15,7 +15,7 @@ from backfill.plan.routes import Reason, Route
 from backfill.ports import ArtifactStore
 from backfill.report.document import Asked, Count, Node, Place, Report, headline_of
 from backfill.report.html import page
-from backfill.report.run import REPORT_HTML, REPORT_JSON, ROWS_CSV, write_report
+from backfill.report.run import REPORT_HTML, REPORT_JSON, ROWS_CSV, Streams, write_report
 from backfill.report.tally import Tally
 from backfill.report.wording import OUTCOME_SENTENCES, REASON_TONES, VERDICT_SENTENCES, Tone
 from backfill.verify.verdicts import Field, Verdict, VerdictRow
@@ -65,11 +65,9 @@ def written(
     documents = Documents()
     store: ArtifactStore = documents  # type: ignore[assignment] # the report uses documents only
     report = write_report(
+        Streams(entries=entries, outcomes=outcomes, verdicts=verdicts, unjudged=[]),
         artifacts=store,
         asked=asked(),
-        entries=entries,
-        outcome_rounds=[outcomes],
-        verdicts=verdicts,
         listed=(Count(name="source versions", sentence="", rows=len(entries)),),
         exit_code_of=lambda _tally: exit_code,
     )
@@ -196,10 +194,17 @@ def test_the_headline_is_never_better_than_the_exit_code(
 def test_every_member_of_the_closed_lists_has_its_words() -> None:
     assert set(REASON_TONES) == set(Reason)
     assert set(OUTCOME_SENTENCES) == {*OutcomeKind, "not executed"}
-    assert set(VERDICT_SENTENCES) == {*Verdict, "not verified"}
+    assert set(VERDICT_SENTENCES) == {*Verdict, "superseded", "vanished", "not verified"}
 
 
 def test_an_empty_bucket_makes_an_honest_page() -> None:
     report, _ = written([], [], [], 0)
     assert report.totals.rows == 0
     assert b"<!doctype html>" in page(report)
+
+
+def test_the_headline_names_those_that_only_a_person_can_get_delivered() -> None:
+    report, _ = written(
+        [entry(0, "a"), entry(1, "b", Reason.ARCHIVED)], [(0, outcome(0))], [verdict(0, "a")], 0
+    )
+    assert "1 others need a person" in report.headline

@@ -8,7 +8,7 @@ import pytest
 from backfill.errors import TotalsError
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
-from backfill.report.tally import Tally, is_trouble, joined_rows, last_outcomes
+from backfill.report.tally import Tally, branch_of, is_trouble, joined_rows
 from backfill.verify.verdicts import Field, Verdict
 from tests.unit.report.rows import entry, outcome, verdict
 
@@ -58,11 +58,34 @@ def test_what_belongs_to_no_plan_row_stops_the_report(outcomes: list, verdicts: 
 
 
 def test_of_several_rounds_the_last_outcome_counts() -> None:
-    first = [(0, outcome(0)), (1, outcome(1, OutcomeKind.FAILED)), (5, outcome(5))]
-    second = [(1, outcome(1, OutcomeKind.COPIED)), (3, outcome(3))]
-    merged = list(last_outcomes([first, second]))
-    assert [number for number, _ in merged] == [0, 1, 3, 5]
-    assert dict(merged)[1].kind is OutcomeKind.COPIED
+    entries = [entry(number, f"k{number}") for number in range(3)]
+    outcomes = [
+        (0, outcome(0)),
+        (1, outcome(1, OutcomeKind.FAILED)),
+        (1, outcome(1, OutcomeKind.COPIED)),
+    ]
+    rows = list(joined_rows(entries, outcomes, []))
+    assert [row.outcome.kind if row.outcome else None for row in rows] == [
+        OutcomeKind.COPIED,
+        OutcomeKind.COPIED,
+        None,
+    ]
+
+
+def test_a_row_that_the_source_left_behind_is_no_trouble() -> None:
+    rows = list(
+        joined_rows([entry(0, "a"), entry(1, "b")], [(0, outcome(0))], [], [(0, "superseded")])
+    )
+    assert [is_trouble(row) for row in rows] == [False, True]
+    assert branch_of(rows[0])[-1] == "superseded"
+
+
+def test_a_failure_that_was_proven_equal_since_is_none() -> None:
+    failed = [(n, outcome(n, OutcomeKind.FAILED)) for n in range(2)]
+    tally = Tally()
+    for row in joined_rows([entry(0, "a"), entry(1, "b")], failed, [verdict(1, "b")]):
+        tally.add(row)
+    assert tally.failed == 1
 
 
 def test_totals_equal_a_naive_count_over_generated_rows() -> None:
