@@ -298,3 +298,8 @@ def test_two_rounds_of_repair_are_not_a_double() -> None:
     """If this fails, every repaired key is reported as extra."""
     row = replace(COPIED, outcomes=(copied(0, "twin", TWIN.etag), OURS))
     assert len(decisions([row], [V2], [COPY, TWIN])) == 1
+
+
+def test_a_current_version_is_never_called_the_double_of_a_copy_that_is_gone() -> None:
+    """If this fails, the one sound version is reported as extra."""
+    assert len(decisions([COPIED], [V2], [TWIN])) == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from backfill.model.attributes import Encryption, EncryptionKind, ReplicationStatus
+from backfill.model.objects import VersionId
 from backfill.verify.ladder import content_proof, parts_to_compare
 from backfill.verify.verdicts import Evidence, Field, Verdict
 from tests.unit.verify.two_buckets import PLAIN, Stored, kms
@@ -209,3 +210,12 @@ def test_part_sizes_are_asked_for_only_where_they_can_decide(
     assert parts_to_compare(source.head(), destination.head()) == parts
     opaque = replace(destination, encryption=kms("k"))
     assert parts_to_compare(source.head(), opaque.head()) == 0
+
+
+def test_equal_values_over_parts_of_other_sizes_prove_nothing() -> None:
+    """If this fails, 32-bit values over different cuts of the bytes pass for proof."""
+    source = Stored(version_id="one", data=A, parts=(10, 23), algorithms=()).head()
+    destination = replace(source, version_id=VersionId("two"))
+    proof = content_proof(source, destination, source_parts=(10,), destination_parts=(20,))
+    assert proof.verdict is Verdict.UNVERIFIED
+    assert content_proof(source, destination).evidence is Evidence.MULTIPART_ETAG
