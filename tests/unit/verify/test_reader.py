@@ -11,7 +11,7 @@ from backfill.model.places import BucketPlace
 from backfill.verify.decisions import Judged, Look, LookKind
 from backfill.verify.reader import Reader, Side, are_bytes_equal
 from backfill.verify.verdicts import Evidence, Fidelity, Verdict, VerdictRow
-from tests.unit.verify.two_buckets import DESTINATION, SOURCE, Bucket, Stored, place
+from tests.unit.verify.two_buckets import DESTINATION, SOURCE, Bucket, Lying, Stored, place
 
 BASE = Stored(version_id="v", data=b"some bytes", parts=(4, 6), algorithms=())
 LOOK = Look(
@@ -57,8 +57,8 @@ def reader_of(source: Bucket, destination: Bucket, *, page_max: int = 1000) -> R
 async def test_a_fresh_chain_holds_its_key_and_no_longer_one(page_max: int) -> None:
     """If this fails, the versions of `ab` are judged as older ones of `a`, or are listed whole."""
     older = replace(BASE, version_id="u")
-    chains = {key: [BASE, older] for key in ("a", "a/1", "a/2", "ab")}
-    source = Bucket(name=SOURCE, chains={**chains})
+    chains: dict[str, list[Lying]] = {key: [BASE, older] for key in ("a", "a/1", "a/2", "ab")}
+    source = Bucket(name=SOURCE, chains=chains)
     destination = Bucket(name=DESTINATION, chains={"ab": [BASE]})
     group = await reader_of(source, destination, page_max=page_max).fresh_group("a")
     assert [(v.key, v.version_id) for v in group.source_chain] == [("a", "v"), ("a", "u")]
