@@ -8,7 +8,7 @@ twice, nothing left out (API: ListObjectVersions).
 from __future__ import annotations
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -289,7 +289,7 @@ def _token(last_key: str) -> str:
 
 def _marker_in(token: str) -> str:
     try:
-        raw = urlsafe_b64decode(token.encode("ascii"))
+        raw = b64decode(token, b"-_", validate=True)
         if raw[:1] == b"1":
             return raw[1:].decode("utf-8")
     except (ValueError, binascii.Error):
