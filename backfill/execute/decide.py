@@ -306,7 +306,7 @@ def _after_deletion(entry: ManifestEntry, view: View, listed: ListedEntry) -> St
     """The source shows a delete marker younger than what our write stands for."""
     if isinstance(listed, DeleteMarker):
         return as_it_stands(entry, view, Code.SOURCE_DELETED if _is_copy(entry) else "")
-    if not entry.replicates_delete_markers:
+    if not entry.replicates_delete_markers and not _is_delivered(view):
         # The rule lets the destination keep what the source deletes.
         return as_it_stands(entry, view, Code.SOURCE_DELETED)
     if not _is_delivered(view) and not view.has_waited:
