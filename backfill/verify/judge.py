@@ -160,7 +160,11 @@ def _moved_on(row: PlannedRow, view: KeyView) -> Decision:
     newest, current = view.source_chain.current, view.destination_chain.current
     assert newest is not None, "a noncurrent version has a newer one"
     if current is not None and current.version_id in row.own_version_ids:
-        if (buried := _buried(row, current, view)) is not None:
+        is_newer_copy = current.version_id not in row.delivered_version_ids
+        both_objects = isinstance(newest, ObjectVersion) and isinstance(current, ObjectVersion)
+        buried = _buried(row, current, view)
+        # A copy of what had become current may well lie on the replica of the same version.
+        if buried is not None and not (is_newer_copy and both_objects):
             return Judged(row=buried)
         if isinstance(newest, ObjectVersion) and isinstance(current, ObjectVersion):
             return _compare_newer(row, newest, current)

@@ -136,6 +136,8 @@ CASES = [
          (COMPARE, UNKNOWN)),
     Case("the worker's copy of a newer one was overtaken", SWITCHED, [V4, V3, V2],
          [V4, COPY_OF_V3], (SUPERSEDED,)),
+    Case("the worker's copy of the newer one lies on its replica", SWITCHED, [V3, V2],
+         [COPY_OF_V3, V3], (COMPARE, UNKNOWN)),
     Case("the worker's copy buried a replicated marker", SWITCHED, [GONE_LATER, V3, V2],
          [COPY_OF_V3, GONE_LATER], (DIFFERENT, Field.DELETE_MARKER)),
     Case("deleted since, and never there", ROUTED, [GONE_LATER, V2], [], (SUPERSEDED,)),
