@@ -701,3 +701,129 @@ async def test_rows_of_one_key_are_worked_on_in_sequence() -> None:
     # Both destinations are the same bucket here, so the second row finds the first one's copy.
     assert [o.kind for o in outcomes] == [OutcomeKind.COPIED, OutcomeKind.ALREADY_THERE]
     assert run.bodies() == [b"v1"]
+
+
+# --- Read again before writing ---
+
+
+async def test_a_marker_that_came_after_the_plan_is_not_covered() -> None:
+    """Hours lie between plan and copy: if this fails, a deleted key comes back for a while."""
+    run = absent_key()
+    run.store.replicate(run.store.mark("src", "k"))
+    outcome = await run.only()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.SUPERSEDED, Code.SOURCE_DELETED)
+    assert run.store.calls["copy"] == 0
+
+
+async def test_without_other_writers_the_plan_is_taken_at_its_word() -> None:
+    """If this fails, a quiet campaign pays for listings that tell nothing."""
+    run = Run()
+    for number in range(20):
+        run.add(run.store.put("src", f"k{number:02d}", b"v"), has_other_writers=False)
+    outcomes = await run.go()
+    assert {o.kind for o in outcomes} == {OutcomeKind.COPIED}
+    assert run.store.calls.total() == 20
+
+
+# --- Waiting for live replication ---
+
+
+async def test_replication_that_is_at_work_is_waited_for() -> None:
+    """Copying at once goes backwards where replicas land on arrival: if this fails, it does."""
+    run = absent_key()
+    store = run.store
+    store.before["copy", 1] = lambda: store.put("src", "k", b"v2", status=ReplicationStatus.PENDING)
+    pauses = run.clock.pauses
+
+    def arrive() -> None:
+        v2 = store.chain("src", "k")[0]
+        store.set_status("k", v2.version_id, ReplicationStatus.COMPLETED)
+        store.replicate(v2)
+
+    store.before["list:dst", 4] = arrive
+    outcome = await run.only()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.COPIED, Code.OVERTAKEN)
+    assert (run.bodies(), store.calls["copy"]) == ([b"v2", b"v1"], 1)
+    assert pauses == [5.0, 10.0]
+
+
+async def test_replication_that_never_comes_is_not_waited_for_without_end() -> None:
+    """If this fails, one lost replica keeps a run from ending."""
+    run = absent_key()
+    store = run.store
+    store.before["copy", 1] = lambda: store.put("src", "k", b"v2", status=ReplicationStatus.PENDING)
+    outcome = await run.only()
+    assert outcome.kind is OutcomeKind.SUPERSEDED
+    assert outcome.code == Code.NEWER_VERSION_COPIED
+    assert run.bodies() == [b"v2", b"v1"]
+    assert run.clock.pauses == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0]
+
+
+async def test_with_several_destinations_other_tags_may_mean_another_rule() -> None:
+    """If this fails, a version reaches a destination that its rule does not name."""
+    for tags, bodies in (((("a", "b"),), [b"v2", b"v1"]), ((("x", "y"),), [b"v1"])):
+        run = Run(destinations=2)
+        store = run.store
+        run.add(store.put("src", "k", b"v1", tags=(("a", "b"),)))
+
+        def put(store: VersionedStore = store, tags: tuple[tuple[str, str], ...] = tags) -> None:
+            store.put("src", "k", b"v2", status=ReplicationStatus.PENDING, tags=tags)
+
+        store.before["copy", 1] = put
+        await run.go()
+        assert run.bodies() == bodies
+
+
+# --- Multipart ---
+
+
+async def test_uneven_parts_are_mirrored_one_by_one() -> None:
+    """If this fails, the copy of an unevenly cut object cannot prove itself by its ETag."""
+    run = Run(settings=replace(Settings(), copy_object_bytes_max=5))
+    source = run.store.put("src", "k", b"0123456789AB", part_sizes=(3, 6, 1, 2))
+    run.add(source)
+    outcome = await run.only()
+    assert outcome.etag == source.etag
+    assert run.store.chain("dst", "k")[0].part_sizes == (3, 6, 1, 2)
+
+
+@pytest.mark.parametrize("faulty", [slow_down, reset])
+async def test_a_part_is_simply_sent_again(faulty: Faulty) -> None:
+    """If this fails, one throttled part costs the whole upload."""
+    run = large_object()
+    run.store.refused_before["part", 2] = faulty
+    run.store.lost_after["part", 3] = faulty
+    outcome = await run.only()
+    assert (outcome.kind, run.store.calls["create"]) == (OutcomeKind.COPIED, 1)
+
+
+async def test_an_upload_that_is_gone_is_begun_anew() -> None:
+    """A lifecycle rule aborted it: if this fails, the object is never copied."""
+    run = large_object()
+    run.store.before["complete", 1] = run.store.uploads.clear
+    outcome = await run.only()
+    assert (outcome.kind, run.store.calls["create"]) == (OutcomeKind.COPIED, 2)
+    assert run.bodies() == [b"0123456789AB"]
+
+
+async def test_an_abort_that_fails_is_reported() -> None:
+    """If this fails, parts are billed and nobody knows of them."""
+    run = large_object()
+    run.store.refused_before["part", 1] = expired
+    run.store.refused_before["abort", 1] = denied
+    with pytest.raises(RefusedError):
+        await run.go()
+    again = run.restarted()
+    run.store.refused_before["abort", 2] = denied
+    outcome = await again.only()
+    assert outcome.kind is OutcomeKind.COPIED
+    assert "could not be aborted" in outcome.detail
+
+
+async def test_a_source_overwritten_in_place_is_not_copied_by_parts() -> None:
+    """A null version may change under its ID: if this fails, two contents are mixed."""
+    run = large_object()
+    (old,) = run.store.chain("src", "k")
+    run.store.chain("src", "k")[:] = [replace(old, body=b"ABCDEFGHIJKL")]
+    outcome = await run.only()
+    assert (outcome.kind, run.bodies()) == (OutcomeKind.SUPERSEDED, [])
