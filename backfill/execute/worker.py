@@ -13,8 +13,9 @@ from backfill.errors import Disposition, StoreFault
 from backfill.events import EntryRetried
 from backfill.execute.bench import Bench
 from backfill.execute.chains import read_chain
-from backfill.execute.codes import SENTENCES, Code
+from backfill.execute.codes import Code
 from backfill.execute.decide import as_it_stands, next_step, planned_step
+from backfill.execute.endings import failure_of, outcome_of, unproven
 from backfill.execute.evidence import compared, looked_at
 from backfill.execute.multipart import RefusedCopyError, UploadHooks, abort, copy_in_parts
 from backfill.execute.request import copy_request, hide_request, mark_absent_request
@@ -37,7 +38,6 @@ from backfill.execute.views import (
 )
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.escaping import visible_text
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import MarkerResult, MultipartUpload, WriteResult
 from backfill.plan.routes import Route
@@ -46,7 +46,6 @@ from backfill.ports import Intent
 Chains = tuple[Chain, Chain]
 """Source and destination chain of one key."""
 
-DETAIL_CHARACTERS_MAX = 400
 LOOKS_MAX = 6
 """How often a key is looked at again while live replication is at it. With pauses that double from
 the settle delay (5 s) this is five minutes; most replicas arrive sooner (S3 User Guide:
@@ -234,7 +233,7 @@ class Worker:
         if result.version_id is None or (isinstance(step, Copy) and not etag):
             # Success without proof, such as 200 with an empty body: only the chain can tell.
             self._sent = attempt
-            raise _unproven(step)
+            raise unproven(step)
         # Looking back matters as much as writing, so it has patience of its own.
         self._sent, self._faults = None, 0
         self._view = replace(
@@ -342,7 +341,7 @@ class Worker:
             # Our write stands; the store may be well again when the key is looked at next.
             self._faults = self._read_faults = 0
             return Wait()
-        ended = self._give_up or _failure(fault)
+        ended = self._give_up or failure_of(fault)
         if is_write and self._give_up is None and self._has_open_question():
             # One more reading, to learn whether a lost attempt has succeeded.
             self._give_up = ended
@@ -361,7 +360,7 @@ class Worker:
             if is_write and self._view.made is None and not self._view.attempts:
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=Code.VANISHED)
             return None
-        ended = _failure(fault)
+        ended = failure_of(fault)
         if fault.disposition is Disposition.SKIP:
             ended = End(kind=OutcomeKind.SKIPPED, code=Code.ARCHIVED, detail=fault.code)
         if is_write and self._has_open_question() and self._give_up is None:
@@ -385,34 +384,6 @@ class Worker:
         return as_it_stands(self.entry, self._view, unfinished, ended.code)
 
     def _outcome(self, ended: End) -> Outcome:
-        made = ended.made
-        sentence = SENTENCES.get(Code(ended.code), "") if ended.code in _OWN_CODES else ""
-        detail = " ".join(filter(None, (sentence, ended.detail, self._leftover)))
-        return Outcome(
-            number=self.entry.number,
-            kind=ended.kind,
-            code=ended.code,
-            detail=visible_text(detail)[:DETAIL_CHARACTERS_MAX],
-            version_id=made.version_id if made is not None else None,
-            etag=made.etag if made is not None else None,
-            attempts=self._writes,
-            bytes_copied=self._bytes,
-        )
-
-
-_OWN_CODES = frozenset(code.value for code in Code)
-
-
-def _failure(fault: StoreFault) -> End:
-    return End(kind=OutcomeKind.FAILED, code=fault.code, detail=str(fault))
-
-
-def _unproven(step: Write) -> StoreFault:
-    return StoreFault(
-        operation="CopyObject" if isinstance(step, Copy) else "DeleteObject",
-        code="NoETag",
-        status=200,
-        disposition=Disposition.SETTLE,
-        is_ambiguous=True,
-        message="the answer proves nothing",
-    )
+        if self._leftover:
+            ended = replace(ended, detail=f"{ended.detail} {self._leftover}".strip())
+        return outcome_of(ended, self.entry, attempts=self._writes, bytes_copied=self._bytes)
