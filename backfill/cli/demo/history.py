@@ -199,21 +199,19 @@ def _before_versioning(pen: _Pen) -> None:
 
 def _years_without_a_rule(pen: _Pen) -> None:
     """Everything that years bring: overwrites, deletions, tags, KMS, parts, archives, odd keys."""
-    pen.days_ago(300)
-    for number in range(900):
-        pen.put(f"logs/{number:04}.json", _bytes("first", number))
-    pen.days_ago(290)
-    for number in range(0, 900, 7):
-        pen.put(f"logs/{number:04}.json", _bytes("second", number))
-    for number in range(0, 900, 13):
+    for generation, (days, step) in enumerate(((300, 1), (295, 1), (290, 2), (285, 4))):
+        pen.days_ago(days)
+        for number in range(0, 400, step):
+            pen.put(f"logs/{number:04}.json", _bytes(f"generation {generation}", number))
+    for number in range(0, 400, 13):
         pen.delete(f"logs/{number:04}.json")
-    for number in range(0, 900, 26):
+    for number in range(0, 400, 26):
         pen.put(f"logs/{number:04}.json", _bytes("back again", number))
-    for number in range(200):
+    for number in range(120):
         tags = (("project", f"p{number % 7}"), ("note", "a b+c/d=é"))
         pen.put(f"tagged/{number:03}", _bytes("tagged", number), WrittenAttributes(tags=tags))
     encrypted = RequestedEncryption(algorithm="aws:kms", kms_key_id=SOURCE_KEY_ARN)
-    for number in range(60):
+    for number in range(40):
         attributes = WrittenAttributes(encryption=encrypted, metadata=(("owner", "tax"),))
         pen.put(f"secret/{number:03}", _bytes("secret", number), attributes)
     for number in range(25):
@@ -250,9 +248,9 @@ def _after_that_rule(pen: _Pen) -> None:
         pen.put(f"invoices/{number:03}.pdf", _bytes("corrected invoice", number))
     for number in range(1, 120, 10):
         pen.delete(f"invoices/{number:03}.pdf")
-    for number in range(500):
+    for number in range(300):
         pen.put(f"orders/{number:04}.xml", _bytes("order", number))
-    for number in range(0, 500, 4):
+    for number in range(300):
         pen.put(f"orders/{number:04}.xml", _bytes("changed order", number))
 
 
