@@ -22,7 +22,7 @@ from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
 from backfill.sandbox.model.versions import ObjectVersion
-from backfill.sandbox.simulation.nemesis import WRITES, Fault, Nemesis
+from backfill.sandbox.simulation.nemesis import CONDITIONAL, WRITES, Fault, Nemesis
 from tests.doubles import model_requests as translated
 from tests.doubles.history import Chain, Changed, History, Listed, Retagged, Sent
 from tests.doubles.model_requests import Parameters
@@ -48,6 +48,8 @@ class SimulatedS3:
         self.clock = clock
         self.random = random
         self.history = History()
+        self.on_sent: Callable[[str, Parameters], None] = lambda _operation, _parameters: None
+        """Told of every request that a process sends, before it is under way."""
         self._upload_sources: dict[str, ObjectVersion] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -109,8 +111,9 @@ class SimulatedS3:
             )
             return
         for old, new in zip(before, after, strict=True):
-            are_objects = isinstance(new, ObjectVersion) and isinstance(old, ObjectVersion)
-            if are_objects and old.tags != new.tags:
+            if not (isinstance(new, ObjectVersion) and isinstance(old, ObjectVersion)):
+                continue
+            if old.tags != new.tags:
                 at_s = self.clock.monotonic_s()
                 self.history.events.append(Retagged(at_s=at_s, version=new))
 
@@ -201,9 +204,11 @@ class Wire:
         is_conditional = bool(parameters.keys() & {"IfMatch", "IfNoneMatch"})
         fault = self.nemesis.strike(operation, is_conditional=is_conditional)
         self._note_sent(operation, parameters, fault)
+        self.s3.on_sent(operation, parameters)
         step = partial(self._step, operation, parameters, act)
         try:
-            await self._wait(is_late=fault is Fault.DELAY and self.random.random() < 0.5)
+            is_late = fault is Fault.DELAY and self.random.random() < 0.5
+            await self._wait(is_late=is_late, longest_s=0.5 if operation in CONDITIONAL else 0.12)
         except asyncio.CancelledError:
             # It was on its way: perhaps S3 gets it all the same, and nobody hears of it.
             if is_write and self.random.random() < 0.5:
@@ -254,14 +259,14 @@ class Wire:
             )
         )
 
-    async def _wait(self, *, is_late: bool = False) -> None:
+    async def _wait(self, *, is_late: bool = False, longest_s: float = 0.12) -> None:
         draw = self.random.random()
         if is_late:
             await asyncio.sleep(draw * 6.0)
         elif draw < 0.3:
             await asyncio.sleep(0)
         else:
-            await asyncio.sleep(draw * draw * 0.12)
+            await asyncio.sleep(draw * draw * longest_s)
 
     def _step(
         self, operation: str, parameters: Parameters, act: Callable[[Parameters], Result]

@@ -1,0 +1,95 @@
+"""Who else writes while the run works: live writers at the source, strangers at the destination."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from random import Random
+
+from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.operations import objects
+from backfill.sandbox.model.versions import ObjectVersion
+from backfill.sandbox.simulation.nemesis import CONDITIONAL
+from tests.doubles.model_requests import Parameters, text
+from tests.doubles.simulated_s3 import SimulatedS3
+from tests.simulation.scenario import (
+    DESTINATION,
+    OWNER,
+    SOURCE,
+    Scenario,
+    put,
+    put_in_parts,
+    write_as_stranger,
+)
+
+_OPERATIONS = ("put", "parts", "again", "delete", "tag", "destroy", "stranger")
+
+
+async def live_writer(scenario: Scenario, s3: SimulatedS3) -> None:
+    """Write, at any moment, until the seed's operations are done."""
+    random = Random(f"writer {scenario.seed}")
+    weights = (30, 5, 8, 40, 12, 4, 12 if scenario.has_strangers else 0)
+    # A few keys get most of the writes, so that the same key changes again and again; they are keys
+    # that the run has to copy.
+    lacking = [key for key in scenario.keys if not s3.chain(DESTINATION, key)]
+    busy = random.sample(lacking or scenario.keys, min(len(lacking or scenario.keys), 5))
+    await asyncio.sleep(random.choice((0.0, 0.5, 1.0, 2.0)))
+    for _ in range(scenario.writer_operations):
+        await asyncio.sleep(random.expovariate(1 / scenario.writer_pause_s))
+        key = random.choice(busy if random.random() < 0.6 else scenario.keys)
+        (operation,) = random.choices(_OPERATIONS, weights)
+        write(operation, key, s3, random)
+
+
+def rival(scenario: Scenario, s3: SimulatedS3) -> Callable[[str, Parameters], None]:
+    """Return a writer that goes for a key at the moment at which it is being written."""
+    random = Random(f"rival {scenario.seed}")
+
+    def on_sent(operation: str, parameters: Parameters) -> None:
+        if operation not in CONDITIONAL or random.random() >= scenario.rival_share:
+            return
+        kinds = ("delete", "delete", "put", "stranger" if scenario.has_strangers else "delete")
+        act = partial(write, random.choice(kinds), text(parameters, "Key"), s3, random)
+        asyncio.get_running_loop().call_later(random.random() * 0.02, act)
+
+    return on_sent
+
+
+def write(operation: str, key: str, s3: SimulatedS3, random: Random) -> None:
+    """Carry out one write of somebody else, now."""
+    is_stranger = operation == "stranger"
+    # Nothing there to tag, or to write again: then it is no write.
+    with suppress(S3Error):
+        s3.watched(
+            lambda: _act(operation, key, s3, random),
+            actor="stranger" if is_stranger else "writer",
+            operation=operation,
+            bucket=DESTINATION if is_stranger else SOURCE,
+            key=key,
+        )
+
+
+def _act(operation: str, key: str, s3: SimulatedS3, random: Random) -> None:
+    model = s3.model
+    current = model.world.buckets[SOURCE].current(key)
+    if operation == "put":
+        put(model, key, random)
+    elif operation == "parts":
+        put_in_parts(model, key, random)
+    elif operation == "again" and isinstance(current, ObjectVersion):
+        same = objects.PutObjectRequest(bucket=SOURCE, key=key, body=current.body.data)
+        model.put_object(OWNER, same)
+    elif operation == "delete":
+        model.delete_object(OWNER, objects.DeleteObjectRequest(bucket=SOURCE, key=key))
+    elif operation == "tag":
+        tags = (("team", str(random.randint(0, 9))),)
+        tagging = objects.PutObjectTaggingRequest(bucket=SOURCE, key=key, tags=tags)
+        model.put_object_tagging(OWNER, tagging)
+    elif operation == "destroy":
+        chain = s3.chain(SOURCE, key)
+        if chain:
+            version_id = random.choice(chain).version_id
+            removal = objects.DeleteObjectRequest(bucket=SOURCE, key=key, version_id=version_id)
+            model.delete_object(OWNER, removal)
+    elif operation == "stranger":
+        write_as_stranger(model, key, random)

@@ -1,0 +1,408 @@
+"""The promises, checked from the evidence alone. Each violation names the promise that it breaks.
+
+P1  the destination never goes backwards, and at rest shows what the source shows
+P2  every entry has exactly one outcome, what was counted is kept, totals add up
+P3  no source version is written twice
+P4  what is reported is true
+P9  the run comes to its end once faults stop
+guarded  every write is conditional, pinned, with both owners; nothing is ever deleted by version ID
+
+One exception each for P1 and P3 is stated in docs/internals/SIMULATION.md, and checked.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backfill.execute.codes import Code
+from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.plan.entries import PlanEntry
+from backfill.plan.routes import Route
+from backfill.sandbox.model.values import ReplicationStatus
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
+from backfill.verify.verdicts import Fidelity, Field, Verdict, VerdictRow
+from backfill.work_done import outcomes_name
+from tests.doubles.history import Changed, Counted, Reopened, Sent
+from tests.simulation.evidence import Evidence
+from tests.simulation.scenario import DESTINATION, OWNER, RECEIVER, SOURCE
+from tests.simulation.simulate import Run
+
+
+class Promise(StrEnum):
+    """What is promised."""
+
+    P1 = "P1 never backwards"
+    P2 = "P2 nothing lost"
+    P3 = "P3 nothing twice"
+    P4 = "P4 the report is true"
+    P9 = "P9 it ends"
+    GUARDED = "guarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise."""
+
+    promise: Promise
+    key: str
+    what: str
+
+
+def violations(run: Run) -> list[Violation]:
+    """Return everything that a run broke."""
+    evidence = Evidence(run)
+    if run.failure:
+        return [Violation(Promise.P9, "", run.failure), *_guarded(evidence)]
+    return [violation for check in _CHECKS for violation in check(evidence)]
+
+
+# --- P1 ---
+
+
+def _never_backwards(evidence: Evidence) -> Iterator[Violation]:
+    windows = {window.position for window in evidence.windows()}
+    for key, changes in evidence.changed.items():
+        origin = evidence.history.origins.get((DESTINATION, key), ())
+        highest = max((evidence.rank(entry) or 0 for entry in origin[:1]), default=0)
+        for position, change in changes:
+            made = change.made
+            is_copy = change.is_ours and isinstance(made, ObjectVersion) and change.after[0] is made
+            rank = evidence.rank(made)
+            if is_copy and rank is not None and rank < highest and position not in windows:
+                what = f"our copy of rank {rank} covers rank {highest} ({change.at_s:.3f} s)"
+                yield Violation(Promise.P1, key, what)
+            if is_copy and position not in windows and _resurrects(evidence, position, change):
+                yield Violation(Promise.P1, key, f"a copy over a marker it was shown, {rank}")
+            highest = max(highest, *(evidence.rank(entry) or 0 for entry in change.after[:1]), 0)
+
+
+def _resurrects(evidence: Evidence, position: int, change: Changed) -> bool:
+    """Return whether a copy covers a marker that is not the source's older history, knowingly."""
+    below = change.before[0] if change.before else None
+    if not isinstance(below, DeleteMarker) or evidence.is_ours(below) or change.source is None:
+        return False
+    rank = evidence.rank(below)
+    is_older = rank is not None and rank < change.source.sequence
+    # An earlier copy of the marker may be known by its ID: replicas keep it.
+    return not is_older and evidence.was_shown(change.key, below, position, change.actor)
+
+
+def _windows_are_told(evidence: Evidence) -> Iterator[Violation]:
+    """A copy that brought a deleted key back is hidden, overtaken, or reported."""
+    work = evidence.by_key
+    for window in evidence.windows():
+        entry, outcome = work[window.key]
+        made = window.change.made
+        is_plain = outcome.kind is OutcomeKind.COPIED and not outcome.code
+        if is_plain and made is not None and outcome.version_id == made.version_id:
+            what = f"entry {entry.number} covers an unseen delete marker and says nothing of it"
+            yield Violation(Promise.P1, window.key, what)
+
+
+def _only_what_rules_select(evidence: Evidence) -> Iterator[Violation]:
+    for key in evidence.changed:
+        if evidence.scenario.selects(key):
+            continue
+        if any(change.is_ours for _, change in evidence.changed[key]):
+            yield Violation(Promise.P1, key, "no rule selects the key, and it was written")
+
+
+_LEFT_OPEN = frozenset({Code.STALE, Code.NOT_REVIEWED, Code.NOT_MENDED, Code.KEEPS_CHANGING})
+"""Codes that say that our write may not be what should be current."""
+
+
+def _right_in_the_end(evidence: Evidence) -> Iterator[Violation]:
+    work, planned = evidence.by_key, evidence.planned
+    for key in evidence.scenario.keys:
+        if not evidence.scenario.selects(key):
+            continue
+        source = evidence.current(SOURCE, key)
+        shown = evidence.current(DESTINATION, key)
+        outcome = work[key][1] if key in work else None
+        if isinstance(source, ObjectVersion):
+            problem = _object_problem(evidence, source, shown, planned.get(key), outcome)
+        elif isinstance(source, DeleteMarker):
+            problem = _marker_problem(evidence, source, shown, planned.get(key), outcome)
+        else:
+            continue  # removed for good, which is never replicated
+        if problem:
+            says = f"{outcome.kind} {outcome.code}" if outcome else "no entry"
+            yield Violation(Promise.P1, key, f"{problem}; the run says {says}")
+
+
+def _object_problem(
+    evidence: Evidence,
+    source: ObjectVersion,
+    shown: Entry | None,
+    row: PlanEntry | None,
+    outcome: Outcome | None,
+) -> str:
+    """Return what is wrong where the source shows an object; empty if nothing is."""
+    if isinstance(shown, ObjectVersion):
+        if evidence.rank(shown) == source.sequence or shown.body.data == source.body.data:
+            return ""
+    is_planned = row is not None and row.version_id == source.version_id and _is_row_of(row, source)
+    if isinstance(shown, DeleteMarker) and evidence.is_ours(shown):
+        is_told = outcome is not None and outcome.kind in (OutcomeKind.HIDDEN, OutcomeKind.MARKED)
+        return "" if is_told else "a marker of ours hides what the source shows"
+    if evidence.is_ours(shown):
+        rank = evidence.rank(shown)
+        is_ahead = rank is not None and rank > source.sequence
+        is_delivered = source.replication_status is ReplicationStatus.COMPLETED
+        is_told = outcome is not None and outcome.code in _LEFT_OPEN
+        if is_ahead or is_told or (not is_delivered and not is_planned):
+            return ""
+        return f"our copy of rank {rank} stands over rank {source.sequence}"
+    if is_planned and row is not None:
+        return "" if _is_stated(row, outcome) else "a planned version did not come, unexplained"
+    return ""
+
+
+def _marker_problem(
+    evidence: Evidence,
+    source: DeleteMarker,
+    shown: Entry | None,
+    row: PlanEntry | None,
+    outcome: Outcome | None,
+) -> str:
+    """Return what is wrong where the source shows a delete marker; empty if nothing is."""
+    if not isinstance(shown, ObjectVersion) or not evidence.scenario.rule_replicates_markers:
+        return ""
+    is_planned = row is not None and _is_row_of(row, source)
+    if evidence.is_ours(shown):
+        is_told = outcome is not None and outcome.code in _LEFT_OPEN
+        is_live = source.replication_status is ReplicationStatus.COMPLETED
+        if is_told or (not is_live and not is_planned):
+            return ""
+        return "our copy stands where the source is deleted"
+    if is_planned and row is not None:
+        return "" if _is_stated(row, outcome) else "a planned marker did not come, unexplained"
+    return ""
+
+
+def _is_row_of(row: PlanEntry, entry: Entry) -> bool:
+    return row.version_id == entry.version_id and row.last_modified == entry.last_modified
+
+
+def _is_stated(row: PlanEntry, outcome: Outcome | None) -> bool:
+    if row.route is None:
+        return row.reason is not None
+    return outcome is not None and (bool(outcome.code) or outcome.kind is OutcomeKind.ALREADY_THERE)
+
+
+# --- P2 ---
+
+
+def _one_outcome_each(evidence: Evidence) -> Iterator[Violation]:
+    numbers = [outcome.number for outcome in evidence.outcomes]
+    if numbers != [entry.number for entry in evidence.manifest]:
+        yield Violation(Promise.P2, "", f"outcomes {numbers} of {len(evidence.manifest)} entries")
+    index = evidence.run.artifacts.index(outcomes_name(0))
+    kinds = Counter(outcome.kind.value for outcome in evidence.outcomes)
+    told = index.summary["kinds"] if index is not None else {}
+    if told != {kind.value: kinds[kind.value] for kind in OutcomeKind}:
+        yield Violation(Promise.P2, "", f"totals {told} do not count {kinds}")
+
+
+def _plan_adds_up(evidence: Evidence) -> Iterator[Violation]:
+    listed = len(evidence.run.artifacts.held["inventory/source"])
+    routed = sum(1 for row in evidence.plan if row.route is not None)
+    reasons = sum(1 for row in evidence.plan if row.reason is not None)
+    if not listed == routed + reasons or routed != len(evidence.manifest):
+        what = f"{listed} versions, {routed} routes, {reasons} reasons, {len(evidence.manifest)}"
+        yield Violation(Promise.P2, "", what)
+
+
+def _counted_is_kept(evidence: Evidence) -> Iterator[Violation]:
+    counted: dict[str, int] = defaultdict(int)
+    for event in evidence.history.events:
+        if isinstance(event, Counted):
+            counted[event.actor] = max(counted[event.actor], event.done)
+        elif isinstance(event, Reopened) and event.outcomes < counted[event.actor]:
+            what = f"{event.actor} counted {counted[event.actor]}, its journal has {event.outcomes}"
+            yield Violation(Promise.P2, "", what)
+
+
+# --- P3 ---
+
+
+def _nothing_twice(evidence: Evidence) -> Iterator[Violation]:
+    for key, changes in evidence.changed.items():
+        copies: dict[int, list[Changed]] = defaultdict(list)
+        for _, change in changes:
+            if not change.is_ours:
+                continue
+            if change.source is not None:
+                copies[change.source.sequence].append(change)
+            elif change.before and isinstance(change.before[0], DeleteMarker):
+                yield Violation(Promise.P3, key, "a delete marker of ours covers a delete marker")
+        for rank, writes in copies.items():
+            if len(writes) > 1 and not _is_excused(evidence, key, writes):
+                yield Violation(Promise.P3, key, f"rank {rank} was written {len(writes)} times")
+
+
+def _is_excused(evidence: Evidence, key: str, writes: list[Changed]) -> bool:
+    """A replace whose new ETag equals the old one may happen twice, and is reported as extra."""
+    for write in writes[1:]:
+        below = write.before[0] if write.before else None
+        above = write.after[0]
+        if not (isinstance(below, ObjectVersion) and isinstance(above, ObjectVersion)):
+            return False
+        if below.etag != above.etag or write.parameters.get("IfMatch") != f'"{below.etag}"':
+            return False
+    return any(row.key == key and row.content is Verdict.EXTRA for row in evidence.verdicts)
+
+
+# --- P4 ---
+
+
+def _outcomes_are_true(evidence: Evidence) -> Iterator[Violation]:
+    for entry, outcome in evidence.by_key.values():
+        key = entry.key
+        if outcome.kind is OutcomeKind.COPIED:
+            problem = _copy_problem(evidence, key, entry.storage_class, outcome)
+            if not problem and outcome.version_id is not None:
+                change = evidence.ours[key, outcome.version_id]
+                version_id = change.source.version_id if change.source else None
+                problem = "" if version_id == entry.version_id else "another version was copied"
+            if problem:
+                yield Violation(Promise.P4, key, f"COPIED {outcome.code}: {problem}")
+        elif outcome.kind is OutcomeKind.MARKED:
+            made = evidence.ours.get((key, outcome.version_id or ""))
+            if made is None or not isinstance(made.made, DeleteMarker):
+                yield Violation(Promise.P4, key, "MARKED, and no marker of ours was made")
+        elif outcome.kind is OutcomeKind.FAILED:
+            shown = evidence.current(DESTINATION, key)
+            if evidence.is_ours(shown) and "may have been applied" not in outcome.detail:
+                yield Violation(Promise.P4, key, f"FAILED {outcome.code}, and our write is current")
+        elif outcome.kind is OutcomeKind.ALREADY_THERE:
+            if not _was_ever_there(evidence, key, entry.route, entry.etag):
+                yield Violation(Promise.P4, key, "ALREADY_THERE, and it never was")
+        elif outcome.kind is OutcomeKind.SKIPPED and outcome.version_id is None:
+            if any(change.is_ours for _, change in evidence.changed[key]):
+                yield Violation(Promise.P4, key, f"SKIPPED {outcome.code}, and it was written")
+
+
+def _copy_problem(evidence: Evidence, key: str, storage_class: str, outcome: Outcome) -> str:
+    change = evidence.ours.get((key, outcome.version_id or ""))
+    copy = change.made if change is not None else None
+    if change is None or change.source is None or not isinstance(copy, ObjectVersion):
+        return f"no process made version {outcome.version_id}"
+    source = change.source
+    differences = [
+        name
+        for name, is_same in (
+            ("bytes", copy.body.data == source.body.data),
+            ("ETag", copy.etag == outcome.etag),
+            ("metadata", sorted(copy.metadata) == sorted(source.metadata)),
+            ("content headers", copy.content == source.content),
+            ("object tags", tuple(sorted(copy.tags)) in evidence.tags_over_time(source)),
+            ("storage class", copy.storage_class == storage_class),
+        )
+        if not is_same
+    ]
+    return ", ".join(differences)
+
+
+def _was_ever_there(evidence: Evidence, key: str, route: Route, etag: str | None) -> bool:
+    chains = [evidence.history.origins.get((DESTINATION, key), ())]
+    chains += [change.after for _, change in evidence.changed[key]]
+    shown = [chain[0] if chain else None for chain in chains]
+    if route in (Route.DELETE_MARKER, Route.HIDE_EXTRA):
+        return any(not isinstance(entry, ObjectVersion) for entry in shown)
+    return any(isinstance(entry, ObjectVersion) and entry.etag == etag for entry in shown)
+
+
+def _verdicts_are_true(evidence: Evidence) -> Iterator[Violation]:
+    for row in evidence.verdicts:
+        problem = _verdict_problem(evidence, row)
+        if problem:
+            said = f"{row.content}/{row.fidelity} ({row.evidence})"
+            yield Violation(Promise.P4, row.key, f"verdict {said}: {problem}")
+
+
+def _verdict_problem(evidence: Evidence, row: VerdictRow) -> str:
+    chain = evidence.final(DESTINATION, row.key)
+    if row.content is Verdict.MISSING and any(isinstance(e, ObjectVersion) for e in chain[:1]):
+        rank_of_row = next(
+            (e for e in evidence.final(SOURCE, row.key) if e.version_id == row.version_id), None
+        )
+        if rank_of_row is not None and any(evidence.rank(e) == rank_of_row.sequence for e in chain):
+            return "it is there"
+        return ""
+    if row.content is not Verdict.EQUAL or row.version_id is None:
+        return ""
+    source = next(
+        (e for e in evidence.final(SOURCE, row.key) if e.version_id == row.version_id), None
+    )
+    there = next((e for e in chain if e.version_id == row.destination_version_id), None)
+    if isinstance(source, DeleteMarker):
+        is_hidden = there is None or isinstance(there, DeleteMarker)
+        return "" if is_hidden else "the key is not deleted there"
+    if not isinstance(source, ObjectVersion) or not isinstance(there, ObjectVersion):
+        return "one side has no such version"
+    if there.body.data != source.body.data:
+        return "the bytes differ"
+    is_current = source is evidence.current(SOURCE, row.key)
+    if is_current and there is not chain[0] and Field.CURRENT_VERSION not in row.fields:
+        return "it is not current there"
+    if row.fidelity is not Fidelity.EQUAL:
+        return ""
+    is_same = (sorted(there.metadata), there.content, sorted(there.tags)) == (
+        sorted(source.metadata),
+        source.content,
+        sorted(source.tags),
+    )
+    return "" if is_same else "metadata, headers or tags differ"
+
+
+# --- guarded ---
+
+_COPIES = frozenset({"CopyObject", "UploadPartCopy"})
+_VISIBLE = frozenset({"CopyObject", "CompleteMultipartUpload"})
+
+
+def _guarded(evidence: Evidence) -> Iterator[Violation]:
+    for event in evidence.history.events:
+        if not isinstance(event, Sent) or "Key" not in event.parameters:
+            continue
+        said, key = event.parameters, str(event.parameters["Key"])
+        lacks = []
+        if event.operation in _VISIBLE and not said.keys() & {"IfMatch", "IfNoneMatch"}:
+            lacks.append("a precondition")
+        if event.operation in _COPIES:
+            source = said["CopySource"]
+            assert isinstance(source, dict), "a copy names its source"
+            is_pinned = "VersionId" in source and "CopySourceIfMatch" in said
+            lacks += [] if is_pinned else ["a pinned source"]
+            is_owned = said.get("ExpectedSourceBucketOwner") == OWNER.account_id
+            lacks += [] if is_owned else ["the source's owner"]
+        owner = OWNER if said.get("Bucket") == SOURCE else RECEIVER
+        if said.get("ExpectedBucketOwner") != owner.account_id:
+            lacks.append("the bucket's owner")
+        if event.operation == "DeleteObject":
+            if "VersionId" in said:
+                yield Violation(Promise.GUARDED, key, "a version was deleted for good")
+            if "IfMatch" not in said and evidence.scenario.has_rule:
+                lacks.append("If-Match")
+        if lacks:
+            what = f"{event.operation} without {' and '.join(lacks)}"
+            yield Violation(Promise.GUARDED, key, what)
+
+
+Check = Callable[[Evidence], Iterator[Violation]]
+
+_CHECKS: tuple[Check, ...] = (
+    _never_backwards,
+    _windows_are_told,
+    _only_what_rules_select,
+    _right_in_the_end,
+    _one_outcome_each,
+    _plan_adds_up,
+    _counted_is_kept,
+    _nothing_twice,
+    _outcomes_are_true,
+    _verdicts_are_true,
+    _guarded,
+)

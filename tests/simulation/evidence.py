@@ -1,0 +1,171 @@
+"""What checkers look at: the history, the model's last state, and what the product claims.
+
+Decodes, indexes and counts; judges nothing. A *rank* is the place of a source version in the order
+of all writes (the model's sequence), so that null versions and equal bytes are told apart.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from backfill.execute.outcomes import outcome_of
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import entry_of as manifest_entry_of
+from backfill.manifest.run import manifest_name
+from backfill.model.outcome import Outcome
+from backfill.plan.entries import PlanEntry
+from backfill.plan.rows import entry_of as plan_entry_of
+from backfill.plan.run import PLAN
+from backfill.sandbox.model.values import ReplicationStatus
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
+from backfill.verify.rows import verdict_of, verdicts_name
+from backfill.verify.verdicts import VerdictRow
+from backfill.work_done import outcomes_name
+from tests.doubles.history import Chain, Changed, History, Retagged
+from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
+from tests.simulation.simulate import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A copy of ours that landed on a delete marker which its writer had not been shown."""
+
+    key: str
+    position: int
+    change: Changed
+    marker: DeleteMarker
+
+
+class Evidence:
+    """One run, indexed."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.scenario: Scenario = run.scenario
+        self.history: History = run.history
+        artifacts = run.artifacts
+        self.plan: list[PlanEntry] = [plan_entry_of(row) for row in artifacts.held.get(PLAN, [])]
+        self.manifest: list[ManifestEntry] = [
+            manifest_entry_of(row) for row in artifacts.held.get(manifest_name(0), [])
+        ]
+        rows = artifacts.held.get(outcomes_name(0), [])
+        self.outcomes: list[Outcome] = [outcome_of(row) for row in rows]
+        self.verdicts: list[VerdictRow] = [
+            verdict_of(row) for row in artifacts.held.get(verdicts_name(1), [])
+        ]
+        self.ours: dict[tuple[str, str], Changed] = {}
+        """Destination versions and markers that a process made, by key and version ID."""
+        self.changed: dict[str, list[tuple[int, Changed]]] = defaultdict(list)
+        for position, change in self.history.changes(DESTINATION):
+            self.changed[change.key].append((position, change))
+            if change.is_ours and change.made is not None:
+                self.ours[change.key, change.made.version_id] = change
+
+    @property
+    def by_key(self) -> dict[str, tuple[ManifestEntry, Outcome]]:
+        """Return the work on each key; a manifest has one row a key here."""
+        numbered = {outcome.number: outcome for outcome in self.outcomes}
+        return {
+            entry.key: (entry, numbered[entry.number])
+            for entry in self.manifest
+            if entry.number in numbered
+        }
+
+    @property
+    def planned(self) -> dict[str, PlanEntry]:
+        """Return the plan row of each key's current entry, as it was at the inventory."""
+        return {row.key: row for row in self.plan if row.is_latest}
+
+    def final(self, bucket: str, key: str) -> Chain:
+        """Return a key's chain at the end, newest first."""
+        return self.run.s3.chain(bucket, key)
+
+    def current(self, bucket: str, key: str) -> Entry | None:
+        """Return what is current at the end."""
+        chain = self.final(bucket, key)
+        return chain[0] if chain else None
+
+    def rank(self, entry: Entry | None) -> int | None:
+        """Return the rank of the source version that a destination entry stands for."""
+        if entry is None:
+            return None
+        if entry.replication_status is ReplicationStatus.REPLICA:
+            return entry.sequence
+        change = self.ours.get((entry.key, entry.version_id))
+        return change.source.sequence if change is not None and change.source else None
+
+    def is_ours(self, entry: Entry | None) -> bool:
+        """Return whether a process of this run made a destination entry."""
+        return entry is not None and (entry.key, entry.version_id) in self.ours
+
+    def is_strange(self, key: str) -> bool:
+        """Return whether a stranger wrote the key at the destination during the run."""
+        return any(change.actor == "stranger" for _, change in self.changed[key])
+
+    def source_entry(self, key: str, version_id: str, last_modified: object) -> Entry | None:
+        """Return a source entry as it was when it was last seen, though it may be gone since."""
+        chains = [self.history.origins.get((SOURCE, key), ())]
+        chains += [c.after for _, c in self.history.changes(SOURCE) if c.key == key]
+        for chain in chains:
+            for entry in chain:
+                if entry.version_id == version_id and entry.last_modified == last_modified:
+                    return entry
+        return None
+
+    def tags_over_time(self, version: ObjectVersion) -> set[tuple[tuple[str, str], ...]]:
+        """Return every set of object tags that a source version had."""
+        tags = {tuple(sorted(version.tags))}
+        for (bucket, _), chain in self.history.origins.items():
+            if bucket == SOURCE:
+                tags |= {
+                    tuple(sorted(e.tags))
+                    for e in chain
+                    if isinstance(e, ObjectVersion) and _is_same(e, version)
+                }
+        for event in self.history.events:
+            if isinstance(event, Retagged) and _is_same(event.version, version):
+                tags.add(tuple(sorted(event.version.tags)))
+            elif isinstance(event, Changed) and event.bucket == SOURCE:
+                both = (*event.before, *event.after)
+                tags |= {
+                    tuple(sorted(e.tags))
+                    for e in both
+                    if isinstance(e, ObjectVersion) and _is_same(e, version)
+                }
+        return tags
+
+    def windows(self) -> list[Window]:
+        """Return the copies that no precondition could have kept from a deleted key."""
+        return [
+            Window(key, position, change, marker)
+            for key, changes in self.changed.items()
+            for position, change in changes
+            if (marker := self._covered_marker(change)) is not None
+            and not self.was_shown(key, marker, position, change.actor)
+        ]
+
+    def _covered_marker(self, change: Changed) -> DeleteMarker | None:
+        """Return the delete marker on which a copy of ours landed, unless it is older history."""
+        if not change.is_ours or change.source is None or not change.before:
+            return None
+        below = change.before[0]
+        if not isinstance(below, DeleteMarker) or self.is_ours(below):
+            return None
+        rank = self.rank(below)
+        return None if rank is not None and rank < change.source.sequence else below
+
+    def was_shown(self, key: str, entry: Entry, position: int, actor: str) -> bool:
+        """Return whether a process had been shown an entry before it wrote at a position."""
+        shown = self.history.last_reading(DESTINATION, key, position, actor)
+        origin = self.history.origins.get((DESTINATION, key), ())
+        if any(one.version_id == entry.version_id for one in origin):
+            return True
+        arrived = next(
+            at
+            for at, c in self.changed[key]
+            if any(e.version_id == entry.version_id for e in c.after)
+        )
+        return arrived < shown
+
+
+def _is_same(entry: Entry, version: ObjectVersion) -> bool:
+    return isinstance(entry, ObjectVersion) and entry.sequence == version.sequence

@@ -1,0 +1,369 @@
+"""What a seed decides before anything runs: buckets, rule, campaign, history, weather.
+
+The prehistory is written as it may have been written in truth: null versions before versioning, an
+earlier rule that was in force for a while, copies of an earlier run, and strangers' objects at the
+destination. Only then the rule that the run is about is put.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+from backfill.campaign import Campaign, DestinationSpec, OtherWriters
+from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.identities import Caller
+from backfill.sandbox.model.limits import AWS_LIMITS
+from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.operations import copies, multipart, objects
+from backfill.sandbox.model.operations.buckets import (
+    BucketRequest,
+    CreateBucketRequest,
+    PutBucketReplicationRequest,
+    PutBucketVersioningRequest,
+)
+from backfill.sandbox.model.replication.settings import Placement, ReplicationSettings
+from backfill.sandbox.model.values import ContentHeaders, SentChecksum, WrittenAttributes
+from backfill.sandbox.simulation.nemesis import CALM, HEAVY, LIGHT, MEDIUM, Level
+from backfill.settings import Settings
+from tests.doubles.virtual_clock import VirtualClock
+
+SOURCE, DESTINATION = "source-bucket", "destination-bucket"
+OWNER = Caller(account_id="111111111111", arn="arn:aws:iam::111111111111:root", region="eu-west-1")
+RECEIVER = Caller(
+    account_id="222222222222", arn="arn:aws:iam::222222222222:root", region="eu-central-1"
+)
+
+KEYS = (
+    *("a/k1", "a/k10", "a/k1/", "a/k2", "a/k3", "a/k4", "a/k5", "a/k6", "a/k7", "a/k8", "a/k9"),
+    *(
+        "b/x",
+        "b//x",
+        "b/%2F",
+        "b/x+y",
+        "b/é",
+        "b/\n",
+        "b/z z",
+        "b/../q",
+        "c",
+        "c\x01",
+        "d/\U0001f600",
+    ),
+    *("d/1", "d/2"),
+)
+
+Act = Callable[[str], None]
+
+COPY_LIMIT_BYTES = 60
+"""Larger ones go by parts."""
+BODIES = tuple(
+    bytes([letter]) * size for size in (0, 7, 7, 40, 40, 90) for letter in (65 + size % 7, 75)
+)
+"""Few, so that equal bytes and equal sizes of different bytes are frequent."""
+PARTED_SIZES = ((30, 30, 20), (40, 25), (33, 33, 33))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """The choices of a seed. Interruptions are (kind, when) in the lives of processes."""
+
+    seed: int
+    keys: tuple[str, ...]
+    has_rule: bool
+    prefix: str
+    replicates_markers: bool
+    is_first_schema: bool
+    storage_class: str
+    is_quiet: bool
+    allows_hiding: bool
+    level: Level
+    placement: Placement
+    lag_s: tuple[float, float]
+    writer_operations: int
+    writer_pause_s: float
+    has_strangers: bool
+    rival_share: float
+    """How often somebody writes the very key that is being copied."""
+    is_shuffled: bool
+    interruptions: tuple[tuple[str, int], ...]
+    page_max: int
+
+    @property
+    def campaign(self) -> Campaign:
+        """Return what the person asked for."""
+        spec = DestinationSpec(
+            bucket=DESTINATION,
+            storage_class=self.storage_class,
+            replicates_delete_markers=self.replicates_markers,
+        )
+        return Campaign(
+            source_bucket=SOURCE,
+            destination=None if self.has_rule else spec,
+            destination_owner=RECEIVER.account_id,
+            other_writers=OtherWriters.QUIET if self.is_quiet else OtherWriters.BY_RULES,
+            allows_hiding=self.allows_hiding,
+            settings=Settings(
+                concurrency=4,
+                copy_object_bytes_max=COPY_LIMIT_BYTES,
+                part_concurrency=2,
+                retry_cap_s=3.0,
+                settle_delay_s=2.0,
+                settle_rounds=1,
+                drain_timeout_s=2.0,
+                page_max=self.page_max,
+            ),
+        )
+
+    def selects(self, key: str) -> bool:
+        """Return whether the rule, or the campaign's own, covers a key."""
+        return key.startswith(self.prefix)
+
+    @property
+    def rule_replicates_markers(self) -> bool:
+        """Return whether delete markers of covered keys are carried over."""
+        return self.replicates_markers or (self.has_rule and self.is_first_schema)
+
+
+def scenario_of(seed: int) -> Scenario:
+    """Return the choices of a seed."""
+    random = Random(f"scenario {seed}")
+    is_quiet = random.random() < 0.1
+    has_rule = not is_quiet and random.random() < 0.85
+    weather = random.random()
+    level = (
+        CALM if weather < 0.15 else LIGHT if weather < 0.5 else MEDIUM if weather < 0.8 else HEAVY
+    )
+    lag_s = random.choice(
+        ((0.0, 0.05), (0.0, 0.05), (0.0, 0.3), (0.2, 2.0), (0.0, 8.0), (3.0, 20.0))
+    )
+    kinds = ("kill", "kill", "kill", "torn", "written", "stop", "end")
+    count = random.choice((0, 0, 1, 1, 2, 3))
+    return Scenario(
+        seed=seed,
+        keys=tuple(sorted(random.sample(KEYS, random.randint(8, 20)))),
+        has_rule=has_rule,
+        prefix=random.choice(("", "", "", "a/")) if has_rule else "",
+        replicates_markers=random.random() < 0.7,
+        is_first_schema=has_rule and random.random() < 0.1,
+        storage_class=random.choice(("", "", "", "STANDARD_IA")),
+        is_quiet=is_quiet,
+        allows_hiding=random.random() < 0.3,
+        level=level,
+        placement=random.choice((Placement.ARRIVAL, Placement.ORIGINAL_TIME)),
+        lag_s=lag_s,
+        writer_operations=0 if is_quiet else random.choice((0, 8, 16, 32)),
+        writer_pause_s=random.choice((0.01, 0.03, 0.03, 0.1, 0.3)),
+        # Without a rule nobody else writes: that is what the campaign says (architecture, 3).
+        has_strangers=has_rule and random.random() < 0.15,
+        rival_share=random.choice((0.0, 0.15, 0.3)) if has_rule else 0.0,
+        is_shuffled=random.random() < 0.5,
+        interruptions=tuple(
+            (random.choice(kinds), int(random.triangular(1, 420, 130))) for _ in range(count)
+        ),
+        page_max=random.choice((3, 7, 1000)),
+    )
+
+
+def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
+    """Return a model with both buckets and everything that was before the run."""
+    random = Random(f"prehistory {scenario.seed}")
+    model = S3Model(
+        now=clock.now,
+        random=Random(f"model {scenario.seed}"),
+        limits=replace(AWS_LIMITS, minimum_part_size_bytes=1),
+        replication=ReplicationSettings(
+            shortest_lag_s=scenario.lag_s[0],
+            longest_lag_s=scenario.lag_s[1],
+            placement=scenario.placement,
+        ),
+    )
+    clock.skip(-86_400)
+    Prehistory(scenario, model, clock, random).write()
+    clock.skip(86_400)
+    if scenario.has_rule:
+        put_rule(model, rule_document(scenario))
+    return model
+
+
+def put_rule(model: S3Model, document: Mapping[str, object]) -> None:
+    """Switch replication on."""
+    xml = "<ReplicationConfiguration>" + _xml(document) + "</ReplicationConfiguration>"
+    request = PutBucketReplicationRequest(bucket=SOURCE, document=xml)
+    model.put_bucket_replication(OWNER, request)
+
+
+def rule_document(scenario: Scenario) -> dict[str, object]:
+    """Return the replication configuration, as the SDK shows it."""
+    destination: dict[str, object] = {"Bucket": f"arn:aws:s3:::{DESTINATION}"}
+    if scenario.storage_class:
+        destination["StorageClass"] = scenario.storage_class
+    rule: dict[str, object] = {"ID": "backfilled", "Status": "Enabled", "Destination": destination}
+    if scenario.is_first_schema:
+        rule["Prefix"] = scenario.prefix
+    else:
+        status = "Enabled" if scenario.replicates_markers else "Disabled"
+        rule |= {
+            "Priority": 1,
+            "Filter": {"Prefix": scenario.prefix},
+            "DeleteMarkerReplication": {"Status": status},
+        }
+    return {"Role": "arn:aws:iam::111111111111:role/replication", "Rules": [rule]}
+
+
+def _xml(document: Mapping[str, object]) -> str:
+    pieces = []
+    for name, value in document.items():
+        tag = "Rule" if name == "Rules" else name
+        for item in value if isinstance(value, list) else [value]:
+            inner = _xml(item) if isinstance(item, Mapping) else str(item)
+            pieces.append(f"<{tag}>{inner}</{tag}>")
+    return "".join(pieces)
+
+
+def attributes(random: Random) -> WrittenAttributes:
+    """Return what a write says beside its bytes."""
+    return WrittenAttributes(
+        content=ContentHeaders(content_type=random.choice(("text/plain", "image/png"))),
+        metadata=(("note", str(random.randint(0, 3))),) if random.random() < 0.5 else (),
+        tags=(("team", str(random.randint(0, 3))),) if random.random() < 0.4 else (),
+        storage_class=random.choices((None, "STANDARD_IA", "GLACIER"), cum_weights=(85, 97, 100))[
+            0
+        ],
+    )
+
+
+def put_in_parts(model: S3Model, key: str, random: Random) -> None:
+    """Put a source object by multipart upload; visible at its last step."""
+    algorithm = random.choice((None, "CRC32C", "SHA256"))
+    created = model.create_multipart_upload(
+        OWNER,
+        multipart.CreateMultipartUploadRequest(
+            bucket=SOURCE,
+            key=key,
+            attributes=attributes(random),
+            checksum_algorithm=algorithm,
+        ),
+    )
+    named = []
+    for number, size in enumerate(random.choice(PARTED_SIZES), start=1):
+        part = model.upload_part(
+            OWNER,
+            copies.UploadPartRequest(
+                bucket=SOURCE,
+                key=key,
+                upload_id=created.upload_id,
+                part_number=number,
+                body=bytes([random.randint(65, 90)]) * size,
+                checksum=None if algorithm is None else SentChecksum(algorithm=algorithm),
+            ),
+        )
+        checksum = part.checksum
+        named.append(
+            multipart.CompletedPart(
+                number=number,
+                etag=part.etag,
+                checksum=None
+                if checksum is None
+                else SentChecksum(algorithm=checksum.algorithm.value, value=checksum.value),
+            )
+        )
+    model.complete_multipart_upload(
+        OWNER,
+        multipart.CompleteMultipartUploadRequest(
+            bucket=SOURCE, key=key, upload_id=created.upload_id, parts=tuple(named)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prehistory:
+    """Years of writes before the run, in a few steps of each key."""
+
+    scenario: Scenario
+    model: S3Model
+    clock: VirtualClock
+    random: Random
+
+    def write(self) -> None:
+        """Write it all."""
+        model, random = self.model, self.random
+        for caller, bucket in ((OWNER, SOURCE), (RECEIVER, DESTINATION)):
+            request = CreateBucketRequest(bucket=bucket, location=caller.region)
+            model.create_bucket(caller, request)
+        if random.random() < 0.3:
+            self._each(0.4, self._put)
+        for caller, bucket in ((OWNER, SOURCE), (RECEIVER, DESTINATION)):
+            versioning = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
+            model.put_bucket_versioning(caller, versioning)
+        self._each(0.6, self._put)
+        self._each(0.15, self._delete)
+        if random.random() < 0.5:
+            self._earlier_rule()
+        if random.random() < 0.5:
+            self._each(0.2, self._copied_before)
+        self._each(0.6, self._put)
+        self._each(0.15, self._delete)
+        if random.random() < 0.3:
+            self._each(0.1, self._stranger)
+
+    def _each(self, share: float, act: Act) -> None:
+        for key in self.scenario.keys:
+            if self.random.random() < share:
+                self.clock.skip(self.random.choice((0.2, 5.0)))
+                act(key)
+
+    def _put(self, key: str) -> None:
+        if self.random.random() < 0.12:
+            put_in_parts(self.model, key, self.random)
+            return
+        put(self.model, key, self.random)
+
+    def _delete(self, key: str) -> None:
+        self.model.delete_object(OWNER, objects.DeleteObjectRequest(bucket=SOURCE, key=key))
+
+    def _earlier_rule(self) -> None:
+        """Another rule was in force for a while."""
+        earlier = replace(
+            self.scenario,
+            prefix="",
+            is_first_schema=False,
+            replicates_markers=self.random.random() < 0.5,
+            storage_class="",
+        )
+        put_rule(self.model, rule_document(earlier))
+        self._each(0.5, self._put)
+        self._each(0.2, self._delete)
+        self.clock.skip(60)
+        self.model.replication.advance(self.clock.now())
+        self.model.delete_bucket_replication(OWNER, BucketRequest(bucket=SOURCE))
+
+    def _copied_before(self, key: str) -> None:
+        """An earlier run copied what was current then."""
+        if self.model.world.buckets[SOURCE].current(key) is None:
+            return
+        source = copies.CopySource(bucket=SOURCE, key=key)
+        request = copies.CopyObjectRequest(bucket=DESTINATION, key=key, source=source)
+        try:
+            self.model.copy_object(RECEIVER, request)
+        except S3Error:
+            return  # deleted, or archived
+
+    def _stranger(self, key: str) -> None:
+        write_as_stranger(self.model, key, self.random)
+
+
+def put(model: S3Model, key: str, random: Random) -> None:
+    """Put a source object."""
+    request = objects.PutObjectRequest(
+        bucket=SOURCE, key=key, body=random.choice(BODIES), attributes=attributes(random)
+    )
+    model.put_object(OWNER, request)
+
+
+def write_as_stranger(model: S3Model, key: str, random: Random) -> None:
+    """Write to the destination what nobody asked for."""
+    if random.random() < 0.5:
+        request = objects.DeleteObjectRequest(bucket=DESTINATION, key=key)
+        model.delete_object(RECEIVER, request)
+        return
+    body = random.choice(BODIES) + b"?"
+    model.put_object(RECEIVER, objects.PutObjectRequest(bucket=DESTINATION, key=key, body=body))

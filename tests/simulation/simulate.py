@@ -1,0 +1,324 @@
+"""One simulated run: the real product, from the listing to the verdicts, in a hostile world.
+
+A process is `backfill.pipeline` on ports that the seed drives. It may be killed at any await, also
+in the middle of a write to its journal, or asked to stop; the next process resumes from the run
+directory. When the faults have stopped and live replication is done, the run is verified.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from backfill import pipeline
+from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
+from backfill.campaign import Campaign
+from backfill.compose import Clients, Machine
+from backfill.errors import BackfillError, InterruptedRunError, StoreFault
+from backfill.execute.stop import StopRequest
+from backfill.journal.journal import SegmentJournal
+from backfill.manifest.run import manifest_name
+from backfill.model.pauses import Pauses, RetryBudget
+from backfill.ports import Event, ProgressCounts
+from backfill.sandbox.simulation.loop import VirtualTimeLoop
+from backfill.sandbox.simulation.nemesis import Nemesis
+from tests.doubles.history import Counted, History, Reopened
+from tests.doubles.memory_artifacts import MemoryArtifacts
+from tests.doubles.model_control_plane import ModelControlPlane
+from tests.doubles.model_store import ModelStore
+from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
+from tests.doubles.virtual_clock import VirtualClock
+from tests.simulation.actors import live_writer, rival
+from tests.simulation.scenario import (
+    DESTINATION,
+    OWNER,
+    RECEIVER,
+    SOURCE,
+    Scenario,
+    new_model,
+    rule_document,
+    scenario_of,
+)
+
+PROCESSES_MAX = 40
+"""Lives of the program in one run. Faults may end some; each resumes what the last one left."""
+FAULTS_UNTIL_S = 240.0
+LIFE_MAX_S = 1800.0
+"""P9: once faults have stopped, a run ends within so much virtual time."""
+QUIET_MAX_S = 600.0
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, where a sync costs nothing; see `_run_directory`
+
+
+class DiskDiedError(Exception):
+    """The machine died at its disk."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything that a run leaves to its checkers. `endings` tells how each process ended."""
+
+    scenario: Scenario
+    s3: SimulatedS3
+    artifacts: MemoryArtifacts
+    nemesis: Nemesis
+    endings: list[str] = field(default_factory=list)
+    failure: str = ""
+    """Why the run never came to its end, empty if it did (P9)."""
+    steps: int = 0
+
+    @property
+    def history(self) -> History:
+        return self.s3.history
+
+
+class Talk:
+    """The port Events: counts go into the history as they are told."""
+
+    def __init__(self, process: Process, s3: SimulatedS3) -> None:
+        self._process = process
+        self._s3 = s3
+
+    def emit(self, event: Event) -> None:
+        assert event.name, "an event has a name"
+
+    def progress(self, counts: ProgressCounts) -> None:
+        if counts.stage == "execute" and not self._process.is_dead:
+            self._s3.history.events.append(
+                Counted(
+                    at_s=self._s3.clock.monotonic_s(), actor=self._process.name, done=counts.done
+                )
+            )
+
+
+def simulate(seed: int, scenario: Scenario | None = None) -> Run:
+    """Run a seed to its end and return what happened."""
+    chosen = scenario or scenario_of(seed)
+    clock = VirtualClock()
+    s3 = SimulatedS3(new_model(chosen, clock), clock, Random(f"s3 {seed}"))
+    s3.begin(SOURCE, DESTINATION)
+    run = Run(
+        scenario=chosen,
+        s3=s3,
+        artifacts=MemoryArtifacts(),
+        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level),
+    )
+    order = Random(f"order {seed}") if chosen.is_shuffled else None
+    loop = VirtualTimeLoop(random=order)
+    root = _run_directory()
+    try:
+        loop.run_until_complete(_Simulation(run, loop, root).carry_out())
+    finally:
+        run.steps = loop.steps
+        _close(loop)
+        shutil.rmtree(root)
+    return run
+
+
+def _run_directory() -> Path:
+    return Path(tempfile.mkdtemp(prefix="sim-", dir=_MEMORY if _MEMORY.is_dir() else None))
+
+
+def _close(loop: VirtualTimeLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+class _Simulation:
+    """The story of one run."""
+
+    def __init__(self, run: Run, loop: VirtualTimeLoop, root: Path) -> None:
+        self._run = run
+        self._loop = loop
+        self._root = root
+        self._random = Random(f"wire {run.scenario.seed}")
+        self._interruptions = list(run.scenario.interruptions)
+
+    async def carry_out(self) -> None:
+        """Write, run, resume, come to rest, verify."""
+        run = self._run
+        self._loop.call_later(FAULTS_UNTIL_S, run.nemesis.stop)
+        writer = asyncio.create_task(live_writer(run.scenario, run.s3))
+        run.s3.on_sent = rival(run.scenario, run.s3)
+        if not await self._until_finished(self._work):
+            run.failure = run.failure or f"not finished after {run.endings}"
+        await writer
+        run.nemesis.stop()
+        for _ in range(int(QUIET_MAX_S)):
+            if not run.s3.is_replicating:
+                break
+            await asyncio.sleep(1.0)
+        if not run.failure and not await self._until_finished(self._verify):
+            run.failure = f"not verified after {run.endings}"
+
+    async def _until_finished(self, work: "Work") -> bool:
+        for _ in range(PROCESSES_MAX):
+            ending = await self._live(work)
+            self._run.endings.append(ending)
+            if ending == "finished":
+                return True
+            if not self._run.nemesis.is_active and ending.startswith("error"):
+                return False
+            await asyncio.sleep(1.0)
+        return False
+
+    async def _live(self, work: "Work") -> str:
+        """Run one process to its end, and look at what its journal holds."""
+        process = Process(f"process {len(self._run.endings) + 1}")
+        stop = StopRequest()
+        life = asyncio.create_task(work(process, stop))
+        process.on_death.append(life.cancel)
+        if self._interruptions and work == self._work:
+            self._interrupt(process, stop, *self._interruptions.pop(0))
+        await asyncio.wait({life}, timeout=LIFE_MAX_S)
+        ending = _ending_of(life, process)
+        if not life.done():
+            self._run.failure = f"a process did not end within {LIFE_MAX_S} s"
+            process.die()
+            await asyncio.wait({life})
+        process.is_dead = True
+        self._loop.blocking = lambda call: call()
+        await self._reopen(process.name, ending)
+        return ending
+
+    def _interrupt(self, process: Process, stop: StopRequest, kind: str, when: int) -> None:
+        if kind == "kill":
+            self._loop.after_steps(when, process.die)
+        elif kind in ("stop", "end"):
+            self._loop.after_steps(when, stop.request)
+            if kind == "end":
+                self._loop.after_steps(when + 5, stop.request)
+        self._loop.blocking = self._disk(process, kind, when)
+
+    def _disk(
+        self, process: Process, kind: str, when: int
+    ) -> Callable[[Callable[[], object]], object]:
+        """Return a disk at which the process dies: before its n-th write, in it, or after it."""
+        left = when // 12 if kind in ("torn", "written") else -1
+
+        def blocking(call: Callable[[], object]) -> object:
+            nonlocal left
+            if process.is_dead:
+                raise DiskDiedError
+            left -= 1
+            if left != -1 or kind not in ("torn", "written"):
+                return call()
+            size_bytes = self._journal_bytes()
+            call()
+            if kind == "torn":
+                self._tear(size_bytes)
+            process.die()
+            raise DiskDiedError
+
+        return blocking
+
+    def _segment(self) -> Path:
+        folder = self._root / "journal" / manifest_name(0).replace("/", "-")
+        return max(folder.glob("segment-*"))
+
+    def _journal_bytes(self) -> int:
+        return self._segment().stat().st_size
+
+    def _tear(self, whole_bytes: int) -> None:
+        """Leave a part of what was just written."""
+        written = self._journal_bytes() - whole_bytes
+        with self._segment().open("r+b") as file:
+            file.truncate(whole_bytes + self._random.randrange(written))
+
+    async def _reopen(self, actor: str, ending: str) -> None:
+        index = self._run.artifacts.index(manifest_name(0))
+        folder = self._root / "journal" / manifest_name(0).replace("/", "-")
+        if index is None or not folder.exists():
+            return
+        journal = SegmentJournal.open(folder, manifest_digest=index.digest)
+        held = sum(1 for _ in journal.outcomes())
+        await journal.close()
+        self._run.history.events.append(
+            Reopened(
+                at_s=self._run.s3.clock.monotonic_s(), actor=actor, outcomes=held, ending=ending
+            )
+        )
+
+    async def _work(self, process: Process, stop: StopRequest) -> None:
+        """What `backfill run` does, up to verify."""
+        run = await self._begin(process)
+        await pipeline.refuse_unsafe(run)
+        await pipeline.take_inventories(run)
+        await pipeline.plan(run)
+        await pipeline.execute(run, stop)
+
+    async def _verify(self, process: Process, _stop: StopRequest) -> None:
+        await pipeline.verify(await self._begin(process))
+
+    async def _begin(self, process: Process) -> pipeline.Run:
+        campaign = self._run.scenario.campaign
+        talk = Talk(process, self._run.s3)
+        clients = self._clients(campaign, process, talk)
+        here = Machine(
+            root=self._root,
+            artifacts=self._run.artifacts,
+            clock=self._run.s3.clock,
+            random=self._random,
+        )
+        return await pipeline.begin(campaign, here, clients, talk)
+
+    def _clients(self, campaign: Campaign, process: Process, talk: Talk) -> Clients:
+        settings, s3 = campaign.settings, self._run.s3
+        pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
+        budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
+        retries = ReadRetries(
+            attempts_max=settings.control_attempts_max,
+            pauses=pauses,
+            budget=budget,
+            clock=s3.clock,
+            random=self._random,
+            events=talk,
+        )
+        document = rule_document(self._run.scenario) if self._run.scenario.has_rule else None
+        wires = [
+            Wire(
+                s3=s3,
+                nemesis=self._run.nemesis,
+                process=process,
+                caller=caller,
+                random=self._random,
+            )
+            for caller in (OWNER, RECEIVER)
+        ]
+        source, destination = (RetryingStore(ModelStore(wire), retries) for wire in wires)
+        source_control, destination_control = (
+            RetryingControlPlane(ModelControlPlane(wire, document), retries) for wire in wires
+        )
+        return Clients(
+            source=source,
+            destination=destination,
+            source_control=source_control,
+            destination_control=destination_control,
+            pauses=pauses,
+            budget=budget,
+        )
+
+
+Work = Callable[[Process, StopRequest], Coroutine[object, object, None]]
+
+
+def _ending_of(life: "asyncio.Task[None]", process: Process) -> str:
+    if not life.done():
+        return "endless"
+    if process.is_dead:
+        return "killed"
+    if life.cancelled():
+        return "cancelled"
+    error = life.exception()
+    if error is None:
+        return "finished"
+    if isinstance(error, InterruptedRunError):
+        return "stopped"
+    if isinstance(error, BackfillError | StoreFault):
+        return f"error: {error}"
+    raise error

@@ -1,0 +1,131 @@
+"""A simulated run as a table that a person can read, and the command behind `scripts/sim`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+
+from backfill.model.escaping import visible_text
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
+from tests.doubles.history import Chain, Changed, Counted, Event, Listed, Reopened, Retagged, Sent
+from tests.simulation.checkers import violations
+from tests.simulation.evidence import Evidence
+from tests.simulation.scenario import DESTINATION, SOURCE
+from tests.simulation.simulate import Run, simulate
+
+
+def table(run: Run, key: str = "") -> Iterator[str]:
+    """Yield the lines of a run: its choices, what happened, how it ended, what it broke.
+
+    With a key only what bears on that key is shown.
+    """
+    evidence = Evidence(run)
+    yield f"seed {run.scenario.seed}"
+    for name in ("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"):
+        yield f"  {name:20} {getattr(run.scenario, name)}"
+    for name in ("has_rule", "is_quiet", "allows_hiding", "has_strangers", "interruptions"):
+        yield f"  {name:20} {getattr(run.scenario, name)}"
+    yield "before:"
+    for (bucket, name), chain in run.history.origins.items():
+        if not key or name == key:
+            yield f"  {bucket:18} {visible_text(name):8} {_chain(chain, evidence)}"
+    yield "what happened:"
+    for event in run.history.events:
+        line = _line(event, evidence, key)
+        if line:
+            yield f"{event.at_s:9.3f}  {line}"
+    yield f"processes: {', '.join(run.endings)}"
+    for entry, outcome in evidence.by_key.values():
+        if not key or entry.key == key:
+            yield (
+                f"  entry {entry.number:2} {visible_text(entry.key):8} {entry.route}"
+                f" {entry.version_id}: {outcome.kind} {outcome.code} {outcome.version_id}"
+                f" {outcome.detail}"
+            )
+    yield "at rest:"
+    for name in run.scenario.keys:
+        if not key or name == key:
+            for bucket in (SOURCE, DESTINATION):
+                chain = evidence.final(bucket, name)
+                yield f"  {bucket:18} {visible_text(name):8} {_chain(chain, evidence)}"
+    for row in evidence.verdicts:
+        if not key or row.key == key:
+            fields = ", ".join(row.fields)
+            yield (
+                f"  verdict {visible_text(row.key):8} {row.version_id} {row.content}"
+                f" {row.fidelity} {fields} {row.detail}"
+            )
+    for found in violations(run):
+        yield f"BROKEN {found.promise}: {visible_text(found.key)}: {found.what}"
+
+
+def _line(event: Event, evidence: Evidence, key: str) -> str:
+    match event:
+        case Changed() if not key or event.key == key:
+            made = _entry(event.made, evidence) if event.made else "removed for good"
+            side = "source" if event.bucket == SOURCE else "destination"
+            where = _chain(event.after, evidence)
+            return (
+                f"{event.actor:11} {event.operation:24} {side:12} {visible_text(event.key):8}"
+                f" {made}   now {where}"
+            )
+        case Sent() if event.fault and (not key or event.parameters.get("Key") == key):
+            shown = visible_text(str(event.parameters.get("Key", "")))
+            return f"{event.actor:11} {event.operation:24} {event.fault.upper():12} {shown}"
+        case Listed() if key and event.covers(key):
+            return f"{event.actor:11} was shown {event.bucket}"
+        case Retagged() if not key or event.version.key == key:
+            return f"{'writer':11} new tags of {visible_text(event.version.key)}"
+        case Reopened():
+            return f"{event.actor:11} {event.ending}; its journal holds {event.outcomes} outcomes"
+        case Counted() if not key:
+            return f"{event.actor:11} counts {event.done}"
+    return ""
+
+
+def _chain(chain: Chain, evidence: Evidence) -> str:
+    return " > ".join(_entry(entry, evidence) for entry in chain) or "absent"
+
+
+def _entry(entry: Entry, evidence: Evidence) -> str:
+    kind = "marker" if isinstance(entry, DeleteMarker) else ""
+    if isinstance(entry, ObjectVersion):
+        kind = f"{entry.size_bytes}B {entry.etag[:4]}"
+    change = evidence.ours.get((entry.key, entry.version_id))
+    rank = f"#{entry.sequence}"
+    if change is not None:
+        rank = f"ours of #{change.source.sequence}" if change.source else "ours"
+    status = f" {entry.replication_status}" if entry.replication_status else ""
+    return f"[{entry.version_id[:5]} {rank} {kind}{status}]"
+
+
+def main() -> int:
+    """Replay seeds; the exit code is 1 if any promise was broken."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/sim", description="Replay seeded histories of copy workers."
+    )
+    parser.add_argument("--seed", type=int, required=True, metavar="N", help="the first seed")
+    parser.add_argument(
+        "--histories", type=int, default=1, metavar="M", help="how many seeds; one is shown whole"
+    )
+    parser.add_argument("--key", default="", help="show only what bears on one key")
+    arguments = parser.parse_args()
+    if arguments.histories == 1:
+        run = simulate(arguments.seed)
+        print("\n".join(table(run, arguments.key)))
+        return int(bool(violations(run)))
+    begun, broken, windows = time.perf_counter(), 0, 0
+    for seed in range(arguments.seed, arguments.seed + arguments.histories):
+        run = simulate(seed)
+        found = violations(run)
+        windows += bool(Evidence(run).windows())
+        broken += bool(found)
+        for one in found:
+            print(f"seed {seed}: {one.promise}: {visible_text(one.key)}: {one.what}")
+    elapsed_s = time.perf_counter() - begun
+    print(
+        f"{arguments.histories} histories, {broken} broken, {windows} with the marker window,"
+        f" {arguments.histories / elapsed_s:.1f} a second",
+        file=sys.stderr,
+    )
+    return int(bool(broken))
