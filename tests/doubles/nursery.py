@@ -1,0 +1,158 @@
+"""Processes of the command that need not import it first: forked from one that has.
+
+    with Nursery(environment) as nursery:
+        child = nursery.start(words, environment=..., folder=..., files=(stdin, stdout, stderr))
+
+Imports are two thirds of what a short command costs, and the tests start hundreds. What is forked
+is a process of its own with its own signals, locks and files; it can be killed like any other.
+Never used where start-up itself is looked at. Law: nothing but imports happened before the fork.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+READY_TIMEOUT_S = 120.0
+_REQUEST_BYTES_MAX = 1024 * 1024
+
+_PROGRAM = """
+import json, os, signal, socket, sys
+import backfill.cli.main as command
+for verb in command.VERBS:
+    command.verb_module(verb)
+import aiobotocore.client, aiobotocore.session, aioboto3
+import backfill.cli.stage, backfill.cli.report_lines, backfill.pipeline, backfill.reporting
+import backfill.plan.explain, backfill.status
+
+door = socket.socket(socket.AF_UNIX)
+door.bind(sys.argv[1])
+door.listen(16)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print("ready", flush=True)
+while True:
+    visitor, _ = door.accept()
+    if os.fork():
+        visitor.close()
+        continue
+    door.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with visitor.makefile("r", encoding="utf-8") as lines:
+        asked = json.loads(lines.readline())
+    child = os.fork()
+    if child:
+        visitor.sendall(f"{child}\\n".encode())
+        _, status = os.waitpid(child, 0)
+        visitor.sendall(f"{os.waitstatus_to_exitcode(status)}\\n".encode())
+        os._exit(0)
+    visitor.close()
+    for number, name in enumerate(asked["files"]):
+        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        opened = os.open(name, flags, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv[:] = ["backfill", *asked["words"]]
+    command.entry_point()
+"""
+
+
+class Child:
+    """A forked command."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("r", encoding="utf-8")
+        self.pid = int(self._lines.readline())
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and return its exit code, negative for a signal's number.
+
+        Raises:
+            TimeoutError: it goes on.
+        """
+        self._connection.settimeout(timeout)
+        try:
+            return int(self._lines.readline())
+        finally:
+            self._lines.close()
+            self._connection.close()
+
+
+class Nursery:
+    """One process that has imported the command and forks on request."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._folder = tempfile.TemporaryDirectory()
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def _door(self) -> str:
+        return str(Path(self._folder.name) / "door")
+
+    def start(
+        self,
+        words: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        files: tuple[Path, Path, Path],
+    ) -> Child:
+        """Fork a command; `files` are its standard input, output and error."""
+        request = json.dumps(
+            {
+                "words": list(words),
+                "environment": dict(environment),
+                "folder": str(folder),
+                "files": [str(file) for file in files],
+            }
+        ).encode()
+        assert len(request) < _REQUEST_BYTES_MAX, "a command line is short"
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(READY_TIMEOUT_S)
+        connection.connect(self._door)
+        connection.sendall(request + b"\n")
+        return Child(connection)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, self._door],
+            env=dict(self._environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None, "it is a pipe"
+        assert self._process.stdout.readline() == "ready\n", "the command can be imported"
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._process is not None, "entered"
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+def own_environment(root: Path) -> dict[str, str]:
+    """Return this process's environment without its AWS and backfill settings."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "BACKFILL_"))
+    }
+    return {**own, "PYTHONPATH": str(root), "PYTHONUTF8": "1"}
