@@ -47,6 +47,7 @@ class Settings:
         progress_interval_s: Pause between progress lines off a terminal.
         rounds_redecide_max: How often one entry may be decided anew after 412 or 409.
         control_attempts_max: Attempts of a read before its fault is final.
+        page_max: Rows a page of a listing. S3 gives no more; tests lower it to split keys.
     """
 
     concurrency: int = 128

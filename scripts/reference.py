@@ -12,17 +12,24 @@ import enum
 import inspect
 import io
 import itertools
+import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from backfill import errors, events, settings
-from backfill.campaign.options import OPTIONS
+from backfill.campaign_options import OPTIONS
 from backfill.cli.main import EPILOG, VERBS, build_parser
+from backfill.execute.fidelity import Keeping, markdown_table
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS, Text
+from backfill.report.csv_rows import COLUMN_MEANINGS
+from backfill.report.document import EVIDENCE_SENTENCES, SCHEMA, Node, Report
+from backfill.report.wording import VERDICT_SENTENCES, Tone
 from backfill.verify import verdicts
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
@@ -75,11 +82,14 @@ def attribute_docs(kind: type[object]) -> dict[str, str]:
     return found
 
 
-def closed_list(kind: type[enum.StrEnum]) -> str:
+def closed_list(kind: type[enum.StrEnum], sentences: Mapping[str, str] | None = None) -> str:
     """Return an enum as a section: what it is, and its members."""
     docs = member_docs(kind)
-    rows = [(f"`{member.value}`", docs.get(member.name, "")) for member in kind]
-    head = ("word", "meaning") if docs else ("word",)
+    told = sentences or {}
+    rows = [(f"`{word.value}`", told.get(word.value) or docs.get(word.name, "")) for word in kind]
+    assert all(meaning for _, meaning in rows) or not any(meaning for _, meaning in rows), kind
+    has_meanings = all(meaning for _, meaning in rows)
+    head = ("word", "meaning") if has_meanings else ("word",)
     return f"## {kind.__name__}\n\n{paragraph(kind.__doc__)}\n\n" + table(
         head, [row[: len(head)] for row in rows]
     )
@@ -132,7 +142,7 @@ def exit_codes() -> str:
     rows = [(kind.exit_code, f"`{kind.__name__}`", paragraph(kind.__doc__)) for kind in kinds]
     return "\n\n".join(
         (
-            "Where several hold: 70, 20, 21, 3, 4, 5.",
+            "If several apply, the first of 70, 20, 21, 3, 4, 5 is the code.",
             table(("code", "meaning"), [found.groups() for found in meanings if found]),
             table(("code", "error", "meaning"), rows),
             f"```text\n{tree}\n```",
@@ -172,8 +182,104 @@ def reasons() -> str:
 
 def results() -> str:
     """Return the closed lists of outcomes and verdicts."""
-    kinds = (OutcomeKind, verdicts.Verdict, verdicts.Evidence, verdicts.Fidelity, verdicts.Field)
-    return "\n\n".join(closed_list(kind) for kind in kinds)
+    verdict_sentences = {word: told[0] for word, told in VERDICT_SENTENCES.items()}
+    return "\n\n".join(
+        (
+            closed_list(OutcomeKind),
+            closed_list(verdicts.Verdict, verdict_sentences),
+            closed_list(verdicts.Evidence, EVIDENCE_SENTENCES),
+            closed_list(verdicts.Fidelity),
+            closed_list(verdicts.Field),
+        )
+    )
+
+
+def fidelity() -> str:
+    """Return what copies keep, field by route."""
+    words = ", ".join(f"*{keeping.value}*" for keeping in Keeping)
+    return f"What becomes of each field on each route: {words}.\n\n{markdown_table().rstrip()}"
+
+
+def report() -> str:
+    """Return the report's files: the fields of report.json and the columns of rows.csv."""
+    docs = attribute_docs(Report)
+    fields = [(f"`{field.name}`", docs[field.name]) for field in dataclasses.fields(Report)]
+    columns = [(f"`{name}`", meaning) for name, meaning in COLUMN_MEANINGS.items()]
+    return f"""## report.json
+
+Schema `{SCHEMA}`, formally in [report.schema.json](report.schema.json). Who
+reads it ignores fields that it does not know.
+
+{table(("field", "holds"), fields)}
+
+## rows.csv
+
+One line for every source version and delete marker, for each destination, and for every extra
+object. UTF-8, RFC 4180 quoting, LF.
+
+{table(("column", "meaning"), columns)}
+
+## report.html
+
+The same totals for people: one file, no script, no network. It shows the first rows that
+need a person; all of them are in rows.csv."""
+
+
+def report_schema() -> str:
+    """Return the JSON Schema of report.json, made from its dataclasses."""
+    kinds: dict[str, object] = {}
+    _add_schema(Report, kinds)
+    top = typing.cast("dict[str, object]", kinds.pop(Report.__name__))
+    tones = {"enum": [tone.value for tone in Tone]}
+    _narrow(top, schema={"const": SCHEMA}, exit_code={"enum": [0, 3, 4, 5]}, tone=tones)
+    _narrow(kinds[Node.__name__], tone=tones)
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        **top,
+        "$defs": kinds,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _narrow(kind: object, **closed: Mapping[str, object]) -> None:
+    """Say which values a property can have, where its type says less."""
+    properties = typing.cast("dict[str, dict[str, dict[str, object]]]", kind)["properties"]
+    for name, values in closed.items():
+        properties[name].pop("type")
+        properties[name].update(values)
+
+
+def _add_schema(kind: type[object], kinds: dict[str, object]) -> None:
+    assert dataclasses.is_dataclass(kind), kind
+    hints = typing.get_type_hints(kind)
+    kinds[kind.__name__] = {}  # taken before its fields are, because a node holds nodes
+    docs = attribute_docs(kind)
+    properties = {
+        name: ({"description": docs[name]} if name in docs else {}) | _schema_of(hint, kinds)
+        for name, hint in hints.items()
+    }
+    kinds[kind.__name__] = {
+        "description": paragraph(kind.__doc__),
+        "type": "object",
+        "properties": properties,
+        "required": [field.name for field in dataclasses.fields(kind)],
+    }
+
+
+def _schema_of(hint: object, kinds: dict[str, object]) -> dict[str, object]:
+    if typing.get_origin(hint) is tuple:
+        return {"type": "array", "items": _schema_of(typing.get_args(hint)[0], kinds)}
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if hint.__name__ not in kinds:
+            _add_schema(hint, kinds)
+        return {"$ref": f"#/$defs/{hint.__name__}"}
+    if hint is int:
+        return {"type": "integer"}
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
+    assert hint is str, hint
+    return {"type": "string"}
 
 
 def limits() -> str:
@@ -188,37 +294,52 @@ def limits() -> str:
 
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
-    "command-line.md": ("Command line", command_line),
+    "cli.md": ("Command line", command_line),
     "campaign.md": ("Campaign", campaign),
     "exit-codes.md": ("Exit codes", exit_codes),
-    "events.md": ("Log events", log_events),
     "reasons.md": ("Routes and reasons", reasons),
     "results.md": ("Outcomes, verdicts, evidence", results),
+    "fidelity.md": ("Fidelity", fidelity),
+    "report.md": ("Report files", report),
+    "events.md": ("Log events", log_events),
     "limits.md": ("Limits", limits),
 }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the pages, or with --check say where they differ from what is written."""
+def contents() -> str:
+    """Return the list of the pages."""
+    return "\n".join(f"- [{title}]({name})" for name, (title, _) in PAGES.items())
+
+
+def rendered() -> dict[str, str]:
+    """Return every file of the folder as it should be, by name."""
+    # What argparse prints depends on both; a page must not depend on who renders it.
     os.environ["COLUMNS"] = str(COLUMNS)
     os.environ["NO_COLOR"] = "1"
+    pages = {"README.md": ("Reference", contents), **PAGES}
+    texts = {name: f"{NOTE}\n\n# {title}\n\n{make()}\n" for name, (title, make) in pages.items()}
+    return {**texts, "report.schema.json": report_schema()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check say where they differ from what is written."""
     is_check = arguments == ["--check"]
     if arguments and not is_check:
         print("usage: scripts/docs [--check]", file=sys.stderr)
         return 2
-    stale = {path.name for path in FOLDER.glob("*.md")} - PAGES.keys()
+    texts = rendered()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    stale = {path.name for path in FOLDER.iterdir()} - texts.keys()
     differences = [f"{FOLDER / name}: no page of scripts/docs" for name in sorted(stale)]
-    for name, (title, render) in PAGES.items():
+    for name, text in texts.items():
         path = FOLDER / name
-        page = f"{NOTE}\n\n# {title}\n\n{render()}\n"
         if is_check:
             written = path.read_text() if path.exists() else ""
             differences += difflib.unified_diff(
-                written.splitlines(), page.splitlines(), str(path), "from the code", lineterm=""
+                written.splitlines(), text.splitlines(), str(path), "from the code", lineterm=""
             )
         else:
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            path.write_text(page)
+            path.write_text(text)
     print("\n".join(differences), end="\n" if differences else "")
     return 1 if differences else 0
 

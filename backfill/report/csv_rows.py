@@ -7,31 +7,32 @@ Law: no cell begins with a character that a spreadsheet evaluates.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from backfill.model.escaping import visible_text
 from backfill.report.tally import ReportRow
 
-COLUMNS = (
-    "key",
-    "version_id",
-    "type",
-    "current",
-    "last_modified",
-    "size_bytes",
-    "destination",
-    "decision",
-    "rule",
-    "outcome",
-    "outcome_code",
-    "verdict",
-    "evidence",
-    "fidelity",
-    "differences",
-    "destination_version_id",
-    "detail",
-)
+COLUMN_MEANINGS: Mapping[str, str] = {
+    "key": "the key, percent-encoded as in a Batch Operations manifest",
+    "version_id": "the source's version ID; `null` where versioning was off; empty for an extra",
+    "type": "`object version` or `delete marker`",
+    "current": "whether it was the source's current version when it was listed: `yes` or `no`",
+    "last_modified": "when the source version was created, ISO 8601",
+    "size_bytes": "its size",
+    "destination": "the destination bucket that the line is about",
+    "decision": "its route or reason",
+    "rule": "the ID of the rule that decided, empty where none did",
+    "outcome": "what became of the attempt, empty where nothing was to be done",
+    "outcome_code": "S3's error code, or ours, for an outcome that has one",
+    "verdict": "what verify says of its content, empty where it did not look",
+    "evidence": "by which evidence",
+    "fidelity": "what verify says of metadata, headers, tags, storage class and encryption",
+    "differences": "the fields that differ, apart by blanks",
+    "destination_version_id": "the version ID at the destination, where it is known",
+    "detail": "for people",
+}
+COLUMNS = tuple(COLUMN_MEANINGS)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

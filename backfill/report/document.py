@@ -91,7 +91,26 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole report."""
+    """The whole report.
+
+    Attributes:
+        schema: Name and version of this schema.
+        asked: Run, buckets, rules, scope and horizon that the report is about, and when and by
+            which version of backfill it was written.
+        headline: The result in one sentence.
+        tone: How good it is, for a colour.
+        exit_code: What the run ends with.
+        next_steps: What a person must do, the most urgent first; empty when nothing is left.
+        totals: The tree of all source versions: routes and reasons, outcomes, verdicts.
+        verdicts: Rows by verdict.
+        evidence: Rows by the evidence of their verdict.
+        fidelity: Rows by fidelity verdict.
+        differences: Rows by field that differs; a row may count under several.
+        codes: Rows by the code of their outcome, S3's or ours.
+        troubles: The first rows that a person must look at.
+        troubles_total: How many such rows there are.
+        listed: What each listing held.
+    """
 
     schema: str
     asked: Asked
