@@ -153,6 +153,8 @@ def _text(read: Values, table: str, name: str) -> str:
 
 def _checked(option: Option, value: object) -> object:
     place = f"[{option.table}] {option.name}"
+    if option.flag:
+        place = f"{option.flag} ({place})"
     match option.kind:
         case Kind.SWITCH:
             return _switch(value, place)

@@ -58,7 +58,10 @@ def run_directory_of(
     if not chosen and source_bucket:
         chosen = f"backfill-{source_bucket}"
     if not chosen:
-        raise UsageError("no run directory", hint="name it: --run-dir DIR")
+        raise UsageError(
+            "neither a source bucket nor a run directory is named",
+            hint=f"backfill {arguments.verb} SOURCE_BUCKET, or --run-dir DIR",
+        )
     if chosen.startswith("s3://"):
         raise UsageError(
             "a run directory on S3 is not supported yet", hint="name a local directory: --run-dir"

@@ -73,6 +73,11 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
     source_bucket = spoken.get(("source", "bucket"), "")
     here = machine(run_directory_of(arguments, os.environ, str(source_bucket)))
     values = {**remembered_values(here.artifacts), **spoken}
+    if not values.get(("source", "bucket")):
+        raise UsageError(
+            f"no run was begun in {here.root}, and no source bucket is named",
+            hint=f"backfill {arguments.verb} SOURCE_BUCKET, or the --run-dir of a run",
+        )
     return Asked(campaign=campaign_of(values), values=values, here=here)
 
 
