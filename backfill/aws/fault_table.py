@@ -25,6 +25,7 @@ _RETRY, _SETTLE, _REDECIDE = Disposition.RETRY, Disposition.SETTLE, Disposition.
 _SKIP, _FAIL, _STOP = Disposition.SKIP, Disposition.FAIL, Disposition.STOP
 
 
+# Two words side by side, so that the table below reads as one.
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a failure means for a read and for a write."""

@@ -49,7 +49,7 @@ class AbandonedError(Exception):
     """The run is ending: this entry stays open, and the next run settles it."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # counts while the run works
 class Bench:
     """Shared by the workers of one run."""
 

@@ -123,7 +123,7 @@ def _is_read_first(entry: ManifestEntry) -> bool:
     return entry.has_other_writers and entry.route is not Route.HIDE_EXTRA
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # filled listing by listing
 class _Listed:
     """Chains of a range of keys, by side."""
 

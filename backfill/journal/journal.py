@@ -167,7 +167,7 @@ class SegmentJournal:
         try:
             await self._blocking(lambda: places.append(self._files.append(frame)))
         # Whatever happened, nobody may take his record for durable; it is raised in every caller.
-        except BaseException as failure:  # noqa: BLE001
+        except BaseException as failure:  # noqa: BLE001 - as said above
             self._shut(failure, batch)
             return
         (frame_place,) = places

@@ -30,7 +30,7 @@ class Pauses:
         return max(draw * ceiling_s, min(retry_after_s or 0.0, self.cap_s))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # counts first attempts and retries
 class RetryBudget:
     """Retries allowed in one process: `floor`, and `ratio` of each first attempt made so far.
 

@@ -48,7 +48,7 @@ Path = tuple[str, ...]
 """A branch of the totals: ("routed", route, outcome, verdict) or ("reason", reason)."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # grows row by row
 class Tally:
     """Totals, grown row by row. Bounded by the closed lists, not by the objects."""
 

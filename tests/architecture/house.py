@@ -35,19 +35,17 @@ SHELLS = {
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 
 FLOORS = {
-    0: "model, errors, events, settings, campaign and the nouns of the stages: pure",
+    0: "model, errors, events, settings, campaign, its options, and the nouns of the stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages, and the adapters",
-    3: "pipeline, compose, and work_done, which reads across stages",
+    3: "pipeline, compose, and what reads across stages: work_done, reporting, status",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
-    **dict.fromkeys(("model", "errors", "events", "settings", "campaign"), 0),
+    **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
     "ports": 1,
     **dict.fromkeys(ADAPTERS, 2),
-    "pipeline": 3,
-    "compose": 3,
-    "work_done": 3,
+    **dict.fromkeys(("pipeline", "compose", "work_done", "reporting", "status"), 3),
     "cli": 4,
     "__main__": 4,
 }

@@ -118,7 +118,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         try:
             self.blocking(lambda: results.append(call()))
         # Whatever a thread raises reaches whoever awaits it, as with a real executor.
-        except BaseException as failure:  # noqa: BLE001
+        except BaseException as failure:  # noqa: BLE001 - as said above
             future.set_exception(failure)
         else:
             future.set_result(results[0])
