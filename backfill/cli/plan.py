@@ -24,13 +24,15 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.cli.output import print_json, print_lines
     from backfill.cli.stage import Signals, at_work
     from backfill.plan.totals import totals_document, tree_lines
+    from backfill.preflight.scene import scene_document, scene_lines
 
     async def work(run: pipeline.Run, _signals: Signals) -> int:
         await pipeline.take_inventories(run)
         totals = await pipeline.plan(run)
         if arguments.json:
-            print_json(totals_document(totals))
+            print_json({"scene": scene_document(run.scene), **totals_document(totals)})
         else:
+            print_lines(scene_lines(run.scene))
             print_lines(tree_lines(totals))
         return 0
 

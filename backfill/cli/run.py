@@ -32,6 +32,7 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.cli.stage import Signals, at_work, confirm
     from backfill.model.units import counted, readable_size
     from backfill.plan.totals import totals_document, tree_lines
+    from backfill.preflight.scene import scene_document, scene_lines
     from backfill.reporting import report_on
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
@@ -41,8 +42,9 @@ def call(arguments: argparse.Namespace) -> int:
         totals = await pipeline.plan(run)
         if arguments.dry_run:
             if arguments.json:
-                print_json(totals_document(totals))
+                print_json({"scene": scene_document(run.scene), **totals_document(totals)})
             else:
+                print_lines(scene_lines(run.scene))
                 print_lines(tree_lines(totals))
             return 0
         if totals.routed.rows and not pipeline.has_begun_to_write(run):

@@ -6,7 +6,7 @@ Law: a scene that exists names at least one destination, and every place has an 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -54,6 +54,19 @@ class Scene:
         )
 
 
+def scene_lines(scene: Scene) -> Iterator[str]:
+    """Give the places for a terminal: Region, expected owner and who said so, horizon."""
+    yield f"from {_words(scene.source)}"
+    for destination in scene.destinations:
+        yield f"to {_words(destination.place)}"
+    yield f"horizon: versions created before {scene.horizon.isoformat(timespec='seconds')}"
+
+
+def _words(place: BucketPlace) -> str:
+    owner = f"expected owner {place.expected_owner} by {place.owner_origin}"
+    return f"{place.bucket} ({place.region}, {owner})"
+
+
 def rules_of(campaign: Campaign, configuration: Mapping[str, object] | None) -> Rules:
     """Return the rules that decide.
 
@@ -70,6 +83,15 @@ def rules_of(campaign: Campaign, configuration: Mapping[str, object] | None) -> 
             hint="switch replication on first, or name a destination: --destination BUCKET",
         )
     return live
+
+
+def scene_document(scene: Scene) -> dict[str, object]:
+    """Return a scene's places and horizon as JSON keeps them."""
+    return {
+        "source": asdict(scene.source),
+        "destinations": [asdict(destination.place) for destination in scene.destinations],
+        "horizon": scene.horizon.isoformat(),
+    }
 
 
 def scene_bytes(scene: Scene) -> bytes:
