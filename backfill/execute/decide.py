@@ -99,6 +99,8 @@ def as_it_stands(entry: ManifestEntry, view: View, code: str, detail: str = "") 
 
 def _settled_attempt(entry: ManifestEntry, view: View) -> Step | None:
     for attempt in reversed(view.attempts):
+        if attempt.was_refused and not _needs_mending(entry, view, attempt):
+            continue  # whoever wrote it, it is there
         fresh = _strangers_above(view, attempt)
         if attempt.source_version_id is None:
             marker = next((e for e in reversed(fresh) if isinstance(e, DeleteMarker)), None)
@@ -109,6 +111,20 @@ def _settled_attempt(entry: ManifestEntry, view: View) -> Step | None:
         if step is not None:
             return step
     return None
+
+
+def _needs_mending(entry: ManifestEntry, view: View, attempt: Attempt) -> bool:
+    """Whether it matters that a refused attempt may have landed by its first delivery.
+
+    A copy does where the source has moved on, or where it lies on a marker that was not seen.
+    """
+    if attempt.source_version_id is None:
+        return False
+    covers_marker = any(
+        isinstance(below, DeleteMarker) and below.version_id != attempt.seen_version_id
+        for below in view.destination[1:2]
+    )
+    return covers_marker or _source_moved_on(entry, view) is not None
 
 
 def _settled_copy(

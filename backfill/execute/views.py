@@ -32,11 +32,13 @@ class Likeness(enum.Enum):
 class Attempt:
     """A write that may have been applied: what lay at the destination before, what was sent.
 
-    `source_version_id` is None for a delete marker.
+    `source_version_id` is None for a delete marker. `was_refused`: it was answered by 412 or 409,
+    which is the second answer where the network delivered it twice.
     """
 
     seen_version_id: VersionId | None
     source_version_id: VersionId | None
+    was_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

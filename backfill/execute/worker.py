@@ -303,6 +303,9 @@ class Worker:
         is_lost = fault.disposition is Disposition.SETTLE or fault.is_ambiguous
         if sent is not None and is_lost:
             self._suspect(sent)
+        elif sent is not None and fault.disposition is Disposition.REDECIDE:
+            # A request that was delivered twice meets itself: then this is the second answer.
+            self._suspect(replace(sent, was_refused=True))
         if fault.disposition is Disposition.STOP:
             raise fault
         self._bench.errors[fault.code] += 1
@@ -357,7 +360,7 @@ class Worker:
         is_write = isinstance(step, Copy | Hide | MarkAbsent)
         if fault.disposition is Disposition.SKIP and fault.code not in _ARCHIVED_CODES:
             # Gone, says one call; which side, and what is there now, only the chains tell.
-            if is_write and self._view.made is None and not self._view.attempts:
+            if is_write and self._view.made is None and not self._has_open_question():
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=Code.VANISHED)
             return None
         ended = failure_of(fault)
@@ -369,12 +372,12 @@ class Worker:
         return self._surrender(ended, Code.NOT_MENDED if is_write else Code.NOT_REVIEWED)
 
     def _has_open_question(self) -> bool:
-        return bool(self._view.attempts)
+        return any(not attempt.was_refused for attempt in self._view.attempts)
 
     def _surrender(self, ended: End, unfinished: Code = Code.NOT_REVIEWED) -> End:
         """End without another write; a write of ours that stands is reported as standing."""
         if self._view.made is None:
-            if self._view.attempts:
+            if self._has_open_question():
                 return replace(
                     ended, detail=f"{ended.detail} An attempt may have been applied.".strip()
                 )

@@ -97,9 +97,12 @@ class Evidence:
         """Return whether a process of this run made a destination entry."""
         return entry is not None and (entry.key, entry.version_id) in self.ours
 
-    def is_strange(self, key: str) -> bool:
-        """Return whether a stranger wrote the key at the destination during the run."""
-        return any(change.actor == "stranger" for _, change in self.changed[key])
+    def is_strange(self, entry: Entry | None) -> bool:
+        """Return whether a stranger made a destination entry during the run."""
+        return entry is not None and any(
+            change.actor == "stranger" and change.made is entry
+            for _, change in self.changed[entry.key]
+        )
 
     def source_entry(self, key: str, version_id: str, last_modified: object) -> Entry | None:
         """Return a source entry as it was when it was last seen, though it may be gone since."""

@@ -14,6 +14,12 @@ from tests.simulation.scenario import DESTINATION, SOURCE
 from tests.simulation.simulate import Run, simulate
 
 
+CHOICES = (
+    *("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"),
+    *("has_rule", "is_quiet", "allows_hiding", "has_strangers", "interruptions"),
+)
+
+
 def table(run: Run, key: str = "") -> Iterator[str]:
     """Yield the lines of a run: its choices, what happened, how it ended, what it broke.
 
@@ -21,66 +27,66 @@ def table(run: Run, key: str = "") -> Iterator[str]:
     """
     evidence = Evidence(run)
     yield f"seed {run.scenario.seed}"
-    for name in ("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"):
-        yield f"  {name:20} {getattr(run.scenario, name)}"
-    for name in ("has_rule", "is_quiet", "allows_hiding", "has_strangers", "interruptions"):
-        yield f"  {name:20} {getattr(run.scenario, name)}"
+    yield from (f"  {name:20} {getattr(run.scenario, name)}" for name in CHOICES)
     yield "before:"
     for (bucket, name), chain in run.history.origins.items():
-        if not key or name == key:
+        if key in ("", name):
             yield f"  {bucket:18} {visible_text(name):8} {_chain(chain, evidence)}"
     yield "what happened:"
     for event in run.history.events:
         line = _line(event, evidence, key)
         if line:
             yield f"{event.at_s:9.3f}  {line}"
-    yield f"processes: {', '.join(run.endings)}"
+    yield from _end(evidence, key)
+    for found in violations(run):
+        yield f"BROKEN {found.promise}: {visible_text(found.key)}: {found.what}"
+
+
+def _end(evidence: Evidence, key: str) -> Iterator[str]:
+    yield f"processes: {', '.join(evidence.run.endings)}"
     for entry, outcome in evidence.by_key.values():
-        if not key or entry.key == key:
+        if key in ("", entry.key):
             yield (
                 f"  entry {entry.number:2} {visible_text(entry.key):8} {entry.route}"
                 f" {entry.version_id}: {outcome.kind} {outcome.code} {outcome.version_id}"
                 f" {outcome.detail}"
             )
     yield "at rest:"
-    for name in run.scenario.keys:
-        if not key or name == key:
-            for bucket in (SOURCE, DESTINATION):
-                chain = evidence.final(bucket, name)
-                yield f"  {bucket:18} {visible_text(name):8} {_chain(chain, evidence)}"
+    for name in evidence.scenario.keys:
+        for bucket in (SOURCE, DESTINATION):
+            if key in ("", name):
+                chain = _chain(evidence.final(bucket, name), evidence)
+                yield f"  {bucket:18} {visible_text(name):8} {chain}"
     for row in evidence.verdicts:
-        if not key or row.key == key:
-            fields = ", ".join(row.fields)
+        if key in ("", row.key):
             yield (
                 f"  verdict {visible_text(row.key):8} {row.version_id} {row.content}"
-                f" {row.fidelity} {fields} {row.detail}"
+                f" {row.fidelity} {', '.join(row.fields)} {row.detail}"
             )
-    for found in violations(run):
-        yield f"BROKEN {found.promise}: {visible_text(found.key)}: {found.what}"
 
 
 def _line(event: Event, evidence: Evidence, key: str) -> str:
+    """Return what to show of an event; empty for nothing."""
+    said = ""
     match event:
-        case Changed() if not key or event.key == key:
+        case Changed() if key in ("", event.key):
             made = _entry(event.made, evidence) if event.made else "removed for good"
             side = "source" if event.bucket == SOURCE else "destination"
-            where = _chain(event.after, evidence)
-            return (
-                f"{event.actor:11} {event.operation:24} {side:12} {visible_text(event.key):8}"
-                f" {made}   now {where}"
-            )
-        case Sent() if event.fault and (not key or event.parameters.get("Key") == key):
+            where = f"{side:12} {visible_text(event.key):8} {made}"
+            now = _chain(event.after, evidence)
+            said = f"{event.actor:11} {event.operation:24} {where}   now {now}"
+        case Sent() if event.fault and key in ("", event.parameters.get("Key")):
             shown = visible_text(str(event.parameters.get("Key", "")))
-            return f"{event.actor:11} {event.operation:24} {event.fault.upper():12} {shown}"
+            said = f"{event.actor:11} {event.operation:24} {event.fault.upper():12} {shown}"
         case Listed() if key and event.covers(key):
-            return f"{event.actor:11} was shown {event.bucket}"
-        case Retagged() if not key or event.version.key == key:
-            return f"{'writer':11} new tags of {visible_text(event.version.key)}"
+            said = f"{event.actor:11} was shown {event.bucket}"
+        case Retagged() if key in ("", event.version.key):
+            said = f"{'writer':11} new tags of {visible_text(event.version.key)}"
         case Reopened():
-            return f"{event.actor:11} {event.ending}; its journal holds {event.outcomes} outcomes"
+            said = f"{event.actor:11} {event.ending}; its journal holds {event.outcomes} outcomes"
         case Counted() if not key:
-            return f"{event.actor:11} counts {event.done}"
-    return ""
+            said = f"{event.actor:11} counts {event.done}"
+    return said
 
 
 def _chain(chain: Chain, evidence: Evidence) -> str:
@@ -112,7 +118,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.histories == 1:
         run = simulate(arguments.seed)
-        print("\n".join(table(run, arguments.key)))
+        sys.stdout.write("\n".join([*table(run, arguments.key), ""]))
         return int(bool(violations(run)))
     begun, broken, windows = time.perf_counter(), 0, 0
     for seed in range(arguments.seed, arguments.seed + arguments.histories):
@@ -121,11 +127,11 @@ def main() -> int:
         windows += bool(Evidence(run).windows())
         broken += bool(found)
         for one in found:
-            print(f"seed {seed}: {one.promise}: {visible_text(one.key)}: {one.what}")
+            told = f"seed {seed}: {one.promise}: {visible_text(one.key)}: {one.what}\n"
+            sys.stdout.write(told)
     elapsed_s = time.perf_counter() - begun
-    print(
+    sys.stderr.write(
         f"{arguments.histories} histories, {broken} broken, {windows} with the marker window,"
-        f" {arguments.histories / elapsed_s:.1f} a second",
-        file=sys.stderr,
+        f" {arguments.histories / elapsed_s:.1f} a second\n"
     )
     return int(bool(broken))
