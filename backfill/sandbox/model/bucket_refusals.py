@@ -12,7 +12,8 @@ BUCKET_OWNED_BY_YOU = refusal(
     "BucketAlreadyOwnedByYou",
     409,
     "Your previous request to create the named bucket succeeded and you already own it.",
-    "Making a bucket of one's own again is refused (API: CreateBucket)",
+    "Making a bucket of one's own again is refused; that us-east-1 takes it for old clients' sake "
+    "is left out (API: CreateBucket)",
 )
 BUCKET_EXISTS = refusal(
     "BucketAlreadyExists",
