@@ -116,15 +116,15 @@ def _settled_attempt(entry: ManifestEntry, view: View) -> Step | None:
 def _needs_mending(entry: ManifestEntry, view: View, attempt: Attempt) -> bool:
     """Whether it matters that a refused attempt may have landed by its first delivery.
 
-    A copy does where the source has moved on, or where it lies on a marker that was not seen.
+    It does where the source has moved on, where a copy lies on a marker that was not seen, and
+    where the attempt was to mend an earlier write of ours.
     """
-    if attempt.source_version_id is None:
-        return False
-    covers_marker = any(
+    if view.made is not None or _source_moved_on(entry, view) is not None:
+        return True
+    return attempt.source_version_id is not None and any(
         isinstance(below, DeleteMarker) and below.version_id != attempt.seen_version_id
         for below in view.destination[1:2]
     )
-    return covers_marker or _source_moved_on(entry, view) is not None
 
 
 def _settled_copy(
@@ -141,7 +141,7 @@ def _settled_copy(
                 destination_version_id=candidate.version_id,
                 source_version_id=attempt.source_version_id,
             )
-        if likeness in (Likeness.SAME, Likeness.UNKNOWN):
+        if likeness is Likeness.SAME or (likeness is Likeness.UNKNOWN and not attempt.was_refused):
             return Adopt(made=_made_by(attempt, candidate))
     return None
 

@@ -178,7 +178,7 @@ class Worker:
                 step = await self._after_fault(fault, step)
             except RefusedCopyError as refusal:
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=refusal.code)
-                step = None if self._view.attempts else self._surrender(self._give_up)
+                step = None if self._has_open_question() else self._surrender(self._give_up)
         raise AssertionError("an entry ends within its limits")
 
     # --- Reading ---
@@ -292,7 +292,7 @@ class Worker:
         )
 
     def _suspect(self, attempt: Attempt) -> None:
-        if attempt not in self._view.attempts:
+        if replace(attempt, was_refused=False) not in self._view.attempts:
             self._view = replace(self._view, attempts=(*self._view.attempts, attempt))
 
     # --- After a fault ---

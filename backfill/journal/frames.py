@@ -73,7 +73,7 @@ def frame_records(data: bytes, offset: int, end: int) -> Iterator[PlacedRecord]:
         at = start + length
 
 
-def read_record(data: bytes) -> bytes:
+def read_record(data: bytes | memoryview) -> bytes:
     """Return the record whose head `data` begins with.
 
     Raises:
@@ -82,7 +82,7 @@ def read_record(data: bytes) -> bytes:
     if len(data) < RECORD_HEAD.size:
         raise ValueError("a record's head is cut")
     length, checksum = RECORD_HEAD.unpack_from(data)
-    record = data[RECORD_HEAD.size : RECORD_HEAD.size + length]
+    record = bytes(data[RECORD_HEAD.size : RECORD_HEAD.size + length])
     if len(record) != length or zlib.crc32(record) != checksum:
         raise ValueError("a record is cut or altered")
     return record

@@ -16,7 +16,6 @@ from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
 from backfill.journal.frames import (
-    RECORD_HEAD,
     PlacedRecord,
     frame_end,
     frame_records,
@@ -33,6 +32,8 @@ from backfill.run_directory.durable import (
 SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """A segment is read whole at a replay: this is what it costs in memory."""
 OPEN_READERS_MAX: Final = 16
+_BLOCK_BYTES: Final = 512 * 1024
+"""More than any record (four texts of at most 64 KiB), and a few thousand usual ones."""
 
 _HEADER: Final = struct.Struct("<16sI32sI")
 _FORMAT: Final = b"backfill jrnl 01"
@@ -51,6 +52,18 @@ class Location:
     offset: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Bytes of a segment as they were read last."""
+
+    segment: int
+    offset: int
+    data: memoryview
+
+    def holds(self, offset: int) -> bool:
+        return self.offset <= offset < self.offset + len(self.data)
+
+
 class SegmentFiles:
     """The segments of one journal. `manifest_digest` names the manifest that it belongs to."""
 
@@ -62,6 +75,7 @@ class SegmentFiles:
         self._descriptor = -1
         self._size_bytes = 0
         self._readers: dict[int, int] = {}
+        self._block: _Block | None = None
 
     def open(self, replay: Callable[[Location, bytes], None]) -> None:
         """Give every durable record to `replay`, oldest first, and make ready to append.
@@ -102,21 +116,20 @@ class SegmentFiles:
         return location
 
     def read(self, location: Location) -> bytes:
-        """Return the record at a location.
+        """Return the record at a location. Neighbouring records cost one disk read together.
 
         Raises:
             ArtifactDamagedError: it was altered since it was written.
         """
-        path = self._path(location.segment)
-        with disk_faults_refused(path, "read"):
-            descriptor = self._reader(location.segment)
-            head = os.pread(descriptor, RECORD_HEAD.size, location.offset)
-            length = RECORD_HEAD.unpack(head)[0] if len(head) == RECORD_HEAD.size else 0
-            data = head + os.pread(descriptor, length, location.offset + RECORD_HEAD.size)
         try:
-            return read_record(data)
+            return read_record(self._block_at(location))
+        except ValueError:
+            # Cut by the block's end, newer than the block, or damaged: only the file itself tells.
+            self._block = None
+        try:
+            return read_record(self._block_at(location))
         except ValueError as fault:
-            raise _damage(path, location.offset) from fault
+            raise self.damage_at(location) from fault
 
     def close(self) -> None:
         """Close all files."""
@@ -208,6 +221,17 @@ class SegmentFiles:
             os.fsync(self._descriptor)
         self._number = number
         self._size_bytes = end
+
+    def _block_at(self, location: Location) -> memoryview:
+        """Return the bytes from a location on, out of the last block that was read."""
+        block = self._block
+        if block is None or block.segment != location.segment or not block.holds(location.offset):
+            with disk_faults_refused(self._path(location.segment), "read"):
+                data = os.pread(self._reader(location.segment), _BLOCK_BYTES, location.offset)
+            block = self._block = _Block(
+                segment=location.segment, offset=location.offset, data=memoryview(data)
+            )
+        return block.data[location.offset - block.offset :]
 
     def _reader(self, segment: int) -> int:
         if segment not in self._readers:

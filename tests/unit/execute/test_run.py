@@ -353,6 +353,38 @@ async def test_a_412_after_our_own_lost_attempt_is_our_write() -> None:
     assert (outcome.kind, run.bodies()) == (OutcomeKind.COPIED, [b"v1"])
 
 
+@pytest.mark.parametrize("by_time", [False, True])
+async def test_a_marker_of_ours_that_was_delivered_twice_is_ours(*, by_time: bool) -> None:
+    """Hidden, then refused: if this fails, our own marker buries what comes after it."""
+    run = absent_key()
+    store = run.store
+    store.before["copy", 1] = lambda: store.mark("src", "k")
+
+    def twice() -> None:
+        store.mark("dst", "k")
+        store.put("src", "k", b"v3", status=ReplicationStatus.PENDING)
+        store.chain("dst", "k")[0] = replace(store.chain("dst", "k")[0], last_modified=store.now())
+
+    store.before["hide", 1] = twice
+    await run.only()
+    store.replicate(store.chain("src", "k")[0], by_time=by_time)
+    assert run.bodies()[0] == b"v3"
+
+
+async def test_a_copy_that_was_delivered_twice_is_looked_back_at() -> None:
+    """Copied, then refused, and the source is deleted: if this fails, the key stays visible."""
+    run = absent_key()
+    store = run.store
+
+    def twice() -> None:
+        store.put("dst", "k", b"v1")
+        store.mark("src", "k")
+
+    store.before["copy", 1] = twice
+    outcome = await run.only()
+    assert (outcome.kind, run.bodies()) == (OutcomeKind.HIDDEN, [None, b"v1"])
+
+
 async def test_a_replace_with_an_equal_etag_is_told_by_version_id() -> None:
     """Bytes equal, metadata mended: if this fails, the ETag is taken for proof of nothing."""
     run = Run()
