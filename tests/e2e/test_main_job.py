@@ -232,7 +232,12 @@ def test_explain_gives_the_proof_for_any_version(job: MainJob) -> None:
         one for one in job.source_before if one.key == "logs/03" and not one.is_latest
     )
     document = job.command.run(
-        "explain", "logs/03", "--version-id", noncurrent.version_id, "--json", *job.words("explain")[1:]
+        "explain",
+        "logs/03",
+        "--version-id",
+        noncurrent.version_id,
+        "--json",
+        *job.words("explain")[1:],
     ).document()
     assert "noncurrent" in str(document)
 
