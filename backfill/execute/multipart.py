@@ -58,9 +58,13 @@ class RefusedCopyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadHooks:
-    """What the worker must know at once: an upload was opened, an answer was lost."""
+    """What the worker must know at once.
+
+    `opened`: there is an upload. `completing`: it is about to become visible. `lost`: it may be.
+    """
 
     opened: Callable[[str], Awaitable[None]]
+    completing: Callable[[], None]
     lost: Callable[[], None]
 
 
@@ -85,6 +89,7 @@ async def copy_in_parts(
         await hooks.opened(upload.upload_id)
         source = copy_source(entry, step, bench.header.source)
         parts = await _copy_parts(bench, upload, source, ranges)
+        hooks.completing()
         return await _complete(bench, _completion(upload, request, step, parts), hooks)
     except asyncio.CancelledError:
         with suppress(TimeoutError, StoreFault):

@@ -284,12 +284,14 @@ class Worker:
         async def opened(upload_id: str) -> None:
             await self._intend(attempt, upload_id)
 
+        def completing() -> None:
+            self._sent = attempt
+
         def lost() -> None:
             self._suspect(attempt)
 
-        return await copy_in_parts(
-            self._bench, self.entry, step, UploadHooks(opened=opened, lost=lost)
-        )
+        hooks = UploadHooks(opened=opened, completing=completing, lost=lost)
+        return await copy_in_parts(self._bench, self.entry, step, hooks)
 
     def _suspect(self, attempt: Attempt) -> None:
         if replace(attempt, was_refused=False) not in self._view.attempts:
