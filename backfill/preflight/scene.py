@@ -44,6 +44,10 @@ class Scene:
     configuration: Mapping[str, object] | None
     rules: Rules
 
+    def __post_init__(self) -> None:
+        assert self.destinations, "a scene has a destination"
+        assert self.horizon.tzinfo is not None, "a horizon is a moment anywhere"
+
     @property
     def header(self) -> PlanHeader:
         """Return the places and the horizon, as the plan keeps them."""
