@@ -89,6 +89,20 @@ def _resurrects(evidence: Evidence, position: int, change: Changed) -> bool:
     return not is_older and evidence.was_shown(change.key, below, position, change.actor)
 
 
+def _hides_only_what_is_deleted(evidence: Evidence) -> Iterator[Violation]:
+    """A marker of ours covers our own copy, or what the source has deleted since."""
+    for key, changes in evidence.changed.items():
+        for position, change in changes:
+            below = change.before[0] if change.before else None
+            if not (change.is_ours and isinstance(change.made, DeleteMarker)):
+                continue
+            rank = evidence.rank(below)
+            if rank is None or evidence.is_ours(below):
+                continue
+            if rank > evidence.last_deletion(key, position):
+                yield Violation(Promise.P1, key, f"our marker hides rank {rank}, not deleted")
+
+
 def _windows_are_told(evidence: Evidence) -> Iterator[Violation]:
     """A copy that brought a deleted key back is hidden, overtaken, or reported."""
     work = evidence.by_key
@@ -396,6 +410,7 @@ Check = Callable[[Evidence], Iterator[Violation]]
 
 _CHECKS: tuple[Check, ...] = (
     _never_backwards,
+    _hides_only_what_is_deleted,
     _windows_are_told,
     _only_what_rules_select,
     _right_in_the_end,

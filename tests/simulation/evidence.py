@@ -104,15 +104,14 @@ class Evidence:
             for _, change in self.changed[entry.key]
         )
 
-    def source_entry(self, key: str, version_id: str, last_modified: object) -> Entry | None:
-        """Return a source entry as it was when it was last seen, though it may be gone since."""
+    def last_deletion(self, key: str, position: int) -> int:
+        """Return the rank of the newest delete marker that the source had by a position."""
         chains = [self.history.origins.get((SOURCE, key), ())]
-        chains += [c.after for _, c in self.history.changes(SOURCE) if c.key == key]
-        for chain in chains:
-            for entry in chain:
-                if entry.version_id == version_id and entry.last_modified == last_modified:
-                    return entry
-        return None
+        chains += [
+            c.after for at, c in self.history.changes(SOURCE) if c.key == key and at < position
+        ]
+        entries = (entry for chain in chains for entry in chain)
+        return max((e.sequence for e in entries if isinstance(e, DeleteMarker)), default=-1)
 
     def tags_over_time(self, version: ObjectVersion) -> set[tuple[tuple[str, str], ...]]:
         """Return every set of object tags that a source version had."""

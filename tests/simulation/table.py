@@ -13,7 +13,6 @@ from tests.simulation.evidence import Evidence
 from tests.simulation.scenario import DESTINATION, SOURCE
 from tests.simulation.simulate import Run, simulate
 
-
 CHOICES = (
     *("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"),
     *("has_rule", "is_quiet", "allows_hiding", "has_strangers", "interruptions"),

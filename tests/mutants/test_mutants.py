@@ -1,0 +1,160 @@
+"""Teeth: with one guard removed, the simulation finds the promise that the guard protects.
+
+Each mutant patches the guard at its exact place. Only a violation of the named promise counts as
+found: a mutant that crashes, hangs or breaks something else is not caught by that.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from backfill.aws import faults, requests
+from backfill.errors import Disposition
+from backfill.execute import decide, multipart
+from backfill.execute.views import Step, View
+from backfill.journal.journal import SegmentJournal
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.outcome import Outcome
+from backfill.model.store import CopySource, IfAbsent, IfReplaces, Precondition
+from tests.doubles.model_requests import Parameters
+from tests.simulation.checkers import Promise, violations
+from tests.simulation.simulate import simulate
+
+SEEDS_MAX = 1000
+
+Patch = pytest.MonkeyPatch
+
+
+def no_if_none_match(patch: Patch) -> None:
+    whole = requests._precondition
+
+    def without(precondition: Precondition) -> Parameters:
+        return {} if isinstance(precondition, IfAbsent) else whole(precondition)
+
+    patch.setattr(requests, "_precondition", without)
+
+
+def no_if_match(patch: Patch) -> None:
+    whole = requests._precondition
+
+    def without(precondition: Precondition) -> Parameters:
+        return {} if isinstance(precondition, IfReplaces) else whole(precondition)
+
+    patch.setattr(requests, "_precondition", without)
+
+
+def unconditional_hiding(patch: Patch) -> None:
+    whole = requests.hide_parameters
+    patch.setattr(
+        requests,
+        "hide_parameters",
+        lambda request: {k: v for k, v in whole(request).items() if k != "IfMatch"},
+    )
+
+
+def no_pinned_source(patch: Patch) -> None:
+    whole = requests._source
+
+    def without(source: CopySource) -> Parameters:
+        said = dict(whole(source))
+        del said["CopySourceIfMatch"]
+        return {**said, "CopySource": {"Bucket": source.place.bucket, "Key": source.key}}
+
+    patch.setattr(requests, "_source", without)
+
+
+def a_lost_answer_is_a_failure(patch: Patch) -> None:
+    patch.setattr(decide, "_settled_attempt", lambda _entry, _view: None)
+
+
+def a_412_is_sent_again(patch: Patch) -> None:
+    whole = faults.verdict
+
+    def eager(
+        *, operation: str, code: str, status: int, kinds: tuple[str, ...] = ()
+    ) -> Disposition:
+        found = whole(operation=operation, code=code, status=status, kinds=kinds)
+        return Disposition.RETRY if found is Disposition.REDECIDE else found
+
+    patch.setattr(faults, "verdict", eager)
+
+
+def counted_before_durable(patch: Patch) -> None:
+    whole = SegmentJournal.conclude
+    unsynced: set[asyncio.Task[None]] = set()
+
+    async def hasty(journal: SegmentJournal, outcome: Outcome) -> None:
+        unsynced.add(asyncio.create_task(whole(journal, outcome)))
+
+    patch.setattr(SegmentJournal, "conclude", hasty)
+
+
+def no_look_back(patch: Patch) -> None:
+    def content(entry: ManifestEntry, view: View, _made: object) -> Step:
+        return decide.as_it_stands(entry, view, "")
+
+    patch.setattr(decide, "_after_write", content)
+
+
+def markers_may_be_covered(patch: Patch) -> None:
+    patch.setattr(decide, "_may_cover", lambda _entry, _view, _current: True)
+
+
+def whatever_is_there_may_be_replaced(patch: Patch) -> None:
+    patch.setattr(decide, "_may_replace", lambda _entry, _view, _current: True)
+
+
+def parts_without_tags(patch: Patch) -> None:
+    whole = multipart.create_upload_request
+    patch.setattr(multipart, "create_upload_request", lambda *said: replace(whole(*said), tags=()))
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A removed guard and the promise that it protects."""
+
+    remove: Callable[[Patch], None]
+    promise: Promise
+
+
+MUTANTS = (
+    Mutant(no_if_none_match, Promise.P1),
+    Mutant(no_if_match, Promise.P1),
+    Mutant(unconditional_hiding, Promise.P1),
+    Mutant(no_pinned_source, Promise.P4),
+    Mutant(a_lost_answer_is_a_failure, Promise.P1),
+    Mutant(a_412_is_sent_again, Promise.P4),
+    Mutant(counted_before_durable, Promise.P2),
+    Mutant(no_look_back, Promise.P1),
+    Mutant(markers_may_be_covered, Promise.P1),
+    Mutant(parts_without_tags, Promise.P4),
+)
+
+
+def seeds_to_catch(mutant: Mutant) -> int | None:
+    """Return how many seeds it takes, from 0, until the promise is seen broken."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutant.remove(patch)
+        for seed in range(SEEDS_MAX):
+            try:
+                found = violations(simulate(seed))
+            # A mutant may well stumble over an assertion; that is no catch.
+            except Exception:  # noqa: BLE001, S112
+                continue
+            if any(violation.promise is mutant.promise for violation in found):
+                return seed + 1
+    return None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
+def test_a_removed_guard_is_caught_by_its_promise(
+    mutant: Mutant, record_property: Callable[[str, object], None]
+) -> None:
+    """If this fails, the simulation would not notice that this guard is gone."""
+    seeds = seeds_to_catch(mutant)
+    record_property("seeds", seeds)
+    assert seeds is not None
+    # The control: with the guard in place the same seed keeps every promise.
+    assert violations(simulate(seeds - 1)) == []
