@@ -117,7 +117,7 @@ def is_throttle(fault: StoreFault) -> bool:
 def error_of(fault: StoreFault) -> BackfillError:
     """Return what a person reads when this fault ends a stage: line, hint and exit code."""
     line = str(fault)
-    if fault.code == "RequestTimeTooSkewed":
+    if fault.code == "RequestTimeTooSkewed" or _is_skew_for_sts(fault):
         return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
     if fault.code in _CREDENTIAL_CODES:
         return CredentialsError(line, hint=_credentials_hint(fault.code))
@@ -125,6 +125,12 @@ def error_of(fault: StoreFault) -> BackfillError:
         statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
         return MissingPermissionError(line, hint=statements)
     return RefusedError(line, hint=_HINTS.get(fault.code, ""))
+
+
+def _is_skew_for_sts(fault: StoreFault) -> bool:
+    """Return whether STS, which has no code of its own for it, speaks of a clock that is off."""
+    words = ("Signature expired", "Signature not yet current")
+    return fault.code == "SignatureDoesNotMatch" and fault.message.startswith(words)
 
 
 _DENIALS: Final = frozenset({"AccessDenied", "403", "KMS.AccessDeniedException"})
