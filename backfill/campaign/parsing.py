@@ -214,7 +214,9 @@ def _number(option: Option, value: object, place: str) -> int | float:
 def _timestamp(value: object, place: str) -> datetime:
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            # A date alone means the same as in TOML, and is how campaign.json remembers one.
+            is_date = len(value) == len("2026-11-01")
+            value = date.fromisoformat(value) if is_date else datetime.fromisoformat(value)
         except ValueError:
             raise CampaignError(
                 f"{place}: {value!r} is no time", hint="write 2026-11-01T00:00:00Z"

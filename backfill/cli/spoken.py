@@ -60,13 +60,20 @@ def run_directory_of(
     if not chosen:
         raise UsageError(
             "neither a source bucket nor a run directory is named",
-            hint=f"backfill {arguments.verb} SOURCE_BUCKET, or --run-dir DIR",
+            hint=naming_hint(arguments),
         )
     if chosen.startswith("s3://"):
         raise UsageError(
             "a run directory on S3 is not supported yet", hint="name a local directory: --run-dir"
         )
     return Path(chosen)
+
+
+def naming_hint(arguments: argparse.Namespace) -> str:
+    """Return how a verb is told its run; `explain` takes a key where others take a bucket."""
+    if "source_bucket" not in vars(arguments):
+        return "name the run: --run-dir DIR"
+    return f"backfill {arguments.verb} SOURCE_BUCKET, or --run-dir DIR"
 
 
 def _values_of_file(name: str) -> dict[tuple[str, str], object]:

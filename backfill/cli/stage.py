@@ -17,7 +17,7 @@ from backfill.aws.faults import error_of
 from backfill.campaign import Campaign
 from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli.remembered import remember, remembered_values
-from backfill.cli.spoken import campaign_values, run_directory_of
+from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
 from backfill.compose import Machine, clients, held, machine, talking
 from backfill.errors import BackfillError, StoreFault, UsageError
 from backfill.events import RunStarted
@@ -76,7 +76,7 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
     if not values.get(("source", "bucket")):
         raise UsageError(
             f"no run was begun in {here.root}, and no source bucket is named",
-            hint=f"backfill {arguments.verb} SOURCE_BUCKET, or the --run-dir of a run",
+            hint=naming_hint(arguments),
         )
     return Asked(campaign=campaign_of(values), values=values, here=here)
 

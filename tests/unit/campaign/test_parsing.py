@@ -1,6 +1,6 @@
 """A campaign says exactly what was asked, in whichever spelling, or is refused with its place."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -145,19 +145,14 @@ def test_unknown_tables_and_keys_are_refused_with_what_is_known(
     assert refusal.value.hint
 
 
-def test_a_date_without_a_time_means_midnight_utc_and_other_zones_are_converted() -> None:
-    for text, expected in (
-        ("2026-11-01", None),
-        ("2026-11-01T02:00:00+02:00", datetime(2026, 11, 1, tzinfo=UTC)),
-    ):
-        if expected is None:
-            with pytest.raises(CampaignError, match="no time zone"):
-                campaign_of({**SOURCE, ("scope", "created-before"): text})
-        else:
-            campaign = campaign_of({**SOURCE, ("scope", "created-before"): text})
-            assert campaign.scope.created_before == expected
-    day = datetime(2026, 11, 1, tzinfo=UTC).date()
-    campaign = campaign_of({**SOURCE, ("scope", "created-before"): day})
+@pytest.mark.parametrize(
+    "said", ["2026-11-01", date(2026, 11, 1), "2026-11-01T02:00:00+02:00", "2026-11-01T00:00:00Z"]
+)
+def test_a_date_without_a_time_means_midnight_utc_and_other_zones_are_converted(
+    said: object,
+) -> None:
+    """If this fails, TOML, flags and a resumed run mean different horizons by one word."""
+    campaign = campaign_of({**SOURCE, ("scope", "created-before"): said})
     assert campaign.scope.created_before == datetime(2026, 11, 1, tzinfo=UTC)
 
 
