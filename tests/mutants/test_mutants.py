@@ -13,11 +13,18 @@ import pytest
 from backfill.aws import faults, requests
 from backfill.errors import Disposition
 from backfill.execute import decide, multipart
+from backfill.execute.request import create_upload_request
 from backfill.execute.views import Step, View
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome
-from backfill.model.store import CopySource, IfAbsent, IfReplaces, Precondition
+from backfill.model.store import (
+    CopySource,
+    CreateMultipartUploadRequest,
+    IfAbsent,
+    IfReplaces,
+    Precondition,
+)
 from tests.doubles.model_requests import Parameters
 from tests.simulation.checkers import Promise, violations
 from tests.simulation.simulate import simulate
@@ -66,7 +73,7 @@ def no_pinned_source(patch: Patch) -> None:
 
 
 def a_lost_answer_is_a_failure(patch: Patch) -> None:
-    patch.setattr(decide, "_settled_attempt", lambda _entry, _view: None)
+    patch.setattr(decide, "settled_attempt", lambda _entry, _view, **_said: None)
 
 
 def a_412_is_sent_again(patch: Patch) -> None:
@@ -129,6 +136,7 @@ MUTANTS = (
     Mutant(counted_before_durable, Promise.P2),
     Mutant(no_look_back, Promise.P1),
     Mutant(markers_may_be_covered, Promise.P1),
+    Mutant(whatever_is_there_may_be_replaced, Promise.P1),
     Mutant(parts_without_tags, Promise.P4),
 )
 
