@@ -17,6 +17,7 @@ Serve a strict S3 with two accounts in two Regions on loopback, and print the ex
 aws cli, boto3 and others talk to it.
 
   backfill sandbox --port 9000 > exports.sh &     # then: . ./exports.sh; aws s3 mb s3://bucket
+  backfill sandbox --config-dir profiles          # for both accounts: aws --profile destination ...
 
 Account 111111111111 (source) works in us-east-1, 222222222222 (destination) in eu-west-1. Nothing
 is kept when it stops.
@@ -42,13 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--account",
         choices=("source", "destination"),
         default="source",
-        help="whose keys the exports hold (default: source)",
+        help="whose keys or profile the exports hold (default: source)",
     )
     parser.add_argument(
         "--config-dir",
         metavar="DIR",
         default="",
-        help="also write AWS config files with profiles 'source' and 'destination' there",
+        help="write AWS config files with profiles 'source' and 'destination' there, and export"
+        " these instead of keys",
     )
 
 
@@ -63,6 +65,7 @@ def call(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         replication=ReplicationSettings(longest_lag_s=max(0.0, arguments.lag)),
     )
+    profiles = Path(arguments.config_dir).resolve() if arguments.config_dir else None
     received: list[int] = []
 
     async def serve() -> None:
@@ -76,9 +79,11 @@ def call(arguments: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end, number)
         with sandbox:
-            _tell(sandbox.environment(arguments.account))
-            if arguments.config_dir:
-                _tell(sandbox.write_profiles(Path(arguments.config_dir)))
+            if profiles is not None:
+                # Keys and a Region in the environment would outweigh those of a profile.
+                _tell({**sandbox.write_profiles(profiles), "AWS_PROFILE": arguments.account})
+            else:
+                _tell(sandbox.environment(arguments.account))
             print(f"sandbox: listening on {sandbox.endpoint_url}", file=sys.stderr, flush=True)
             await ended.wait()
 
