@@ -62,7 +62,7 @@ class Boto3Driver:
     ) -> None:
         self.account_id = account_id
         self.settle = settle
-        self._client: Any = boto3.client("s3", config=_CONFIG, **dict(settings))  # type: ignore[call-overload]  # settings are plain text
+        self._client: Any = boto3.client("s3", config=_CONFIG, **_untyped(settings))
         self._region = settings["region_name"]
         self._client.meta.events.register("before-parse.s3.ListObjectVersions", _keep_order)
 
@@ -534,6 +534,11 @@ def _keep_order(response_dict: Any, customized_response_dict: Any, **_: Any) -> 
             told = {child.tag.removeprefix(_XMLNS): child.text or "" for child in element}
             rows.append((decoded(told["Key"]), told["VersionId"]))
     customized_response_dict["RawOrder"] = rows
+
+
+def _untyped(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Say nothing of types: boto3's stubs want each argument's own."""
+    return dict(settings)
 
 
 def _bare(etag: str) -> str:

@@ -24,12 +24,14 @@ def differs(
 
     `rows` names rows of the case's table by their IDs; none means all of them.
     """
-    return getattr(pytest.mark, DIFFERS)(server, reason, rows=rows)
+    mark: pytest.MarkDecorator = getattr(pytest.mark, DIFFERS)(server, reason, rows=rows)
+    return mark
 
 
 def only(*servers: Server, because: str) -> pytest.MarkDecorator:
     """Declare that a case is about what only these servers have."""
-    return getattr(pytest.mark, ONLY)(*servers, because=because)
+    mark: pytest.MarkDecorator = getattr(pytest.mark, ONLY)(*servers, because=because)
+    return mark
 
 
 def table(rows: Mapping[str, object]) -> list[Any]:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.contract.declarations import differs, only, table
+from tests.contract.declarations import differs
 from tests.contract.scenes import full, md5, put_twice
 from tests.contract.vocabulary import Driver, Entry, Page, refused
 

@@ -39,14 +39,14 @@ class Refusal:
 @contextmanager
 def refused(status: int, code: str | None = None) -> Iterator[Refusal]:
     """Expect the block to be refused with this status and, where there is a body, this code."""
-    seen = Refusal()
+    seen, caught = Refusal(), None
     try:
         yield seen
     except Refused as error:
-        assert (error.status, error.code) == (status, code), f"refused as {error}"
-        seen.headers = error.headers
-    else:
-        raise AssertionError(f"carried out, where S3 answers {status} {code}")
+        caught = error
+    assert caught is not None, f"carried out, where S3 answers {status} {code}"
+    assert (caught.status, caught.code) == (status, code), f"refused as {caught}"
+    seen.headers = caught.headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

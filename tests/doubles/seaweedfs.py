@@ -14,12 +14,10 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.error import URLError
-from urllib.request import urlopen
 
 ACCOUNT_ID = "111111111111"
 REGION = "us-east-1"
@@ -147,11 +145,20 @@ class SeaweedFS:
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                with urlopen(f"{self.endpoint_url}/healthz", timeout=1) as answer:
-                    return bool(answer.status == 200)
-            except (URLError, HTTPException, OSError):
-                time.sleep(_POLL_S)
+                if self._health_status() == 200:
+                    return True
+            except (HTTPException, OSError):
+                pass  # not listening yet, or not answering in full
+            time.sleep(_POLL_S)
         return False
+
+    def _health_status(self) -> int:
+        connection = HTTPConnection(_HOST, self.port, timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def _log_tail(self) -> str:
         text = (self._folder / "server.log").read_text(encoding="utf-8", errors="replace")
