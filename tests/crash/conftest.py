@@ -1,0 +1,21 @@
+"""Real processes, killed for real."""
+
+from tests.doubles.at_work import (
+    command,
+    destination_client,
+    make_command,
+    nursery,
+    sandbox,
+    source_client,
+    world,
+)
+
+__all__ = [
+    "command",
+    "destination_client",
+    "make_command",
+    "nursery",
+    "sandbox",
+    "source_client",
+    "world",
+]

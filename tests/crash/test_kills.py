@@ -1,0 +1,183 @@
+"""P5: SIGKILL at any moment, then the same command: nothing lost, nothing twice, totals right.
+
+Fifty real kills of `backfill run`, at seeded moments; five for each bucket, one after the other.
+"""
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from backfill.journal.journal import SegmentJournal
+from backfill.sandbox.model import raw_edits
+from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
+from backfill.sandbox.service import Sandbox
+from tests.doubles.command import Command, artifact, branch, report
+from tests.doubles.killer import Killer, Moment, Way, any_moment
+from tests.doubles.old_world import PART, OldWorld, Rule, content
+
+KILLS = 5
+CHAINS = 10
+PROCESSES_MAX = 5 * KILLS
+"""Some processes end before their moment comes; it must not take for ever."""
+
+SMALL, CHANGED, DELETED, LARGE = 60, 5, 4, 2
+ENTRIES = SMALL + CHANGED + DELETED + LARGE
+
+
+def write_work(world: OldWorld) -> None:
+    """Write work of every route: onto absent keys, over older copies, in parts, delete markers."""
+    with world.days_ago(90):
+        world.set_rules(Rule(to=world.destination, prefix="had/", wants_kms=False))
+        for number in range(CHANGED + DELETED):
+            world.put(f"had/{number}")
+    with world.days_ago(60):
+        world.drop_rules()
+        for number in range(CHANGED):
+            world.put(f"had/{number}", content(f"had/{number}", 1))
+        for number in range(CHANGED, CHANGED + DELETED):
+            world.delete(f"had/{number}")
+        for number in range(SMALL):
+            world.put(f"new/{number:02}", tags=(("n", str(number % 3)),) if number % 5 else ())
+        for number in range(LARGE):
+            world.upload(f"large/{number}", (PART, b"tail" * 400_000), "CRC32")
+    world.set_rules(Rule(to=world.destination, wants_markers=True))
+
+
+def chains(world: OldWorld, bucket: str) -> dict[str, list[Entry]]:
+    """Return every key's chain, oldest first."""
+    found: dict[str, list[Entry]] = {}
+    with world.sandbox.held() as model:
+        for entry in raw_edits.snapshot(model, bucket):
+            found.setdefault(entry.key, []).insert(0, entry)
+    return found
+
+
+def assert_nothing_lost_and_nothing_twice(world: OldWorld) -> None:
+    """Every key shows what the source shows, and holds exactly one version of ours."""
+    source, destination = (chains(world, name) for name in (world.source, world.destination))
+    assert destination.keys() == source.keys()
+    for key, chain in destination.items():
+        theirs, ours = source[key][-1], chain[-1]
+        assert len(chain) == (2 if key.startswith("had/") else 1), f"{key}: {chain}"
+        if isinstance(theirs, DeleteMarker):
+            assert isinstance(ours, DeleteMarker), key
+            continue
+        assert isinstance(theirs, ObjectVersion)
+        assert isinstance(ours, ObjectVersion), key
+        assert ours.body.data == theirs.body.data, key
+        assert (ours.metadata, ours.tags, ours.content) == (
+            theirs.metadata,
+            theirs.tags,
+            theirs.content,
+        )
+        assert [part.size_bytes for part in ours.parts] == [p.size_bytes for p in theirs.parts]
+    with world.sandbox.held() as model:
+        uploads = raw_edits.bucket_of(model, world.destination).uploads
+        # Nobody who dies before CreateMultipartUpload's answer knows the upload's ID. What is left
+        # has no parts and costs nothing; a part is sent only when the journal has the ID.
+        assert not [upload for upload in uploads.values() if upload.parts], "parts are left behind"
+
+
+def journal_outcomes(run_directory: Path) -> Counter[str]:
+    """Replay the journal: every entry has one outcome, the artefact's own; return the kinds."""
+    index = json.loads((run_directory / "manifest" / "00" / "index.json").read_bytes())
+    journal = SegmentJournal.open(
+        run_directory / "journal" / "manifest-00", manifest_digest=index["digest"]
+    )
+    try:
+        found = list(journal.outcomes())
+        assert not list(journal.open_intents())
+    finally:
+        asyncio.run(journal.close())
+    assert [outcome.number for outcome in found] == list(range(ENTRIES))
+    written = artifact(run_directory, "outcomes/00")
+    assert [(one["kind"], one["version_id"]) for one in written] == [
+        (outcome.kind, outcome.version_id) for outcome in found
+    ]
+    return Counter(outcome.kind.value for outcome in found)
+
+
+def assert_totals_are_right(document: Any, kinds: Counter[str]) -> None:
+    """The report counts what the journal holds, and calls all of it equal."""
+    totals = document["totals"]
+    assert document["exit_code"] == 0
+    assert branch(totals, "routed") == ENTRIES
+    assert branch(totals, "routed", "multipart-copy") == LARGE
+    assert branch(totals, "routed", "delete-marker") == DELETED
+    for route, children in (("copy-object", SMALL + CHANGED), ("multipart-copy", LARGE)):
+        told = sum(branch(totals, "routed", route, kind) for kind in kinds)
+        assert told == children
+    assert not document["troubles"]
+
+
+@pytest.mark.parametrize("seed", range(CHAINS))
+def test_five_kills_and_the_same_command_come_to_what_one_run_comes_to(
+    sandbox: Sandbox, command: Command, world: OldWorld, tmp_path: Path, seed: int
+) -> None:
+    """If this fails, a process that dies loses a version, or makes one twice."""
+    random, killer = Random(f"kill {seed}"), Killer()
+    write_work(world)
+    sandbox.set_fault_hook(killer)
+    words = ("run", world.source, "--run-dir", "run", "--yes", "--concurrency", "6")
+    told: list[tuple[int, Moment]] = []
+    kills = 0
+    try:
+        while kills < KILLS:
+            assert len(told) < PROCESSES_MAX, told
+            moment = any_moment(random, is_early=bool(told) and told[-1][0] == 0)
+            started = command.start(*words)
+            killer.aim(started.child.pid, moment)
+            ended = started.end()
+            killer.rest()
+            assert ended.code in (0, -signal.SIGKILL), f"{told} {moment}: {ended}"
+            told.append((ended.code, moment))
+            kills += ended.code == -signal.SIGKILL
+    finally:
+        killer.rest()
+    command.run(*words, code=0)
+    assert_nothing_lost_and_nothing_twice(world)
+    kinds = journal_outcomes(tmp_path / "run")
+    assert kinds == {"copied": SMALL + CHANGED + LARGE, "marked": DELETED}, told
+    assert_totals_are_right(report(tmp_path / "run"), kinds)
+
+
+@pytest.mark.parametrize(
+    ("operation", "nth"),
+    [("CopyObject", 20), ("CompleteMultipartUpload", 1), ("DeleteObject", 2)],
+)
+@pytest.mark.parametrize("way", [Way.UNDONE, Way.UNHEARD])
+def test_a_torn_or_lost_tail_of_the_journal_costs_reading_again_not_writing_again(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    tmp_path: Path,
+    operation: str,
+    nth: int,
+    way: Way,
+) -> None:
+    """If this fails, a disk that lost its last page makes versions twice or stops for good."""
+    random, killer = Random(f"tear {operation} {way.name}"), Killer()
+    write_work(world)
+    sandbox.set_fault_hook(killer)
+    words = ("run", world.source, "--run-dir", "run", "--yes", "--concurrency", "6")
+    started = command.start(*words)
+    moment = Moment(operation=operation, nth=nth, way=way, later_s=0.0)
+    killer.aim(started.child.pid, moment)
+    assert started.end().code == -signal.SIGKILL
+    killer.rest()
+    segment = max((tmp_path / "run" / "journal" / "manifest-00").glob("segment-*"))
+    whole = segment.read_bytes()
+    cut = random.choice((1, 7, random.randint(8, 90), random.randint(90, len(whole) // 2)))
+    segment.write_bytes(whole[:-cut])
+    command.run(*words, code=0)
+    assert_nothing_lost_and_nothing_twice(world)
+    kinds = journal_outcomes(tmp_path / "run")
+    assert kinds.total() == ENTRIES
+    assert set(kinds) <= {"copied", "marked", "already-there"}, kinds
+    assert_totals_are_right(report(tmp_path / "run"), kinds)

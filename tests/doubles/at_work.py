@@ -1,0 +1,84 @@
+"""Fixtures of tests that let the command work on the sandbox; conftest files take them from here.
+
+One sandbox for a module, a fresh pair of buckets and an empty folder for each test.
+Law: faults that a test injects end with it.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from backfill.sandbox.http.faults import no_faults
+from backfill.sandbox.model.limits import Limits
+from backfill.sandbox.service import Sandbox
+from tests.doubles.command import ROOT, Command
+from tests.doubles.nursery import Nursery, own_environment
+from tests.doubles.old_world import COPY_BYTES_MAX, OldWorld
+from tests.doubles.own_eyes import S3Client, s3_client
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox with a copy limit that small objects reach."""
+    with Sandbox(seed=11, limits=Limits(copy_size_bytes=COPY_BYTES_MAX)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What commands are forked from."""
+    with Nursery(own_environment(ROOT)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def make_command(sandbox: Sandbox, nursery: Nursery) -> Callable[[Path], Command]:
+    """Make the command, with both accounts' profiles, at work in a folder."""
+
+    def make(folder: Path) -> Command:
+        return Command(
+            folder,
+            {
+                **sandbox.write_profiles(folder / "aws"),
+                "BACKFILL_SOURCE_PROFILE": "source",
+                "BACKFILL_DESTINATION_PROFILE": "destination",
+                "BACKFILL_LIMITS_COPY_OBJECT_BYTES_MAX": str(COPY_BYTES_MAX),
+                "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.05",
+            },
+            nursery,
+        )
+
+    return make
+
+
+@pytest.fixture
+def command(make_command: Callable[[Path], Command], tmp_path: Path) -> Command:
+    """The command at work in the test's folder."""
+    return make_command(tmp_path)
+
+
+@pytest.fixture
+def world(sandbox: Sandbox) -> Iterator[OldWorld]:
+    """Fresh buckets in both accounts, and no faults left behind."""
+    yield OldWorld(sandbox, f"world-{next(_NUMBERS)}")
+    sandbox.set_fault_hook(no_faults)
+
+
+@pytest.fixture(scope="module")
+def source_client(sandbox: Sandbox) -> Iterator[S3Client]:
+    """The source account's own boto3."""
+    client = s3_client(sandbox.client_settings("source"))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def destination_client(sandbox: Sandbox) -> Iterator[S3Client]:
+    """The destination account's own boto3."""
+    client = s3_client(sandbox.client_settings("destination"))
+    yield client
+    client.close()
