@@ -70,26 +70,12 @@ def _never_backwards(evidence: Evidence) -> Iterator[Violation]:
             made = change.made
             is_copy = change.is_ours and isinstance(made, ObjectVersion) and change.after[0] is made
             rank = evidence.rank(made)
-            is_backward = rank is not None and rank < highest and not _is_same_content(change)
-            if is_copy and is_backward and position not in windows:
+            if is_copy and rank is not None and rank < highest and position not in windows:
                 what = f"our copy of rank {rank} covers rank {highest} ({change.at_s:.3f} s)"
                 yield Violation(Promise.P1, key, what)
             if is_copy and position not in windows and _resurrects(evidence, position, change):
                 yield Violation(Promise.P1, key, f"a copy over a marker it was shown, {rank}")
             highest = max(highest, *(evidence.rank(entry) or 0 for entry in change.after[:1]), 0)
-
-
-def _is_same_content(change: Changed) -> bool:
-    """Return whether a copy replaced what has its own ETag, which no precondition tells apart.
-
-    The bytes that readers see do not change; that the end is right is checked apart.
-    """
-    below, above = change.before[:1], change.after[0]
-    return (
-        isinstance(above, ObjectVersion)
-        and [entry.etag for entry in below if isinstance(entry, ObjectVersion)] == [above.etag]
-        and change.parameters.get("IfMatch") == f'"{above.etag}"'
-    )
 
 
 def _strangers_are_left_alone(evidence: Evidence) -> Iterator[Violation]:
@@ -117,10 +103,13 @@ def _resurrects(evidence: Evidence, position: int, change: Changed) -> bool:
 
 def _hides_only_what_is_deleted(evidence: Evidence) -> Iterator[Violation]:
     """A marker of ours covers our own copy, or what the source has deleted since."""
+    windows = {window.position for window in evidence.windows()}
     for key, changes in evidence.changed.items():
         for position, change in changes:
             below = change.before[0] if change.before else None
-            if not (change.is_ours and isinstance(change.made, DeleteMarker)):
+            if position in windows or not (
+                change.is_ours and isinstance(change.made, DeleteMarker)
+            ):
                 continue
             rank = evidence.rank(below)
             if rank is None or evidence.is_ours(below):
@@ -130,14 +119,14 @@ def _hides_only_what_is_deleted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _windows_are_told(evidence: Evidence) -> Iterator[Violation]:
-    """A copy that brought a deleted key back is hidden, overtaken, or reported."""
+    """A write that covers what is newer is hidden, covered again, or reported."""
     work = evidence.by_key
     for window in evidence.windows():
         entry, outcome = work[window.key]
         made = window.change.made
-        is_plain = outcome.kind is OutcomeKind.COPIED and not outcome.code
+        is_plain = outcome.kind in (OutcomeKind.COPIED, OutcomeKind.MARKED) and not outcome.code
         if is_plain and made is not None and outcome.version_id == made.version_id:
-            what = f"entry {entry.number} covers an unseen delete marker and says nothing of it"
+            what = f"entry {entry.number} covers what it had not seen and says nothing of it"
             yield Violation(Promise.P1, window.key, what)
 
 

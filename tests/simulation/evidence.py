@@ -27,12 +27,20 @@ from tests.simulation.simulate import Run
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A copy of ours that landed on a delete marker which its writer had not been shown."""
+    """A write of ours that landed on something newer, which its writer had not been shown.
+
+    A delete marker, which `If-None-Match` does not see; or a version with the very ETag that
+    `If-Match` named, because the source has had the same bytes twice.
+    """
 
     key: str
     position: int
     change: Changed
-    marker: DeleteMarker
+    covered: Entry
+
+    @property
+    def is_of_marker(self) -> bool:
+        return isinstance(self.covered, DeleteMarker)
 
 
 class Evidence:
@@ -136,24 +144,33 @@ class Evidence:
         return tags
 
     def windows(self) -> list[Window]:
-        """Return the copies that no precondition could have kept from a deleted key."""
+        """Return the writes that no precondition could have kept from what they cover."""
         return [
-            Window(key, position, change, marker)
+            Window(key, position, change, covered)
             for key, changes in self.changed.items()
             for position, change in changes
-            if (marker := self._covered_marker(change)) is not None
-            and not self.was_shown(key, marker, position, change.actor)
+            if (covered := self._covered(position, change)) is not None
+            and not self.was_shown(key, covered, position, change.actor)
         ]
 
-    def _covered_marker(self, change: Changed) -> DeleteMarker | None:
-        """Return the delete marker on which a copy of ours landed, unless it is older history."""
-        if not change.is_ours or change.source is None or not change.before:
-            return None
-        below = change.before[0]
-        if not isinstance(below, DeleteMarker) or self.is_ours(below):
+    def has_marker_window(self) -> bool:
+        """Return whether a copy landed on a delete marker that nobody had seen."""
+        return any(window.is_of_marker for window in self.windows())
+
+    def _covered(self, position: int, change: Changed) -> Entry | None:
+        """Return what a write of ours covers though it is newer; None if nothing is."""
+        below = change.before[0] if change.before else None
+        if not change.is_ours or below is None or self.is_ours(below):
             return None
         rank = self.rank(below)
-        return None if rank is not None and rank < change.source.sequence else below
+        if isinstance(below, DeleteMarker):
+            is_older = rank is not None and change.source and rank < change.source.sequence
+            return None if is_older or change.source is None else below
+        bound = (
+            change.source.sequence if change.source else self.last_deletion(change.key, position)
+        )
+        has_twin = change.parameters.get("IfMatch") == f'"{below.etag}"'
+        return below if has_twin and rank is not None and rank > bound else None
 
     def was_shown(self, key: str, entry: Entry, position: int, actor: str) -> bool:
         """Return whether a process had been shown an entry before it wrote at a position."""

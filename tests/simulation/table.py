@@ -123,7 +123,7 @@ def main() -> int:
     for seed in range(arguments.seed, arguments.seed + arguments.histories):
         run = simulate(seed)
         found = violations(run)
-        windows += bool(Evidence(run).windows())
+        windows += Evidence(run).has_marker_window()
         broken += bool(found)
         for one in found:
             told = f"seed {seed}: {one.promise}: {visible_text(one.key)}: {one.what}\n"
