@@ -100,7 +100,7 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
     if index is not None:
         _refuse_unless_same(index, work.inputs)
         return index
-    forecast, rows = _forecast(work)
+    forecast, rows = await _forecast(work)
     events.emit(
         RequestsForecast(
             head_requests=forecast.heads + forecast.destination_heads,
@@ -148,10 +148,12 @@ def _refuse_unless_same(index: ArtifactIndex, inputs: Mapping[str, str]) -> None
         )
 
 
-def _forecast(work: PlanWork) -> tuple[Requests, int]:
+async def _forecast(work: PlanWork) -> tuple[Requests, int]:
     """Return the requests that planning takes at most, and the number of rows it will make."""
     total, rows = Requests(), 0
-    for group in work.groups():
+    for begun, group in enumerate(work.groups()):
+        if begun % BREATH_KEYS == 0:
+            await asyncio.sleep(0)
         if group.source_chain:
             plan = KeyPlan(group.source_chain, group.destination_chains, work.terms)
             total += forecast_of(plan, work.terms)

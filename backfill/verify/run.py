@@ -6,6 +6,7 @@ Law: every plan row ends as exactly one verdict row or is counted by the reason 
 The artefacts of verification NN are in `rows`. Listing is the inventory stage's and handed in.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,6 +70,8 @@ SETTLE_KEYS_MAX: Final = 10_000
 race with live replication but a state of affairs, and are reported as they were found."""
 DIFFERENCES_LOGGED_MAX: Final = 100
 """Differences logged one by one; all of them are in the artefact."""
+BREATH_ROWS: Final = 1_000
+"""Rows concluded in one go before signals get their turn."""
 
 
 TakeListings = Callable[[Sequence[Side], str], Awaitable[Mapping[str, str]]]
@@ -209,7 +212,7 @@ class _Verification:
             again = rows_of_keys(planned_rows(plan(), outcomes()), keys)
             suspects = await self._look(looks, (partial(self._again, rows) for rows in again))
             looks += 1
-        return self._conclude(looks, looked_again, is_settled=is_settled)
+        return await self._conclude(looks, looked_again, is_settled=is_settled)
 
     def _counted(self, rows: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
         for row in rows:
@@ -268,7 +271,7 @@ class _Verification:
         drafts = begun if isinstance(begun, list) else await begun()
         return drafts or [_nothing_left(rows.key)]
 
-    def _conclude(self, looks: int, looked_again: int, *, is_settled: bool) -> VerifyTotals:
+    async def _conclude(self, looks: int, looked_again: int, *, is_settled: bool) -> VerifyTotals:
         tally = Tally()
         number = self._request.round
         drafts = newest_drafts([self._artifacts.rows(look_name(number, n)) for n in range(looks)])
@@ -277,7 +280,9 @@ class _Verification:
             begin(verdicts_name(number), columns=VERDICT_COLUMNS) as verdicts,
             begin(unjudged_name(number), columns=UNJUDGED_COLUMNS) as unjudged,
         ):
-            for draft in drafts:
+            for done, draft in enumerate(drafts):
+                if done % BREATH_ROWS == 0:
+                    await asyncio.sleep(0)
                 tally.count(draft.decision)
                 if isinstance(draft.decision, Judged):
                     verdicts.write(row_of(draft.decision.row))
