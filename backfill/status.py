@@ -1,4 +1,4 @@
-"""How far a run is: which artefacts stand, how much of the newest manifest is concluded.
+"""How far a run is: which artefacts stand, and how many rows each has.
 
 Never writes and takes no lock: it may be asked while the run works.
 Law: what is not durable yet does not count.

@@ -40,9 +40,12 @@ def _repairs(tally: Tally) -> list[str]:
     extra = tally.verdicts[Verdict.EXTRA.value]
     steps = []
     if different or missing:
+        found = f"{different:,} versions differ" if different else ""
+        found += " and " if different and missing else ""
+        found += f"{missing:,} {'' if different else 'versions '}are missing" if missing else ""
         steps.append(
-            f"{different:,} versions differ and {missing:,} are missing: backfill repair"
-            " copies them again, then verifies"
+            f"{found}: backfill repair mends what a copy can mend, says what is left to a person,"
+            " and verifies"
         )
     if extra:
         steps.append(
