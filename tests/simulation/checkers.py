@@ -172,20 +172,20 @@ def _object_problem(
 ) -> str:
     """Return what is wrong where the source shows an object; empty if nothing is."""
     is_equal = isinstance(shown, ObjectVersion) and shown.body.data == source.body.data
-    if is_equal or (shown is not None and evidence.rank(shown) == source.sequence):
+    shown_rank = evidence.rank(shown)
+    # Ahead is right, too: what the source removed for good stays, that is never replicated.
+    if is_equal or (shown_rank is not None and shown_rank >= source.sequence):
         return ""
     is_planned = row is not None and row.version_id == source.version_id and _is_row_of(row, source)
     if isinstance(shown, DeleteMarker) and evidence.is_ours(shown):
         is_told = outcome is not None and outcome.kind in (OutcomeKind.HIDDEN, OutcomeKind.MARKED)
         return "" if is_told else "a marker of ours hides what the source shows"
     if evidence.is_ours(shown):
-        rank = evidence.rank(shown)
-        is_ahead = rank is not None and rank > source.sequence
         is_delivered = source.replication_status is ReplicationStatus.COMPLETED
         is_told = outcome is not None and outcome.code in _LEFT_OPEN
-        if is_ahead or is_told or (not is_delivered and not is_planned):
+        if is_told or (not is_delivered and not is_planned):
             return ""
-        return f"our copy of rank {rank} stands over rank {source.sequence}"
+        return f"our copy of rank {shown_rank} stands over rank {source.sequence}"
     if is_planned and row is not None:
         return "" if _is_stated(row, outcome) else "a planned version did not come, unexplained"
     return ""
