@@ -1,45 +1,34 @@
-"""What S3 refuses in a replication configuration, and what live replication then does.
-
-S3 User Guide: replication-add-config, replication-what-is-isnot-replicated, replication-status.
-"""
+"""What live replication carries: S3 User Guide, replication-what-is-isnot-replicated, -status."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.contract.declarations import only, table
-from tests.contract.scenes import KMS_KEY, source_of, uploaded_in_parts
-from tests.contract.vocabulary import Attributes, Driver, refused
+from tests.contract.declarations import (
+    only,
+    table,
+)
+from tests.contract.rules import (
+    ENABLED,
+    FAR_KMS_KEY,
+    OURS,
+    ROLE,
+    TAG,
+    configure,
+    rule,
+)
+from tests.contract.scenes import (
+    KMS_KEY,
+    source_of,
+    uploaded_in_parts,
+)
+from tests.contract.vocabulary import (
+    Attributes,
+    Driver,
+)
 
-OURS = only("model", "sandbox", because="no other server here replicates, or checks its rules")
 pytestmark = OURS
-
-ROLE = "arn:aws:iam::111111111111:role/replication"
-DISABLED = {"Status": "Disabled"}
-ENABLED = {"Status": "Enabled"}
-FAR_KMS_KEY = "arn:aws:kms:eu-west-1:222222222222:key/99999999-2222-3333-4444-555555555555"
-
-Rule = Mapping[str, Any]
-
-
-def rule(destination: str, **changes: object) -> dict[str, Any]:
-    """A rule of the second schema for everything, with changes; None leaves an element out."""
-    whole: dict[str, object] = {
-        "ID": "rule",
-        "Priority": 1,
-        "Status": "Enabled",
-        "Filter": {"Prefix": ""},
-        "DeleteMarkerReplication": DISABLED,
-        "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
-    } | changes
-    return {name: value for name, value in whole.items() if value is not None}
-
-
-def configure(s3: Driver, bucket: str, *rules: Rule) -> None:
-    """Put a configuration of these rules."""
-    s3.set_replication(bucket, {"Role": ROLE, "Rules": list(rules)})
 
 
 @pytest.fixture
@@ -53,153 +42,6 @@ def open_far(far: str, stranger: Driver) -> str:
     }
     stranger.set_policy(far, json.dumps({"Version": "2012-10-17", "Statement": [grant]}))
     return far
-
-
-# --- configurations ---
-
-
-def test_a_configuration_is_put_told_and_deleted(s3: Driver, bucket: str, far: str) -> None:
-    """If this fails, rules cannot be read from the bucket that has them."""
-    with refused(404, "ReplicationConfigurationNotFoundError"):
-        s3.has_replication(bucket)
-    configure(s3, bucket, rule(far))
-    assert s3.has_replication(bucket)
-    for _ in range(2):
-        s3.delete_replication(bucket)
-    with refused(404, "ReplicationConfigurationNotFoundError"):
-        s3.has_replication(bucket)
-
-
-def test_a_source_without_versioning_is_refused(s3: Driver, plain: str, far: str) -> None:
-    """If this fails, rules stand on a bucket that cannot replicate."""
-    with refused(400, "InvalidRequest"):
-        configure(s3, plain, rule(far))
-
-
-def test_a_destination_without_versioning_is_refused(s3: Driver, bucket: str, plain: str) -> None:
-    """If this fails, rules point where replicas would destroy what they replace."""
-    with refused(400, "InvalidRequest"):
-        configure(s3, bucket, rule(plain))
-    with refused(400, "InvalidRequest"):
-        configure(s3, bucket, rule(f"{bucket}-absent"))
-
-
-def test_versioning_of_a_source_cannot_be_suspended(s3: Driver, bucket: str, far: str) -> None:
-    """If this fails, a source loses what waits for replication."""
-    configure(s3, bucket, rule(far))
-    with refused(409, "InvalidBucketState"):
-        s3.set_versioning(bucket, "Suspended")
-    assert s3.versioning(bucket) == "Enabled"
-
-
-TAG = {"Key": "team", "Value": "red"}
-RTC = {"Status": "Enabled", "Time": {"Minutes": 15}}
-METRICS = {"Status": "Enabled", "EventThreshold": {"Minutes": 15}}
-REFUSED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "filter without priority": ({"Priority": None}, "InvalidRequest"),
-    "filter without markers": ({"DeleteMarkerReplication": None}, "InvalidRequest"),
-    "markers with tags": (
-        {"Filter": {"Tag": TAG}, "DeleteMarkerReplication": ENABLED},
-        "InvalidRequest",
-    ),
-    "markers with tags within And": (
-        {
-            "Filter": {"And": {"Prefix": "a", "Tags": [TAG]}},
-            "DeleteMarkerReplication": ENABLED,
-        },
-        "InvalidRequest",
-    ),
-    "two children of Filter": ({"Filter": {"Prefix": "a", "Tag": TAG}}, "MalformedXML"),
-    "ExistingObjectReplication": ({"ExistingObjectReplication": ENABLED}, "MalformedXML"),
-    "unknown status": ({"Status": "Paused"}, "MalformedXML"),
-    "no status": ({"Status": None}, "MalformedXML"),
-    "no destination": ({"Destination": None}, "MalformedXML"),
-    "an ID over 255 characters": ({"ID": "i" * 256}, "InvalidArgument"),
-    "KMS without a key": (
-        {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": ENABLED}},
-        "InvalidRequest",
-    ),
-}
-
-
-@pytest.mark.parametrize("row", table(REFUSED_CHANGES))
-def test_a_rule_that_s3_does_not_know_is_refused(
-    s3: Driver, bucket: str, far: str, row: tuple[dict[str, Any], str]
-) -> None:
-    """If this fails, a rule is evaluated that S3 would never have kept."""
-    changes, code = row
-    with refused(400, code):
-        configure(s3, bucket, rule(far, **changes))
-    with refused(404, "ReplicationConfigurationNotFoundError"):
-        s3.has_replication(bucket)
-
-
-REFUSED_DESTINATIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown storage class": ({"StorageClass": "CHEAP"}, "InvalidArgument"),
-    "owner without account": (
-        {"AccessControlTranslation": {"Owner": "Destination"}},
-        "InvalidRequest",
-    ),
-    "account of another": ({"Account": "333333333333"}, "InvalidArgument"),
-    "time control without metrics": ({"ReplicationTime": RTC}, "InvalidRequest"),
-    "time control of 10 minutes": (
-        {"ReplicationTime": RTC | {"Time": {"Minutes": 10}}, "Metrics": METRICS},
-        "InvalidArgument",
-    ),
-}
-
-
-@pytest.mark.parametrize("row", table(REFUSED_DESTINATIONS))
-def test_a_destination_that_s3_does_not_know_is_refused(
-    s3: Driver, bucket: str, far: str, row: tuple[dict[str, Any], str]
-) -> None:
-    """If this fails, a campaign stands on a destination that S3 would never have kept."""
-    changes, code = row
-    place = {"Bucket": f"arn:aws:s3:::{far}", **changes}
-    with refused(400, code):
-        configure(s3, bucket, rule(far, Destination=place))
-
-
-def test_there_is_at_least_one_rule(s3: Driver, bucket: str) -> None:
-    """If this fails, a configuration may say nothing."""
-    with refused(400, "MalformedXML"):
-        configure(s3, bucket)
-
-
-TWO_RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "the same priority": ({"ID": "a"}, {"ID": "b"}, "InvalidRequest"),
-    "the same ID": ({"ID": "a"}, {"ID": "a", "Priority": 2}, "InvalidArgument"),
-    "overlapping prefixes of the first schema": (
-        {
-            "ID": "a",
-            "Prefix": "logs",
-            "Filter": None,
-            "Priority": None,
-            "DeleteMarkerReplication": None,
-        },
-        {
-            "ID": "b",
-            "Prefix": "logs/2026",
-            "Filter": None,
-            "Priority": None,
-            "DeleteMarkerReplication": None,
-        },
-        "InvalidRequest",
-    ),
-}
-
-
-@pytest.mark.parametrize("row", table(TWO_RULES))
-def test_rules_that_contradict_each_other_are_refused(
-    s3: Driver, bucket: str, far: str, row: tuple[dict[str, Any], dict[str, Any], str]
-) -> None:
-    """If this fails, nobody can say which of two rules wins."""
-    one, other, code = row
-    with refused(400, code):
-        configure(s3, bucket, rule(far, **one), rule(far, **other))
-
-
-# --- live replication ---
 
 
 def test_a_replica_has_its_sources_version_id_and_time(
