@@ -134,6 +134,11 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         remedy="Compare the two. If the source is right, delete the destination's object (a"
         " delete marker hides it) or move it away, and see what wrote it.",
     ),
+    Reason.DESTINATION_UNPROVEN: Text(
+        sentence="The destination holds an object of the same size, and nothing stored can tell it"
+        " from the source's; it is not overwritten.",
+        remedy="Compare the bytes: backfill verify --deep.",
+    ),
     Reason.DESTINATION_NEWER: Text(
         sentence="The destination's current version was created at or after the horizon; whoever"
         " wrote it is ahead of this plan.",

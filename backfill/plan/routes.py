@@ -52,6 +52,7 @@ class Reason(enum.StrEnum):
     TOO_LARGE = "too-large"
     # What the destination forbids
     DESTINATION_DIFFERS = "destination-differs"
+    DESTINATION_UNPROVEN = "destination-unproven"
     DESTINATION_NEWER = "destination-newer"
     DESTINATION_DELETED = "destination-deleted"
     # What vanished while we looked

@@ -34,6 +34,9 @@ class Evidence(enum.StrEnum):
     LISTING = "listing"
     """Presence or absence as the listings show it (missing, extra, delete markers)."""
     NONE = "none"
+    """Both sides were read, and nothing stored on both can be compared."""
+    NOT_READ = "not-read"
+    """The store refused or failed a read that the verdict needs."""
 
 
 class Fidelity(enum.StrEnum):
