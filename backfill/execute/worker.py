@@ -136,8 +136,8 @@ class Worker:
         """
         assert self.entry.version_id is not None, "hiding an extra object begins with a reading"
         planned = {self.entry.version_id: SourceLook(status=ReplicationStatus.NONE)}
-        view = replace(self._view, source=chains[0], destination=chains[1])
-        return next_step(self.entry, replace(view, looks=planned))
+        self._view = replace(self._view, source=chains[0], destination=chains[1])
+        return next_step(self.entry, replace(self._view, looks=planned))
 
     async def _abort_old_uploads(self) -> None:
         for intent in self._intents:

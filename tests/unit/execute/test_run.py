@@ -342,6 +342,14 @@ async def test_an_equal_copy_by_somebody_else_is_already_there() -> None:
     assert run.bodies() == [b"v1"]
 
 
+async def test_what_came_between_plan_and_work_is_compared_with_the_source() -> None:
+    """If this fails, a source version that is there is called vanished, a kill's trace lost."""
+    run = absent_key()
+    run.store.put("dst", "k", b"v1")
+    assert (await run.only()).kind is OutcomeKind.ALREADY_THERE
+    assert run.bodies() == [b"v1"]
+
+
 async def test_a_412_after_our_own_lost_attempt_is_our_write() -> None:
     """The request was delivered twice: if this fails, our own copy reads as a stranger's."""
     run = absent_key()
