@@ -125,6 +125,13 @@ class ControlPlane(Protocol):
         """Return the Region of a bucket, its own or another account's."""
         ...
 
+    async def server_time(self, bucket: str) -> datetime | None:
+        """Return S3's own time now, to the second; None where the store does not tell.
+
+        What S3 stamps on a version is this clock's, so a horizon must be, too.
+        """
+        ...
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         """Return versioning, Object Lock, ownership and default encryption."""
         ...

@@ -6,6 +6,8 @@ Law: a Region comes from the bucket itself, never from a guess.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 from botocore.exceptions import ClientError
@@ -53,6 +55,25 @@ class S3ControlPlane:
         if bucket not in self._regions:
             self._regions[bucket] = await self._bucket_region(bucket)
         return self._regions[bucket]
+
+    async def server_time(self, bucket: str) -> datetime | None:
+        """Return the Date of S3's answer to HeadBucket, whatever else that answer says.
+
+        The header has whole seconds, rounded down as the times of versions are.
+        """
+        call = Call(
+            operation="HeadBucket",
+            region=await self.bucket_region(bucket),
+            parameters={"Bucket": bucket},
+        )
+        try:
+            return await self._calls.send(call, _date)
+        except StoreFault as fault:
+            error = fault.__cause__
+            told = _date(error.response) if isinstance(error, ClientError) else None
+            if told is not None:
+                return told
+            raise
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         """Return versioning, Object Lock, ownership and default encryption."""
@@ -154,8 +175,20 @@ def _account(reply: Reply) -> str:
 
 
 def _region(reply: Mapping[str, object]) -> str:
-    headers = _mapping(_mapping(reply, "ResponseMetadata"), "HTTPHeaders")
-    return _text(headers, _BUCKET_REGION)
+    return _text(_headers(reply), _BUCKET_REGION)
+
+
+def _date(reply: Mapping[str, object]) -> datetime | None:
+    """Parse the header Date (RFC 9110 §6.6.1: always GMT); None for none or another shape."""
+    try:
+        told = parsedate_to_datetime(_text(_headers(reply), "date"))
+    except ValueError:
+        return None
+    return told.astimezone(UTC) if told.tzinfo is not None else None
+
+
+def _headers(reply: Mapping[str, object]) -> Mapping[str, object]:
+    return _mapping(_mapping(reply, "ResponseMetadata"), "HTTPHeaders")
 
 
 def _lock(reply: Reply) -> str:

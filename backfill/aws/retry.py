@@ -10,6 +10,7 @@ Law: what cannot succeed by being asked again is not asked again.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
@@ -246,6 +247,10 @@ class RetryingControlPlane:
     async def bucket_region(self, bucket: str) -> str:
         """Ask for a bucket's Region, with retries."""
         return await self._retries.ask(lambda: self._inner.bucket_region(bucket))
+
+    async def server_time(self, bucket: str) -> datetime | None:
+        """Ask for S3's own time, with retries."""
+        return await self._retries.ask(lambda: self._inner.server_time(bucket))
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         """Ask for a bucket's facts, with retries."""

@@ -1,6 +1,7 @@
 """The reference model behind the product's port ControlPlane."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.sandbox.model.operations.buckets import BucketRequest
@@ -31,6 +32,11 @@ class ModelControlPlane:
             return region
 
         return await self._wire.send("HeadBucket", {"Bucket": bucket}, act)
+
+    async def server_time(self, bucket: str) -> datetime | None:
+        return await self._wire.send(
+            "HeadBucket", {"Bucket": bucket}, lambda _: self._wire.s3.clock.now()
+        )
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         bucket = self._model.world.buckets[place.bucket]

@@ -186,6 +186,10 @@ class ComputedControl:
     async def bucket_region(self, bucket: str) -> str:
         return f"region-of-{bucket}"
 
+    async def server_time(self, bucket: str) -> datetime | None:
+        assert bucket == SOURCE, "the source stamps its versions"
+        return None
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         return BucketFacts(
             region=place.region,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from backfill.errors import Disposition, StoreFault
 from backfill.model.places import BucketFacts, BucketPlace
@@ -27,6 +28,7 @@ class ToldControlPlane:
     regions: Mapping[str, str]
     versioning_of: dict[str, str] = field(default_factory=dict)
     configuration: Mapping[str, object] | None = None
+    time: datetime | None = None
     faults: dict[str, StoreFault] = field(default_factory=dict)
     owners_asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Operation, bucket, expected owner, of every call that can carry one."""
@@ -44,6 +46,11 @@ class ToldControlPlane:
         if bucket not in self.regions:
             raise denied("HeadBucket", code="NoSuchBucket", status=404)
         return self.regions[bucket]
+
+    async def server_time(self, bucket: str) -> datetime | None:
+        self._fail("HeadBucket")
+        assert bucket in self.regions
+        return self.time
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         self.owners_asked.append(("facts", place.bucket, place.expected_owner))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -266,6 +267,30 @@ async def test_a_region_is_read_from_every_answer_that_names_it(
     raw_server.forget()
     raw_server.script = lambda _: answer(status, headers=headers)
     assert await S3ControlPlane(calls).bucket_region("source-bucket") == region
+
+
+DATE = (("date", "Sun, 22 Nov 2026 10:00:07 GMT"), ("x-amz-bucket-region", "us-east-1"))
+
+
+@pytest.mark.parametrize("status", [200, 301, 403])
+async def test_the_time_is_s3s_own_whatever_else_the_answer_says(
+    calls: Calls, raw_server: RawServer, status: int
+) -> None:
+    """A horizon by this machine's slow clock would drop the newest objects of the source."""
+    raw_server.forget()
+    raw_server.script = lambda _: answer(status, headers=DATE)
+    told = await S3ControlPlane(calls).server_time("source-bucket")
+    assert told == datetime(2026, 11, 22, 10, 0, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("headers", [(), (("date", "soon"),), (("date", "22 Nov 2026 10:00:07"),)])
+async def test_a_store_that_does_not_tell_the_time_is_not_guessed_at(
+    calls: Calls, raw_server: RawServer, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """A made-up time would be a made-up horizon."""
+    raw_server.forget()
+    raw_server.script = lambda _: answer(200, headers=headers)
+    assert await S3ControlPlane(calls).server_time("source-bucket") is None
 
 
 async def test_a_bucket_without_replication_has_no_configuration(
