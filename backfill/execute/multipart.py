@@ -11,7 +11,7 @@ Law: nothing is visible before CompleteMultipartUpload, and that one is conditio
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from backfill.errors import Disposition, StoreFault
@@ -19,6 +19,7 @@ from backfill.execute.bench import Bench
 from backfill.execute.codes import Code
 from backfill.execute.parts import (
     PartRange,
+    are_copyable,
     computed_ranges,
     ranges_of,
     uniform_sizes,
@@ -160,8 +161,9 @@ async def _ranges(
         limit = bench.settings.part_concurrency
         between = await _gathered(part_bytes, range(2, count), limit=limit)
         sizes = (first, *between, last)
-    if sum(sizes) != head.size_bytes:
-        # A store that does not tell part sizes truly; the bytes matter more than the layout.
+    if sum(sizes) != head.size_bytes or not are_copyable(sizes):
+        # A last part may be empty, which no range can name, and a store may not tell part sizes
+        # truly: the bytes matter more than the layout.
         return computed_ranges(head.size_bytes, part_bytes=bench.settings.part_bytes)
     return ranges_of(sizes)
 
@@ -205,7 +207,17 @@ def _completion(
 ) -> CompleteMultipartUploadRequest:
     return CompleteMultipartUploadRequest(
         upload=upload,
-        parts=parts,
+        # S3 may tell a checksum of its own for each part, and refuses it here with 400 InvalidPart
+        # unless Create named that algorithm (S3 API: CompletedPart).
+        parts=tuple(
+            replace(
+                part,
+                checksums=tuple(
+                    each for each in part.checksums if each.algorithm == created.checksum_algorithm
+                ),
+            )
+            for part in parts
+        ),
         precondition=step.precondition,
         checksum_type=created.checksum_type,
         size_bytes=step.size_bytes,

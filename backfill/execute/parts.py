@@ -50,10 +50,15 @@ def uniform_sizes(
     return (*[first_bytes] * (parts_count - 1), last_bytes)
 
 
+def are_copyable(sizes: Sequence[int]) -> bool:
+    """Return whether each part can be named by a range: CopySourceRange has no empty one."""
+    return all(0 < size <= PART_BYTES_MAX for size in sizes)
+
+
 def ranges_of(sizes: Sequence[int]) -> tuple[PartRange, ...]:
     """Return the ranges of parts of these sizes."""
     assert 0 < len(sizes) <= PARTS_MAX, "an object has 1 to 10,000 parts"
-    assert all(0 < size <= PART_BYTES_MAX for size in sizes), "a part has 1 byte to 5 GiB"
+    assert are_copyable(sizes), "a part has 1 byte to 5 GiB"
     ranges = []
     first = 0
     for number, size in enumerate(sizes, start=1):

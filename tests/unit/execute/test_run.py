@@ -17,8 +17,14 @@ from backfill.errors import (
 from backfill.execute.codes import Code
 from backfill.execute.stop import StopRequest
 from backfill.model.attributes import ReplicationStatus
+from backfill.model.objects import Checksum, ChecksumType
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.model.store import CopyObjectRequest, IfAbsent, IfReplaces
+from backfill.model.store import (
+    CompleteMultipartUploadRequest,
+    CopyObjectRequest,
+    IfAbsent,
+    IfReplaces,
+)
 from backfill.ports import Intent
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Run
@@ -825,6 +831,32 @@ async def test_uneven_parts_are_mirrored_one_by_one() -> None:
     outcome = await run.only()
     assert outcome.etag == source.etag
     assert run.store.chain("dst", "k")[0].part_sizes == (3, 6, 1, 2)
+
+
+async def test_an_empty_last_part_is_legal_and_cannot_be_mirrored() -> None:
+    """If this fails, one object that was uploaded with an empty last part ends the whole run."""
+    run = Run(settings=replace(Settings(), copy_object_bytes_max=5, part_bytes=5 * 1024 * 1024))
+    run.add(run.store.put("src", "k", b"0123456789AB", part_sizes=(6, 6, 0)))
+    outcome = await run.only()
+    assert (outcome.kind, run.bodies()) == (OutcomeKind.COPIED, [b"0123456789AB"])
+
+
+@pytest.mark.parametrize("algorithm", [None, "CRC32C"])
+async def test_part_checksums_are_echoed_only_of_the_algorithm_that_was_asked_for(
+    algorithm: str | None,
+) -> None:
+    """S3 tells its own checksum too: if this fails, every upload without one is 400 InvalidPart."""
+    run = Run(settings=replace(Settings(), copy_object_bytes_max=5))
+    stored = Checksum(algorithm=algorithm or "", value="x", type=ChecksumType.COMPOSITE)
+    run.add(
+        run.store.put(
+            "src", "k", b"0123456789AB", part_sizes=(6, 6), checksums=(stored,) * bool(algorithm)
+        )
+    )
+    assert (await run.only()).kind is OutcomeKind.COPIED
+    (completed,) = (r for r in run.store.requests if isinstance(r, CompleteMultipartUploadRequest))
+    echoed = {tuple(each.algorithm for each in part.checksums) for part in completed.parts}
+    assert echoed == {(algorithm,) if algorithm else ()}
 
 
 @pytest.mark.parametrize("faulty", [slow_down, reset])

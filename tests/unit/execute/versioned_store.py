@@ -328,6 +328,14 @@ class VersionedStore:
         return CopiedPart(
             part_number=request.part_number,
             etag=ETag(hashlib.md5(data).hexdigest()),  # noqa: S324 - as S3 does
+            # S3 tells its own CRC64NVME where no algorithm was asked for.
+            checksums=(
+                Checksum(
+                    algorithm=upload.request.checksum_algorithm or "CRC64NVME",
+                    value="p",
+                    type=ChecksumType.FULL_OBJECT,
+                ),
+            ),
         )
 
     async def complete_multipart_upload(
@@ -337,6 +345,9 @@ class VersionedStore:
         await self._begin("complete")
         upload = self._upload(request.upload)
         self._check(request.upload.key, request.precondition)
+        for part in request.parts:
+            if {c.algorithm for c in part.checksums} - {upload.request.checksum_algorithm}:
+                raise fault("InvalidPart", 400, Disposition.FAIL)
         assert [part.part_number for part in request.parts] == sorted(upload.parts)
         body = b"".join(upload.parts[number] for number in sorted(upload.parts))
         assert len(body) == request.size_bytes
