@@ -63,6 +63,10 @@ class Evidence:
         self.ours: dict[tuple[str, str], Changed] = {}
         """Destination versions and markers that a process made, by key and version ID."""
         self.changed: dict[str, list[tuple[int, Changed]]] = defaultdict(list)
+        self.source_changed: dict[str, list[tuple[int, Changed]]] = defaultdict(list)
+        for position, change in self.history.changes(SOURCE):
+            self.source_changed[change.key].append((position, change))
+        self.retagged = [event for event in self.history.events if isinstance(event, Retagged)]
         for position, change in self.history.changes(DESTINATION):
             self.changed[change.key].append((position, change))
             if change.is_ours and change.made is not None:
@@ -115,33 +119,18 @@ class Evidence:
     def last_deletion(self, key: str, position: int) -> int:
         """Return the rank of the newest delete marker that the source had by a position."""
         chains = [self.history.origins.get((SOURCE, key), ())]
-        chains += [
-            c.after for at, c in self.history.changes(SOURCE) if c.key == key and at < position
-        ]
+        chains += [change.after for at, change in self.source_changed[key] if at < position]
         entries = (entry for chain in chains for entry in chain)
         return max((e.sequence for e in entries if isinstance(e, DeleteMarker)), default=-1)
 
     def tags_over_time(self, version: ObjectVersion) -> set[tuple[tuple[str, str], ...]]:
         """Return every set of object tags that a source version had."""
-        tags = {tuple(sorted(version.tags))}
-        for (bucket, _), chain in self.history.origins.items():
-            if bucket == SOURCE:
-                tags |= {
-                    tuple(sorted(e.tags))
-                    for e in chain
-                    if isinstance(e, ObjectVersion) and _is_same(e, version)
-                }
-        for event in self.history.events:
-            if isinstance(event, Retagged) and _is_same(event.version, version):
-                tags.add(tuple(sorted(event.version.tags)))
-            elif isinstance(event, Changed) and event.bucket == SOURCE:
-                both = (*event.before, *event.after)
-                tags |= {
-                    tuple(sorted(e.tags))
-                    for e in both
-                    if isinstance(e, ObjectVersion) and _is_same(e, version)
-                }
-        return tags
+        chains = [self.history.origins.get((SOURCE, version.key), ())]
+        for _, change in self.source_changed[version.key]:
+            chains += [change.before, change.after]
+        seen = [version, *(event.version for event in self.retagged)]
+        seen += [entry for chain in chains for entry in chain if isinstance(entry, ObjectVersion)]
+        return {tuple(sorted(one.tags)) for one in seen if one.sequence == version.sequence}
 
     def windows(self) -> list[Window]:
         """Return the writes that no precondition could have kept from what they cover."""
@@ -184,7 +173,3 @@ class Evidence:
             if any(e.version_id == entry.version_id for e in c.after)
         )
         return arrived < shown
-
-
-def _is_same(entry: Entry, version: ObjectVersion) -> bool:
-    return isinstance(entry, ObjectVersion) and entry.sequence == version.sequence
