@@ -4,7 +4,7 @@ Never copies; the requests do (see `request`), and a test per cell holds them to
 Law: every field has a word for every route, and nothing is lost that this table does not name.
 
 Sources: S3 API reference, CopyObject, CreateMultipartUpload and UploadPartCopy; S3 User Guide,
-checking-object-integrity and DeleteMarker.
+checking-object-integrity, annotations-overview and DeleteMarker.
 """
 
 import enum
@@ -34,6 +34,7 @@ class FidelityField(enum.StrEnum):
     METADATA = "user-defined metadata"
     CONTENT_HEADERS = "content headers"
     TAGS = "object tags"
+    ANNOTATIONS = "object annotations"
     CHECKSUM_ALGORITHM = "checksum algorithm"
     CHECKSUM_TYPE = "checksum type"
     UNKNOWN_CHECKSUM = "checksum that the SDK does not know"
@@ -79,6 +80,10 @@ _OBJECT_FIELDS: Final[Mapping[FidelityField, tuple[Cell, Cell]]] = {
     FidelityField.TAGS: (
         _KEPT,
         Cell(keeping=Keeping.KEPT, note="as they are when the upload begins; verify compares them"),
+    ),
+    FidelityField.ANNOTATIONS: (
+        Cell(keeping=Keeping.KEPT, note="S3 carries them over by itself; verify cannot see them"),
+        Cell(keeping=Keeping.NOT_KEPT, note="parts never carry them, and the SDK cannot read them"),
     ),
     FidelityField.CHECKSUM_ALGORITHM: (
         _KEPT,
