@@ -19,6 +19,9 @@ Values = Mapping[tuple[str, str], object]
 """Raw values by (table, name), before they are checked."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+"""Buckets made in us-east-1 before March 2018 (S3 User Guide: bucketnamingrules): just what this
+product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
@@ -171,11 +174,8 @@ def _checked(option: Option, value: object) -> object:
 def _word(option: Option, value: object, place: str) -> str:
     if not isinstance(value, str):
         raise CampaignError(f"{place} is text, not {value!r}", hint="put it in quotes")
-    if option.kind is Kind.BUCKET and not _BUCKET.fullmatch(value):
-        raise CampaignError(
-            f"{place}: {value!r} is no bucket name",
-            hint="3 to 63 lower-case letters, digits, dots and dashes; no s3:// and no slash",
-        )
+    if option.kind is Kind.BUCKET:
+        _refuse_unless_bucket(value, place, may_be_legacy=option.table == "source")
     if option.kind is Kind.ACCOUNT and not _ACCOUNT.fullmatch(value):
         raise CampaignError(f"{place}: {value!r} is no account ID", hint="12 digits, in quotes")
     if option.choices and value not in option.choices:
@@ -185,6 +185,16 @@ def _word(option: Option, value: object, place: str) -> str:
     if option.name == "prefix" and len(value.encode()) > 1024:
         raise CampaignError(f"{place} is longer than a key can be", hint="at most 1,024 bytes")
     return value
+
+
+def _refuse_unless_bucket(value: str, place: str, *, may_be_legacy: bool) -> None:
+    if _BUCKET.fullmatch(value) or (may_be_legacy and _LEGACY_BUCKET.fullmatch(value)):
+        return
+    raise CampaignError(
+        f"{place}: {value!r} is no bucket name",
+        hint="3 to 63 lower-case letters, digits, dots and dashes (an old source bucket: up to 255,"
+        " with upper case and underscores); no s3:// and no slash",
+    )
 
 
 def _switch(value: object, place: str) -> bool:

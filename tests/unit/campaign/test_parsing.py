@@ -96,7 +96,10 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
     [
         ({}, "no source bucket"),
         ({("source", "bucket"): "s3://from-bucket"}, "no bucket name"),
-        ({("source", "bucket"): "Upper"}, "no bucket name"),
+        ({("source", "bucket"): "from-bucket/prefix"}, "no bucket name"),
+        ({("source", "bucket"): "from-bucket\n"}, "no bucket name"),
+        ({("source", "bucket"): "a" * 256}, "no bucket name"),
+        ({**SOURCE, ("destination", "bucket"): "Upper_case"}, "no bucket name"),
         ({("source", "bucket"): "ab"}, "no bucket name"),
         ({("source", "bucket"): 7}, "is text"),
         ({**SOURCE, ("source", "account"): "1234"}, "no account ID"),
@@ -127,6 +130,12 @@ def test_a_wrong_value_is_refused_with_one_line(
         campaign_of(values)
     assert "\n" not in refusal.value.message
     assert refusal.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["My_Old.Bucket", "-odd-", "a" * 255, "UPPER", "from-bucket"])
+def test_a_source_bucket_older_than_todays_naming_rules_is_accepted(name: str) -> None:
+    """If this fails, the oldest buckets in us-east-1, whose history is longest, cannot be run."""
+    assert campaign_of({("source", "bucket"): name}).source_bucket == name
 
 
 @pytest.mark.parametrize(
