@@ -14,7 +14,7 @@ GROWTH_MAX_KIB = 16 * 1024
 their version IDs alone 80, so a leak of any one field of them would be seen."""
 
 TAKE_AND_JOIN = """
-import asyncio, json, resource, sys
+import asyncio, json, sys
 from pathlib import Path
 from backfill.inventory.run import (
     SOURCE, BucketListing, destination_name, joined_inventory, take_inventory,
@@ -49,7 +49,9 @@ read = [0, 0]
 for group in joined_inventory(artifacts, destinations=1):
     read[0] += len(group.source_chain)
     read[1] += len(group.destination_chains[0])
-peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not ru_maxrss: that begins with what the parent, pytest, held when it started this process.
+status = Path("/proc/self/status").read_text().splitlines()
+peak_kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 print(json.dumps({"read": read, "peak_kib": peak_kib}))
 """
 
