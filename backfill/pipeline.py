@@ -7,12 +7,13 @@ Law: whatever is done twice is the same as done once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from backfill.aws.faults import error_of
 from backfill.campaign import Campaign, campaign_identity
 from backfill.compose import Clients, Machine, has_journal, journal
-from backfill.errors import UsageError
+from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.run import ExecuteJob
 from backfill.execute.run import execute as carry_out
@@ -28,7 +29,7 @@ from backfill.manifest.run import manifest_name, plan_entries, write_manifest
 from backfill.model.objects import VersionId
 from backfill.plan.configuration import parse_configuration
 from backfill.plan.explain import Explanation
-from backfill.plan.header import header_of
+from backfill.plan.header import PlanHeader, header_of
 from backfill.plan.rules import Rules, configuration_digest
 from backfill.plan.run import PLAN, PlanWork, explain_key, make_plan
 from backfill.plan.terms import Terms, terms_of
@@ -43,6 +44,7 @@ from backfill.preflight.scene import DOCUMENT as SCENE
 from backfill.preflight.scene import Scene, scene_bytes, scene_of
 from backfill.repair.run import RepairRequest, RepairTotals, repair
 from backfill.run_directory.identity import RunIdentity, open_run, read_run
+from backfill.run_directory.preview import Preview
 from backfill.verify.reader import Side
 from backfill.verify.run import VerifyRequest, verify_buckets
 from backfill.verify.run import verify as verify_plan
@@ -76,11 +78,14 @@ async def begin(campaign: Campaign, here: Machine, clients: Clients, events: Eve
         destination_control=clients.destination_control,
         horizon=here.clock.now(),
     )
+    told = await clients.source_control.server_time(campaign.source_bucket)
+    # S3 tells whole seconds, rounded down: what was stamped within this one is ours to look at.
+    now = told + timedelta(seconds=1) if told is not None else here.clock.now()
     asked = {
         **campaign_identity(campaign),
         "replication configuration": configuration_digest(scene.rules),
     }
-    opened = open_run(here.artifacts, asked, clock=here.clock, random=here.random)
+    opened = open_run(here.artifacts, asked, now=now, random=here.random)
     horizon = campaign.scope.created_before or opened.identity.horizon
     scene = replace(scene, horizon=horizon)
     here.artifacts.write_document(SCENE, scene_bytes(scene))
@@ -158,17 +163,14 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
         InterruptedRunError: `stop` was requested; the same call resumes.
     """
     artifacts, work = run.here.artifacts, WorkDone(run.here.artifacts)
-    if not work.manifests:
-        write_manifest(artifacts)
+    index = newest_manifest(run)
     number = work.manifests - 1
-    index = artifacts.index(manifest_name(number))
     done = artifacts.index(outcomes_name(number))
-    assert index is not None, "the newest manifest stands"
     if done is not None:
         return done
+    header = _header_of_plan(run)
     await refuse_unsafe(run)
     await _refuse_unreadable_source(run, number)
-    header = run.scene.header
     async with journal(run.here, index) as opened:
         ports = ExecutePorts(
             source=run.clients.source,
@@ -192,6 +194,34 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
         return await carry_out(job, ports, stop)
 
 
+def newest_manifest(run: Run) -> ArtifactIndex:
+    """Return the manifest to carry out next; the plan's own is written now if none stands."""
+    artifacts, work = run.here.artifacts, WorkDone(run.here.artifacts)
+    if not work.manifests:
+        return write_manifest(artifacts)
+    index = artifacts.index(manifest_name(work.manifests - 1))
+    assert index is not None, "the newest manifest stands"
+    return index
+
+
+def _header_of_plan(run: Run) -> PlanHeader:
+    """Return the places that the plan's destination numbers mean; the scene must still agree.
+
+    Raises:
+        ForeignRunDirectoryError: A bucket has moved, or another owner is expected.
+    """
+    index = run.here.artifacts.index(PLAN)
+    if index is None:
+        return run.scene.header
+    header = header_of(index.summary)
+    if (header.source, header.destinations) != (run.scene.source, run.scene.header.destinations):
+        raise ForeignRunDirectoryError(
+            "the buckets' Regions or expected owners are not those of the plan any more",
+            hint="begin a new run directory; what was delivered is recognised there",
+        )
+    return header
+
+
 async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
     """Try one version as every copy will read it: by the destination identity."""
     entries = WorkDone(run.here.artifacts).manifest_entries(round_number)
@@ -203,7 +233,7 @@ async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
         run.clients.destination,
         key=entry.key,
         version_id=entry.version_id,
-        account=await run.clients.destination_control.account_id(),
+        account=run.scene.destinations[entry.destination].place.expected_owner,
     )
 
 
@@ -217,7 +247,7 @@ async def verify(run: Run) -> VerifyTotals:
     work = WorkDone(artifacts)
     request = VerifyRequest(
         round=work.verifications + 1,
-        header=header_of(held_plan.summary) if held_plan else scene.header,
+        header=_header_of_plan(run),
         source=run.clients.source,
         destinations=(run.clients.destination,) * len(scene.destinations),
         take_listings=partial(_take_listings, run),
@@ -245,8 +275,10 @@ async def verify(run: Run) -> VerifyTotals:
     )
 
 
-async def plan_repair(run: Run) -> RepairTotals:
-    """Turn the newest verification's bad rows into the next manifest, verifying first if need be.
+async def plan_repair(run: Run, *, is_preview: bool = False) -> RepairTotals:
+    """Turn the current verification's bad rows into the next manifest, verifying first if need be.
+
+    A preview decides the same and leaves no manifest behind.
 
     Raises:
         UsageError: There is no plan to repair by, or the newest manifest is not carried out yet.
@@ -258,8 +290,7 @@ async def plan_repair(run: Run) -> RepairTotals:
         raise UsageError("there is no plan to repair by", hint="backfill run, which plans first")
     if work.outcome_rounds < work.manifests or not work.manifests:
         raise UsageError("the newest manifest is not carried out yet", hint="backfill execute")
-    previous = work.repaired_verification(work.manifests - 1)
-    if work.verifications in (0, previous):
+    if not work.current_verification:
         await verify(run)
     request = RepairRequest(
         round=work.manifests,
@@ -271,7 +302,7 @@ async def plan_repair(run: Run) -> RepairTotals:
         request,
         partial(plan_entries, artifacts),
         work.planned_outcomes,
-        artifacts=artifacts,
+        artifacts=Preview(artifacts) if is_preview else artifacts,
         events=run.events,
     )
 

@@ -28,7 +28,9 @@ from backfill.verify.totals import totals_of as verify_totals_of
 from backfill.work_done import WorkDone
 
 EXIT_FAILED = 3
-"""Some versions failed, or were not worked on (architecture: exit codes)."""
+"""Finished, and some versions failed."""
+EXIT_UNPROVEN = 5
+"""Nothing was verified yet, and there is something to verify."""
 
 
 def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Machine) -> Report:
@@ -51,7 +53,7 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
 def _entries(scene: Scene, here: Machine, work: WorkDone) -> Iterator[PlanEntry]:
     if work.has_plan:
         return plan_entries(here.artifacts)
-    number = work.verifications
+    number = work.current_verification
     if not number:
         return iter(())
     destinations = range(len(scene.destinations))
@@ -70,13 +72,12 @@ def _entries(scene: Scene, here: Machine, work: WorkDone) -> Iterator[PlanEntry]
 
 def _exit_code(campaign: Campaign, here: Machine, work: WorkDone, tally: Tally) -> int:
     """Return what the run ends with; where several hold, the order of the exit codes decides."""
-    waiting = any(path[0] == "routed" and path[2] == "not executed" for path in tally.branches)
-    if tally.failed or (waiting and work.has_plan):
+    if tally.failed:
         return EXIT_FAILED
-    number = work.verifications
+    number = work.current_verification
     index = here.artifacts.index(verdicts_name(number)) if number else None
     if index is None:
-        return 0
+        return EXIT_UNPROVEN if tally.total("routed").rows else 0
     totals = verify_totals_of(index.summary)
     return verify_exit_code(totals, allows_unverified=campaign.allows_unverified)
 
@@ -119,7 +120,7 @@ def _rule_line(rule: Rule) -> str:
 
 
 def _listed(scene: Scene, here: Machine, work: WorkDone) -> tuple[Count, ...]:
-    number = work.verifications
+    number = work.current_verification
     destinations = range(len(scene.destinations))
     names = [("source, before", SOURCE)]
     names += [(f"destination {n + 1}, before", destination_name(n)) for n in destinations]

@@ -49,16 +49,22 @@ class WorkDone:
         """Return the number of the newest verification; 0 when there was none."""
         return self._count(verdicts_name, first=1)
 
+    @property
+    def current_verification(self) -> int:
+        """Return the newest verification if it judged what stands now; else 0.
+
+        One that was made before the plan, or before the newest outcomes, speaks of other rows.
+        """
+        number = self.verifications
+        index = self._artifacts.index(verdicts_name(number)) if number else None
+        if index is None:
+            return 0
+        is_current = all(index.inputs.get(n) == digest for n, digest in self.digests().items())
+        return number if is_current else 0
+
     def _count(self, name: Callable[[int], str], *, first: int) -> int:
         stands = takewhile(lambda n: self._artifacts.index(name(n)) is not None, count(first))
         return sum(1 for _ in stands)
-
-    def repaired_verification(self, round_number: int) -> int | None:
-        """Return which verification a round's manifest repairs; None for the plan's manifest."""
-        index = self._artifacts.index(manifest_name(round_number))
-        assert index is not None, "the manifest stands"
-        numbers = (n for n in range(1, self.verifications + 1) if verdicts_name(n) in index.inputs)
-        return max(numbers, default=None)
 
     def digests(self) -> dict[str, str]:
         """Return the digests of the plan and of every round's outcomes, by name."""
@@ -83,14 +89,14 @@ class WorkDone:
         )
 
     def verdicts(self) -> Iterator[VerdictRow]:
-        """Stream the newest verification's verdicts; nothing when there was none."""
-        number = self.verifications
+        """Stream the current verification's verdicts; nothing when there is none."""
+        number = self.current_verification
         if number:
             yield from map(verdict_of, self._artifacts.rows(verdicts_name(number)))
 
     def unjudged(self) -> Iterator[tuple[int, str]]:
-        """Stream plan numbers without a verdict, and why; nothing when there was none."""
-        number = self.verifications
+        """Stream plan numbers without a verdict, and why; nothing when there is none."""
+        number = self.current_verification
         rows = self._artifacts.rows(unjudged_name(number)) if number else iter(())
         for plan_number, _key, _destination, reason in rows:
             if isinstance(plan_number, int):

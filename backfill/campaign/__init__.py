@@ -78,7 +78,8 @@ class Campaign:
 def campaign_identity(campaign: Campaign) -> dict[str, str]:
     """Return what makes two campaigns the same, by name: a resumed run must agree in all of it.
 
-    Limits, profiles and what only changes an exit code are left out: they may change at a resume.
+    Other limits, profiles and what only changes an exit code are left out: they may change at a
+    resume. The copy size limit decides routes.
     """
     spec = campaign.destination
     scope = campaign.scope
@@ -94,6 +95,7 @@ def campaign_identity(campaign: Campaign) -> dict[str, str]:
         "source account": campaign.source_owner,
         "destination account": campaign.destination_owner,
         "other writers": campaign.other_writers.value,
+        "copy object bytes max": str(campaign.settings.copy_object_bytes_max),
         "endpoint URL": campaign.access.endpoint_url,
     }
 

@@ -24,13 +24,12 @@ def call(arguments: argparse.Namespace) -> int:
     """Execute, print the outcomes; 3 when some versions failed."""
     from backfill import pipeline
     from backfill.cli.output import print_json, print_lines
-    from backfill.cli.stage import Signals, at_work, confirm
+    from backfill.cli.stage import Signals, at_work, confirm_manifest
     from backfill.work_done import outcome_kinds
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
         await pipeline.refuse_unsafe(run)
-        if not pipeline.has_begun_to_write(run):
-            confirm(arguments, "Write to the destination what the newest manifest lists?")
+        confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
             index = await pipeline.execute(run, stop)
         kinds = outcome_kinds(index)

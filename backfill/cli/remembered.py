@@ -13,6 +13,9 @@ from backfill.errors import ArtifactDamagedError, CampaignError
 from backfill.ports import ArtifactStore
 
 DOCUMENT = "campaign.json"
+FORGOTTEN_TABLES = ("verify", "repair")
+"""What one command tolerates or may hide is said to that command: a later, stricter one must not
+inherit it."""
 
 
 def remembered_values(artifacts: ArtifactStore) -> dict[tuple[str, str], object]:
@@ -38,6 +41,8 @@ def remember(artifacts: ArtifactStore, values: Values) -> None:
     """Write the values of a campaign that was checked."""
     document: dict[str, dict[str, object]] = {}
     for (table, name), value in values.items():
+        if table in FORGOTTEN_TABLES:
+            continue
         document.setdefault(table, {})[name] = value
     data = json.dumps(document, indent=2, sort_keys=True, default=_text)
     artifacts.write_document(DOCUMENT, data.encode())

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("source_bucket", metavar="SOURCE_BUCKET", nargs="?", default="")
     parser.add_argument(
-        "--dry-run", action="store_true", help="write the manifest and stop; nothing is written"
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
     )
     add_yes_argument(parser)
     add_campaign_arguments(parser)
@@ -31,14 +31,14 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill import pipeline
     from backfill.cli.output import print_json, print_lines
     from backfill.cli.report_lines import report_lines
-    from backfill.cli.stage import Signals, at_work, confirm
+    from backfill.cli.stage import Signals, at_work, confirm_manifest
     from backfill.model.escaping import visible_text
     from backfill.reporting import report_on
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
         await pipeline.refuse_unsafe(run)
         if not pipeline.has_open_manifest(run):
-            totals = await pipeline.plan_repair(run)
+            totals = await pipeline.plan_repair(run, is_preview=arguments.dry_run)
             if arguments.dry_run and arguments.json:
                 print_json(totals)
             elif not arguments.json:
@@ -49,8 +49,7 @@ def call(arguments: argparse.Namespace) -> int:
                 )
         if arguments.dry_run:
             return 0
-        if not pipeline.has_begun_to_write(run):
-            confirm(arguments, "Write to the destination what repair lists?")
+        confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
             await pipeline.execute(run, stop)
         await pipeline.verify(run)

@@ -29,8 +29,7 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill import pipeline
     from backfill.cli.output import print_json, print_lines
     from backfill.cli.report_lines import report_lines
-    from backfill.cli.stage import Signals, at_work, confirm
-    from backfill.model.units import counted, readable_size
+    from backfill.cli.stage import Signals, at_work, confirm_manifest
     from backfill.plan.totals import totals_document, tree_lines
     from backfill.preflight.scene import scene_document, scene_lines
     from backfill.reporting import report_on
@@ -47,9 +46,7 @@ def call(arguments: argparse.Namespace) -> int:
                 print_lines(scene_lines(run.scene))
                 print_lines(tree_lines(totals))
             return 0
-        if totals.routed.rows and not pipeline.has_begun_to_write(run):
-            size = readable_size(totals.routed.size_bytes)
-            confirm(arguments, f"Write {counted(totals.routed.rows)} versions, {size}?")
+        confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
             await pipeline.execute(run, stop)
         await pipeline.verify(run)

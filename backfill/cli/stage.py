@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from backfill.aws.faults import error_of
-from backfill.campaign import Campaign
+from backfill.campaign import Campaign, campaign_identity
 from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli.remembered import remember, remembered_values
 from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
@@ -22,10 +22,11 @@ from backfill.compose import Machine, clients, held, machine, talking
 from backfill.errors import BackfillError, StoreFault, UsageError
 from backfill.events import RunStarted
 from backfill.execute.stop import StopRequest
+from backfill.model.units import counted
 from backfill.observe import LogFormat, LogLevel, LogOptions
-from backfill.pipeline import Run, begin
+from backfill.pipeline import Run, begin, has_begun_to_write, newest_manifest
 from backfill.ports import Events
-from backfill.run_directory.identity import read_run
+from backfill.run_directory.identity import read_run, refuse_another_campaign
 
 Work = Callable[[Run, "Signals"], Awaitable[int]]
 
@@ -48,9 +49,23 @@ class Signals:
         task = asyncio.current_task()
         assert task is not None, "signals belong to the running command"
         self._task = task
+        self._handle()
+
+    def _handle(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._receive, number)
+
+    @contextmanager
+    def unhandled(self) -> Iterator[None]:
+        """Let Ctrl-C end the process while it blocks on a question: the loop cannot see it then."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        try:
+            yield
+        finally:
+            self._handle()
 
     @contextmanager
     def draining(self) -> Iterator[StopRequest]:
@@ -92,6 +107,7 @@ def at_rest(arguments: argparse.Namespace, work: Callable[[Asked, Events], int])
     """Carry out work that needs the run directory only, holding it; return its exit code."""
     asked = asked_of(arguments)
     refuse_unless_begun(asked)
+    refuse_unless_same(asked)
     with (
         held(asked.here),
         talking(_log(arguments), run_id=_run_id(asked), here=asked.here, stream=sys.stderr) as log,
@@ -107,8 +123,28 @@ def refuse_unless_begun(asked: Asked) -> None:
         )
 
 
+def refuse_unless_same(asked: Asked) -> None:
+    """Refuse a run directory that was begun for another campaign than the one asked for now."""
+    identity = read_run(asked.here.artifacts)
+    assert identity is not None, "a run was begun"
+    refuse_another_campaign(
+        identity.campaign, {**identity.campaign, **campaign_identity(asked.campaign)}
+    )
+
+
+def confirm_manifest(arguments: argparse.Namespace, run: Run, signals: Signals) -> None:
+    """Ask before the newest manifest is written to a destination.
+
+    What was begun was confirmed then, and what has no entries needs no yes.
+    """
+    manifest = newest_manifest(run)
+    if manifest.rows and not has_begun_to_write(run):
+        with signals.unhandled():
+            confirm(arguments, f"Write {counted(manifest.rows)} versions ({manifest.name})?")
+
+
 def confirm(arguments: argparse.Namespace, question: str) -> None:
-    """Ask before writing to a destination, unless --yes was given.
+    """Ask a person, unless --yes was given.
 
     Raises:
         UsageError: Nobody can be asked, or the answer was no.

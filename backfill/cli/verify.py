@@ -30,7 +30,7 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.cli.report_lines import report_lines
     from backfill.cli.stage import Signals, at_work
     from backfill.reporting import report_on
-    from backfill.verify.totals import exit_code, summary_of
+    from backfill.verify.totals import summary_of
 
     async def work(run: pipeline.Run, _signals: Signals) -> int:
         totals = await pipeline.verify(run)
@@ -39,6 +39,6 @@ def call(arguments: argparse.Namespace) -> int:
             print_json(summary_of(totals))
         else:
             print_lines(report_lines(report, run.here.root))
-        return exit_code(totals, allows_unverified=run.campaign.allows_unverified)
+        return report.exit_code
 
     return at_work(arguments, work)

@@ -86,8 +86,12 @@ class Rules:
                 yield one, other
 
     def destination_buckets(self) -> tuple[str, ...]:
-        """Return the destinations of the enabled rules, in the order of their first mention."""
-        return tuple(dict.fromkeys(r.destination.bucket for r in self.rules if r.is_enabled))
+        """Return the destinations of the enabled rules, sorted.
+
+        Destination numbers follow from this order, so it must not hang on the order of the rules,
+        which S3 gives no meaning and which tools shuffle.
+        """
+        return tuple(sorted({r.destination.bucket for r in self.rules if r.is_enabled}))
 
     def for_destination(self, bucket: str) -> tuple[Rule, ...]:
         """Return the rules for a destination, Disabled ones too, highest priority first."""

@@ -233,8 +233,9 @@ def trouble_of(row: ReportRow, destinations: Sequence[str]) -> Trouble:
     verdict, outcome = row.verdict, row.outcome
     if verdict is not None and not (verdict.is_good and outcome is not None):
         fields = ", ".join(item.value for item in verdict.fields)
-        problem = f"{verdict.content.value}: {fields}" if fields else verdict.content.value
-        detail, remedy = verdict.detail, VERDICT_SENTENCES[verdict.content.value][2]
+        content = Verdict.DIFFERENT if fields else verdict.content
+        problem = f"{content.value}: {fields}" if fields else content.value
+        detail, remedy = verdict.detail, VERDICT_SENTENCES[content.value][2]
     else:
         problem = outcome.kind.value if outcome else "not executed"
         detail = outcome.detail if outcome else ""
@@ -252,28 +253,36 @@ def trouble_of(row: ReportRow, destinations: Sequence[str]) -> Trouble:
 
 def headline_of(tally: Tally, exit_code: int) -> tuple[str, Tone]:
     """Return the one sentence at the top, and its tone."""
-    routed = tally.total("routed").rows
-    equal = sum(
-        amount.rows
-        for path, amount in tally.branches.items()
-        if path[0] == "routed" and path[-1] == Verdict.EQUAL.value
-    )
-    proven = tally.verdicts[Verdict.EQUAL.value]
+    proven = tally.verdicts[Verdict.EQUAL.value] - tally.unlike
     doubtful = tally.verdicts[Verdict.UNVERIFIED.value]
+    if not tally.rows and not tally.extras:
+        return "Nothing to prove: no version is in scope.", Tone.WAIT
+    if not tally.verdicts:
+        routed = tally.total("routed").rows
+        return f"Not verified yet: {routed:,} versions have to be moved.", Tone.WAIT
     if exit_code == 0 and doubtful:
         return f"{proven:,} versions are proven equal, {doubtful:,} accepted unverified.", Tone.WAIT
-    if exit_code == 0 and (waiting := _refused(tally)):
-        others = f"{waiting:,} others need a person"
-        return f"Proven: all {proven:,} that could be delivered are equal; {others}.", Tone.GOOD
     if exit_code == 0:
-        return f"Proven: all {proven:,} versions that belong there are equal.", Tone.GOOD
-    if not tally.verdicts:
-        return f"Not verified yet: {routed:,} versions have to be moved.", Tone.WAIT
+        return _proven(proven, _refused(tally))
     if exit_code == 5:
-        waiting = tally.verdicts[Verdict.IN_FLIGHT.value] + tally.verdicts[Verdict.UNVERIFIED.value]
+        waiting = tally.verdicts[Verdict.IN_FLIGHT.value] + doubtful
         return f"{waiting:,} versions are not proven yet; nothing is known to be wrong.", Tone.WAIT
-    open_rows = f"{routed - equal:,} of {routed:,} versions to move are not proven equal"
-    return f"Not in parity: {open_rows}, {tally.extras:,} are extra.", Tone.BAD
+    wrong = {
+        "failed": tally.failed,
+        "different": tally.verdicts[Verdict.DIFFERENT.value] + tally.unlike,
+        "missing": tally.verdicts[Verdict.MISSING.value],
+        "extra": tally.verdicts[Verdict.EXTRA.value],
+        "not proven": tally.verdicts[Verdict.IN_FLIGHT.value] + doubtful,
+    }
+    words = ", ".join(f"{count:,} {name}" for name, count in wrong.items() if count)
+    return f"Not in parity: {words}; {proven:,} proven equal.", Tone.BAD
+
+
+def _proven(proven: int, refused: int) -> tuple[str, Tone]:
+    others = f"; {refused:,} others stay behind, each for a stated reason" if refused else ""
+    if not proven:
+        return f"Nothing had to be delivered{others}.", Tone.WAIT if refused else Tone.GOOD
+    return f"Proven: all {proven:,} versions that could be delivered are equal{others}.", Tone.GOOD
 
 
 def _refused(tally: Tally) -> int:
@@ -293,4 +302,5 @@ EVIDENCE_SENTENCES: Mapping[str, str] = {
     Evidence.SIZE: "the sizes differ, nothing more is needed",
     Evidence.LISTING: "the listings show it",
     Evidence.NONE: "nothing common was found to compare",
+    Evidence.NOT_READ: "the store refused or failed a read that is needed",
 }

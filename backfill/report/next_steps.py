@@ -35,7 +35,7 @@ def _work_left(tally: Tally) -> list[str]:
 
 
 def _repairs(tally: Tally) -> list[str]:
-    different = tally.verdicts[Verdict.DIFFERENT.value]
+    different = tally.verdicts[Verdict.DIFFERENT.value] + tally.unlike
     missing = tally.verdicts[Verdict.MISSING.value]
     extra = tally.verdicts[Verdict.EXTRA.value]
     steps = []

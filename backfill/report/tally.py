@@ -61,6 +61,8 @@ class Tally:
     rows: int = 0
     extras: int = 0
     failed: int = 0
+    unlike: int = 0
+    """Rows with equal content and a field that differs."""
     delete_markers: int = 0
 
     def add(self, row: ReportRow) -> None:
@@ -78,6 +80,7 @@ class Tally:
             self.verdicts[row.verdict.content.value] += 1
             self.evidence[row.verdict.evidence.value] += 1
             self.fidelity[row.verdict.fidelity.value] += 1
+            self.unlike += row.verdict.content is Verdict.EQUAL and not row.verdict.is_good
             self.fields.update(item.value for item in row.verdict.fields)
 
     def total(self, *prefix: str) -> Amount:

@@ -11,7 +11,7 @@ from typing import Final, TypedDict, cast
 
 from backfill.errors import ForeignRunDirectoryError
 from backfill.model.escaping import visible_text
-from backfill.ports import ArtifactStore, Clock, Random
+from backfill.ports import ArtifactStore, Random
 from backfill.run_directory.sealed import sealed, unsealed
 
 SCHEMA: Final = 1
@@ -50,10 +50,11 @@ class OpenedRun:
 
 
 def open_run(
-    documents: ArtifactStore, campaign: Mapping[str, str], *, clock: Clock, random: Random
+    documents: ArtifactStore, campaign: Mapping[str, str], *, now: datetime, random: Random
 ) -> OpenedRun:
     """Begin a run in an empty run directory, or resume the one that is there.
 
+    `now` is S3's time where it is known: what S3 stamps on versions is compared with it.
     `campaign` holds all that a resumed run must agree in, the digest of the replication
     configuration included. A name that one side lacks counts as empty.
 
@@ -64,9 +65,9 @@ def open_run(
     """
     identity = read_run(documents)
     if identity is not None:
-        _refuse_differences(identity.campaign, campaign)
+        refuse_another_campaign(identity.campaign, campaign)
         return OpenedRun(identity=identity, is_resumed=True)
-    now = clock.now().astimezone(UTC)
+    now = now.astimezone(UTC)
     document = _RunDocument(
         run_id=new_run_id(now, random), horizon=now.isoformat(), campaign=dict(campaign)
     )
@@ -103,7 +104,12 @@ def _identity(data: bytes) -> RunIdentity:
     )
 
 
-def _refuse_differences(begun_with: Mapping[str, str], asked: Mapping[str, str]) -> None:
+def refuse_another_campaign(begun_with: Mapping[str, str], asked: Mapping[str, str]) -> None:
+    """Refuse unless both name the same values; a name that one side lacks counts as empty.
+
+    Raises:
+        ForeignRunDirectoryError: they differ; the message says in what.
+    """
     differences = [
         f"{name} was {_shown(begun_with.get(name, ''))}, now {_shown(asked.get(name, ''))}"
         for name in dict.fromkeys([*begun_with, *asked])

@@ -28,11 +28,23 @@ def test_a_campaign_is_the_same_when_it_is_remembered(created_before: object) ->
         ("scope", "tags"): {"team": "a"},
         ("scope", "created-before"): created_before,
         ("limits", "settle-delay-s"): 0.25,
-        ("verify", "deep"): True,
     }
     artifacts = MemoryArtifacts()
     remember(artifacts, values)
     assert campaign_of(remembered_values(artifacts)) == campaign_of(values)
+
+
+def test_what_one_command_tolerates_is_not_remembered() -> None:
+    """If this fails, one tolerant verify makes every later strict one exit 0."""
+    artifacts = MemoryArtifacts()
+    said: dict[tuple[str, str], object] = {
+        ("source", "bucket"): "old-bucket",
+        ("verify", "allow-unverified"): True,
+        ("verify", "deep"): True,
+        ("repair", "allow-hiding"): True,
+    }
+    remember(artifacts, said)
+    assert remembered_values(artifacts) == {("source", "bucket"): "old-bucket"}
 
 
 @pytest.mark.parametrize(

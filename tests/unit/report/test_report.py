@@ -184,7 +184,7 @@ def test_a_bad_run_names_failures_repairs_and_what_is_unfinished() -> None:
 def test_the_headline_is_never_better_than_the_exit_code(
     verdicts: dict[Verdict, int], exit_code: int, tone: Tone
 ) -> None:
-    tally = Tally()
+    tally = Tally(rows=3)
     tally.verdicts.update({verdict.value: n for verdict, n in verdicts.items()})
     sentence, found = headline_of(tally, exit_code)
     assert found is tone
@@ -207,4 +207,28 @@ def test_the_headline_names_those_that_only_a_person_can_get_delivered() -> None
     report, _ = written(
         [entry(0, "a"), entry(1, "b", Reason.ARCHIVED)], [(0, outcome(0))], [verdict(0, "a")], 0
     )
-    assert "1 others need a person" in report.headline
+    assert "1 others stay behind" in report.headline
+
+
+@pytest.mark.parametrize(
+    ("entries", "verdicts", "words"),
+    [
+        ([], [], "Nothing to prove"),
+        ([entry(0, "a", Reason.NO_RULE)], [], "Not verified yet"),
+        ([entry(0, "a")], [verdict(0, "a", Verdict.EQUAL, (Field.TAGS,))], "1 different; 0 proven"),
+        ([entry(0, "a")], [verdict(0, "a", Verdict.MISSING)], "1 missing; 0 proven"),
+    ],
+)
+def test_the_headline_counts_what_verify_said(
+    entries: list[PlanEntry], verdicts: list[VerdictRow], words: str
+) -> None:
+    exit_code = 4 if verdicts else 0
+    report, _ = written(entries, [], verdicts, exit_code)
+    assert words in report.headline
+
+
+def test_a_field_that_differs_is_called_a_difference() -> None:
+    unlike = verdict(0, "a", Verdict.EQUAL, (Field.TAGS,))
+    report, _ = written([entry(0, "a")], [(0, outcome(0))], [unlike], 4)
+    assert [trouble.problem for trouble in report.troubles] == ["different: tags"]
+    assert "1 versions differ" in report.next_steps[0]

@@ -1,4 +1,4 @@
-"""report.json is what docs/reference/report.schema.json promises to those who read it by program."""
+"""report.json is what docs/reference/report.schema.json promises to programs that read it."""
 
 import json
 from pathlib import Path

@@ -10,7 +10,6 @@ from backfill.errors import ArtifactDamagedError, BackfillError, ForeignRunDirec
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.identity import RUN_FILE, new_run_id, open_run, read_run
 from backfill.run_directory.sealed import sealed
-from tests.doubles.stopped_clock import StoppedClock
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 CAMPAIGN = {"source bucket": "photos", "prefix": "", "replication configuration": "ab12"}
@@ -24,9 +23,9 @@ def store(tmp_path: Path) -> LocalArtifacts:
 def test_a_resumed_run_keeps_its_id_and_horizon(store: LocalArtifacts) -> None:
     """A new horizon at each resume would move versions between us and live replication."""
     assert read_run(store) is None
-    begun = open_run(store, CAMPAIGN, clock=StoppedClock(NOON), random=Random(1))
-    later = StoppedClock(NOON + timedelta(days=1))
-    resumed = open_run(store, CAMPAIGN, clock=later, random=Random(2))
+    begun = open_run(store, CAMPAIGN, now=NOON, random=Random(1))
+    later = NOON + timedelta(days=1)
+    resumed = open_run(store, CAMPAIGN, now=later, random=Random(2))
     assert (begun.is_resumed, resumed.is_resumed) == (False, True)
     assert begun.identity == resumed.identity == read_run(store)
     assert resumed.identity.horizon == NOON
@@ -46,22 +45,22 @@ def test_another_campaign_is_refused_by_name(
     store: LocalArtifacts, asked: dict[str, str], difference: str
 ) -> None:
     """Resuming with other rules would mix two plans; control characters must stay inert."""
-    open_run(store, CAMPAIGN, clock=StoppedClock(NOON), random=Random(1))
+    open_run(store, CAMPAIGN, now=NOON, random=Random(1))
     with pytest.raises(ForeignRunDirectoryError, match=difference) as caught:
-        open_run(store, asked, clock=StoppedClock(NOON), random=Random(1))
+        open_run(store, asked, now=NOON, random=Random(1))
     assert "--run-dir" in caught.value.hint
 
 
 def test_a_name_that_a_newer_version_adds_counts_as_empty(store: LocalArtifacts) -> None:
     """A run begun before an option existed must stay resumable."""
-    open_run(store, CAMPAIGN, clock=StoppedClock(NOON), random=Random(1))
+    open_run(store, CAMPAIGN, now=NOON, random=Random(1))
     asked = CAMPAIGN | {"new option": ""}
-    assert open_run(store, asked, clock=StoppedClock(NOON), random=Random(1)).is_resumed
+    assert open_run(store, asked, now=NOON, random=Random(1)).is_resumed
 
 
 def test_an_altered_run_file_is_refused(store: LocalArtifacts) -> None:
     """A horizon with one digit changed would silently change what is copied."""
-    open_run(store, CAMPAIGN, clock=StoppedClock(NOON), random=Random(1))
+    open_run(store, CAMPAIGN, now=NOON, random=Random(1))
     data = store.read_document(RUN_FILE)
     assert data is not None
     for position in range(0, len(data), 25):
