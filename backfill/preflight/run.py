@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from backfill.campaign import Campaign
-from backfill.errors import MissingPermissionError, RefusedError, StoreFault, VersioningError
+from backfill.errors import (
+    CampaignError,
+    MissingPermissionError,
+    RefusedError,
+    StoreFault,
+    VersioningError,
+)
 from backfill.model.objects import VersionId
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.rules import Rules
@@ -34,6 +40,7 @@ async def set_scene(
     source = await _source_place(campaign, source_control)
     configuration = await _configuration(source, source_control)
     rules = rules_of(campaign, configuration)
+    _refuse_one_owner_for_several(campaign, rules)
     # One after the other: a bucket has at most 28 destinations, and the first refusal is the one
     # to tell.
     destinations = [
@@ -99,6 +106,17 @@ async def refuse_unless_source_is_readable(
             f"the destination identity may not read {source.bucket!r} for copies ({fault.code})",
             hint=f"add to the {where}: {statement}",
         ) from fault
+
+
+def _refuse_one_owner_for_several(campaign: Campaign, rules: Rules) -> None:
+    buckets = rules.destination_buckets()
+    if campaign.destination_owner and len(buckets) > 1:
+        raise CampaignError(
+            f"one destination account is given, and the rules have {len(buckets)} destination"
+            f" buckets: {', '.join(buckets)}",
+            hint="leave --destination-account out and let each rule's Destination name its Account,"
+            " or name one bucket: --destination BUCKET",
+        )
 
 
 async def _source_place(campaign: Campaign, control: ControlPlane) -> BucketPlace:

@@ -110,6 +110,16 @@ async def test_every_destination_of_the_rules_is_in_the_scene_with_its_region() 
     assert scene.header.destinations == tuple(places)
 
 
+async def test_one_account_for_several_destinations_is_refused() -> None:
+    """If this fails, all but one of them are expected in a stranger's account."""
+    campaign = Campaign(source_bucket="old-bucket", destination_owner=THIRD_ACCOUNT)
+    source, destination = source_side(configuration_to("copies", "more-copies")), destination_side()
+    with pytest.raises(CampaignError, match="2 destination buckets") as refused:
+        await scene_of(campaign, source, destination)
+    assert "rule's Destination name its Account" in refused.value.hint
+    assert destination.owners_asked == []
+
+
 async def test_a_named_destination_needs_no_configuration_and_keeps_the_live_one_in_sight() -> None:
     """If this fails, a bucket without rules cannot be backfilled, or its live writers are lost."""
     without = await scene_of(NAMED, source_side(), destination_side())
