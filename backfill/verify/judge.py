@@ -1,7 +1,8 @@
 """The judge: what the fresh listings say of every plan row of a key, and what must be looked at.
 
-Never reads a store. Rows that the plan did not want moved (no rule, refused, written after the
-horizon ...) are not parity-checked: they get no verdict and are counted by their reason.
+Never reads a store. Rows that the rules did not want moved, or that no copy can carry whole (no
+rule, archived, written after the horizon ...) are not parity-checked: they get no verdict and are
+counted by their reason. What the rules wanted and the destination forbade is judged as any other.
 Law: a row is called different, missing or extra only for what the plan promised; what came after
 the plan is live replication's.
 """
@@ -29,9 +30,19 @@ from backfill.verify.fidelity import ANY, Expected
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
 JUDGED_REASONS: Final = frozenset(
-    {Reason.ALREADY_REPLICATED, Reason.ALREADY_COPIED, Reason.ALREADY_DELETED, Reason.IN_FLIGHT}
+    {
+        Reason.ALREADY_REPLICATED,
+        Reason.ALREADY_COPIED,
+        Reason.ALREADY_DELETED,
+        Reason.IN_FLIGHT,
+        Reason.DESTINATION_DIFFERS,
+        Reason.DESTINATION_UNPROVEN,
+        Reason.DESTINATION_NEWER,
+        Reason.DESTINATION_DELETED,
+        Reason.NOT_READABLE,
+    }
 )
-"""Reasons that say that the destination has it, or will: that can be checked, and is."""
+"""Reasons that say that the destination has it, or will, or should and shows something else."""
 
 
 def judged_key(
@@ -58,6 +69,8 @@ def _judged(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:
     found = view.at_source(entry)
     if found is None:
         return _unjudged(row, VANISHED)
+    if entry.reason is Reason.NOT_READABLE and view.at_destination(row) is None:
+        return _not_read(row, view)
     if found is view.source_chain.current:
         if entry.is_delete_marker:
             return _current_marker(row, view)
@@ -191,6 +204,20 @@ def _looks_older(row: PlannedRow, current: ObjectVersion, view: KeyView) -> bool
     content = content_of(current)
     is_planned = content == (row.entry.etag, row.entry.size_bytes)
     return not is_planned and content in view.source_chain.older_contents
+
+
+def _not_read(row: PlannedRow, view: KeyView) -> Judged:
+    """Return `unverified` for what the plan was not allowed to read: rules may well want it."""
+    why = f": {row.entry.detail}" if row.entry.detail else ""
+    found = _row(
+        row,
+        view.destination_chain.current,
+        content=Verdict.UNVERIFIED,
+        evidence=Evidence.NOT_READ,
+        fidelity=Fidelity.NOT_LOOKED_AT,
+        detail=f"The source version could not be read when the plan was made{why}.",
+    )
+    return Judged(row=found)
 
 
 def _unjudged(row: PlannedRow, reason: str) -> Unjudged:

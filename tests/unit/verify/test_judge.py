@@ -171,6 +171,25 @@ CASES = [
          (Verdict.EQUAL,)),
     Case("pending at the plan, and not there", reasoned(Reason.IN_FLIGHT), [V2], [],
          (STATUS, Verdict.MISSING)),
+    # The rules wanted it, and the destination forbade it.
+    Case("a stranger instead", reasoned(Reason.DESTINATION_DIFFERS), [V2], [STRANGER],
+         (COMPARE, UNKNOWN)),
+    Case("what looked strange is a replica now", reasoned(Reason.DESTINATION_DIFFERS), [V2], [V2],
+         (Verdict.EQUAL,)),
+    Case("equal size and nothing stored tells", reasoned(Reason.DESTINATION_UNPROVEN), [V2],
+         [COPY], (COMPARE, UNKNOWN)),
+    Case("a damaged replica", reasoned(Reason.DESTINATION_DIFFERS, V1, is_latest=False), [V2, V1],
+         [V2, replace(V1, data=b"cut")], (COMPARE, UNKNOWN)),
+    Case("a stranger after the horizon", reasoned(Reason.DESTINATION_NEWER), [V2],
+         [replace(STRANGER, last_modified=AFTER)], (COMPARE, UNKNOWN)),
+    Case("somebody deleted it", reasoned(Reason.DESTINATION_DELETED), [V2],
+         [Marker(version_id="theirs")], (STATUS, DIFFERENT)),
+    Case("a stranger where the source is deleted", reasoned(Reason.DESTINATION_DIFFERS, GONE),
+         [GONE, V2], [STRANGER], (DIFFERENT, Field.DELETE_MARKER)),
+    Case("denied at the plan", reasoned(Reason.NOT_READABLE), [V2], [V1], (UNKNOWN,)),
+    Case("denied at the plan, and a replica is there", reasoned(Reason.NOT_READABLE), [V2], [V2],
+         (Verdict.EQUAL,)),
+    Case("denied at the plan, and gone", reasoned(Reason.NOT_READABLE), [V1], [], (VANISHED,)),
     # Delete markers.
     Case("our marker stands", MARKED, [GONE, V2], [Marker(version_id="d"), V2], (Verdict.EQUAL,)),
     Case("the marker is missing", MARKED, [GONE, V2], [V2], (DIFFERENT, Field.DELETE_MARKER)),
@@ -214,6 +233,16 @@ def test_a_version_that_was_not_wanted_is_counted_by_its_reason_and_never_missin
     assert decisions([reasoned(reason)], [V2, V1], destination) == [
         Unjudged(number=0, key=KEY, destination=0, reason=reason.value)
     ]
+
+
+def test_what_the_plan_could_not_read_says_so_with_the_code_of_the_plan() -> None:
+    """If this fails, --allow-unverified forgives a version that nobody ever read."""
+    denied = reasoned(Reason.NOT_READABLE)
+    denied = replace(denied, entry=replace(denied.entry, detail="AccessDenied"))
+    (row,) = decisions([denied], [V2], [])
+    assert isinstance(row, Judged)
+    assert row.row.evidence is Evidence.NOT_READ
+    assert "AccessDenied" in row.row.detail
 
 
 def test_a_deep_look_reads_replicas_that_the_listings_prove() -> None:
