@@ -12,7 +12,13 @@ from typing import Final
 
 from backfill.model.attributes import ObjectHead, ReplicationStatus
 from backfill.verify.decisions import AFTER_HORIZON, Judged, Look, LookKind, Unjudged
-from backfill.verify.fidelity import TagPair, differing_fields, is_metadata_readable, needs_tags
+from backfill.verify.fidelity import (
+    STANDARD,
+    TagPair,
+    differing_fields,
+    is_metadata_readable,
+    needs_tags,
+)
 from backfill.verify.ladder import PartSizes, Proof, content_proof, parts_to_compare
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
@@ -20,6 +26,20 @@ LAYOUT_PARTS_MAX: Final = 1000
 """Part sizes are read with one HEAD a part and side, up to the first that differs. Beyond this many
 parts the row stays `unverified` (or goes to bytes): 2,000 requests are dearer than they are worth
 for telling `different` from `unverified`."""
+
+
+_FIELD_WORDS: Final = {
+    Field.METADATA: "metadata",
+    Field.CONTENT_HEADERS: "content headers",
+    Field.TAGS: "object tags",
+    Field.STORAGE_CLASS: "storage class",
+    Field.ENCRYPTION: "encryption",
+}
+_BEFORE_FIELDS: Final = {
+    Verdict.EQUAL: "The bytes are equal; these differ",
+    Verdict.DIFFERENT: "The bytes differ, and so do these",
+    Verdict.UNVERIFIED: "These differ",
+}
 
 
 class Need(enum.StrEnum):
@@ -32,11 +52,15 @@ class Need(enum.StrEnum):
     BYTES = "bytes"
 
 
+_DECIDING: Final = frozenset({Need.PARTS, Need.BYTES})
+"""Reads after the heads that decide about content."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What was read for a row so far. `tried` holds every need that was met or failed.
 
-    `fault_code` is the S3 code of the read that failed last, empty if none did; `is_gone` says that
+    `failed` holds those that failed, `fault_code` the S3 code of the last one; `is_gone` says that
     a version was no longer there (404), so the listings are older than the truth.
     """
 
@@ -49,6 +73,7 @@ class Seen:
     fault_code: str = ""
     is_gone: bool = False
     tried: frozenset[Need] = frozenset()
+    failed: frozenset[Need] = frozenset()
 
 
 def next_need(look: Look, seen: Seen, *, is_deep: bool) -> Need | None:
@@ -117,7 +142,12 @@ def _with_source_status(row: VerdictRow, source: ObjectHead | None) -> VerdictRo
 
 
 def _with_fault(row: VerdictRow, code: str) -> VerdictRow:
-    return replace(row, detail=f"{row.detail} It could not be read: {code}.".lstrip())
+    is_unproven = row.content is Verdict.UNVERIFIED
+    return replace(
+        row,
+        evidence=Evidence.NOT_READ if is_unproven else row.evidence,
+        detail=f"{row.detail} It could not be read: {code}.".lstrip(),
+    )
 
 
 def _proof(look: Look, seen: Seen) -> Proof:
@@ -132,8 +162,10 @@ def _proof(look: Look, seen: Seen) -> Proof:
     if proof.verdict is Verdict.UNVERIFIED and look.row.content is Verdict.EQUAL:
         # A replica that two listings prove stays proven when its heads add nothing.
         proof = Proof(verdict=Verdict.EQUAL, evidence=look.row.evidence)
-    if proof.verdict is not Verdict.UNVERIFIED or seen.are_bytes_equal is None:
+    if proof.verdict is not Verdict.UNVERIFIED:
         return proof
+    if seen.are_bytes_equal is None:
+        return replace(proof, evidence=Evidence.NOT_READ) if seen.failed & _DECIDING else proof
     if seen.are_bytes_equal:
         return Proof(verdict=Verdict.EQUAL, evidence=Evidence.BYTES)
     return Proof(verdict=Verdict.DIFFERENT, evidence=Evidence.BYTES, fields=(Field.CONTENT,))
@@ -166,16 +198,19 @@ def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHea
         evidence=proof.evidence,
         fidelity=Fidelity.DIFFERENT if fields else fidelity,
         fields=proof.fields + fields,
-        detail=_detail(look, seen, source, destination, proof),
+        detail=_detail(look, seen, proof, fields),
     )
 
 
-def _detail(
-    look: Look, seen: Seen, source: ObjectHead, destination: ObjectHead, proof: Proof
-) -> str:
+def _detail(look: Look, seen: Seen, proof: Proof, fields: tuple[Field, ...]) -> str:
+    source, destination = seen.source, seen.destination
+    assert source is not None, "both heads are there"
+    assert destination is not None, "both heads are there"
     says = [look.row.detail] if look.row.detail else []
-    if proof.verdict is Verdict.UNVERIFIED:
+    if proof.evidence is Evidence.NONE:
         says.append("Nothing stored on both sides can be compared; only the sizes are equal.")
+    if fields:
+        says.append(_difference(look, destination, proof, fields))
     if seen.fault_code:
         says.append(f"Not everything could be read: {seen.fault_code}.")
     if not is_metadata_readable(source, destination):
@@ -184,6 +219,18 @@ def _detail(
     if look.expected.encryption is None and kinds[0] is not kinds[1]:
         says.append(f"Encryption is '{kinds[0]}' at the source, '{kinds[1]}' at the destination.")
     return " ".join(says)
+
+
+def _difference(
+    look: Look, destination: ObjectHead, proof: Proof, fields: tuple[Field, ...]
+) -> str:
+    """Return the sentence about what differs beside the bytes."""
+    words = ", ".join(_FIELD_WORDS[name] for name in fields)
+    says = f"{_BEFORE_FIELDS[proof.verdict]}: {words}."
+    if Field.STORAGE_CLASS in fields:
+        seen_class = destination.storage_class or STANDARD
+        says += f" Storage class {look.expected.storage_class} was wanted, {seen_class} is there."
+    return says
 
 
 def is_suspect(decision: Judged | Unjudged, seen: Seen | None) -> bool:

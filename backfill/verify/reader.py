@@ -4,16 +4,18 @@ Never writes, and never decides what to read (`looks` does).
 Law: a fault makes its row `unverified` and is said; only a fault that stops everything is raised.
 """
 
+import json
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from backfill.errors import Disposition, StoreFault
+from backfill.errors import Disposition, MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.listing_laws import ListingLaws
 from backfill.model.attributes import ObjectHead
-from backfill.model.objects import ListedEntry
+from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
 from backfill.ports import ObjectStore
@@ -25,7 +27,12 @@ from backfill.verify.looks import Need, Seen, concluded, is_suspect, next_need
 from backfill.verify.rows import Draft
 from backfill.verify.verdicts import VerdictRow
 
+DENIED_HEADS_MIN: Final = 20
+"""From so many HEADs of a side on, a denial of every one is a missing permission and not the
+objects'; below it each row says for itself that it could not be read."""
+
 _GONE: Final = 404
+_DENIED: Final = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,8 @@ class Reader:
         self._destinations = destinations
         self._is_deep = is_deep
         self._page_max = page_max
+        self._heads: Counter[str] = Counter()
+        self._denied_heads: Counter[str] = Counter()
 
     async def drafts(self, decisions: Iterable[Decision]) -> list[Draft]:
         """Return a draft for each decision, in order.
@@ -60,6 +69,26 @@ class Reader:
             StoreFault: with disposition STOP.
         """
         return [await self._draft(decision) for decision in decisions]
+
+    def refuse_if_all_denied(self) -> None:
+        """Say that nothing can be verified where every HEAD of a side was denied.
+
+        Raises:
+            MissingPermissionError: not a single version of a bucket could be looked at.
+        """
+        for side in (self._source, *self._destinations):
+            denied = self._denied_heads[side.listing_name]
+            if denied >= DENIED_HEADS_MIN and denied == self._heads[side.listing_name]:
+                bucket = side.place.bucket
+                statement = {
+                    "Effect": "Allow",
+                    "Action": "s3:GetObjectVersion",
+                    "Resource": f"arn:aws:s3:::{bucket}/*",
+                }
+                raise MissingPermissionError(
+                    f"all {denied} versions to compare in {bucket!r} were denied",
+                    hint=json.dumps(statement),
+                )
 
     async def fresh_group(self, key: str) -> KeyGroup:
         """List one key on all sides.
@@ -99,7 +128,9 @@ class Reader:
                 if fault.disposition is Disposition.STOP:
                     raise
                 is_gone = seen.is_gone or fault.status == _GONE
-                seen = replace(seen, fault_code=fault.code, is_gone=is_gone)
+                seen = replace(
+                    seen, fault_code=fault.code, is_gone=is_gone, failed=seen.failed | {need}
+                )
             seen = replace(seen, tried=seen.tried | {need})
         result = concluded(decision, seen)
         return Draft(decision=result, is_suspect=is_suspect(result, seen))
@@ -118,18 +149,25 @@ class Reader:
                 return replace(seen, are_bytes_equal=await self._are_bytes_equal(row))
 
     async def _source_head(self, row: VerdictRow, part_number: int | None = None) -> ObjectHead:
-        side = self._source
-        return await side.store.head_object(
-            side.place, row.key, version_id=row.version_id, part_number=part_number
-        )
+        return await self._head(self._source, row.key, row.version_id, part_number)
 
     async def _destination_head(
         self, row: VerdictRow, part_number: int | None = None
     ) -> ObjectHead:
         side = self._destinations[row.destination]
-        return await side.store.head_object(
-            side.place, row.key, version_id=row.destination_version_id, part_number=part_number
-        )
+        return await self._head(side, row.key, row.destination_version_id, part_number)
+
+    async def _head(
+        self, side: Side, key: str, version_id: VersionId | None, part_number: int | None
+    ) -> ObjectHead:
+        self._heads[side.listing_name] += 1
+        try:
+            return await side.store.head_object(
+                side.place, key, version_id=version_id, part_number=part_number
+            )
+        except StoreFault as fault:
+            self._denied_heads[side.listing_name] += fault.status == _DENIED
+            raise
 
     async def _tags(self, row: VerdictRow) -> TagPair:
         source, destination = self._source, self._destinations[row.destination]

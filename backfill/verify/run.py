@@ -117,6 +117,7 @@ async def verify(
 
     Raises:
         StoreFault: one that stops everything (disposition STOP).
+        MissingPermissionError: every HEAD of one side was denied.
         BackfillError: a listing failed, an artefact is damaged, or totals do not add up.
     """
     job = _Verification(request, artifacts=artifacts, events=events, clock=clock, settings=settings)
@@ -204,6 +205,7 @@ class _Verification:
         rows = self._counted(planned_rows(plan(), outcomes()))
         work = work_by_key(rows, self.listed(), destinations=len(self._destinations))
         suspects = await self._look(0, (self._begun(item.rows, item.group) for item in work))
+        self._reader.refuse_if_all_denied()
         looks, looked_again = 1, suspects
         is_settled = suspects <= SETTLE_KEYS_MAX
         while suspects and is_settled and looks <= self._settings.settle_rounds:

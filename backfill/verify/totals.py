@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.verify.decisions import Judged, Unjudged
-from backfill.verify.verdicts import Fidelity, Verdict
+from backfill.verify.verdicts import Evidence, Fidelity, Verdict
 
 EXIT_CLEAN: Final = 0
 EXIT_DIFFERENT: Final = 4
@@ -62,14 +62,15 @@ class VerifyTotals:
 def exit_code(totals: VerifyTotals, *, allows_unverified: bool) -> int:
     """Return 4 for anything different, missing or extra; 5 for what is unproven; else 0.
 
-    `allows_unverified` (--allow-unverified) forgives `unverified`, never `in flight`.
+    `allows_unverified` (--allow-unverified) forgives what was read and cannot be proved; never
+    `in flight`, and never what could not be read: nobody looked at it.
     """
     wrong = (Verdict.DIFFERENT, Verdict.MISSING, Verdict.EXTRA)
     if any(totals.verdicts.get(verdict) for verdict in wrong):
         return EXIT_DIFFERENT
     if totals.fidelity.get(Fidelity.DIFFERENT):
         return EXIT_DIFFERENT
-    if totals.verdicts.get(Verdict.IN_FLIGHT):
+    if totals.verdicts.get(Verdict.IN_FLIGHT) or totals.evidence.get(Evidence.NOT_READ):
         return EXIT_UNPROVEN
     if totals.verdicts.get(Verdict.UNVERIFIED) and not allows_unverified:
         return EXIT_UNPROVEN

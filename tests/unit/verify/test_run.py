@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
-from backfill.errors import Disposition, StoreFault
+from backfill.errors import Disposition, MissingPermissionError, StoreFault
 from backfill.model.attributes import ContentHeaders, ReplicationStatus
 from backfill.plan.routes import Reason
 from backfill.settings import Settings
+from backfill.verify.reader import DENIED_HEADS_MIN
 from backfill.verify.rows import unjudged_name
 from backfill.verify.totals import exit_code
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict
@@ -249,9 +250,80 @@ async def test_a_refused_head_leaves_its_row_unverified_with_the_code(world: Wor
     totals = await world.verify()
     row = world.verdicts()["denied"]
     assert (row.content, row.fidelity) == (Verdict.UNVERIFIED, Fidelity.NOT_LOOKED_AT)
+    assert row.evidence is Evidence.NOT_READ
     assert "AccessDenied" in row.detail
     assert world.verdicts()["sound"].is_good
+    assert exit_code(totals, allows_unverified=True) == 5
     assert totals.keys_looked_again == 0
+
+
+async def test_refused_bytes_are_not_read_rather_than_without_evidence(world: World) -> None:
+    """If this fails, a deep look that read nothing is forgiven as one that found nothing."""
+    opaque = Stored(version_id="v", data=DATA, algorithms=(), encryption=kms("k"))
+    world.deliver("denied", opaque, encryption=kms("k2"), algorithms=())
+    world.source.refusals["GetObject", "denied"] = (403, "AccessDenied", Disposition.FAIL)
+    totals = await world.verify(is_deep=True)
+    assert world.verdicts()["denied"].evidence is Evidence.NOT_READ
+    assert exit_code(totals, allows_unverified=True) == 5
+
+
+@pytest.mark.parametrize("readable", [0, 1])
+async def test_a_side_that_denies_every_head_is_a_missing_permission(
+    world: World, readable: int
+) -> None:
+    """If this fails, a policy that lacks one line looks like a million odd objects."""
+    for number in range(DENIED_HEADS_MIN + readable):
+        world.deliver(f"key-{number:02}", BASE)
+        if number >= readable:
+            refused = (403, "AccessDenied", Disposition.FAIL)
+            world.destination.refusals["HeadObject", f"key-{number:02}"] = refused
+    if readable:
+        totals = await world.verify()
+        assert totals.evidence[Evidence.NOT_READ] == DENIED_HEADS_MIN
+        return
+    with pytest.raises(MissingPermissionError, match="destination-bucket") as refusal:
+        await world.verify()
+    assert "s3:GetObjectVersion" in refusal.value.hint
+    assert world.artifacts.index("verify/01") is None
+
+
+async def test_what_the_destination_forbade_is_judged_and_found_equal_where_it_is(
+    world: World,
+) -> None:
+    """If this fails, a destination that differs all along ends as exit code 0."""
+    stranger = replace(BASE, version_id="x", data=FLIPPED)
+    twin = replace(BASE, version_id="t", encryption=kms("k"))
+    for key in ("differs", "equal", "deleted"):
+        world.source.chains[key] = [BASE]
+    world.destination.chains = {
+        "differs": [stranger],
+        "equal": [twin],
+        "deleted": [Marker(version_id="m")],
+    }
+    reasons = {"differs": Reason.DESTINATION_DIFFERS, "equal": Reason.DESTINATION_UNPROVEN,
+               "deleted": Reason.DESTINATION_DELETED}  # fmt: skip
+    for number, (key, reason) in enumerate(reasons.items()):
+        world.entries.append(planned(number, key, BASE, reason=reason))
+    totals = await world.verify()
+    assert {key: (row.content, row.fields) for key, row in world.verdicts().items()} == {
+        "differs": (Verdict.DIFFERENT, (Field.CONTENT,)),
+        "equal": (Verdict.EQUAL, ()),
+        "deleted": (Verdict.DIFFERENT, (Field.DELETE_MARKER,)),
+    }
+    assert totals.unjudged == {}
+    assert totals.exit_code == 4
+
+
+async def test_a_trouble_with_fidelity_alone_says_so_in_a_sentence(world: World) -> None:
+    """If this fails, a person reads `equal` beside an exit code 4 and no word of why."""
+    world.deliver("a", BASE)
+    world.destination.edit("a", tags=(), metadata=(), storage_class="GLACIER_IR")
+    await world.verify()
+    row = world.verdicts()["a"]
+    assert row.detail == (
+        "The bytes are equal; these differ: metadata, object tags, storage class. "
+        "Storage class STANDARD was wanted, GLACIER_IR is there."
+    )
 
 
 async def test_refused_tags_leave_fidelity_not_looked_at(world: World) -> None:

@@ -55,6 +55,9 @@ def of(content: Verdict, fidelity: Fidelity = Fidelity.EQUAL) -> VerdictRow:
     return replace(GOOD, content=content, fidelity=fidelity)
 
 
+UNREAD = replace(of(Verdict.UNVERIFIED), evidence=Evidence.NOT_READ)
+
+
 @pytest.mark.parametrize(
     ("rows", "code", "code_if_allowed"),
     [
@@ -68,6 +71,9 @@ def of(content: Verdict, fidelity: Fidelity = Fidelity.EQUAL) -> VerdictRow:
         ([of(Verdict.DIFFERENT), of(Verdict.UNVERIFIED)], 4, 4),
         ([of(Verdict.MISSING)], 4, 4),
         ([of(Verdict.EXTRA), of(Verdict.IN_FLIGHT)], 4, 4),
+        ([of(Verdict.EQUAL), replace(UNREAD, evidence=Evidence.NONE)], 5, 0),
+        ([of(Verdict.EQUAL), UNREAD], 5, 5),
+        ([of(Verdict.MISSING), UNREAD], 4, 4),
     ],
 )
 def test_the_exit_code_follows_from_the_totals(
