@@ -15,8 +15,8 @@ from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
 from backfill.plan.entries import PlanEntry
-from backfill.plan.routes import Route
-from backfill.verify.verdicts import Fidelity, Field, Verdict, VerdictRow
+from backfill.plan.routes import Reason, Route
+from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,9 @@ class BadRow:
 
 Remedy = ManifestEntry | Person
 
+_FOREIGN_REASONS: Final = frozenset({Reason.DESTINATION_DIFFERS, Reason.DESTINATION_NEWER})
+"""Of a delete marker in the plan: the object there is none of the source's, so nothing hides it."""
+
 _RETRIED: Final = frozenset(
     {
         Code.IN_FLIGHT,
@@ -60,6 +63,9 @@ _RETRIED: Final = frozenset(
 
 _IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
 _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
+_NOT_READ: Final = (
+    "The store did not show it: mend the permissions or the keys that it lacks, then verify again."
+)
 _NEW_RUN: Final = "Begin a new run: its plan decides anew about what is there now."
 _FOREIGN: Final = (
     "It was there before this run, so repair leaves it: delete the destination's current version "
@@ -109,11 +115,14 @@ def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) 
 def _if_hopeless(bad: BadRow) -> str | None:
     """Return why no write can help, None if one may."""
     verdict, entry = bad.verdict, bad.entry
-    is_unproven = verdict.content is Verdict.UNVERIFIED
+    is_unproven = (
+        verdict.content is Verdict.UNVERIFIED and verdict.fidelity is not Fidelity.DIFFERENT
+    )
     obstacles = (
         (bad.was_repaired, _REPEATED),
         (verdict.content is Verdict.IN_FLIGHT, _IN_FLIGHT),
-        (is_unproven and verdict.fidelity is not Fidelity.DIFFERENT, _UNVERIFIED),
+        (is_unproven and verdict.evidence is Evidence.NOT_READ, _NOT_READ),
+        (is_unproven, _UNVERIFIED),
         (entry is not None and not entry.is_latest, _NONCURRENT),
     )
     return next((sentence for holds, sentence in obstacles if holds), None)
@@ -149,6 +158,8 @@ def _hiding(
 def _marker(entry: PlanEntry, verdict: VerdictRow, number: int) -> Remedy:
     if not entry.replicates_delete_markers:
         return Person(sentence=_UNWANTED_MARKER)
+    if entry.reason in _FOREIGN_REASONS:
+        return Person(sentence=_FOREIGN)
     if verdict.destination_etag is not None:
         guard = IfReplaces(etag=verdict.destination_etag)
         return _work(entry, verdict, number, Route.DELETE_MARKER, guard)

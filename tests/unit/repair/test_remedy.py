@@ -114,6 +114,8 @@ FOREIGN = planned(7, KEY, Stored(version_id="v", data=b"data"), reason=Reason.AL
 LEFT = [
     (BadRow(verdict=verdict(Verdict.IN_FLIGHT), entry=ENTRY), "Live replication"),
     (BadRow(verdict=verdict(Verdict.UNVERIFIED), entry=ENTRY), "--deep"),
+    (BadRow(verdict=replace(verdict(Verdict.UNVERIFIED), evidence=Evidence.NOT_READ), entry=ENTRY),
+     "mend the permissions"),
     (BadRow(verdict=MISSING, entry=replace(ENTRY, is_latest=False)), "noncurrent"),
     (BadRow(verdict=HIDDEN, entry=ENTRY), "delete marker that the source does not have"),
     (BadRow(verdict=HIDDEN, entry=ENTRY, source_markers=frozenset({VersionId("other")})),
@@ -125,6 +127,8 @@ LEFT = [
     (BadRow(verdict=replace(EXTRA, version_id=VersionId("v"))), "harms nobody"),
     (BadRow(verdict=STALE, entry=ENTRY, outcome=COPIED), "new run"),
     (BadRow(verdict=replace(ALTERED, version_id=VersionId("newer")), entry=ENTRY), "new run"),
+    *((BadRow(verdict=SHOWN, entry=replace(MARKER, route=None, reason=reason)), "before this run")
+      for reason in (Reason.DESTINATION_DIFFERS, Reason.DESTINATION_NEWER)),
     (BadRow(verdict=MISSING, entry=FOREIGN), "new run"),
     (BadRow(verdict=ALTERED, entry=FOREIGN), "before this run"),
     (BadRow(verdict=MISSING, entry=ENTRY, outcome=replace(SKIPPED, code=Code.ARCHIVED.value)),
