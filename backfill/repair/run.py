@@ -5,8 +5,8 @@ Law: what the last repair mended and this one finds again is left to a person.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
@@ -37,6 +37,7 @@ ROUNDS_MAX: Final = 20
 """Repairs of one run. What twenty have not mended, the next one will not either; a new run begins
 with a plan of its own."""
 
+_VERIFY_AGAIN: Final = "backfill verify"
 _UNDONE: Final = frozenset({OutcomeKind.FAILED, OutcomeKind.SKIPPED})
 
 
@@ -45,12 +46,15 @@ class RepairRequest:
     """What to repair. `round` (from 1) numbers the manifest to write, `manifest/NN`.
 
     `verification` is the newest one, made after the manifest of the round before was carried out.
+    `inputs` are the digests of what the plan and the outcomes come from, as `VerifyRequest` has
+    them: a verification of anything else is refused.
     """
 
     round: int
     verification: int
     header: PlanHeader
     allows_hiding: bool = False
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,8 @@ def repair(
 
     Raises:
         RefusedError: the run was repaired `ROUNDS_MAX` times.
-        ArtifactDamagedError: the verification is missing or damaged.
+        ArtifactDamagedError: the verification is missing or damaged, or of another plan or of
+            earlier outcomes.
     """
     if request.round > ROUNDS_MAX:
         raise RefusedError(
@@ -157,7 +162,11 @@ class _Repair:
         name = verdicts_name(self._request.verification)
         index = self._artifacts.index(name)
         if index is None:
-            raise ArtifactDamagedError(f"{name} is missing", hint="backfill verify")
+            raise ArtifactDamagedError(f"{name} is missing", hint=_VERIFY_AGAIN)
+        if not self._request.inputs.items() <= index.inputs.items():
+            raise ArtifactDamagedError(
+                f"{name} is not of this plan and its newest outcomes", hint=_VERIFY_AGAIN
+            )
         return {**index.inputs, name: index.digest}
 
     def _decided_before(self) -> Iterator[Decided]:
@@ -222,7 +231,12 @@ def _bad_rows_of(
     by_number = {row.entry.number: row for row in rows.rows}
     markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
     for verdict in verdicts:
-        row = None if verdict.number is None else by_number[verdict.number]
+        row = None if verdict.number is None else by_number.get(verdict.number)
+        if row is None and verdict.number is not None:
+            raise ArtifactDamagedError(
+                f"a verdict is of plan row {verdict.number}, which is not one of its key's",
+                hint=_VERIFY_AGAIN,
+            )
         outcome = row.outcomes[-1] if row is not None and row.outcomes else None
         is_done = outcome is not None and outcome.kind not in _UNDONE
         yield BadRow(

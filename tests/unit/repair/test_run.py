@@ -1,6 +1,7 @@
 """Repair over artefacts: a manifest of exactly the bad rows, and no loop without progress."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,27 @@ async def test_every_decision_is_written_down(damaged: Damaged) -> None:
         ("tags", "copy-object", False),
     ]
     assert [event.name for event in damaged.world.events.emitted].count("repair.planned") == 1
+
+
+async def test_verdicts_of_another_plan_are_refused_with_a_word_and_not_with_a_bug(
+    damaged: Damaged,
+) -> None:
+    """If this fails, a stale verification ends as a traceback, or is repaired by wrong rows."""
+    await damaged.world.verify()
+    entries = damaged.world.entries
+    others = [replace(entry, number=entry.number + 9) for entry in entries]
+    for plan, inputs in ((others, {}), (entries, {"manifest/00": "another digest"})):
+        request = RepairRequest(round=1, verification=1, header=HEADER, inputs=inputs)
+        with pytest.raises(ArtifactDamagedError) as refusal:
+            repair(
+                request,
+                partial(iter, plan),
+                lambda: iter(()),
+                artifacts=damaged.world.artifacts,
+                events=damaged.world.events,
+            )
+        assert refusal.value.hint == "backfill verify"
+    assert damaged.world.artifacts.index("manifest/01") is None
 
 
 async def test_repair_is_refused_without_a_verification_or_after_too_many(
