@@ -163,7 +163,7 @@ OPTIONS: tuple[Option, ...] = (
         name="endpoint-url",
         kind=Kind.TEXT,
         flag="--endpoint-url",
-        help="S3 and STS endpoint; http only on loopback (default: AWS_ENDPOINT_URL_S3, AWS)",
+        help="S3 endpoint (STS's too on loopback, where http is allowed; default: the SDK's)",
     ),
     Option(
         table="limits",

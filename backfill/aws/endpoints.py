@@ -25,6 +25,16 @@ def refuse_unsafe_endpoint(url: str) -> None:
         raise UsageError(message, hint="use https; http is for 127.0.0.1, ::1 and localhost only")
 
 
+def sts_endpoint(s3_url: str, *, own: str) -> str | None:
+    """Return where STS is asked beside a given S3 endpoint; None leaves it to the SDK.
+
+    `own` is AWS_ENDPOINT_URL_STS, which the SDK obeys by itself. An S3 server on this machine
+    answers for STS as well, as the sandbox does; anything else, such as an S3 interface endpoint
+    of a VPC, is S3's alone.
+    """
+    return s3_url if is_loopback(s3_url) and not own else None
+
+
 def is_loopback(url: str) -> bool:
     """Return whether the URL's host is this machine, by address or by name (RFC 6761 §6.3)."""
     host = (urlsplit(url).hostname or "").rstrip(".")

@@ -116,6 +116,14 @@ def is_throttle(fault: StoreFault) -> bool:
 
 def error_of(fault: StoreFault) -> BackfillError:
     """Return what a person reads when this fault ends a stage: line, hint and exit code."""
+    error = _error_of(fault)
+    if fault.operation == "GetCallerIdentity":
+        # The one call that is not S3's, and not needed by who says whose the buckets are.
+        error.hint = "; ".join(filter(None, (error.hint, _WITHOUT_STS)))
+    return error
+
+
+def _error_of(fault: StoreFault) -> BackfillError:
     line = str(fault)
     if fault.code == "RequestTimeTooSkewed" or _is_skew_for_sts(fault):
         return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
@@ -132,6 +140,8 @@ def _is_skew_for_sts(fault: StoreFault) -> bool:
     words = ("Signature expired", "Signature not yet current")
     return fault.code == "SignatureDoesNotMatch" and fault.message.startswith(words)
 
+
+_WITHOUT_STS: Final = "STS is not asked if --source-account and --destination-account name them"
 
 _DENIALS: Final = frozenset({"AccessDenied", "403", "KMS.AccessDeniedException"})
 

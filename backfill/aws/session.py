@@ -6,6 +6,7 @@ Law: this is the only importer of aioboto3, so moving on to another release is o
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from botocore.exceptions import ProfileNotFound
 
 import backfill
 from backfill.aws import versions_page
-from backfill.aws.endpoints import is_loopback, refuse_unsafe_endpoint
+from backfill.aws.endpoints import is_loopback, refuse_unsafe_endpoint, sts_endpoint
 from backfill.aws.http_session import OneRequestSession
 from backfill.errors import CredentialsError
 
@@ -37,7 +38,8 @@ class Connection:
     Attributes:
         profile: A profile of the shared configuration; None for the chain's default.
         region: For questions without a Region; None for the SDK's own choice.
-        endpoint_url: One endpoint for S3 and STS; None for AWS's, or what AWS_ENDPOINT_URL_S3 says.
+        endpoint_url: S3's endpoint, and STS's too if it is loopback (see `endpoints`); None for
+            AWS's, or what AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_STS say.
         concurrency: Requests in flight; the pool holds as many connections and a reserve.
         connect_timeout_s: S3's front ends accept in milliseconds; 10 s covers a lost SYN or two.
         read_timeout_s: Silence allowed on a connection. CopyObject and CompleteMultipartUpload may
@@ -171,7 +173,7 @@ class _Clients:
             self._session.client(
                 service,
                 region_name=region,
-                endpoint_url=self._connection.endpoint_url,
+                endpoint_url=_endpoint(self._connection, service),
                 config=_config(self._connection, addressing),
             )
         )
@@ -179,6 +181,12 @@ class _Clients:
         if service == "s3":
             _adjust_s3(client)
         return client
+
+
+def _endpoint(connection: Connection, service: str) -> str | None:
+    if service == "s3" or connection.endpoint_url is None:
+        return connection.endpoint_url
+    return sts_endpoint(connection.endpoint_url, own=os.environ.get("AWS_ENDPOINT_URL_STS", ""))
 
 
 def _sdk_session(connection: Connection) -> aioboto3.Session:

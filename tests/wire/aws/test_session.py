@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -333,6 +334,44 @@ async def test_a_loopback_endpoint_is_addressed_by_path_from_the_environment_too
             await S3ObjectStore(Calls(session, KeptEvents())).get_object_tagging(SOURCE, KEY)
     assert raw_server.seen[0].target.startswith(b"/source-bucket/folder/object?")
     assert raw_server.seen[0].headers["host"].startswith(host)
+
+
+@pytest.mark.parametrize(
+    ("s3", "own", "host"),
+    [
+        ("http://127.0.0.1:7", "", "127.0.0.1:7"),
+        ("http://127.0.0.1:7", "http://127.0.0.1:8", "127.0.0.1:8"),
+        (
+            "https://bucket.vpce-0a1.s3.eu-west-1.vpce.amazonaws.com",
+            "",
+            "sts.eu-west-1.amazonaws.com",
+        ),
+        ("https://s3.example.org", "https://sts.example.org", "sts.example.org"),
+    ],
+)
+async def test_sts_is_asked_at_an_s3_endpoint_only_on_this_machine(
+    identity: pytest.MonkeyPatch, s3: str, own: str, host: str
+) -> None:
+    """An S3 interface endpoint does not know STS: if this fails, no run in such a VPC begins."""
+    with identity.context() as patch:
+        if own:
+            patch.setenv("AWS_ENDPOINT_URL_STS", own)
+        async with (
+            AwsSession(Connection(endpoint_url=s3)) as session,
+            session.lease("sts", "eu-west-1") as client,
+        ):
+            assert urlsplit(client.meta.endpoint_url).netloc == host
+
+
+async def test_whoever_cannot_reach_sts_is_told_how_to_do_without(
+    calls: Calls, raw_server: RawServer
+) -> None:
+    """If this fails, a VPC without STS, or a store without it, looks like the end."""
+    raw_server.forget()
+    raw_server.script = lambda _: answer(403, refusal("AccessDenied"))
+    with pytest.raises(StoreFault) as caught:
+        await S3ControlPlane(calls).account_id()
+    assert "--source-account" in error_of(caught.value).hint
 
 
 async def test_an_endpoint_of_the_environment_is_held_to_the_same_rule(
