@@ -88,7 +88,7 @@ class _Story:
             _say(f"  damaged: {damage.kind} ({damage.key})")
         self._backfill("verify", "--deep", expected=(4,))
         self._check_found(damages)
-        self._backfill("repair", "--allow-hiding", "--yes", expected=(0,))
+        self._backfill("repair", "--deep", "--allow-hiding", "--yes", expected=(0,))
         self._check_clean("after the repair")
 
     def _backfill(self, verb: str, *words: str, expected: tuple[int, ...]) -> None:
