@@ -24,6 +24,7 @@ class Code(enum.StrEnum):
     DESTINATION_DELETED = "destination-deleted"
     MARKER_UNCONDITIONAL = "marker-unconditional"
     SOURCE_HAS_KEY = "source-has-key"
+    HIDING_NOT_ALLOWED = "hiding-not-allowed"
     KEEPS_CHANGING = "keeps-changing"
     NOT_REVIEWED = "not-reviewed"
     NOT_MENDED = "not-mended"
@@ -51,6 +52,8 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.MARKER_UNCONDITIONAL: "A delete marker onto an absent key cannot be conditional, and the "
     "key has other writers.",
     Code.SOURCE_HAS_KEY: "The source has an object under this key again.",
+    Code.HIDING_NOT_ALLOWED: "Only the destination has this object, and the campaign does not allow"
+    " hiding.",
     Code.KEEPS_CHANGING: "The key changed at every look.",
     Code.NOT_REVIEWED: "Our write stands, but the key could not be looked at again afterwards.",
     Code.NOT_MENDED: "Our write stands; the key changed beside it, and mending that failed.",

@@ -182,9 +182,12 @@ def _before_hiding(entry: ManifestEntry, view: View) -> Step:
         return End(kind=OutcomeKind.SUPERSEDED, code=Code.SOURCE_HAS_KEY)
     if current is None or isinstance(current, DeleteMarker):
         return End(kind=OutcomeKind.ALREADY_THERE)
-    if _is_as_seen(entry, current):
-        return Hide(etag=current.etag, seen_version_id=current.version_id)
-    return End(kind=OutcomeKind.SKIPPED, code=Code.DESTINATION_DIFFERS)
+    if not _is_as_seen(entry, current):
+        return End(kind=OutcomeKind.SKIPPED, code=Code.DESTINATION_DIFFERS)
+    if not view.can_hide:
+        # The manifest may be older than the campaign's word.
+        return End(kind=OutcomeKind.SKIPPED, code=Code.HIDING_NOT_ALLOWED)
+    return Hide(etag=current.etag, seen_version_id=current.version_id)
 
 
 def _is_as_seen(entry: ManifestEntry, current: ObjectVersion) -> bool:

@@ -57,6 +57,7 @@ _RETRIED: Final = frozenset(
         Code.NOT_MENDED,
         Code.OVERTAKEN,
         Code.GONE,
+        Code.HIDING_NOT_ALLOWED,
     }
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""

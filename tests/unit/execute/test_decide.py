@@ -223,19 +223,19 @@ def test_before_a_marker_every_case_is_as_the_oracle_says() -> None:
 
 
 def test_before_hiding_an_extra_object_every_case_is_as_the_oracle_says() -> None:
-    """P13: hiding anything but the very object that was found extra fails here."""
-    for source, there, guard in product(SOURCES, DESTINATIONS, GUARDS):
+    """P13: hiding anything but the very object found extra, or unallowed, fails here."""
+    for source, there, guard, allowed in product(SOURCES, DESTINATIONS, GUARDS, (False, True)):
         entry = entry_of(Route.HIDE_EXTRA, guard, version_id=None, etag=None)
-        view = View(source=SOURCES[source], destination=DESTINATIONS[there])
+        view = View(source=SOURCES[source], destination=DESTINATIONS[there], can_hide=allowed)
         if source in ("pinned", "newer", "overwritten"):
             wanted = "end superseded source-has-key"
         elif there == "absent" or "marker" in there:
             wanted = "end already-there"
         elif there == "as seen" and guard == "object":
-            wanted = "hide seen if etag-seen"
+            wanted = "hide seen if etag-seen" if allowed else "end skipped hiding-not-allowed"
         else:
             wanted = "end skipped destination-differs"
-        assert told(next_step(entry, view)) == wanted, (source, there, guard)
+        assert told(next_step(entry, view)) == wanted, (source, there, guard, allowed)
 
 
 # --- After a write of ours: chain [ours, ...] unless overtaken ---
