@@ -13,6 +13,9 @@ from backfill.plan.chains import content_of
 from backfill.verify.decisions import Judged, KeyView, Look, LookKind, PlannedRow
 from backfill.verify.verdicts import Evidence, Fidelity, Verdict, VerdictRow
 
+_COPIES = frozenset({OutcomeKind.COPIED, OutcomeKind.SUPERSEDED})
+"""Outcomes whose version is a copy; SUPERSEDED has one where the newer version was copied."""
+
 
 def extra_versions(
     rows: Sequence[PlannedRow], view: KeyView, *, is_claimed: bool
@@ -44,11 +47,14 @@ def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
 
     A replace whose new ETag equals the old one can be applied twice by an ambiguous attempt
     (architecture decision 7). Which of the two is the extra one is open; the older is named.
+    Where a newer version was copied over ours, the copy below it may have the same bytes: that one
+    is no extra.
     """
     own = row.own_version_ids
-    made = next((o for o in reversed(row.outcomes) if o.kind is OutcomeKind.COPIED), None)
+    made = next((o for o in reversed(row.outcomes) if o.kind in _COPIES and o.version_id), None)
     if made is None:
         return
+    intended = 1 if made.kind is OutcomeKind.SUPERSEDED else 0
     copies = [
         v
         for v in view.destination_chain.entries
@@ -57,7 +63,7 @@ def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
         and view.source_chain.identified(v) is None
         and (v.version_id in own or v.last_modified >= view.horizon)
     ]
-    unknown = sum(v.version_id not in own for v in copies)
+    unknown = max(sum(v.version_id not in own for v in copies) - intended, 0)
     for copy in copies[len(copies) - unknown :]:
         if copy is not view.destination_chain.current:
             yield _extra(view, copy, row, "The same content was written twice after the horizon.")

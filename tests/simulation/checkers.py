@@ -70,8 +70,10 @@ def _never_backwards(evidence: Evidence) -> Iterator[Violation]:
             made = change.made
             is_copy = change.is_ours and isinstance(made, ObjectVersion) and change.after[0] is made
             rank = evidence.rank(made)
-            if is_copy and rank is not None and rank < highest and position not in windows:
-                what = f"our copy of rank {rank} covers rank {highest} ({change.at_s:.3f} s)"
+            before = evidence.rank(change.before[0]) if change.before else None
+            bound = highest if before is None else before
+            if is_copy and rank is not None and rank < bound and position not in windows:
+                what = f"our copy of rank {rank} covers rank {bound} ({change.at_s:.3f} s)"
                 yield Violation(Promise.P1, key, what)
             if is_copy and position not in windows and _resurrects(evidence, position, change):
                 yield Violation(Promise.P1, key, f"a copy over a marker it was shown, {rank}")
