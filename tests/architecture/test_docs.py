@@ -75,7 +75,7 @@ def backfill_words(command: str) -> list[str] | None:
     lexer = shlex.shlex(command, posix=True, punctuation_chars="|&;<>")
     lexer.whitespace_split = True
     words = list(lexer)
-    if "docker" in words[:2] and "backfill" in words:
+    if words[:2] == ["docker", "run"]:
         words = words[words.index("backfill", 2) :]
     while words and re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
