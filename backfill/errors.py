@@ -5,7 +5,7 @@ BackfillError                        one clear line, a hint, an exit code
 ├── CampaignError               2    the campaign says something impossible
 ├── ForeignRunDirectoryError    2    the run directory belongs to another campaign
 ├── VersionsFailedError         3    finished, some versions failed
-├── RefusedError               10    refused by preflight, the store or its missing abilities
+├── RefusedError               10    preflight or the store says no, or lacks what is needed
 │   ├── MissingPermissionError 10    a policy statement is missing; the hint is the statement
 │   └── VersioningError        10    a bucket's versioning is not what replication needs
 ├── LeaseHeldError             11    another process holds the run directory
@@ -69,7 +69,7 @@ class VersionsFailedError(BackfillError):
 
 
 class RefusedError(BackfillError):
-    """Refused by preflight, by the store, or by its missing abilities. Nothing was written."""
+    """Preflight or the store says no, or the store lacks what is needed. Nothing was written."""
 
     exit_code = 10
 

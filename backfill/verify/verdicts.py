@@ -1,6 +1,6 @@
 """The closed lists of verify: verdicts, evidence, fields that can differ, and its rows.
 
-Never reads a store. Content and fidelity have separate verdicts, each with how far it looked.
+Never reads a store. Content and fidelity are judged apart, and each verdict says what it rests on.
 Law: no common evidence is `unverified`, never a match.
 """
 
