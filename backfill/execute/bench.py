@@ -32,6 +32,7 @@ class ExecutePorts:
     `source` reads the source as the source identity, `destination` writes and reads the
     destinations as the destination identity, and `control` is that identity's control plane.
     `error_of` turns a fault that stops the run into the error a person reads (aws.faults has it).
+    `budget` is the process's, which its reads spend from as well; None: one of this run's own.
     """
 
     source: ObjectStore
@@ -43,6 +44,7 @@ class ExecutePorts:
     clock: Clock
     random: Random
     error_of: Callable[[StoreFault], BackfillError]
+    budget: RetryBudget | None = None
 
 
 class AbandonedError(Exception):

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from backfill.errors import (
     BackfillError,
+    BugError,
     Disposition,
     FailureRateError,
     StoreFault,
@@ -29,6 +30,7 @@ from backfill.execute.stop import StopRequest
 from backfill.execute.views import Chain
 from backfill.execute.worker import Chains, Worker
 from backfill.manifest.entries import ManifestEntry
+from backfill.model.escaping import visible_text
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.pauses import RetryBudget
 from backfill.plan.header import PlanHeader
@@ -66,6 +68,7 @@ async def execute(job: ExecuteJob, ports: ExecutePorts, stop: StopRequest) -> Ar
         VersioningError: a destination's versioning is not Enabled.
         FailureRateError: almost everything failed.
         InterruptedRunError: `stop` was requested; the same call resumes.
+        BugError: an entry met what must not be; it stays open, and all others were worked on.
         BackfillError: a fault that no entry survives, or a disk that refuses.
     """
     await _require_versioning(job, ports)
@@ -147,9 +150,8 @@ class _Crew:
             header=job.header,
             settings=settings,
             allows_hiding=job.allows_hiding,
-            budget=RetryBudget(
-                ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor
-            ),
+            budget=ports.budget
+            or RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor),
         )
         self.in_flight = 0
         self._job = job
@@ -161,6 +163,8 @@ class _Crew:
         self._bytes = 0
         self._open: dict[int, list[Intent]] = {}
         self._fatal: BackfillError | None = None
+        self._bug: BugError | None = None
+        self._broken_keys: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
         self._late = asyncio.Semaphore(LATE_MAX)
 
@@ -186,8 +190,8 @@ class _Crew:
                     group.create_task(self._work_block(block, gate))
         except BaseExceptionGroup as failures:
             raise _first_of(failures) from None
-        if self._fatal is not None:
-            raise self._fatal
+        if (error := self._bug or self._fatal) is not None:
+            raise error
 
     def _unfinished(self) -> Iterator[ManifestEntry]:
         for entry in self._job.entries:
@@ -219,7 +223,7 @@ class _Crew:
         defers = len({row.destination for row in rows}) == len(rows)
         async with self._slots:
             for row in rows:
-                if self.bench.halt.is_set():
+                if self.bench.halt.is_set() or row.key in self._broken_keys:
                     return
                 worker = Worker(row, self.bench, tuple(self._open.pop(row.number, ())))
                 self.in_flight += 1
@@ -244,7 +248,23 @@ class _Crew:
             self._stop(self.bench.ports.error_of(fault))
         except BackfillError as error:
             self._stop(error)
+        # Whatever it is, it is of this entry, and must not take the others with it at every resume.
+        except Exception as error:  # noqa: BLE001 - as said above
+            self._keep_bug(worker.entry, error)
         return False
+
+    def _keep_bug(self, entry: ManifestEntry, error: Exception) -> None:
+        """Let the other keys go on, unless almost all fail; the run ends with the first bug."""
+        self._broken_keys.add(entry.key)
+        if self._bug is None:
+            self._bug = BugError(
+                f"entry {entry.number}, key '{visible_text(entry.key)}': "
+                f"{visible_text(repr(error))}",
+                hint="please report it; this entry stays open, and the others have their outcomes",
+            )
+            self._bug.__cause__ = error
+        self.bench.errors[type(error).__name__] += 1
+        self._note(is_failure=True)
 
     async def _look_later(self, worker: Worker) -> None:
         """Look at a key again while live replication is at it, less and less often."""
@@ -322,6 +342,9 @@ class _Crew:
                 )
             )
         self._report_progress()
+        self._note(is_failure=is_failure)
+
+    def _note(self, *, is_failure: bool) -> None:
         self._breaker.note(is_failure=is_failure)
         if self._breaker.is_open:
             worst = ", ".join(f"{code} {count}" for code, count in self.bench.errors.most_common(3))

@@ -16,6 +16,7 @@ from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import ETag
 from backfill.model.outcome import Outcome
+from backfill.model.pauses import RetryBudget
 from backfill.model.rows import Row, Scalar
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan.header import PlanHeader
@@ -156,6 +157,7 @@ class Run:
     stop: StopRequest | None = None
     allows_hiding: bool = False
     destinations: int = 1
+    budget: RetryBudget | None = None
 
     def add(self, source: Stored, **fields: object) -> ManifestEntry:
         """Plan a source entry against what the destination shows now."""
@@ -206,6 +208,7 @@ class Run:
             clock=self.clock,
             random=Random(7),
             error_of=as_refusal,
+            budget=self.budget,
         )
         job = ExecuteJob(
             header=PlanHeader(

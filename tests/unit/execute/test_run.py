@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from backfill.errors import (
+    BugError,
     FailureRateError,
     InterruptedRunError,
     RefusedError,
@@ -17,8 +18,10 @@ from backfill.errors import (
 from backfill.execute.codes import Code
 from backfill.execute.stop import StopRequest
 from backfill.model.attributes import ReplicationStatus
+from backfill.model.escaping import visible_text
 from backfill.model.objects import Checksum, ChecksumType
 from backfill.model.outcome import Outcome, OutcomeKind
+from backfill.model.pauses import RetryBudget
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
     CopyObjectRequest,
@@ -657,6 +660,49 @@ async def test_what_is_concluded_is_not_touched_again() -> None:
     again = run.restarted()
     assert len(await again.go()) == 4
     assert run.store.calls.total() == calls
+
+
+async def test_a_bug_at_one_entry_leaves_it_open_and_the_others_done() -> None:
+    """If this fails, one entry that trips an assertion stops the run at every resume."""
+    run = Run(settings=replace(Settings(), concurrency=4))
+    for number in range(300):
+        run.add(run.store.put("src", f"key\n{number:05d}"))
+
+    def trip() -> None:
+        raise AssertionError("this cannot\nbe")
+
+    run.store.before["copy", 5] = trip
+    with pytest.raises(BugError) as bug:
+        await run.go()
+    (open_number,) = {entry.number for entry in run.entries} - run.journal.done.keys()
+    key = run.entries[open_number].key
+    assert bug.value.exit_status == 70
+    assert f"entry {open_number}, key '{visible_text(key)}'" in bug.value.message
+    assert "\n" not in bug.value.message
+    assert isinstance(bug.value.__cause__, AssertionError)
+    assert len(await run.restarted().go()) == 300
+
+
+async def test_a_bug_at_every_entry_does_not_work_through_the_whole_manifest() -> None:
+    """If this fails, a broken build sends a million requests before it says so."""
+    run = dense(400, breaker_window=20, concurrency=4)
+
+    def trip() -> None:
+        raise AssertionError
+
+    run.store.before.update({("copy", call): trip for call in range(1, 401)})
+    with pytest.raises(BugError):
+        await run.go()
+    assert run.store.calls["copy"] < 400
+
+
+async def test_retries_are_paid_from_the_budget_of_the_process() -> None:
+    """If this fails, reads and writes each have a budget, and an outage gets twice the load."""
+    run = absent_key()
+    run.budget = RetryBudget(ratio=0.0, floor=5)
+    run.store.refused_before["copy", 1] = slow_down
+    await run.go()
+    assert (run.budget.first_attempts, run.budget.retries) == (1, 1)
 
 
 async def test_the_breaker_stops_a_run_in_which_everything_fails() -> None:
