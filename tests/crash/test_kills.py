@@ -179,5 +179,6 @@ def test_a_torn_or_lost_tail_of_the_journal_costs_reading_again_not_writing_agai
     assert_nothing_lost_and_nothing_twice(world)
     kinds = journal_outcomes(tmp_path / "run")
     assert kinds.total() == ENTRIES
-    assert set(kinds) <= {"copied", "marked", "already-there"}, kinds
+    odd = [one for one in artifact(tmp_path / "run", "outcomes/00") if one["kind"] == "skipped"]
+    assert set(kinds) <= {"copied", "marked", "already-there"}, (kinds, odd)
     assert_totals_are_right(report(tmp_path / "run"), kinds)

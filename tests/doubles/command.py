@@ -64,6 +64,10 @@ class Started:
         """Send it a signal."""
         os.kill(self.child.pid, number)
 
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself; its end is still waited for by `end`."""
+        return self.child.poll() is not None
+
     def end(self) -> Ended:
         """Wait for its end, however it comes."""
         try:

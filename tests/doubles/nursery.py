@@ -10,6 +10,7 @@ Never used where start-up itself is looked at. Law: nothing but imports happened
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -73,6 +74,11 @@ class Child:
         self._connection = connection
         self._lines = connection.makefile("r", encoding="utf-8")
         self.pid = int(self._lines.readline())
+
+    def poll(self) -> int | None:
+        """Return something once it has ended, None while it goes on."""
+        readable, _, _ = select.select([self._connection], [], [], 0)
+        return 0 if readable else None
 
     def wait(self, timeout: float) -> int:
         """Wait for its end and return its exit code, negative for a signal's number.

@@ -6,7 +6,7 @@ and was written down from S3's documentation, not from what the plan said.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -178,7 +178,7 @@ class OldWorld:
         }
         self.set_policy(DESTINATION, bucket, statement)
 
-    def set_policy(self, owner: Account, bucket: str, *statements: dict[str, object]) -> None:
+    def set_policy(self, owner: Account, bucket: str, *statements: Mapping[str, object]) -> None:
         """Put a bucket policy."""
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         with self.sandbox.held() as model:
@@ -193,9 +193,7 @@ class OldWorld:
             f"<Role>{SOURCE.root.arn}</Role>{body}</ReplicationConfiguration>"
         )
         with self.sandbox.held() as model:
-            request = PutBucketReplicationRequest(
-                bucket=bucket or self.source, document=document
-            )
+            request = PutBucketReplicationRequest(bucket=bucket or self.source, document=document)
             model.put_bucket_replication(caller_of(SOURCE), request)
 
     def drop_rules(self) -> None:

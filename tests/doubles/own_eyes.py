@@ -54,15 +54,17 @@ def s3_client(settings: Mapping[str, str]) -> S3Client:
 
 def versions(client: S3Client, bucket: str, prefix: str = "") -> list[Listed]:
     """List every version and delete marker."""
-    # Asked for url-encoded, because XML cannot hold every key; a space comes as a plus.
+    # Asked for url-encoded, because XML cannot hold every key; a space comes as a plus. Not every
+    # server does as it is asked.
     found: list[Listed] = []
     pages = client.get_paginator("list_object_versions").paginate(
         Bucket=bucket, Prefix=prefix, EncodingType="url"
     )
     for page in pages:
+        spelled = unquote_plus if page.get("EncodingType") == "url" else str
         found += [
             Listed(
-                key=unquote_plus(item["Key"]),
+                key=spelled(item["Key"]),
                 version_id=item["VersionId"],
                 is_latest=item["IsLatest"],
                 is_marker=False,
@@ -73,7 +75,7 @@ def versions(client: S3Client, bucket: str, prefix: str = "") -> list[Listed]:
         ]
         found += [
             Listed(
-                key=unquote_plus(item["Key"]),
+                key=spelled(item["Key"]),
                 version_id=item["VersionId"],
                 is_latest=item["IsLatest"],
                 is_marker=True,

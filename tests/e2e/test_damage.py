@@ -73,14 +73,14 @@ def damage_everything(world: OldWorld) -> dict[str, str]:
     return {
         "key/00": "different: size",
         "key/01": "different: content",
-        "key/02": "equal: metadata",
-        "key/03": "equal: content-headers",
-        "key/04": "equal: tags",
-        "key/05": "equal: storage-class",
+        "key/02": "different: metadata",
+        "key/03": "different: content-headers",
+        "key/04": "different: tags",
+        "key/05": "different: storage-class",
         "key/06": "different: current-version",
         "key/07": "missing",
         "key/08a": "extra",
-        "secret": "equal: encryption",
+        "secret": "different: encryption",
         "parts": "different: content",
     }
 
@@ -158,7 +158,7 @@ def test_damage_that_comes_back_is_not_mended_a_second_time(
         command.run("repair", *here, "--yes", code=4 if round_number else 0)
         copies = (Counter(sandbox.calls()) - before)["CopyObject"]
         assert copies == (0 if round_number else 1)
-    assert troubles(tmp_path / "run") == {"key/09": "equal: tags"}
+    assert troubles(tmp_path / "run") == {"key/09": "different: tags"}
 
 
 def test_a_dry_repair_says_what_it_would_do_and_does_not_do_it(

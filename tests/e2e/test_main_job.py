@@ -203,7 +203,7 @@ def test_a_second_run_after_the_end_writes_nothing_and_says_the_same(
     """If this fails, a scheduler that runs the command again makes new versions every night."""
     before = Counter(sandbox.calls())
     listing = versions(destination_client, job.world.destination)
-    again = job.command.run(*job.words("run"), "--yes", "--json").document()
+    again = job.command.run(*job.words("run"), "--yes", "--deep", "--json").document()
     calls = Counter(sandbox.calls()) - before
     assert not [name for name in calls if name.startswith(WRITES)]
     assert versions(destination_client, job.world.destination) == listing
