@@ -133,7 +133,7 @@ class ControlPlane(Protocol):
         ...
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
-        """Return versioning, Object Lock, ownership and default encryption."""
+        """Return versioning, Object Lock and ownership."""
         ...
 
     async def versioning(self, place: BucketPlace) -> str:

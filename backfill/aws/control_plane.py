@@ -76,15 +76,12 @@ class S3ControlPlane:
             raise
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
-        """Return versioning, Object Lock, ownership and default encryption."""
-        kind, key = await self._default_encryption(place)
+        """Return versioning, Object Lock and ownership."""
         return BucketFacts(
             region=place.region,
             versioning=await self.versioning(place),
             has_object_lock=await self._has_object_lock(place),
             object_ownership=await self._object_ownership(place),
-            default_encryption=kind,
-            default_kms_key=key,
         )
 
     async def versioning(self, place: BucketPlace) -> str:
@@ -143,14 +140,6 @@ class S3ControlPlane:
             when=_UNSUPPORTED | _UNREADABLE | {"OwnershipControlsNotFoundError"},
         )
 
-    async def _default_encryption(self, place: BucketPlace) -> tuple[str, str]:
-        return await self._answer(
-            _bucket_call("GetBucketEncryption", place),
-            _encryption,
-            otherwise=("", ""),
-            when=_UNSUPPORTED | _UNREADABLE | {"ServerSideEncryptionConfigurationNotFoundError"},
-        )
-
     async def _answer(
         self, call: Call, parse: Callable[[Reply], T], *, otherwise: T, when: frozenset[str]
     ) -> T:
@@ -198,14 +187,6 @@ def _lock(reply: Reply) -> str:
 def _ownership(reply: Reply) -> str:
     rules = _mapping(reply, "OwnershipControls").get("Rules")
     return _text(rules[0], "ObjectOwnership") if isinstance(rules, list) and rules else ""
-
-
-def _encryption(reply: Reply) -> tuple[str, str]:
-    rules = _mapping(reply, "ServerSideEncryptionConfiguration").get("Rules")
-    if not isinstance(rules, list) or not rules:
-        return ("", "")
-    default = _mapping(rules[0], "ApplyServerSideEncryptionByDefault")
-    return (_text(default, "SSEAlgorithm"), _text(default, "KMSMasterKeyID"))
 
 
 def _mapping(container: Mapping[str, object], name: str) -> Mapping[str, object]:

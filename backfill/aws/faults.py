@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from backfill.aws import fault_table
-from backfill.aws.permissions import missing_statements
 from backfill.errors import (
     BackfillError,
     ClockSkewError,
@@ -19,6 +18,7 @@ from backfill.errors import (
     StoreFault,
 )
 from backfill.model.escaping import visible_text
+from backfill.model.permissions import missing_statements
 
 WRITES: Final = frozenset(
     {

@@ -35,6 +35,3 @@ class BucketFacts:
     has_object_lock: bool
     object_ownership: str
     """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty when it cannot be read."""
-    default_encryption: str
-    """AES256, aws:kms, aws:kms:dsse; empty when it cannot be read."""
-    default_kms_key: str = ""

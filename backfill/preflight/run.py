@@ -17,6 +17,7 @@ from backfill.errors import (
     VersioningError,
 )
 from backfill.model.objects import VersionId
+from backfill.model.permissions import missing_statements
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.rules import Rules
 from backfill.ports import ControlPlane, ObjectStore
@@ -104,7 +105,8 @@ async def refuse_unless_source_is_readable(
         where = "source KMS key's policy" if is_kms else f"policy of {source.bucket!r}"
         raise MissingPermissionError(
             f"the destination identity may not read {source.bucket!r} for copies ({fault.code})",
-            hint=f"add to the {where}: {statement}",
+            hint=f"add to the {where}: {statement}; a Requester Pays bucket denies it all the same,"
+            " because backfill never offers to pay",
         ) from fault
 
 
@@ -163,10 +165,12 @@ async def _facts(place: BucketPlace, control: ControlPlane, side: str) -> Bucket
     try:
         return await control.bucket_facts(place)
     except StoreFault as fault:
+        statements = missing_statements(operation=fault.operation, bucket=place.bucket)
         raise RefusedError(
-            f"{side} bucket {place.bucket!r} cannot be asked about ({fault.code})",
-            hint=f"the {side} identity needs s3:GetBucketVersioning on it; account"
-            f" {place.expected_owner} (by {place.owner_origin}) is expected to own it",
+            f"{side} bucket {place.bucket!r} cannot be asked about"
+            f" ({fault.operation}: {fault.code})",
+            hint=f"{statements}; account {place.expected_owner} (by {place.owner_origin}) is"
+            " expected to own it",
         ) from fault
 
 

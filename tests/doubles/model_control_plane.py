@@ -45,7 +45,6 @@ class ModelControlPlane:
             versioning=await self.versioning(place),
             has_object_lock=bucket.is_object_lock_enabled,
             object_ownership=bucket.object_ownership,
-            default_encryption=bucket.encryption.algorithm.value,
         )
 
     async def versioning(self, place: BucketPlace) -> str:

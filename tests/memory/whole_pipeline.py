@@ -206,7 +206,6 @@ class ComputedControl:
             versioning="Enabled",
             has_object_lock=False,
             object_ownership="BucketOwnerEnforced",
-            default_encryption="AES256",
         )
 
     async def versioning(self, place: BucketPlace) -> str:

@@ -76,7 +76,6 @@ async def recorded(name: str) -> Call:
         "GetBucketReplication": lambda: plane.replication_configuration(
             ops.SOURCE.bucket, ops.SOURCE.expected_owner
         ),
-        "GetBucketEncryption": lambda: plane._default_encryption(ops.SOURCE),
         "GetObjectLockConfiguration": lambda: plane._has_object_lock(ops.SOURCE),
         "GetBucketOwnershipControls": lambda: plane._object_ownership(ops.SOURCE),
     }
@@ -90,7 +89,6 @@ ALL = (
     *ops.OPERATIONS,
     "GetBucketVersioning",
     "GetBucketReplication",
-    "GetBucketEncryption",
     "GetObjectLockConfiguration",
     "GetBucketOwnershipControls",
 )

@@ -178,6 +178,13 @@ NO_ENTRY = denied("HeadBucket", code="403")
             "source bucket 'old-bucket' cannot be asked about",
             "s3:GetBucketVersioning",
         ),
+        (
+            "source",
+            "GetBucketVersioning",
+            denied("GetObjectLockConfiguration"),
+            "(GetObjectLockConfiguration: AccessDenied)",
+            "s3:GetBucketObjectLockConfiguration",
+        ),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_with_the_mend(
@@ -250,6 +257,14 @@ async def tried(store: OneVersion) -> BackfillError | None:
     return None
 
 
+def hinted(refusal: BackfillError) -> tuple[str, dict[str, object]]:
+    """Return where a hint says that a statement is missing, and the statement."""
+    where, _, rest = refusal.hint.partition(": ")
+    statement, end = json.JSONDecoder().raw_decode(rest)
+    assert "Requester Pays" in rest[end:]
+    return where, statement
+
+
 async def test_the_source_is_tried_as_a_copy_reads_it() -> None:
     """If this fails, the first thing to find out about a missing statement is a million copies."""
     store = OneVersion()
@@ -266,9 +281,9 @@ async def test_a_denied_read_is_refused_with_the_missing_bucket_statement(operat
     refusal = await tried(OneVersion(**{operation: denied("HeadObject")}))
     assert isinstance(refusal, MissingPermissionError)
     assert refusal.exit_status == 10
-    where, _, statement = refusal.hint.partition(": ")
+    where, statement = hinted(refusal)
     assert where == "add to the policy of 'old-bucket'"
-    assert json.loads(statement) == {
+    assert statement == {
         "Sid": "BackfillReadsForCopies",
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{DESTINATION_ACCOUNT}:root"},
@@ -302,9 +317,9 @@ async def test_a_denied_key_is_refused_with_the_missing_key_statement(
     )
     refusal = await tried(OneVersion(head=fault))
     assert isinstance(refusal, MissingPermissionError)
-    where, _, statement = refusal.hint.partition(": ")
+    where, statement = hinted(refusal)
     assert where == "add to the source KMS key's policy"
-    assert json.loads(statement)["Action"] == "kms:Decrypt"
+    assert statement["Action"] == "kms:Decrypt"
 
 
 async def test_a_version_that_is_gone_meanwhile_refuses_nothing() -> None:

@@ -19,8 +19,6 @@ FACTS = BucketFacts(
     versioning="Enabled",
     has_object_lock=True,
     object_ownership="ObjectWriter",
-    default_encryption="aws:kms",
-    default_kms_key="arn:aws:kms:us-east-1:111111111111:key/k",
 )
 
 

@@ -60,7 +60,6 @@ class ToldControlPlane:
             versioning=self.versioning_of.get(place.bucket, "Enabled"),
             has_object_lock=False,
             object_ownership="BucketOwnerEnforced",
-            default_encryption="AES256",
         )
 
     async def versioning(self, place: BucketPlace) -> str:

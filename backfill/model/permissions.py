@@ -1,6 +1,6 @@
 """Which IAM actions each call needs, so that a denial names the statement that is missing.
 
-Never a whole policy (setup and manifests/iam write those), only what one denied call needs.
+Never a whole policy (those lie in manifests/iam), only what one denied call needs.
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
 Law: a hint grants what the call needs and no more.
 """
@@ -13,6 +13,8 @@ _OBJECT_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "GetObject": ("s3:GetObject", "s3:GetObjectVersion"),
     "GetObjectTagging": ("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
     "GetObjectAcl": ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+    "GetObjectRetention": ("s3:GetObjectRetention",),
+    "GetObjectLegalHold": ("s3:GetObjectLegalHold",),
     # IfMatch with an ETag needs s3:GetObject on the destination beside the right to write.
     "CopyObject": ("s3:PutObject", "s3:PutObjectTagging", "s3:GetObject"),
     "CreateMultipartUpload": ("s3:PutObject", "s3:PutObjectTagging"),
@@ -27,7 +29,6 @@ _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "HeadBucket": ("s3:ListBucket",),
     "GetBucketVersioning": ("s3:GetBucketVersioning",),
     "GetBucketReplication": ("s3:GetReplicationConfiguration",),
-    "GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
     "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
     "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls",),
 }
@@ -39,6 +40,12 @@ _SOURCE_ACTIONS: Final = (
     "s3:GetObjectVersion",
     "s3:GetObjectTagging",
     "s3:GetObjectVersionTagging",
+)
+
+
+_ELSE: Final = (
+    "; then check the expected owner, KMS key policies, explicit denies, and that the bucket is not"
+    " Requester Pays: backfill never offers to pay, so other accounts are denied there"
 )
 
 
@@ -54,7 +61,7 @@ def missing_statements(*, operation: str, bucket: str) -> str:
     hint = "allow this identity: " + ", ".join(statements)
     if operation in _READS_ITS_SOURCE:
         hint += f"; and in the source bucket's policy {_statement(_SOURCE_ACTIONS, 'SOURCE/*')}"
-    return hint + "; then check the expected owner, KMS key policies and explicit denies"
+    return hint + _ELSE
 
 
 def _statement(actions: tuple[str, ...], resource: str) -> str:
