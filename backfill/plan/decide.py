@@ -14,12 +14,19 @@ from backfill.model.attributes import Encryption, Pairs, ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
 from backfill.plan.chains import Identity, IndexedChain, Standing, identity_at, standing_of
-from backfill.plan.eligibility import is_archived_class, obstacle_of, replica_encryption
+from backfill.plan.eligibility import (
+    is_archived_class,
+    obstacle_of,
+    proves_itself_in_parts,
+    replica_encryption,
+)
 from backfill.plan.evaluation import NoWinner, winning_rule
-from backfill.plan.facts import NO_FACTS, Facts, Needs, has_same_content
+from backfill.plan.facts import NO_FACTS, Facts, Needs
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
+from backfill.verify.ladder import content_proof
+from backfill.verify.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,7 @@ _NO_WINNER = {
     NoWinner.RULE_DISABLED: Reason.RULE_DISABLED,
     NoWinner.TAG_MISMATCH: Reason.TAG_MISMATCH,
 }
+_FOR_PROOF = "in the source's parts, so that the copy proves itself"
 _DETAIL_OF_STATUS = {
     ReplicationStatus.COMPLETED: "S3 replicated it once; this destination does not have it",
     ReplicationStatus.FAILED: "live replication of it failed",
@@ -217,11 +225,20 @@ def _decide_doubtful(question: Question, rule: Rule) -> Stay:
     theirs, head = question.destination_chain.current, question.facts.source.head
     assert theirs is not None, "a doubtful object is there"
     their_head = question.facts.destination_heads[theirs.version_id]
-    if head is not None and their_head is not None and has_same_content(head, their_head):
-        detail = "its ETag differs there; stored checksums are equal"
-        return Stay(reason=Reason.ALREADY_COPIED, rule=rule, detail=detail)
-    detail = "equal size, another ETag, and no stored checksum proves the content equal"
-    return Stay(reason=Reason.DESTINATION_DIFFERS, rule=rule, detail=detail)
+    assert head is not None, "a doubtful object's source was read"
+    if their_head is None:
+        detail = "equal size, another ETag, and the destination's could not be read"
+        return Stay(reason=Reason.DESTINATION_UNPROVEN, rule=rule, detail=detail)
+    match content_proof(head, their_head).verdict:
+        case Verdict.EQUAL:
+            detail = "its ETag differs there; what is stored proves the content equal"
+            return Stay(reason=Reason.ALREADY_COPIED, rule=rule, detail=detail)
+        case Verdict.DIFFERENT:
+            detail = "equal size, and what is stored proves the content different"
+            return Stay(reason=Reason.DESTINATION_DIFFERS, rule=rule, detail=detail)
+        case _:
+            detail = "equal size, another ETag, and nothing stored proves the content equal or not"
+            return Stay(reason=Reason.DESTINATION_UNPROVEN, rule=rule, detail=detail)
 
 
 def _decide_candidate(
@@ -242,13 +259,14 @@ def _decide_candidate(
             return Stay(reason=Reason.ACL, rule=rule)
     theirs = question.destination_chain.current
     is_large = entry.size_bytes > terms.copy_object_bytes_max
+    for_proof = "" if is_large or not proves_itself_in_parts(head) else _FOR_PROOF
     return Move(
-        route=Route.MULTIPART_COPY if is_large else Route.COPY_OBJECT,
+        route=Route.MULTIPART_COPY if is_large or for_proof else Route.COPY_OBJECT,
         rule=rule,
         precondition=(
             IfReplaces(etag=theirs.etag) if isinstance(theirs, ObjectVersion) else IfAbsent()
         ),
         storage_class=rule.destination.storage_class or head.storage_class or "STANDARD",
         encryption=replica_encryption(head.encryption, rule),
-        detail=_DETAIL_OF_STATUS.get(head.replication_status, ""),
+        detail="; ".join(filter(None, (_DETAIL_OF_STATUS.get(head.replication_status), for_proof))),
     )

@@ -10,12 +10,13 @@ S3 API CopyObject (not copied: ACL, website redirect, Object Lock).
 from dataclasses import dataclass
 
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
-from backfill.model.objects import ObjectVersion
+from backfill.model.objects import ChecksumType, ObjectVersion, multipart_part_count
 from backfill.plan.routes import Reason
 from backfill.plan.rules import Rule
-from backfill.settings import OBJECT_BYTES_MAX
+from backfill.settings import OBJECT_BYTES_MAX, PART_BYTES_MIN
 
 _ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_DIGEST_KINDS = frozenset({EncryptionKind.NONE, EncryptionKind.SSE_S3})
 _KMS_KINDS = frozenset({EncryptionKind.SSE_KMS, EncryptionKind.DSSE_KMS})
 
 
@@ -68,6 +69,26 @@ def _loss(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
     if entry.size_bytes > OBJECT_BYTES_MAX:
         return Obstacle(reason=Reason.TOO_LARGE)
     return None
+
+
+def proves_itself_in_parts(head: ObjectHead) -> bool:
+    """Return whether only a copy along the source's parts can be told from another without reading.
+
+    CopyObject makes one part of a multipart upload: the ETag becomes another, and a COMPOSITE
+    checksum becomes FULL_OBJECT, so nothing stored on both sides can be compared; the source's own
+    parts reproduce both (S3 User Guide: checking-object-integrity). CopyObject is proof enough of a
+    FULL_OBJECT checksum, and of an upload of one part, whose ETag follows from the plain one; parts
+    are no better where ETags are opaque (KMS), or where checksums cannot be asked for by name.
+    """
+    parts_count = multipart_part_count(head.etag) or 0
+    return (
+        parts_count > 1
+        # Every part but the last has at least 5 MiB; a layout that S3 did not make is not mirrored.
+        and head.size_bytes > (parts_count - 1) * PART_BYTES_MIN
+        and head.encryption.kind in _DIGEST_KINDS
+        and not head.unmodelled_checksums
+        and all(checksum.type is ChecksumType.COMPOSITE for checksum in head.checksums)
+    )
 
 
 def replica_encryption(source: Encryption, rule: Rule) -> Encryption | None:

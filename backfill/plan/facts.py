@@ -65,15 +65,6 @@ class Needs:
         assert self.source_head or self.tags or self.acl or self.destination_heads, "asks something"
 
 
-def has_same_content(one: ObjectHead, other: ObjectHead) -> bool:
-    """Return whether stored checksums prove equal bytes; False when they prove nothing.
-
-    Full-object checksums of one algorithm decide across encryption and part layout; composite ones
-    prove equality with an equal part count (S3 User Guide: checking-object-integrity).
-    """
-    return one.size_bytes == other.size_bytes and bool(set(one.checksums) & set(other.checksums))
-
-
 def refusal_of(fault: StoreFault) -> Refusal | None:
     """Return the reason behind a fault of a read, None when the fault is not about the version.
 

@@ -22,8 +22,9 @@ class Text:
 ROUTE_TEXTS: Final[Mapping[Route, Text]] = {
     Route.COPY_OBJECT: Text(sentence="Goes by one conditional CopyObject."),
     Route.MULTIPART_COPY: Text(
-        sentence="Is over the copy size limit and goes by UploadPartCopy, in the source's parts;"
-        " object annotations cannot be carried that way and stay behind."
+        sentence="Goes by UploadPartCopy in the source's parts: it is over the copy size limit, or"
+        " only so does the copy prove itself (same ETag, same composite checksum); object"
+        " annotations cannot be carried that way and stay behind."
     ),
     Route.DELETE_MARKER: Text(
         sentence="Is a current delete marker that the rule replicates; one is written there."

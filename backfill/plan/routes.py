@@ -13,7 +13,8 @@ class Route(enum.StrEnum):
     COPY_OBJECT = "copy-object"
     """One CopyObject (at most the copy size limit)."""
     MULTIPART_COPY = "multipart-copy"
-    """UploadPartCopy parts along the source's part boundaries where they can be read."""
+    """UploadPartCopy parts along the source's part boundaries where they can be read: over the copy
+    size limit, and below it where only that makes a copy that proves itself (see `eligibility`)."""
     DELETE_MARKER = "delete-marker"
     """A delete marker written where the rule replicates delete markers."""
     HIDE_EXTRA = "hide-extra"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
-from backfill.model.objects import Checksum, ChecksumType, DeleteMarker, ListedEntry
+from backfill.model.objects import Checksum, ChecksumType, DeleteMarker, ETag, ListedEntry
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decide import Decision, Move, Question, Stay, decide
@@ -16,7 +16,7 @@ from backfill.plan.facts import Facts, Needs, SourceFacts
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
-from backfill.settings import OBJECT_BYTES_MAX
+from backfill.settings import MIB, OBJECT_BYTES_MAX
 from tests.doubles.planning import ENCRYPTIONS, HORIZON, head_of, marker, rule, terms, version
 
 KEY = "photos/1"
@@ -24,6 +24,9 @@ CURRENT = version(KEY, "v3", "e3", 30, is_latest=True)
 OLDER = version(KEY, "v1", "e1", 10)
 DELETED = marker(KEY, "m3", is_latest=True)
 MARKERS = rule(replicates_delete_markers=True)
+PLAIN, OTHER = "0" * 32, "f" * 32
+PLAIN_AS_ONE_PART = "4ae71336e44bf9bf79d2752e234818a5-1"
+"""The MD5 of sixteen zero bytes, as an upload of one part has it (S3 API: Object)."""
 
 
 def decided(
@@ -212,6 +215,27 @@ def test_a_copy_under_kms_is_recognised_by_its_checksum(theirs: str, expected: R
     assert reason(decided([CURRENT], [copy], facts=facts)) is expected
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"),
+    [
+        (f"{PLAIN}-3", f"{OTHER}", Reason.DESTINATION_UNPROVEN),
+        (f"{PLAIN}-3", f"{OTHER}-3", Reason.DESTINATION_UNPROVEN),
+        (PLAIN, OTHER, Reason.DESTINATION_DIFFERS),
+        (PLAIN_AS_ONE_PART, PLAIN, Reason.ALREADY_COPIED),
+    ],
+)
+def test_equal_sizes_that_nothing_stored_tells_apart_are_unproven_and_not_different(
+    mine: str, theirs: str, expected: Reason
+) -> None:
+    """If this fails, a second run tells a person to delete the first run's good copy."""
+    current, copy = replace(CURRENT, etag=ETag(mine)), version(KEY, "x", theirs, 30, is_latest=True)
+    facts = Facts(
+        source=SourceFacts(head=head_of(current)),
+        destination_heads={copy.version_id: head_of(copy)},
+    )
+    assert reason(decided([current], [copy], facts=facts)) is expected
+
+
 def test_what_somebody_wrote_after_the_horizon_is_left_alone() -> None:
     """If this fails, an older version goes over a newer one."""
     newer = version(KEY, "x", "ex", 9, is_latest=True, last_modified=HORIZON)
@@ -282,6 +306,38 @@ def test_size_chooses_the_route(size_bytes: int, expected: Route | Reason) -> No
     """If this fails, an object is sent to a call that refuses it."""
     decision = decided([replace(CURRENT, size_bytes=size_bytes)], [])
     assert (decision.route if isinstance(decision, Move) else reason(decision)) == expected
+
+
+COMPOSITE = Checksum(algorithm="SHA256", value="a", type=ChecksumType.COMPOSITE, part_count=3)
+FULL = Checksum(algorithm="CRC64NVME", value="a", type=ChecksumType.FULL_OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("parts", "size_bytes", "head", "expected"),
+    [
+        (3, 20 * MIB, {}, Route.MULTIPART_COPY),
+        (3, 20 * MIB, {"checksums": (COMPOSITE,)}, Route.MULTIPART_COPY),
+        (3, 20 * MIB, {"encryption": ENCRYPTIONS[EncryptionKind.NONE]}, Route.MULTIPART_COPY),
+        (3, 20 * MIB, {"checksums": (FULL,)}, Route.COPY_OBJECT),
+        (3, 20 * MIB, {"unmodelled_checksums": (("x-amz-checksum-new", "a-3"),)},
+         Route.COPY_OBJECT),
+        (3, 20 * MIB, {"encryption": ENCRYPTIONS[EncryptionKind.SSE_KMS]}, Route.COPY_OBJECT),
+        (3, 10 * MIB, {}, Route.COPY_OBJECT),
+        (3, 0, {}, Route.COPY_OBJECT),
+        (1, 20 * MIB, {}, Route.COPY_OBJECT),
+        (0, 20 * MIB, {}, Route.COPY_OBJECT),
+    ],
+)  # fmt: skip
+def test_a_copy_that_only_its_parts_can_prove_goes_in_parts(
+    parts: int, size_bytes: int, head: dict[str, Any], expected: Route
+) -> None:
+    """If this fails, no multipart upload below 5 GB is ever proven equal without reading it."""
+    etag = ETag(f"{PLAIN}-{parts}" if parts else PLAIN)
+    current = replace(CURRENT, etag=etag, size_bytes=size_bytes)
+    by_rule = rule(selects_kms=True, replica_kms_key="arn:k")
+    move = moved(decided([current], [], by_rule, **head))
+    assert move.route is expected
+    assert ("proves itself" in move.detail) == (expected is Route.MULTIPART_COPY)
 
 
 def test_an_archived_class_needs_no_request() -> None:

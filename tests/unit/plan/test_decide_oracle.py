@@ -217,7 +217,9 @@ TABLE: list[tuple[Callable[[Case], bool], Answer]] = [
     (lambda c: standing(c) == "strange", always("destination-differs")),
     (
         lambda c: standing(c) == "doubt",
-        lambda c: "already-copied" if c.their_head == "equal" else "destination-differs",
+        lambda c: {"equal": "already-copied", "other": "destination-differs"}.get(
+            c.their_head, "destination-unproven"
+        ),
     ),
     (lambda c: bool(obstacle(c)), obstacle),
     (lambda c: bool(acl_answer(c)), acl_answer),
