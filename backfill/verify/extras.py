@@ -13,7 +13,7 @@ from backfill.plan.chains import content_of
 from backfill.verify.decisions import Judged, KeyView, Look, LookKind, PlannedRow
 from backfill.verify.verdicts import Evidence, Fidelity, Verdict, VerdictRow
 
-_COPIES = frozenset({OutcomeKind.COPIED, OutcomeKind.SUPERSEDED})
+_COPIES = frozenset({OutcomeKind.COPIED, OutcomeKind.SUPERSEDED, OutcomeKind.HIDDEN})
 """Outcomes whose version is a copy; SUPERSEDED has one where the newer version was copied."""
 
 
@@ -46,20 +46,22 @@ def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
     """Yield destination versions beyond the one that we know to have made from this row.
 
     A replace whose new ETag equals the old one can be applied twice by an ambiguous attempt
-    (architecture decision 7). Which of the two is the extra one is open; the older is named.
-    Where a newer version was copied over ours, the copy below it may have the same bytes: that one
-    is no extra.
+    (architecture decision 7); so can a copy onto an absent key, if a delete marker comes between.
+    Which of the two is the extra one is open; the older is named. Where a newer version was copied
+    over ours, the copy below it may have the same bytes: that one is no extra.
     """
     own = row.own_version_ids
     made = next((o for o in reversed(row.outcomes) if o.kind in _COPIES and o.version_id), None)
     if made is None:
         return
+    # A hidden copy's outcome has no ETag: it is of the planned version.
+    content = made.etag or row.entry.etag, row.entry.size_bytes
     intended = 1 if made.kind is OutcomeKind.SUPERSEDED else 0
     copies = [
         v
         for v in view.destination_chain.entries
         if isinstance(v, ObjectVersion)
-        and content_of(v) == (made.etag, row.entry.size_bytes)
+        and content_of(v) == content
         and view.source_chain.identified(v) is None
         and (v.version_id in own or v.last_modified >= view.horizon)
     ]

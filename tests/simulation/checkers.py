@@ -277,15 +277,20 @@ def _nothing_twice(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _is_excused(evidence: Evidence, key: str, writes: list[Changed]) -> bool:
-    """A replace whose new ETag equals the old one may happen twice, and is reported as extra."""
-    for write in writes[1:]:
-        below = write.before[0] if write.before else None
-        above = write.after[0]
-        if not (isinstance(below, ObjectVersion) and isinstance(above, ObjectVersion)):
-            return False
-        if below.etag != above.etag or write.parameters.get("IfMatch") != f'"{below.etag}"':
-            return False
-    return any(row.key == key and row.content is Verdict.EXTRA for row in evidence.verdicts)
+    """Return whether S3 offered nothing against a second write, and it is reported as extra."""
+    are_unguardable = all(_is_unguardable(write) for write in writes[1:])
+    is_told = any(row.key == key and row.content is Verdict.EXTRA for row in evidence.verdicts)
+    return are_unguardable and is_told
+
+
+def _is_unguardable(write: Changed) -> bool:
+    """A replace of its own ETag, or a copy onto a marker that came after the first delivery."""
+    below, above = write.before[0] if write.before else None, write.after[0]
+    if isinstance(below, DeleteMarker):
+        return write.parameters.get("IfNoneMatch") == "*"
+    if not (isinstance(below, ObjectVersion) and isinstance(above, ObjectVersion)):
+        return False
+    return below.etag == above.etag and write.parameters.get("IfMatch") == f'"{below.etag}"'
 
 
 # --- P4 ---
@@ -302,12 +307,19 @@ def _outcomes_are_true(evidence: Evidence) -> Iterator[Violation]:
 def _outcome_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome) -> str:
     key = entry.key
     made = evidence.ours.get((key, outcome.version_id or ""))
+    is_stranger_marker = any(
+        change.actor == "stranger"
+        and isinstance(change.made, DeleteMarker)
+        and change.made.version_id == outcome.version_id
+        for _, change in evidence.changed[key]
+    )
     is_written = any(change.is_ours for _, change in evidence.changed[key])
     match outcome.kind:
         case OutcomeKind.COPIED:
             return _copy_problem(evidence, entry, outcome)
         case OutcomeKind.MARKED if made is None or not isinstance(made.made, DeleteMarker):
-            return "no marker of ours was made"
+            # Markers have no content: after a lost answer nobody can tell whose one is.
+            return "" if is_stranger_marker else "no marker of ours was made"
         case OutcomeKind.FAILED if evidence.is_ours(evidence.current(DESTINATION, key)):
             return "" if "may have been applied" in outcome.detail else "our write is current"
         case OutcomeKind.ALREADY_THERE if not _was_ever_there(evidence, entry):
