@@ -75,6 +75,18 @@ class ObjectStore(Protocol):
         """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
         ...
 
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether Object Lock retention is set; HEAD hides it from who may not ask this."""
+        ...
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether a legal hold is on; HEAD hides it from who may not ask this."""
+        ...
+
     def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ whose errors carry no body and are asked again once with a GetObject.
 Law: a write is a success only with the ETag, or the delete marker, that proves it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final
 
@@ -94,6 +94,28 @@ class S3ObjectStore:
         """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
         call = _version_call("GetObjectAcl", place, key, version_id)
         return await self._calls.send(call, replies.is_default_acl)
+
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether Object Lock retention is set; in a bucket with Object Lock only."""
+        call = _version_call("GetObjectRetention", place, key, version_id)
+        return await self._unless_unlocked(call, replies.is_retained)
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Return whether a legal hold is on; in a bucket with Object Lock only."""
+        call = _version_call("GetObjectLegalHold", place, key, version_id)
+        return await self._unless_unlocked(call, replies.is_held)
+
+    async def _unless_unlocked(self, call: Call, parse: Callable[[replies.Reply], bool]) -> bool:
+        try:
+            return await self._calls.send(call, parse)
+        except StoreFault as fault:
+            if fault.code == "NoSuchObjectLockConfiguration":  # S3's word for "this one has none"
+                return False
+            raise
 
     async def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None

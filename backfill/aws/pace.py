@@ -171,6 +171,20 @@ class PacedStore:
         async with self._pace.slot():
             return await self._inner.has_default_acl(place, key, version_id=version_id)
 
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Read a retention, paced."""
+        async with self._pace.slot():
+            return await self._inner.has_retention(place, key, version_id=version_id)
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Read a legal hold, paced."""
+        async with self._pace.slot():
+            return await self._inner.has_legal_hold(place, key, version_id=version_id)
+
     async def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:

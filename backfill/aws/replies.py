@@ -106,6 +106,16 @@ def is_default_acl(reply: Reply) -> bool:
     return bool(owner_id) and is_owner and grants[0].get("Permission") == "FULL_CONTROL"
 
 
+def is_retained(reply: Reply) -> bool:
+    """Tell from GetObjectRetention, which answers only for a version that has one."""
+    return _lock_word(reply, "Retention", "Mode") in ("GOVERNANCE", "COMPLIANCE")
+
+
+def is_held(reply: Reply) -> bool:
+    """Tell from GetObjectLegalHold."""
+    return _lock_word(reply, "LegalHold", "Status") == "ON"
+
+
 def write_result(reply: Reply, *, result: str | None) -> WriteResult:
     """Parse CopyObject (`result` CopyObjectResult) or CompleteMultipartUpload (None).
 
@@ -144,6 +154,14 @@ def marker_result(reply: Reply) -> MarkerResult:
         raise ReplyError("DeleteObject did not make a delete marker")
     version_id = reply.get("VersionId")
     return MarkerResult(version_id=VersionId(str(version_id)) if version_id else None)
+
+
+def _lock_word(reply: Reply, element: str, name: str) -> str:
+    body = reply.get(element)
+    word = body.get(name) if isinstance(body, Mapping) else None
+    if not isinstance(word, str):
+        raise ReplyError(f"an answer without {element}.{name}")
+    return word
 
 
 def _result(reply: Reply, name: str | None) -> Reply:

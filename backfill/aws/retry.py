@@ -171,6 +171,22 @@ class RetryingStore:
             lambda: self._inner.has_default_acl(place, key, version_id=version_id)
         )
 
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Read a retention, with retries."""
+        return await self._retries.ask(
+            lambda: self._inner.has_retention(place, key, version_id=version_id)
+        )
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        """Read a legal hold, with retries."""
+        return await self._retries.ask(
+            lambda: self._inner.has_legal_hold(place, key, version_id=version_id)
+        )
+
     async def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:

@@ -117,6 +117,28 @@ class ModelStore:
             lambda _: self._model.get_object_acl(self._caller, request).acl == "private",
         )
 
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        request = _version_request(place, key, version_id)
+        parameters = requests.version_parameters(place, key, version_id)
+        return await self._wire.send(
+            "GetObjectRetention",
+            parameters,
+            lambda _: self._model.get_object_retention(self._caller, request).mode is not None,
+        )
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        request = _version_request(place, key, version_id)
+        parameters = requests.version_parameters(place, key, version_id)
+        return await self._wire.send(
+            "GetObjectLegalHold",
+            parameters,
+            lambda _: self._model.get_object_legal_hold(self._caller, request).has_legal_hold,
+        )
+
     async def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:

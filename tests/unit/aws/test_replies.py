@@ -1,5 +1,6 @@
 """Answers of the SDK, parsed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -232,3 +233,24 @@ def test_an_acl_without_an_owner_is_not_default() -> None:
         "Grants": [{"Grantee": {"Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}]
     }
     assert replies.is_default_acl(nobody) is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_locked"),
+    [
+        ({"Retention": {"Mode": "GOVERNANCE"}, "LegalHold": {"Status": "ON"}}, True),
+        ({"Retention": {"Mode": "COMPLIANCE"}, "LegalHold": {"Status": "ON"}}, True),
+        ({"Retention": {"Mode": ""}, "LegalHold": {"Status": "OFF"}}, False),
+    ],
+)
+def test_a_lock_is_read_from_its_word(reply: dict[str, object], *, is_locked: bool) -> None:
+    """A copy would lose the lock, so it must be seen."""
+    assert replies.is_retained(reply) is is_locked
+    assert replies.is_held(reply) is is_locked
+
+
+@pytest.mark.parametrize("parse", [replies.is_retained, replies.is_held])
+def test_an_answer_without_a_lock_is_no_answer(parse: Callable[[replies.Reply], bool]) -> None:
+    """S3 says 404 where there is none: an empty 200 is something on the way."""
+    with pytest.raises(replies.ReplyError):
+        parse({})

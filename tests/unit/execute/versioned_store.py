@@ -291,6 +291,18 @@ class VersionedStore:
         await self._begin("acl")
         return self._found(place.bucket, key, version_id).has_default_acl
 
+    async def has_retention(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        await self._begin("has_retention")
+        return self._found(place.bucket, key, version_id).lock_mode is not None
+
+    async def has_legal_hold(
+        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
+    ) -> bool:
+        await self._begin("has_legal_hold")
+        return self._found(place.bucket, key, version_id).lock_mode == "HOLD"
+
     async def read_object(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:

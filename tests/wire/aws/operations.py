@@ -102,6 +102,8 @@ READS: dict[str, Callable[[ObjectStore, str], Awaitable[object]]] = {
         SOURCE, key, version_id=VERSION
     ),
     "GetObjectAcl": lambda store, key: store.has_default_acl(SOURCE, key, version_id=VERSION),
+    "GetObjectRetention": lambda store, key: store.has_retention(SOURCE, key, version_id=VERSION),
+    "GetObjectLegalHold": lambda store, key: store.has_legal_hold(SOURCE, key, version_id=VERSION),
     "GetObject": read_all,
 }
 WRITES: dict[str, Callable[[ObjectStore, str], Awaitable[object]]] = {

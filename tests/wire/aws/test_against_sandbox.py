@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -278,6 +278,24 @@ async def test_a_wrong_owner_is_denied_on_either_side(scene: Scene) -> None:
         await scene.source.store.head_object(foreign, source.key)
     assert (caught.value.operation, caught.value.code) == ("HeadObject", "AccessDenied")
     assert isinstance(error_of(caught.value), MissingPermissionError)
+
+
+async def test_a_lock_is_asked_for_version_by_version(scene: Scene) -> None:
+    """HEAD hides a lock from who may not ask for it: asking is the only proof."""
+    plain, bucket = scene.source.plain, "adapter-locked"
+    plain.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    plain.put_object(Bucket=bucket, Key="k", Body=b"x")
+    place = replace(SOURCE_PLACE, bucket=bucket)
+    store = scene.source.store
+    assert (await scene.source.plane.bucket_facts(place)).has_object_lock
+    assert not await store.has_retention(place, "k")
+    assert not await store.has_legal_hold(place, "k")
+    until = scene.sandbox.clock() + timedelta(days=1)
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+    plain.put_object_retention(Bucket=bucket, Key="k", Retention=retention)
+    plain.put_object_legal_hold(Bucket=bucket, Key="k", LegalHold={"Status": "ON"})
+    assert await store.has_retention(place, "k")
+    assert await store.has_legal_hold(place, "k")
 
 
 async def test_parts_bring_over_what_was_supplied_and_an_upload_can_be_aborted(
