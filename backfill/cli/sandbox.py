@@ -5,11 +5,8 @@ Law: stdout holds exactly the shell exports, so that `eval` may read them.
 """
 
 import argparse
-import asyncio
 import shlex
-import signal
 import sys
-from pathlib import Path
 
 HELP = "serve the embedded S3 with two accounts on loopback"
 DESCRIPTION = """\
@@ -56,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; return 130 or 143."""
+    import asyncio
+    import signal
+    from pathlib import Path
+
     from backfill.errors import UsageError
     from backfill.sandbox.model.replication.settings import ReplicationSettings
     from backfill.sandbox.service import Sandbox

@@ -9,7 +9,17 @@ import pytest
 
 from backfill.cli.main import VERBS, build_parser, main, verb_module
 
-HEAVY = ("boto3", "botocore", "aiobotocore", "aiohttp", "structlog", "rich", "jinja2", "httptools")
+HEAVY = (
+    "asyncio",
+    "boto3",
+    "botocore",
+    "aiobotocore",
+    "aiohttp",
+    "structlog",
+    "rich",
+    "jinja2",
+    "httptools",
+)
 HELP_CPU_S_MAX = 0.2
 
 
