@@ -1,7 +1,7 @@
 """The table of contents: the stages in order, what goes into each and what comes out.
 
-Never does a stage's work. Stages meet only through artefacts in the run directory, so each function
-here can be called alone, and one whose artefact stands already does nothing.
+Never does a stage's work. What one stage leaves for the next lies in the run directory, so each
+function here can be called alone, and one whose artefact stands already does nothing.
 Law: whatever is done twice is the same as done once.
 """
 

@@ -20,7 +20,7 @@ class OtherWriters(enum.StrEnum):
     """Whether anybody else writes the buckets while the run works."""
 
     BY_RULES = "by-rules"
-    """A key has other writers wherever an enabled rule covers it."""
+    """The rules tell: what an enabled one covers is written by others, too."""
     QUIET = "quiet"
     """The campaign states that both sides are quiet."""
 

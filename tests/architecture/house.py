@@ -29,6 +29,7 @@ STAGES = (
 ADAPTERS = ("aws", "journal", "observe", "run_directory")
 
 SHELLS = {
+    "preflight": {"readable"},
     "execute": {"bench", "chains", "evidence", "multipart", "outcomes", "stop", "worker"},
     "verify": {"reader", "ordered"},
 }
