@@ -206,7 +206,7 @@ def _decide_current(
         or (standing in _CANDIDATES and not is_archived_class(entry.storage_class))
     )
     if reads_head and source.refusal is not None:
-        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.code)
+        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.detail)
     # Everything that the listings alone call for is asked at once, so that it can be counted.
     doubtful = {theirs.version_id} if theirs and standing is Standing.MAYBE_SAME_CONTENT else set()
     unread = frozenset(doubtful - question.facts.destination_heads.keys())

@@ -173,7 +173,7 @@ def _facts(question: Question, decision: Move | Stay) -> Iterator[str]:
     if source.has_default_acl is not None:
         yield f"source ACL: {'the default' if source.has_default_acl else 'grants more'}"
     if source.refusal is not None:
-        yield f"source HEAD was refused: {source.refusal.code}"
+        yield f"a read of the source was refused: {source.refusal.detail}"
     for version_id, head in sorted(question.facts.destination_heads.items()):
         words = _head_words(head) if head is not None else "could not be read"
         yield f"destination HEAD of {version_id}: {words}"

@@ -18,10 +18,16 @@ HeadAnswer = ObjectHead | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a source version cannot be read, as a reason of the plan and S3's code for it."""
+    """Why a source version cannot be read: a reason of the plan, and the call and its code."""
 
     reason: Reason
     code: str
+    operation: str = "HeadObject"
+
+    @property
+    def detail(self) -> str:
+        """Name the call that was refused: the remedy follows from it."""
+        return f"{self.operation}: {self.code}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +72,21 @@ class Needs:
 
 
 def refusal_of(fault: StoreFault) -> Refusal | None:
-    """Return the reason behind a fault of a read, None when the fault is not about the version.
+    """Return the reason behind a fault of a read, None when no version could be read.
 
     404 and 405 (a delete marker in its place) mean that it is gone; 400 is how HEAD of an SSE-C
-    object answers without its key; KMS refuses in both 400 and 403.
+    object answers without its key. Whatever else befalls one version, after its retries, must not
+    keep all the others from being planned.
     """
-    if fault.disposition in {Disposition.STOP, Disposition.RETRY} or fault.code == "NoSuchBucket":
+    if fault.disposition is Disposition.STOP or fault.code == "NoSuchBucket":
         return None
-    reason = Reason.NOT_READABLE if fault.code.startswith("KMS.") else _REASONS.get(fault.status)
-    if reason is Reason.SSE_C and fault.code not in _NAMELESS_CODES:
-        return None
-    return Refusal(reason=reason, code=fault.code) if reason is not None else None
+    reason = Reason.NOT_READABLE
+    if fault.status in (404, 405):
+        reason = Reason.VANISHED
+    elif fault.status == 400 and fault.code in _NAMELESS_CODES:
+        reason = Reason.SSE_C
+    return Refusal(reason=reason, code=fault.code, operation=fault.operation)
 
 
-_REASONS = {
-    404: Reason.VANISHED,
-    405: Reason.VANISHED,
-    403: Reason.NOT_READABLE,
-    400: Reason.SSE_C,
-}
 _NAMELESS_CODES = frozenset({"400", "Bad Request", "BadRequest", "InvalidRequest"})
 """A HEAD has no body, so the SDK may show the status where S3's code would be."""

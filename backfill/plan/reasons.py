@@ -83,9 +83,12 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         " INTELLIGENT_TIERING a restore is enough), then plan again.",
     ),
     Reason.NOT_READABLE: Text(
-        sentence="The source identity may not read this version.",
-        remedy="Grant s3:GetObjectVersion and kms:Decrypt on its key; if another account owns the"
-        " object, take ownership with BucketOwnerEnforced.",
+        sentence="The source identity could not read this version; the detail names the call and"
+        " S3's code for it.",
+        remedy="For AccessDenied grant what the call needs (HeadObject s3:GetObjectVersion,"
+        " GetObjectAcl s3:GetObjectVersionAcl, GetObjectTagging s3:GetObjectVersionTagging, and"
+        " kms:Decrypt on its key), or, if another account owns the object, take ownership with"
+        " BucketOwnerEnforced; otherwise mend what the code says. Then plan again.",
     ),
     Reason.NONCURRENT: Text(
         sentence="It is a noncurrent version; copy workers move current versions only, because a"

@@ -12,23 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from backfill.errors import (
-    ForeignRunDirectoryError,
-    MissingPermissionError,
-    StoreFault,
-    UsageError,
-)
+from backfill.errors import ForeignRunDirectoryError, StoreFault, UsageError
 from backfill.events import RequestsForecast
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import Pairs
-from backfill.model.escaping import visible_text
 from backfill.model.objects import VersionId
 from backfill.plan.explain import Explanation, explanation_of
 from backfill.plan.facts import HeadAnswer, SourceFacts, refusal_of
+from backfill.plan.failures import Failures
 from backfill.plan.forecast import Requests, forecast_of
 from backfill.plan.header import PlanHeader, header_document
 from backfill.plan.key_plan import ROUNDS_MAX, HeadName, KeyNeeds, KeyPlan
-from backfill.plan.routes import Reason
 from backfill.plan.rows import COLUMNS, row_of
 from backfill.plan.rules import Rules, configuration_digest
 from backfill.plan.terms import Terms, terms_digest
@@ -47,8 +41,6 @@ WINDOW_PER_REQUEST: Final = 8
 """Keys held for each request in flight: one slow answer does not stop the others at once."""
 BREATH_KEYS: Final = 256
 """Keys decided in one go before signals and other tasks get their turn."""
-DENIED_HEADS_MIN: Final = 20
-"""From so many HEADs on, a denial of every one is a missing permission and not the objects'."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +84,9 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
     Raises:
         ForeignRunDirectoryError: The plan that is there follows from something else, such as a
             replication configuration that has changed since.
-        MissingPermissionError: Heads or tags of the source cannot be read.
-        StoreFault: A read failed for good; the same command begins the plan again.
+        MissingPermissionError: Not one head, ACL or tag set that was asked for may be read.
+        StoreFault: None could be read, or the store is not there any more; the same command begins
+            the plan again.
         TotalsError: A bug: routes and reasons do not add up to the source.
     """
     index = artifacts.index(PLAN)
@@ -126,12 +119,18 @@ async def explain_key(work: PlanWork, key: str, version_id: VersionId | None = N
     """
     group = next((group for group in work.groups() if group.key >= key), None)
     if group is None or group.key != key or not group.source_chain:
-        raise UsageError(f"the source's inventory has no key {visible_text(key)}")
+        raise UsageError(
+            f"the source's inventory has no key {key}",
+            hint="name the key exactly, in the shell's quotes; it may have come since the listing",
+        )
     plan = KeyPlan(group.source_chain, group.destination_chains, work.terms)
     await _Reads(work).settle(key, plan)
     wanted = version_id or group.source_chain[0].version_id
     if all(entry.version_id != wanted for entry in group.source_chain):
-        raise UsageError(f"key {visible_text(key)} has no version {visible_text(wanted)}")
+        raise UsageError(
+            f"key {key} has no version {wanted}",
+            hint="without --version-id the current version is explained",
+        )
     return explanation_of(plan, wanted, work.terms)
 
 
@@ -183,7 +182,7 @@ class _Planning:
         except BaseExceptionGroup as failures:
             # The first failure cancelled the others, so it is the one to tell.
             raise failures.exceptions[0] from None
-        self._reads.refuse_if_all_denied()
+        self._reads.refuse_if_nothing_was_read()
         return self._reads.sent
 
     async def _carry_out_in(self, group: asyncio.TaskGroup) -> None:
@@ -235,8 +234,7 @@ class _Reads:
 
     def __init__(self, work: PlanWork) -> None:
         self._work = work
-        self._denied = 0
-        self._is_tagging_proven = False
+        self._failures = Failures()
         self.sent = Requests()
 
     async def settle(self, key: str, plan: KeyPlan) -> None:
@@ -253,14 +251,9 @@ class _Reads:
             plan.learn(sources, destination_heads)
         assert plan.needs() is None, "reads settle every decision"
 
-    def refuse_if_all_denied(self) -> None:
-        """Raise when not a single head could be read: that is not the objects' doing."""
-        if self._denied >= DENIED_HEADS_MIN and self._denied == self.sent.heads:
-            bucket = self._work.header.source.bucket
-            raise MissingPermissionError(
-                f"all {self._denied} versions asked about in {bucket!r} were denied",
-                hint=_statement("s3:GetObjectVersion", bucket),
-            )
+    def refuse_if_nothing_was_read(self) -> None:
+        """Raise when no version at all could be read by one of the calls."""
+        self._failures.refuse_if_all()
 
     async def _read_sources(
         self, key: str, needs: KeyNeeds, sources: dict[VersionId, SourceFacts]
@@ -275,11 +268,8 @@ class _Reads:
                 if version_id in needs.acls:
                     facts = await self._with_acl(key, version_id, facts)
             except StoreFault as fault:
-                refusal = refusal_of(fault)
-                if refusal is None:
-                    raise
-                is_head = facts.head is None
-                self._denied += is_head and refusal.reason is Reason.NOT_READABLE
+                bucket = self._work.header.source.bucket
+                refusal = self._failures.note(fault, refusal_of(fault), bucket)
                 facts = replace(facts, refusal=refusal)
             sources[version_id] = facts
 
@@ -287,38 +277,21 @@ class _Reads:
         self.sent += Requests(heads=1)
         store, place = self._work.source_store, self._work.header.source
         head = await store.head_object(place, key, version_id=version_id)
-        facts = replace(facts, head=head)
-        if head.tag_count or self._is_tagging_proven or not self._work.terms.has_tag_filters(key):
-            return facts
-        return replace(facts, tags=await self._proven_tags(key, version_id))
-
-    async def _proven_tags(self, key: str, version_id: VersionId) -> Pairs:
-        """Read the tags of one version that seems to have none.
-
-        HEAD leaves the tag count out where tags may not be read (S3 API: HeadObject), and every
-        object would seem to miss the rule's tags.
-        """
-        self._is_tagging_proven = True
-        try:
-            return await self._tags(key, version_id)
-        except StoreFault as fault:
-            if fault.status != 403:
-                raise
-            bucket = self._work.header.source.bucket
-            raise MissingPermissionError(
-                f"object tags in {bucket!r} cannot be read, and rules or scope ask for tags",
-                hint=_statement("s3:GetObjectVersionTagging", bucket),
-            ) from fault
+        self._failures.note_answer("HeadObject", place.bucket)
+        return replace(facts, head=head)
 
     async def _tags(self, key: str, version_id: VersionId) -> Pairs:
         self.sent += Requests(taggings=1)
         store, place = self._work.source_store, self._work.header.source
-        return await store.get_object_tagging(place, key, version_id=version_id)
+        tags = await store.get_object_tagging(place, key, version_id=version_id)
+        self._failures.note_answer("GetObjectTagging", place.bucket)
+        return tags
 
     async def _with_acl(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
         self.sent += Requests(acls=1)
         store, place = self._work.source_store, self._work.header.source
         is_default = await store.has_default_acl(place, key, version_id=version_id)
+        self._failures.note_answer("GetObjectAcl", place.bucket)
         return replace(facts, has_default_acl=is_default)
 
     async def _destination_head(self, key: str, name: HeadName) -> HeadAnswer:
@@ -326,12 +299,9 @@ class _Reads:
         self.sent += Requests(destination_heads=1)
         place = self._work.header.destinations[destination]
         try:
-            return await self._work.destination_store.head_object(place, key, version_id=version_id)
+            head = await self._work.destination_store.head_object(place, key, version_id=version_id)
         except StoreFault as fault:
-            if refusal_of(fault) is None:
-                raise
+            self._failures.note(fault, refusal_of(fault), place.bucket)
             return None
-
-
-def _statement(action: str, bucket: str) -> str:
-    return json.dumps({"Effect": "Allow", "Action": action, "Resource": f"arn:aws:s3:::{bucket}/*"})
+        self._failures.note_answer("HeadObject", place.bucket)
+        return head

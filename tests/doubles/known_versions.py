@@ -21,6 +21,8 @@ Name = tuple[str, str, str]
 
 def fault(code: str, status: int, operation: str = "HeadObject") -> StoreFault:
     disposition = Disposition.SKIP if status == 404 else Disposition.FAIL
+    if status in (0, 500, 503):
+        disposition = Disposition.RETRY
     return StoreFault(operation=operation, code=code, status=status, disposition=disposition)
 
 
@@ -29,6 +31,7 @@ class KnownVersions:
     heads: dict[Name, ObjectHead | StoreFault] = field(default_factory=dict)
     tags: dict[Name, Pairs | StoreFault] = field(default_factory=dict)
     other_acls: set[Name] = field(default_factory=set)
+    acl_refusals: dict[Name, StoreFault] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     in_flight_most: int = 0
@@ -78,6 +81,8 @@ class KnownVersions:
     ) -> bool:
         assert version_id is not None, "a plan reads pinned versions"
         await self._count(f"acl {place.bucket}", key)
+        if (place.bucket, key, version_id) in self.acl_refusals:
+            raise self.acl_refusals[place.bucket, key, version_id]
         return (place.bucket, key, version_id) not in self.other_acls
 
 

@@ -24,10 +24,11 @@ from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import explanation_document, explanation_lines
+from backfill.plan.failures import LOST_IN_A_ROW_MAX
 from backfill.plan.header import PlanHeader, header_of
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule, Rules
-from backfill.plan.run import DENIED_HEADS_MIN, PlanWork, explain_key, make_plan
+from backfill.plan.run import PlanWork, explain_key, make_plan
 from backfill.plan.totals import totals_of, tree_lines
 from backfill.run_directory.artifacts import LocalArtifacts
 from tests.doubles.known_versions import HeardEvents, KnownVersions, fault
@@ -272,6 +273,10 @@ def _is_of(work: ManifestEntry, entry: PlanEntry) -> bool:
         (fault("AccessDenied", 403), Reason.NOT_READABLE),
         (fault("KMS.DisabledException", 400), Reason.NOT_READABLE),
         (fault("InvalidRequest", 400), Reason.SSE_C),
+        (fault("InvalidArgument", 400), Reason.NOT_READABLE),
+        (fault("UnknownValue", 200), Reason.NOT_READABLE),
+        (fault("InternalError", 500), Reason.NOT_READABLE),
+        (fault("HTTPClientError", 0), Reason.NOT_READABLE),
     ],
 )
 async def test_a_refused_head_is_a_reason(
@@ -286,6 +291,7 @@ async def test_a_refused_head_is_a_reason(
         expected,
         Route.COPY_OBJECT,
     ]
+    assert next(iter(planned(artifacts))).detail == f"HeadObject: {refused.code}"
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InternalError", "NoSuchBucket"])
@@ -306,28 +312,93 @@ async def test_a_fault_that_is_not_the_versions_stops_the_plan_and_leaves_none(
     assert artifacts.index("plan") is None
 
 
-async def test_a_denial_of_every_head_is_a_missing_permission(tmp_path: Path) -> None:
-    """If this fails, a wrong policy gives a tidy plan in which nothing is to do."""
+READS = ["HeadObject", "GetObjectTagging", "GetObjectAcl"]
+
+
+def refusing(operation: str, refusal: StoreFault, *, keys: int, spared: int = 0) -> World:
+    """Return a world where each read is needed once a key, and one of them fails."""
     objects: list[ListedEntry] = [
-        version(f"k{n:02d}", "v", "e", 1, is_latest=True) for n in range(DENIED_HEADS_MIN)
+        version(f"k{n:02d}", "v", "e", 1, is_latest=True) for n in range(keys + spared)
     ]
-    world, artifacts = world_of(TO_X, source=objects, destinations=[[]]), LocalArtifacts(tmp_path)
-    world.store.heads = dict.fromkeys(world.store.heads, fault("AccessDenied", 403))
-    with pytest.raises(MissingPermissionError) as refused:
-        await make_plan(world.work(), artifacts=artifacts, events=HeardEvents(store=world.store))
-    assert "s3:GetObjectVersion" in refused.value.hint
+    world = world_of(TAGGED_Y, source=objects, destinations=[[]])
+    world.has_acls = True
+    for entry in objects:
+        assert isinstance(entry, ObjectVersion)
+        world.know(SOURCE, entry, tags=1)
+    for entry in objects[:keys]:
+        name = SOURCE, entry.key, entry.version_id
+        if operation == "HeadObject":
+            world.store.heads[name] = refusal
+        elif operation == "GetObjectTagging":
+            world.store.tags[name] = refusal
+        else:
+            world.store.acl_refusals[name] = refusal
+    return world
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize("keys", [1, 3, 30])
+async def test_a_denial_of_every_version_is_a_missing_permission(
+    tmp_path: Path, operation: str, keys: int
+) -> None:
+    """If this fails, a wrong policy gives a tidy plan in which nothing is to do."""
+    world = refusing(operation, fault("AccessDenied", 403, operation), keys=keys)
+    artifacts, events = LocalArtifacts(tmp_path), HeardEvents(store=world.store)
+    with pytest.raises(MissingPermissionError, match=operation) as refused:
+        await make_plan(world.work(), artifacts=artifacts, events=events)
+    part = {"HeadObject": "", "GetObjectTagging": "Tagging", "GetObjectAcl": "Acl"}[operation]
+    assert f'"s3:GetObjectVersion{part}"' in refused.value.hint
     assert artifacts.index("plan") is None
 
 
-async def test_tags_that_may_not_be_read_do_not_pass_for_none(tmp_path: Path) -> None:
-    """If this fails, a tag rule seems to want nothing: HEAD hides the count without permission."""
-    objects: list[ListedEntry] = [version("k", "v", "e", 1, is_latest=True)]
-    world = world_of(TAGGED_Y, source=objects, destinations=[[]])
-    world.store.tags[SOURCE, "k", "v"] = fault("AccessDenied", 403, "GetObjectTagging")
-    events = HeardEvents(store=world.store)
-    with pytest.raises(MissingPermissionError) as refused:
-        await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
-    assert "s3:GetObjectVersionTagging" in refused.value.hint
+@pytest.mark.parametrize("operation", READS)
+async def test_a_denial_of_some_versions_is_theirs_and_names_the_call(
+    tmp_path: Path, operation: str
+) -> None:
+    """If this fails, a person mends s3:GetObjectVersion where the ACL is what was denied."""
+    world = refusing(operation, fault("AccessDenied", 403, operation), keys=25, spared=1)
+    artifacts, events = LocalArtifacts(tmp_path), HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=artifacts, events=events)
+    *denied, spared = planned(artifacts)
+    assert {(e.reason, e.detail) for e in denied} == {
+        (Reason.NOT_READABLE, f"{operation}: AccessDenied")
+    }
+    assert spared.route is Route.COPY_OBJECT
+
+
+@pytest.mark.parametrize("keys", [1, 12])
+async def test_a_plan_in_which_nothing_can_be_read_is_the_stores_fault(
+    tmp_path: Path, keys: int
+) -> None:
+    """If this fails, a store that cannot do it gives a plan of nothing but reasons."""
+    world = refusing("HeadObject", fault("UnknownValue", 200), keys=keys)
+    artifacts, events = LocalArtifacts(tmp_path), HeardEvents(store=world.store)
+    with pytest.raises(StoreFault, match="UnknownValue"):
+        await make_plan(world.work(), artifacts=artifacts, events=events)
+    assert artifacts.index("plan") is None
+
+
+async def test_an_outage_in_the_middle_is_no_trouble_of_the_versions(tmp_path: Path) -> None:
+    """If this fails, an outage becomes thousands of reasons in a plan that looks finished."""
+    outage = fault("ServiceUnavailable", 503)
+    world = refusing("HeadObject", outage, keys=LOST_IN_A_ROW_MAX, spared=40)
+    artifacts, events = LocalArtifacts(tmp_path), HeardEvents(store=world.store)
+    with pytest.raises(StoreFault, match="ServiceUnavailable"):
+        await make_plan(world.work(concurrency=1), artifacts=artifacts, events=events)
+    assert artifacts.index("plan") is None
+
+
+async def test_destination_heads_that_are_all_denied_are_a_missing_permission(
+    tmp_path: Path,
+) -> None:
+    """If this fails, everything there passes for an object that nothing explains."""
+    null = version("k", "null", "e", 1, is_latest=True)
+    world = world_of(TO_X, source=[null], destinations=[[null]])
+    world.store.heads["x", "k", "null"] = fault("AccessDenied", 403)
+    with pytest.raises(MissingPermissionError, match="in 'x'"):
+        await make_plan(
+            world.work(), artifacts=LocalArtifacts(tmp_path), events=HeardEvents(store=world.store)
+        )
 
 
 async def test_keys_that_only_a_destination_has_are_no_rows(tmp_path: Path) -> None:
