@@ -192,6 +192,7 @@ def test_every_verdict_stands_on_the_evidence_that_s3_offers(job: MainJob) -> No
     }
     assert evidence["legacy/0", "copy-object"] in {"md5-etag", "bytes"}
     assert evidence["media/composite", "multipart-copy"] == "composite-checksum"
+    assert evidence["media/small", "multipart-copy"] == "composite-checksum"
     assert evidence["media/full-object", "multipart-copy"] == "full-object-checksum"
     assert evidence["invoices/3", "delete-marker"] == "listing"
 
