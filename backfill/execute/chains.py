@@ -15,10 +15,16 @@ from backfill.model.objects import ListedEntry
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
 from backfill.ports import ObjectStore
+from backfill.settings import LIST_PAGE_MAX
 
 CHAIN_ENTRIES_MAX: Final = 10_000
 """Entries read of one key, newest first. A decision looks at what lies above the version that was
 seen; what lies deeper than this is taken for unknown, which never leads to a write."""
+ENTRIES_PER_KEY: Final = 3
+"""Versions and markers a key that the first page of a range has room for. Most keys have one or
+two, and a full page of 1,000 takes more CPU than ten copies."""
+FIRST_PAGE_MIN: Final = 100
+"""So that one key's chain, and what lies just before it, is nearly always one page."""
 _KEY_BYTES_MAX: Final = 1024
 
 
@@ -40,15 +46,19 @@ async def read_chains(
 ) -> dict[str, Chain]:
     """Return the chains of sorted keys: one listing for neighbours, skipping what lies between.
 
-    Each page covers at least one key or a thousand versions of one, so this never takes more
-    requests than asking for each key alone, and on dense ranges a hundredth.
+    Each page but the first covers at least one key or a thousand versions of one, so this takes at
+    most one request more than asking for each key alone, and on dense ranges a hundredth.
     """
     assert list(keys) == sorted(set(keys)), "keys are sorted and distinct"
     found: dict[str, list[ListedEntry]] = {key: [] for key in keys}
     wanted = deque(keys)
     after = position_before(keys[0]) if keys else None
+    # Neighbours are in one small page; where it does not reach the end, other keys lie between,
+    # and a full one reaches further.
+    max_keys = min(LIST_PAGE_MAX, FIRST_PAGE_MIN + ENTRIES_PER_KEY * len(keys))
     while wanted:
-        page = await store.list_object_versions(place, after=after)
+        page = await store.list_object_versions(place, after=after, max_keys=max_keys)
+        max_keys = LIST_PAGE_MAX
         for entry in page.entries:
             if entry.key in found:
                 found[entry.key].append(entry)

@@ -76,6 +76,40 @@ async def test_a_sparse_range_costs_no_more_than_its_keys() -> None:
     assert store.calls["list:src"] <= len(wanted)
 
 
+class Counted(VersionedStore):
+    """A store that knows how many entries it was asked for, page by page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    async def list_object_versions(
+        self,
+        place: BucketPlace,
+        *,
+        prefix: str = "",
+        after: VersionsPosition | None = None,
+        max_keys: int = 1000,
+    ) -> VersionsPage:
+        self.asked.append(max_keys)
+        return await super().list_object_versions(
+            place, prefix=prefix, after=after, max_keys=max_keys
+        )
+
+
+@pytest.mark.parametrize(("every", "pages"), [(1, [400]), (3, [400]), (11, [400, 1000])])
+async def test_neighbours_take_one_small_page_and_gaps_a_full_one_more(
+    every: int, pages: list[int]
+) -> None:
+    """If this fails, reading pages takes more CPU than the copies that they are read for."""
+    store = Counted()
+    store.chains = filled(tuple(f"k{number:04d}" for number in range(1200)), 1).chains
+    wanted = [f"k{number:04d}" for number in range(0, 100 * every, every)]
+    listed = await read_chains(store, SOURCE, wanted)
+    assert all(len(chain) == 1 for chain in listed.values())
+    assert store.asked == pages
+
+
 @settings(deadline=None, max_examples=300)
 @given(keys, keys)
 def test_the_position_before_a_key_is_before_it_and_after_every_smaller_neighbour(
