@@ -144,6 +144,7 @@ async def test_after_the_question_signals_drain_again(terminal: Terminal, tmp_pa
     terminal.confirm(run_in(tmp_path, 3), "y\n", signals=signals)
     with signals.unhandled(), pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     with signals.draining() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.wait_for(stop.draining.wait(), timeout=60)
