@@ -60,10 +60,14 @@ async def calls(raw_server: RawServer) -> AsyncIterator[Calls]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def impatient_calls(raw_server: RawServer) -> AsyncIterator[Calls]:
-    """Calls that give a silent server up at once."""
-    connection = Connection(endpoint_url=raw_server.endpoint_url, read_timeout_s=0.2)
+    """Calls that give a silent server up soon."""
+    connection = Connection(endpoint_url=raw_server.endpoint_url, read_timeout_s=1.0)
     async with AwsSession(connection) as session:
-        yield Calls(session, KeptEvents(), read_timeout_s=0.2)
+        # Opening a client loads the SDK's model, which on a busy machine outlasts the limit.
+        for region in ("us-east-1", "eu-west-1"):
+            async with session.lease("s3", region):
+                pass
+        yield Calls(session, KeptEvents(), read_timeout_s=1.0)
 
 
 @pytest.fixture
