@@ -32,6 +32,17 @@ class StageFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadsUnproven:
+    """Nothing was there on which an identity could show that it may read what HEAD hides."""
+
+    name: ClassVar[str] = "preflight.reads_unproven"
+    level: ClassVar[str] = "info"
+    bucket: str
+    identity: str
+    reads: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BucketListed:
     """A bucket's versions were listed to the end."""
 

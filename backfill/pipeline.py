@@ -35,6 +35,7 @@ from backfill.plan.run import PLAN, PlanWork, explain_key, make_plan
 from backfill.plan.terms import Terms, terms_of
 from backfill.plan.totals import PlanTotals, totals_of
 from backfill.ports import ArtifactIndex, Events
+from backfill.preflight.readable import prove_destinations, prove_source
 from backfill.preflight.run import (
     refuse_unless_source_is_readable,
     refuse_unless_versioned,
@@ -141,12 +142,15 @@ async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
 
 async def plan(run: Run) -> PlanTotals:
     """Decide one route or one reason for every version; return totals that add up."""
+    if run.here.artifacts.index(PLAN) is None:
+        await _prove_source(run)
     index = await make_plan(_plan_work(run), artifacts=run.here.artifacts, events=run.events)
     return totals_of(index.summary)
 
 
 async def explain(run: Run, key: str, version_id: VersionId | None) -> Explanation:
     """Return the proof for one version, from the inventory and fresh reads."""
+    await _prove_source(run)
     return await explain_key(_plan_work(run), key, version_id)
 
 
@@ -171,6 +175,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     header = _header_of_plan(run)
     await refuse_unsafe(run)
     await _refuse_unreadable_source(run, number)
+    await _prove_both_sides(run)
     async with journal(run.here, index) as opened:
         ports = ExecutePorts(
             source=run.clients.source,
@@ -182,6 +187,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             clock=run.here.clock,
             random=run.here.random,
             error_of=error_of,
+            budget=run.clients.budget,
         )
         job = ExecuteJob(
             header=header,
@@ -222,6 +228,17 @@ def _header_of_plan(run: Run) -> PlanHeader:
     return header
 
 
+async def _prove_source(run: Run) -> None:
+    scope = run.campaign.scope
+    await prove_source(run.scene, run.clients.source, scope.prefix, run.events)
+
+
+async def _prove_both_sides(run: Run) -> None:
+    await _prove_source(run)
+    scope = run.campaign.scope
+    await prove_destinations(run.scene, run.clients.destination, scope.prefix, run.events)
+
+
 async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
     """Try one version as every copy will read it: by the destination identity."""
     entries = WorkDone(run.here.artifacts).manifest_entries(round_number)
@@ -242,6 +259,7 @@ async def verify(run: Run) -> VerifyTotals:
 
     Without a plan in the run directory the buckets are compared by their current versions.
     """
+    await _prove_both_sides(run)
     artifacts, scene = run.here.artifacts, run.scene
     held_plan = artifacts.index(PLAN)
     work = WorkDone(artifacts)
@@ -294,7 +312,8 @@ async def plan_repair(run: Run, *, is_preview: bool = False) -> RepairTotals:
         await verify(run)
     request = RepairRequest(
         round=work.manifests,
-        verification=work.verifications,
+        verification=work.current_verification,
+        inputs=work.digests(),
         header=header_of(index.summary),
         allows_hiding=run.campaign.allows_hiding,
     )

@@ -105,8 +105,9 @@ async def refuse_unless_source_is_readable(
         where = "source KMS key's policy" if is_kms else f"policy of {source.bucket!r}"
         raise MissingPermissionError(
             f"the destination identity may not read {source.bucket!r} for copies ({fault.code})",
-            hint=f"add to the {where}: {statement}; a Requester Pays bucket denies it all the same,"
-            " because backfill never offers to pay",
+            # The statement last, so that it can be pasted.
+            hint="backfill never offers to pay, so a Requester Pays bucket cannot be read;"
+            f" otherwise add to the {where}: {statement}",
         ) from fault
 
 

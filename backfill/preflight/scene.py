@@ -16,6 +16,7 @@ from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.header import PlanHeader
 from backfill.plan.rules import Rules
+from backfill.plan.terms import OWNER_ENFORCED
 
 DOCUMENT = "scene.json"
 SCHEMA = "backfill.scene/1"
@@ -55,6 +56,19 @@ class Scene:
             source=self.source,
             destinations=tuple(scene.place for scene in self.destinations),
             horizon=self.horizon,
+        )
+
+    @property
+    def needs_acls(self) -> bool:
+        """Return whether some object's own ACL may decide: ACLs mean something on both sides."""
+        keepers = {
+            rule.destination.bucket
+            for rule in self.rules.rules
+            if rule.is_enabled and not rule.destination.is_owner_translated
+        }
+        return self.source_facts.object_ownership != OWNER_ENFORCED and any(
+            each.facts.object_ownership != OWNER_ENFORCED and each.place.bucket in keepers
+            for each in self.destinations
         )
 
 

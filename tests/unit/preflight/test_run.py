@@ -259,10 +259,9 @@ async def tried(store: OneVersion) -> BackfillError | None:
 
 def hinted(refusal: BackfillError) -> tuple[str, dict[str, object]]:
     """Return where a hint says that a statement is missing, and the statement."""
-    where, _, rest = refusal.hint.partition(": ")
-    statement, end = json.JSONDecoder().raw_decode(rest)
-    assert "Requester Pays" in rest[end:]
-    return where, statement
+    where, _, statement = refusal.hint.partition(": ")
+    assert "Requester Pays" in where
+    return where.partition("otherwise ")[2], json.loads(statement)
 
 
 async def test_the_source_is_tried_as_a_copy_reads_it() -> None:
