@@ -259,13 +259,14 @@ async def verify(run: Run) -> VerifyTotals:
 
     Without a plan in the run directory the buckets are compared by their current versions.
     """
-    await _prove_both_sides(run)
     artifacts, scene = run.here.artifacts, run.scene
     held_plan = artifacts.index(PLAN)
+    header = _header_of_plan(run)
+    await _prove_both_sides(run)
     work = WorkDone(artifacts)
     request = VerifyRequest(
         round=work.verifications + 1,
-        header=_header_of_plan(run),
+        header=header,
         source=run.clients.source,
         destinations=(run.clients.destination,) * len(scene.destinations),
         take_listings=partial(_take_listings, run),
