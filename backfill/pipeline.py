@@ -270,14 +270,14 @@ async def verify(run: Run) -> VerifyTotals:
         source=run.clients.source,
         destinations=(run.clients.destination,) * len(scene.destinations),
         take_listings=partial(_take_listings, run),
-        claims=partial(_claims, scene, run.campaign.scope.prefix),
+        claims=scene.claims,
         inputs=work.digests(),
         is_deep=run.campaign.is_deep,
     )
     if held_plan is None:
         return await verify_buckets(
             request,
-            replicates_delete_markers=_replicates_markers(scene),
+            replicates_delete_markers=scene.replicates_delete_markers,
             artifacts=artifacts,
             events=run.events,
             clock=run.here.clock,
@@ -381,16 +381,6 @@ async def _take_listings(run: Run, sides: Sequence[Side], run_id: str) -> Mappin
         page_max=run.campaign.settings.page_max,
     )
     return {index.name: index.digest for index in indexes}
-
-
-def _claims(scene: Scene, prefix: str, key: str, destination: int) -> bool:
-    """Return whether an enabled rule of a destination covers a key of the scope."""
-    rules = scene.rules.for_destination(scene.destinations[destination].place.bucket)
-    return key.startswith(prefix) and any(rule.is_enabled and rule.covers(key) for rule in rules)
-
-
-def _replicates_markers(scene: Scene) -> bool:
-    return any(rule.is_enabled and rule.replicates_delete_markers for rule in scene.rules.rules)
 
 
 def _digests(here: Machine, names: Sequence[str]) -> Mapping[str, str]:

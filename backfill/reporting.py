@@ -64,10 +64,11 @@ def _entries(scene: Scene, here: Machine, work: WorkDone) -> Iterator[PlanEntry]
             for destination in destinations
         ],
     )
-    wants_markers = any(
-        rule.is_enabled and rule.replicates_delete_markers for rule in scene.rules.rules
+    return pairing_plan(
+        groups,
+        horizon=scene.horizon,
+        replicates_delete_markers=scene.replicates_delete_markers,
     )
-    return pairing_plan(groups, horizon=scene.horizon, replicates_delete_markers=wants_markers)
 
 
 def _exit_code(campaign: Campaign, here: Machine, work: WorkDone, tally: Tally) -> int:

@@ -50,6 +50,16 @@ class Scene:
         assert self.horizon.tzinfo is not None, "a horizon is a moment anywhere"
 
     @property
+    def replicates_delete_markers(self) -> bool:
+        """Return whether any enabled rule replicates delete markers."""
+        return any(r.is_enabled and r.replicates_delete_markers for r in self.rules.rules)
+
+    def claims(self, key: str, destination: int) -> bool:
+        """Return whether an enabled rule of a destination covers a key."""
+        rules = self.rules.for_destination(self.destinations[destination].place.bucket)
+        return any(rule.is_enabled and rule.covers(key) for rule in rules)
+
+    @property
     def header(self) -> PlanHeader:
         """Return the places and the horizon, as the plan keeps them."""
         return PlanHeader(
