@@ -42,7 +42,24 @@ class _NoRedirects:
 
     # Any: passed through to aiohttp unchanged.
     async def request(self, method: str, **request: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - as in aiohttp
-        return await self._session.request(method, allow_redirects=False, **request)
+        response = await self._session.request(method, allow_redirects=False, **request)
+        # aiobotocore decodes `raw_headers` strictly; aiohttp keeps what it gave once, so not that.
+        response._raw_headers = tuple(  # noqa: SLF001 - there is no other way in
+            (name, _HeaderValue(value))
+            for name, value in response._raw_headers  # noqa: SLF001 - as above
+        )
+        return response
+
+
+class _HeaderValue(bytes):
+    """A header's bytes; those that are no UTF-8 survive decoding as lone surrogates.
+
+    S3 gives back what an uploader sent, Latin-1 in a Content-Disposition for one (RFC 9110 §5.5
+    allows any byte above 0x7F). Decoded strictly, one such object is a broken connection for ever.
+    """
+
+    def decode(self, encoding: str = "utf-8", errors: str = "surrogateescape") -> str:
+        return super().decode(encoding, errors)
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -56,8 +56,16 @@ def headers_of(reply: Reply) -> Mapping[str, str]:
 
 
 def object_head(reply: Reply) -> ObjectHead:
-    """Parse HeadObject, from its headers."""
-    headers = headers_of(reply)
+    """Parse HeadObject, from its headers.
+
+    A header that is no UTF-8 is shown as Latin-1 and counted as missing: neither can its bytes be
+    supplied again, nor can a copy's be compared with certainty.
+    """
+    raw = headers_of(reply)
+    headers = {name: _text(value) for name, value in raw.items()}
+    garbled = sum(headers[name] != value for name, value in raw.items())
+    # botocore drops an Expires that is no date from the headers, and keeps it here.
+    expires = reply.get("ExpiresString") or headers.get("expires")
     etag, size, modified = (
         _needed(headers, name) for name in ("etag", "content-length", "last-modified")
     )
@@ -68,7 +76,7 @@ def object_head(reply: Reply) -> ObjectHead:
         last_modified=_mail_time(modified),
         storage_class=headers.get("x-amz-storage-class") or "STANDARD",
         metadata=_metadata(headers),
-        content_headers=_content_headers(headers, reply),
+        content_headers=_content_headers(headers, None if expires is None else str(expires)),
         tag_count=_count(headers.get("x-amz-tagging-count") or "0"),
         checksums=_head_checksums(headers),
         encryption=_encryption(headers),
@@ -80,7 +88,7 @@ def object_head(reply: Reply) -> ObjectHead:
         lock_retain_until=_lock_time(headers.get("x-amz-object-lock-retain-until-date")),
         has_legal_hold=headers.get("x-amz-object-lock-legal-hold") == "ON",
         website_redirect=headers.get("x-amz-website-redirect-location"),
-        missing_metadata_count=_count(headers.get("x-amz-missing-meta") or "0"),
+        missing_metadata_count=_count(headers.get("x-amz-missing-meta") or "0") + garbled,
         unmodelled_checksums=_unmodelled_checksums(headers),
     )
 
@@ -176,6 +184,17 @@ def _etag(body: Reply) -> ETag:
     return ETag(etag)
 
 
+def _text(value: str) -> str:
+    """Return a header's value without the lone surrogates that stand for bytes of no UTF-8."""
+    return (
+        value.encode("utf-8", "surrogateescape").decode("latin-1") if _has_bytes(value) else value
+    )
+
+
+def _has_bytes(value: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in value)
+
+
 def _needed(headers: Mapping[str, str], name: str) -> str:
     if not (value := headers.get(name)):
         raise ReplyError(f"HEAD without {name}")
@@ -218,16 +237,14 @@ def _metadata(headers: Mapping[str, str]) -> Pairs:
     )
 
 
-def _content_headers(headers: Mapping[str, str], reply: Reply) -> ContentHeaders:
-    # botocore drops an Expires that is no date from the headers, and keeps it here.
-    expires = reply.get("ExpiresString") or headers.get("expires")
+def _content_headers(headers: Mapping[str, str], expires: str | None) -> ContentHeaders:
     return ContentHeaders(
         content_type=headers.get("content-type"),
         content_encoding=headers.get("content-encoding"),
         content_language=headers.get("content-language"),
         content_disposition=headers.get("content-disposition"),
         cache_control=headers.get("cache-control"),
-        expires=None if expires is None else str(expires),
+        expires=expires,
     )
 
 

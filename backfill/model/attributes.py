@@ -61,7 +61,7 @@ class ObjectHead:
 
     `tag_count` is x-amz-tagging-count (0 when absent). `metadata` keys are lower case, sorted.
     `archive_status` is set for the archive tiers of INTELLIGENT_TIERING; `restore` is the raw
-    x-amz-restore. `missing_metadata_count` is x-amz-missing-meta.
+    x-amz-restore. `missing_metadata_count` is x-amz-missing-meta and the headers that are no UTF-8.
     `unmodelled_checksums` holds raw x-amz-checksum-* headers that the SDK's model does not know.
     """
 

@@ -113,8 +113,8 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         remedy="Use S3 Batch Replication.",
     ),
     Reason.METADATA_NOT_READABLE: Text(
-        sentence="Some of its metadata cannot be shown as HTTP headers, so a copy could not be"
-        " checked.",
+        sentence="Some of its metadata or content headers cannot be shown over HTTP, or are no"
+        " UTF-8, so a copy could not be checked.",
         remedy="Use S3 Batch Replication, or write the metadata anew at the source.",
     ),
     Reason.ENCRYPTION_WOULD_WEAKEN: Text(

@@ -27,7 +27,7 @@ from backfill.errors import (
 from backfill.events import CredentialsRenewed
 from tests.wire.aws.conftest import SECRET_KEY, KeptEvents
 from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE, copy_request
-from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, answer
+from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, Send, answer
 from tests.wire.aws.sigv4 import is_signed_for
 from tests.wire.aws.test_fault_matrix import refusal
 
@@ -420,3 +420,31 @@ async def test_headers_that_the_sdk_would_alter_leave_as_they_are_and_signed(
     assert is_signed_for(
         seen, f"/destination-bucket/{KEY}", secret_key=SECRET_KEY, region="eu-west-1"
     )
+
+
+LATIN_1 = "attachment; filename=Übersicht.pdf"
+
+
+@pytest.mark.parametrize("name", ["Content-Disposition", "x-amz-meta-title"])
+async def test_a_header_that_is_no_utf_8_is_one_objects_trouble(
+    store: S3ObjectStore, raw_server: RawServer, name: str
+) -> None:
+    """S3 gives back the bytes it was given: if this fails, one such object ends every plan."""
+    answered = answer(200, headers=HEAD).data.removesuffix(b"\r\n")
+    raw_server.script = lambda _: Send(
+        answered + f"{name}: {LATIN_1}\r\n\r\n".encode("latin-1"), then="keep"
+    )
+    head = await store.head_object(SOURCE, KEY)
+    assert head.missing_metadata_count == 1
+    shown = head.content_headers.content_disposition or dict(head.metadata)["title"]
+    assert shown == LATIN_1
+    assert len(raw_server.seen) == 1
+
+
+async def test_a_header_in_utf_8_is_read_as_it_is(
+    store: S3ObjectStore, raw_server: RawServer
+) -> None:
+    """If this fails, metadata of every object that is not in English is refused, or mangled."""
+    raw_server.script = lambda _: answer(200, headers=(*HEAD, ("x-amz-meta-title", "é, 日本")))
+    head = await store.head_object(SOURCE, KEY)
+    assert (head.metadata, head.missing_metadata_count) == ((("title", "é, 日本"),), 0)
