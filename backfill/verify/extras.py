@@ -45,7 +45,7 @@ def _extra_key(rows: Sequence[PlannedRow], view: KeyView) -> Iterator[Judged | L
 def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
     """Yield destination versions beyond the one that we know to have made from this row.
 
-    A replace whose new ETag equals the old one can be applied twice by an ambiguous attempt
+    A copy over bytes with the very same ETag can be applied twice by an ambiguous attempt
     (architecture decision 7); so can a copy onto an absent key, if a delete marker comes between.
     Which of the two is the extra one is open; the older is named. Where a newer version was copied
     over ours, the copy below it may have the same bytes: that one is no extra.
