@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("source_bucket", metavar="SOURCE_BUCKET", nargs="?", default="")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+        "--dry-run", action="store_true", help="say what would be done, and do none of it"
     )
     add_yes_argument(parser)
     add_campaign_arguments(parser)
@@ -47,6 +47,12 @@ def call(arguments: argparse.Namespace) -> int:
                     f"for a person: {n:,}: {visible_text(words)}"
                     for words, n in totals.sentences.items()
                 )
+        elif arguments.dry_run:
+            manifest = pipeline.newest_manifest(run)
+            if arguments.json:
+                print_json({"open_manifest": manifest.name, "entries": manifest.rows})
+            else:
+                print(f"{manifest.name} with {manifest.rows:,} entries is not carried out yet")
         if arguments.dry_run:
             return 0
         confirm_manifest(arguments, run, signals)
