@@ -16,7 +16,7 @@ from typing import Final, Self
 import aioboto3  # type: ignore[import-untyped] # aioboto3 ships no types
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import ConfigNotFound, ConfigParseError, ProfileNotFound
 
 import backfill
 from backfill.aws import versions_page
@@ -191,10 +191,16 @@ def _endpoint(connection: Connection, service: str) -> str | None:
 
 def _sdk_session(connection: Connection) -> aioboto3.Session:
     try:
-        return aioboto3.Session(profile_name=connection.profile, region_name=connection.region)
+        session = aioboto3.Session(profile_name=connection.profile, region_name=connection.region)
+        # The files are read at the first question; this one is asked of every session anyway.
+        _ = session.region_name
+    except (ConfigParseError, ConfigNotFound) as error:
+        hint = "see AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE (default: ~/.aws)"
+        raise CredentialsError(str(error), hint=hint) from error
     except ProfileNotFound as error:
         hint = "list the profiles of this machine with: aws configure list-profiles"
         raise CredentialsError(str(error), hint=hint) from error
+    return session
 
 
 def _config(connection: Connection, addressing: str) -> AioConfig:

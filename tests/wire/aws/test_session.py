@@ -150,6 +150,21 @@ async def test_an_unknown_profile_is_a_credentials_error(raw_server: RawServer) 
         AwsSession(Connection(endpoint_url=raw_server.endpoint_url, profile="no-such-profile"))
 
 
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+@pytest.mark.parametrize("profile", [None, "mine"])
+async def test_a_configuration_that_cannot_be_parsed_is_a_credentials_error(
+    identity: pytest.MonkeyPatch, tmp_path: Path, variable: str, profile: str | None
+) -> None:
+    """If this fails, a slip in ~/.aws/credentials is called a bug of this program."""
+    broken = tmp_path / "broken"
+    broken.write_text("[mine]\nregion = a\n[mine]\nregion = b\n")
+    with identity.context() as patch:
+        patch.setenv(variable, str(broken))
+        with pytest.raises(CredentialsError, match="Unable to parse config file") as refused:
+            AwsSession(Connection(profile=profile))
+    assert variable in refused.value.hint
+
+
 async def test_a_kept_connection_that_turns_out_closed_gets_no_second_request(
     store: S3ObjectStore, raw_server: RawServer
 ) -> None:
