@@ -7,7 +7,7 @@ Law: a step names how many versions it is about and the command or the remedy th
 from backfill.plan.routes import Reason
 from backfill.report.tally import Tally
 from backfill.report.wording import REASON_TONES, Tone, reason_sentence
-from backfill.verify.verdicts import Verdict
+from backfill.verify.verdicts import Evidence, Verdict
 
 
 def next_steps(tally: Tally) -> tuple[str, ...]:
@@ -27,10 +27,10 @@ def _work_left(tally: Tally) -> list[str]:
     steps = []
     if failed:
         steps.append(
-            f"{failed:,} versions failed: see the codes below, mend the cause, then backfill repair"
+            f"failed: {failed:,}. See the codes below, mend the cause, then backfill repair."
         )
     if waiting:
-        steps.append(f"{waiting:,} versions are still to be moved: backfill run goes on with them")
+        steps.append(f"still to be moved: {waiting:,}. backfill run goes on with them.")
     return steps
 
 
@@ -38,36 +38,39 @@ def _repairs(tally: Tally) -> list[str]:
     different = tally.verdicts[Verdict.DIFFERENT.value] + tally.unlike
     missing = tally.verdicts[Verdict.MISSING.value]
     extra = tally.verdicts[Verdict.EXTRA.value]
+    counts = {"different": different, "missing": missing}
+    found = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
     steps = []
-    if different or missing:
-        found = f"{different:,} versions differ" if different else ""
-        found += " and " if different and missing else ""
-        found += f"{missing:,} {'' if different else 'versions '}are missing" if missing else ""
+    if found:
         steps.append(
-            f"{found}: backfill repair mends what a copy can mend, says what is left to a person,"
-            " and verifies"
+            f"{found}. backfill repair mends what a copy can mend, says what is left to a person,"
+            " and verifies."
         )
     if extra:
         steps.append(
-            f"{extra:,} objects are at the destination only: decide whether they belong there;"
-            " backfill repair --allow-hiding hides them and keeps their versions"
+            f"at the destination only: {extra:,}. Decide whether they belong there; backfill"
+            " repair --allow-hiding hides them and keeps their versions."
         )
     return steps
 
 
 def _doubts(tally: Tally) -> list[str]:
-    unverified = tally.verdicts[Verdict.UNVERIFIED.value]
+    not_read = tally.evidence[Evidence.NOT_READ.value]
+    unverified = tally.verdicts[Verdict.UNVERIFIED.value] - not_read
     in_flight = tally.verdicts[Verdict.IN_FLIGHT.value]
     steps = []
-    if unverified:
+    if not_read:
         steps.append(
-            f"{unverified:,} versions have no common evidence: backfill verify --deep reads both"
-            " sides, or accept them with --allow-unverified"
+            f"not read: {not_read:,}. The store refused or failed a read; rows.csv says which and"
+            " why. Mend it, then backfill verify."
+        )
+    if unverified > 0:
+        steps.append(
+            f"without common evidence: {unverified:,}. backfill verify --deep reads both sides;"
+            " --allow-unverified accepts them."
         )
     if in_flight:
-        steps.append(
-            f"{in_flight:,} versions are with live replication: backfill verify again later"
-        )
+        steps.append(f"with live replication: {in_flight:,}. backfill verify again later.")
     return steps
 
 
@@ -78,7 +81,7 @@ def _reasons(tally: Tally) -> list[str]:
             rows = tally.total("reason", reason.value).rows
             remedy = reason_sentence(reason)[1]
             if rows and REASON_TONES[reason] is tone and remedy:
-                steps.append(f"{rows:,} versions are {reason.value}: {remedy}")
+                steps.append(f"{reason.value}: {rows:,}. {remedy}")
     return steps
 
 

@@ -165,7 +165,7 @@ def test_a_clean_run_has_nothing_left_to_do_and_says_so() -> None:
 def test_a_bad_run_names_failures_repairs_and_what_is_unfinished() -> None:
     report, _ = bad_run()
     words = " ".join(report.next_steps)
-    for expected in ("1 versions failed", "1 versions differ and 1 are missing", "still to be"):
+    for expected in ("failed: 1.", "different: 1, missing: 1.", "still to be moved: 1."):
         assert expected in words
     assert "at the destination only" in words
     assert "archived" in words
@@ -231,4 +231,4 @@ def test_a_field_that_differs_is_called_a_difference() -> None:
     unlike = verdict(0, "a", Verdict.EQUAL, (Field.TAGS,))
     report, _ = written([entry(0, "a")], [(0, outcome(0))], [unlike], 4)
     assert [trouble.problem for trouble in report.troubles] == ["different: tags"]
-    assert "1 versions differ" in report.next_steps[0]
+    assert "different: 1." in report.next_steps[0]
