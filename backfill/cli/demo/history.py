@@ -199,19 +199,19 @@ def _before_versioning(pen: _Pen) -> None:
 
 def _years_without_a_rule(pen: _Pen) -> None:
     """Everything that years bring: overwrites, deletions, tags, KMS, parts, archives, odd keys."""
-    for generation, (days, step) in enumerate(((300, 1), (295, 1), (290, 2), (285, 4))):
-        pen.days_ago(days)
-        for number in range(0, 400, step):
+    for generation in range(6):
+        pen.days_ago(300 - generation)
+        for number in range(250):
             pen.put(f"logs/{number:04}.json", _bytes(f"generation {generation}", number))
-    for number in range(0, 400, 13):
+    for number in range(0, 250, 13):
         pen.delete(f"logs/{number:04}.json")
-    for number in range(0, 400, 26):
+    for number in range(0, 250, 26):
         pen.put(f"logs/{number:04}.json", _bytes("back again", number))
-    for number in range(120):
+    for number in range(80):
         tags = (("project", f"p{number % 7}"), ("note", "a b+c/d=é"))
         pen.put(f"tagged/{number:03}", _bytes("tagged", number), WrittenAttributes(tags=tags))
     encrypted = RequestedEncryption(algorithm="aws:kms", kms_key_id=SOURCE_KEY_ARN)
-    for number in range(40):
+    for number in range(30):
         attributes = WrittenAttributes(encryption=encrypted, metadata=(("owner", "tax"),))
         pen.put(f"secret/{number:03}", _bytes("secret", number), attributes)
     for number in range(25):
@@ -233,7 +233,7 @@ def _under_an_earlier_rule(pen: _Pen) -> None:
             _rule("old-invoices", 2, "invoices/", DESTINATION_BUCKET),
         )
     )
-    for number in range(120):
+    for number in range(80):
         pen.put(f"reports/{number:03}.pdf", _bytes("report", number))
         pen.put(f"invoices/{number:03}.pdf", _bytes("invoice", number))
     pen.days_ago(199)
@@ -244,13 +244,13 @@ def _after_that_rule(pen: _Pen) -> None:
     """The rule went; invoices were changed and deleted meanwhile, and orders came."""
     pen.days_ago(100)
     pen.model.delete_bucket_replication(pen.caller, BucketRequest(bucket=SOURCE_BUCKET))
-    for number in range(0, 120, 5):
+    for number in range(0, 80, 5):
         pen.put(f"invoices/{number:03}.pdf", _bytes("corrected invoice", number))
-    for number in range(1, 120, 10):
+    for number in range(1, 80, 10):
         pen.delete(f"invoices/{number:03}.pdf")
-    for number in range(300):
+    for number in range(200):
         pen.put(f"orders/{number:04}.xml", _bytes("order", number))
-    for number in range(300):
+    for number in range(200):
         pen.put(f"orders/{number:04}.xml", _bytes("changed order", number))
 
 

@@ -15,7 +15,7 @@ from backfill.sandbox.model.operations.objects import DeleteObjectRequest, PutOb
 from backfill.sandbox.service import SOURCE, Sandbox
 
 _PAUSE_S = 0.03
-_ORDERS = 300
+_ORDERS = 200
 _UNTOUCHED_ORDERS = 20
 """The first orders are left alone: the damage comes there."""
 
