@@ -295,7 +295,7 @@ def _refused(tally: Tally) -> int:
 EVIDENCE_SENTENCES: Mapping[str, str] = {
     Evidence.VERSION_ID_AND_ETAG: "the same version ID and ETag: S3's own replica",
     Evidence.FULL_OBJECT_CHECKSUM: "stored checksums over the whole object were compared",
-    Evidence.COMPOSITE_CHECKSUM: "stored checksums of part checksums were compared, over equal parts",
+    Evidence.COMPOSITE_CHECKSUM: "stored checksums of checksums were compared, over equal parts",
     Evidence.MD5_ETAG: "ETags that are the MD5 of the bytes were compared",
     Evidence.MULTIPART_ETAG: "multipart ETags were compared, over equal parts",
     Evidence.BYTES: "both sides were read and compared",
