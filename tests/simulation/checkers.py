@@ -100,7 +100,7 @@ def _resurrects(evidence: Evidence, position: int, change: Changed) -> bool:
     rank = evidence.rank(below)
     is_older = rank is not None and rank < change.source.sequence
     # An earlier copy of the marker may be known by its ID: replicas keep it.
-    return not is_older and evidence.was_shown(change.key, below, position, change.actor)
+    return not is_older and evidence.was_shown(below, position, change)
 
 
 def _hides_only_what_is_deleted(evidence: Evidence) -> Iterator[Violation]:

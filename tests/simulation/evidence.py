@@ -20,7 +20,7 @@ from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
 from backfill.work_done import outcomes_name
-from tests.doubles.history import Chain, Changed, History, Retagged
+from tests.doubles.history import Chain, Changed, History, Retagged, Sent
 from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
 from tests.simulation.simulate import Run
 
@@ -139,7 +139,7 @@ class Evidence:
             for key, changes in self.changed.items()
             for position, change in changes
             if (covered := self._covered(position, change)) is not None
-            and not self.was_shown(key, covered, position, change.actor)
+            and not self.was_shown(covered, position, change)
         ]
 
     def has_marker_window(self) -> bool:
@@ -161,9 +161,14 @@ class Evidence:
         has_twin = change.parameters.get("IfMatch") == f'"{below.etag}"'
         return below if has_twin and rank is not None and rank > bound else None
 
-    def was_shown(self, key: str, entry: Entry, position: int, actor: str) -> bool:
-        """Return whether a process had been shown an entry before it wrote at a position."""
-        shown = self.history.last_reading(DESTINATION, key, position, actor)
+    def was_shown(self, entry: Entry, position: int, change: Changed) -> bool:
+        """Return whether a process had been shown an entry before it sent a write.
+
+        What it was shown while the request was under way can have changed nothing: the page of a
+        neighbour's reading may cover the key.
+        """
+        key, sent = change.key, self._sent(position, change)
+        shown = self.history.last_reading(DESTINATION, key, sent, change.actor)
         origin = self.history.origins.get((DESTINATION, key), ())
         if any(one.version_id == entry.version_id for one in origin):
             return True
@@ -173,3 +178,16 @@ class Evidence:
             if any(e.version_id == entry.version_id for e in c.after)
         )
         return arrived < shown
+
+    def _sent(self, position: int, change: Changed) -> int:
+        """Return the position at which the request that changed a chain was sent."""
+        for at in range(position - 1, -1, -1):
+            event = self.history.events[at]
+            if (
+                isinstance(event, Sent)
+                and event.actor == change.actor
+                and event.operation == change.operation
+                and event.parameters == change.parameters
+            ):
+                return at
+        raise AssertionError(f"a write to {change.key!r} that nobody sent")
