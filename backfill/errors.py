@@ -10,6 +10,7 @@ BackfillError                        one clear line, a hint, an exit code
 │   └── VersioningError        10    a bucket's versioning is not what replication needs
 ├── LeaseHeldError             11    another process holds the run directory
 ├── CredentialsError           12    no credentials, or they do not work
+├── JobWaitsError              13    a job waits for a person to confirm it
 ├── ArtifactDamagedError       20    an artefact does not match its index, or is cut
 ├── ListingStuckError          20    a listing did not advance or lost its order
 ├── FailureRateError           21    almost everything fails: the breaker opened
@@ -92,6 +93,12 @@ class CredentialsError(BackfillError):
     """The SDK's credential chain gave nothing that works."""
 
     exit_code = 12
+
+
+class JobWaitsError(BackfillError):
+    """A Batch Operations job waits for a person; the hint says how to go on."""
+
+    exit_code = 13
 
 
 class ArtifactDamagedError(BackfillError):

@@ -12,9 +12,20 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import Field, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar, Protocol
 
-from backfill.model.attributes import ObjectHead, Pairs
+from backfill.model.attributes import Encryption, ObjectHead, Pairs
+from backfill.model.jobs import (
+    JobDescription,
+    JobPlace,
+    JobRequest,
+    JobStatus,
+    JobSummary,
+    JobTags,
+    RequestedStatus,
+    Uploaded,
+)
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome
 from backfill.model.places import BucketFacts, BucketPlace
@@ -156,6 +167,53 @@ class ControlPlane(Protocol):
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:
         """Return the raw GetBucketReplication document, None when the bucket has none."""
+        ...
+
+
+class BatchOperations(Protocol):
+    """S3 Batch Operations (s3control) as one identity sees it. Reads are retried, writes never."""
+
+    async def create_job(self, request: JobRequest) -> str:
+        """Create a job and return its ID; the same token again gives the same job."""
+        ...
+
+    async def describe_job(self, place: JobPlace, job_id: str) -> JobDescription:
+        """Return what S3 says of one job."""
+        ...
+
+    def list_jobs(self, place: JobPlace) -> AsyncIterator[JobSummary]:
+        """Give every job of the last 90 days, all pages, whoever made it."""
+        ...
+
+    async def job_tags(self, place: JobPlace, job_id: str) -> JobTags:
+        """Return the tags of a job."""
+        ...
+
+    async def update_job_status(
+        self, place: JobPlace, job_id: str, requested: RequestedStatus, *, reason: str
+    ) -> JobStatus:
+        """Confirm (Ready) or cancel a job, and return its status then."""
+        ...
+
+    async def update_job_priority(self, place: JobPlace, job_id: str, priority: int) -> None:
+        """Set a job's priority; higher goes first."""
+        ...
+
+
+class BatchBucket(Protocol):
+    """The bucket that manifests are put into and completion reports come out of."""
+
+    async def put_file(
+        self, place: BucketPlace, key: str, path: Path, *, encryption: Encryption
+    ) -> Uploaded:
+        """Upload a file under a key that is absent; if it holds the very same bytes, all is well.
+
+        Raises StoreFault; code PreconditionFailed where something else is there.
+        """
+        ...
+
+    def read_file(self, place: BucketPlace, key: str) -> AsyncIterator[bytes]:
+        """Stream an object; chunks of at most 1 MiB. Raises StoreFault, 404 where it is absent."""
         ...
 
 

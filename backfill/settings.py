@@ -48,6 +48,16 @@ class Settings:
         rounds_redecide_max: How often one entry may be decided anew after 412 or 409.
         control_attempts_max: Attempts of a read before its fault is final.
         page_max: Rows a page of a listing. S3 gives no more; tests lower it to split keys.
+        active_jobs_max: Jobs of ours that may be active at a time. S3 lets an account have about 6;
+            2 are left to others.
+        job_attempts_max: Jobs that one version may go through before it fails.
+        job_manifest_rows_max: Rows of one own manifest; S3 takes 20 billion, but a job that fails
+            is done again as a whole.
+        job_manifest_bytes_max: Bytes of one CSV manifest: one PutObject takes 5 GB.
+        job_poll_s: Pause between two looks at a job. S3 asks for no more than one in 30 s (S3 User
+            Guide: troubleshooting-batch-operations).
+        replication_deadline_s: How long replication may take after its jobs are Complete. Most
+            objects take minutes, large ones hours.
     """
 
     concurrency: int = 128
@@ -68,3 +78,9 @@ class Settings:
     rounds_redecide_max: int = 8
     control_attempts_max: int = 6
     page_max: int = LIST_PAGE_MAX
+    active_jobs_max: int = 4
+    job_attempts_max: int = 3
+    job_manifest_rows_max: int = 10_000_000
+    job_manifest_bytes_max: int = 4 * GIB
+    job_poll_s: float = 30.0
+    replication_deadline_s: float = 3600.0

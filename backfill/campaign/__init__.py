@@ -25,6 +25,54 @@ class OtherWriters(enum.StrEnum):
     """The campaign states that both sides are quiet."""
 
 
+class Engine(enum.StrEnum):
+    """How versions are delivered."""
+
+    AUTO = "auto"
+    """Batch Replication wherever it can, copy workers for the rest and for what it refuses."""
+    BATCH_REPLICATION = "batch-replication"
+    """S3 Batch Replication or nothing."""
+    COPY = "copy"
+    """Copy workers or nothing."""
+
+
+class ManifestWay(enum.StrEnum):
+    """Who lists the versions of a Batch Replication job."""
+
+    AUTO = "auto"
+    """S3 where rules and statuses alone describe exactly the plan's versions, else backfill."""
+    OWN = "own"
+    GENERATED = "generated"
+
+
+class EvidenceSource(enum.StrEnum):
+    """Where verify takes evidence from, where a version ID and what HEAD tells do not decide."""
+
+    STORED = "stored"
+    CHECKSUM_JOBS = "checksum-jobs"
+    """Compute checksum jobs of S3 Batch Operations on both sides: no byte is downloaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """Everything about S3 Batch Operations jobs. Empty texts mean: not given.
+
+    `bucket` takes manifests and completion reports, under `prefix`. `role_arn` is the role of the
+    source account; `destination_role_arn` and `destination_bucket` serve Compute checksum jobs at
+    the destination. `is_inventory_format`: own manifests are written in the inventory format.
+    """
+
+    role_arn: str = ""
+    bucket: str = ""
+    prefix: str = "backfill"
+    manifest: ManifestWay = ManifestWay.AUTO
+    is_inventory_format: bool = False
+    needs_confirmation: bool = False
+    priority: int = 10
+    destination_role_arn: str = ""
+    destination_bucket: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationSpec:
     """A destination named by the campaign instead of by the bucket's rules.
@@ -71,6 +119,10 @@ class Campaign:
     allows_hiding: bool = False
     allows_unverified: bool = False
     is_deep: bool = False
+    engine: Engine = Engine.AUTO
+    batch: BatchOptions = BatchOptions()
+    evidence: EvidenceSource = EvidenceSource.STORED
+    checksum_algorithm: str = "SHA256"
     access: Access = Access()
     settings: Settings = field(default_factory=Settings)
 
@@ -95,6 +147,7 @@ def campaign_identity(campaign: Campaign) -> dict[str, str]:
         "source account": campaign.source_owner,
         "destination account": campaign.destination_owner,
         "other writers": campaign.other_writers.value,
+        "engine": campaign.engine.value,
         "copy object bytes max": str(campaign.settings.copy_object_bytes_max),
         "endpoint URL": campaign.access.endpoint_url,
     }

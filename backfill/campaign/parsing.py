@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from backfill.campaign import Access, Campaign, DestinationSpec, OtherWriters, Scope
+from backfill.campaign import (
+    Access,
+    BatchOptions,
+    Campaign,
+    DestinationSpec,
+    Engine,
+    EvidenceSource,
+    ManifestWay,
+    OtherWriters,
+    Scope,
+)
 from backfill.campaign_options import OPTIONS, Kind, Option
 from backfill.errors import CampaignError
 from backfill.model.attributes import Pairs
@@ -23,6 +33,7 @@ _LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """Buckets made in us-east-1 before March 2018 (S3 User Guide: bucketnamingrules): just what this
 product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,576}")
 
 
 def values_of_document(
@@ -99,6 +110,10 @@ def campaign_of(values: Values) -> Campaign:
         allows_hiding=bool(read.get(("repair", "allow-hiding"))),
         allows_unverified=bool(read.get(("verify", "allow-unverified"))),
         is_deep=bool(read.get(("verify", "deep"))),
+        engine=Engine(_text(read, "execute", "engine") or Engine.AUTO),
+        batch=_batch(read),
+        evidence=EvidenceSource(_text(read, "verify", "evidence") or EvidenceSource.STORED),
+        checksum_algorithm=_text(read, "verify", "checksum-algorithm") or "SHA256",
         access=Access(
             source_profile=_text(read, "source", "profile"),
             destination_profile=_text(read, "destination", "profile"),
@@ -127,6 +142,36 @@ def _destination(read: Values) -> DestinationSpec | None:
     )
 
 
+def _batch(read: Values) -> BatchOptions:
+    base = BatchOptions()
+    for name in ("role-arn", "destination-role-arn"):
+        arn = _text(read, "batch", name)
+        if arn and not _ROLE_ARN.fullmatch(arn):
+            raise CampaignError(
+                f"[batch] {name}: {arn!r} is no role ARN",
+                hint="arn:aws:iam::ACCOUNT:role/NAME, with the path if it has one",
+            )
+    prefix = _text(read, "batch", "prefix") or base.prefix
+    if prefix.startswith("/") or prefix.endswith("/"):
+        raise CampaignError(
+            f"[batch] prefix: {prefix!r} begins or ends with a slash",
+            hint="S3 adds its own slash behind it and would write the report under '//'",
+        )
+    priority = read.get(("batch", "priority"), base.priority)
+    assert isinstance(priority, int), "integers were checked"
+    return BatchOptions(
+        role_arn=_text(read, "batch", "role-arn"),
+        bucket=_text(read, "batch", "bucket"),
+        prefix=prefix,
+        manifest=ManifestWay(_text(read, "batch", "manifest") or base.manifest),
+        is_inventory_format=_text(read, "batch", "manifest-format") == "inventory",
+        needs_confirmation=bool(read.get(("batch", "confirm"))),
+        priority=priority,
+        destination_role_arn=_text(read, "batch", "destination-role-arn"),
+        destination_bucket=_text(read, "batch", "destination-bucket"),
+    )
+
+
 def _settings(read: Values) -> Settings:
     base = Settings()
     return replace(
@@ -139,6 +184,13 @@ def _settings(read: Values) -> Settings:
         attempts_max=int(_limit(read, "attempts-max", base.attempts_max)),
         settle_delay_s=_limit(read, "settle-delay-s", base.settle_delay_s),
         drain_timeout_s=_limit(read, "drain-timeout-s", base.drain_timeout_s),
+        active_jobs_max=int(_limit(read, "active-jobs-max", base.active_jobs_max)),
+        job_attempts_max=int(_limit(read, "job-attempts-max", base.job_attempts_max)),
+        job_manifest_rows_max=int(
+            _limit(read, "job-manifest-rows-max", base.job_manifest_rows_max)
+        ),
+        job_poll_s=_limit(read, "job-poll-s", base.job_poll_s),
+        replication_deadline_s=_limit(read, "replication-deadline-s", base.replication_deadline_s),
     )
 
 

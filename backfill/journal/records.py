@@ -25,6 +25,7 @@ _KINDS: Final = (
     OutcomeKind.HIDDEN,
     OutcomeKind.SKIPPED,
     OutcomeKind.FAILED,
+    OutcomeKind.REPLICATED,
 )
 _NUMBER_OF_KIND: Final = {kind: number for number, kind in enumerate(_KINDS)}
 assert len(_NUMBER_OF_KIND) == len(OutcomeKind), "every kind has its number"

@@ -13,6 +13,8 @@ from backfill.model.objects import ETag, VersionId
 class OutcomeKind(enum.StrEnum):
     """Closed list of terminal outcomes of an entry."""
 
+    REPLICATED = "replicated"
+    """A Batch Replication job of ours made S3 deliver it: the destination lists its version ID."""
     COPIED = "copied"
     """Our write made the destination version; settled by its ETag or by a HEAD."""
     MARKED = "marked"

@@ -20,6 +20,9 @@ class Text:
 
 
 ROUTE_TEXTS: Final[Mapping[Route, Text]] = {
+    Route.BATCH_REPLICATION: Text(
+        sentence="Goes by S3 Batch Replication, which keeps its version ID, time and place."
+    ),
     Route.COPY_OBJECT: Text(sentence="Goes by one conditional CopyObject."),
     Route.MULTIPART_COPY: Text(
         sentence="Goes by UploadPartCopy in the source's parts: it is over the copy size limit, or"

@@ -10,6 +10,8 @@ import enum
 class Route(enum.StrEnum):
     """How a version reaches a destination."""
 
+    BATCH_REPLICATION = "batch-replication"
+    """S3 Batch Replication: the same version ID, creation time and place in the version chain."""
     COPY_OBJECT = "copy-object"
     """One CopyObject (at most the copy size limit)."""
     MULTIPART_COPY = "multipart-copy"

@@ -24,6 +24,7 @@ class Tone(enum.StrEnum):
 
 
 OUTCOME_SENTENCES: Mapping[str, str] = {
+    OutcomeKind.REPLICATED: "replicated by S3 through a job of ours",
     OutcomeKind.COPIED: "copied by us",
     OutcomeKind.MARKED: "delete marker written by us",
     OutcomeKind.ALREADY_THERE: "somebody else had delivered it when we looked",

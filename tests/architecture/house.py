@@ -28,7 +28,11 @@ STAGES = (
 
 ADAPTERS = ("aws", "journal", "observe", "run_directory")
 
+ENGINES = ("batch_operations",)
+"""What several stages work with, on their floors: S3 Batch Operations jobs."""
+
 SHELLS = {
+    "batch_operations": {"driver", "collecting", "sorting"},
     "preflight": {"readable"},
     "execute": {"bench", "chains", "evidence", "multipart", "outcomes", "stop", "worker"},
     "verify": {"reader", "ordered"},
@@ -79,14 +83,15 @@ class Module:
     @property
     def is_shell(self) -> bool:
         """Whether this module of a stage acts instead of deciding."""
-        return self.top in STAGES and len(self.parts) > 1 and self.parts[1] in shells_of(self.top)
+        is_sorted_in_two = self.top in STAGES or self.top in ENGINES
+        return is_sorted_in_two and len(self.parts) > 1 and self.parts[1] in shells_of(self.top)
 
     @property
     def floor(self) -> int | None:
         """The floor that the module stands on; None for the sandbox and the bare package."""
         if self.top in {"", "sandbox"}:
             return None
-        if self.top in STAGES:
+        if self.top in STAGES or self.top in ENGINES:
             return 2 if self.is_shell else 0
         assert self.top in _FLOOR_OF_TOP, f"{self.name} stands on no floor of {FLOORS}"
         return _FLOOR_OF_TOP[self.top]

@@ -1,0 +1,6 @@
+"""S3 Batch Operations: how a job is asked for, found again, watched, and its report believed.
+
+Serves execute (Replicate) and verify (Compute checksum).
+Never moves a byte itself, and never takes "Complete" for done: the completion report is read.
+Law: a crash at any moment creates no second job and loses none.
+"""
