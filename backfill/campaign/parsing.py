@@ -92,6 +92,10 @@ def campaign_of(values: Values) -> Campaign:
     destination = _destination(read)
     if destination is not None and destination.bucket == source_bucket:
         raise CampaignError("source and destination are the same bucket", hint="S3 refuses it too")
+    engine = Engine(_text(read, "execute", "engine") or Engine.AUTO)
+    batch = _batch(read)
+    evidence = EvidenceSource(_text(read, "verify", "evidence") or EvidenceSource.STORED)
+    _refuse_half_a_batch(engine, batch, evidence, has_own_destination=destination is not None)
     created_before = read.get(("scope", "created-before"))
     tags = read.get(("scope", "tags"), ())
     assert created_before is None or isinstance(created_before, datetime)
@@ -110,9 +114,9 @@ def campaign_of(values: Values) -> Campaign:
         allows_hiding=bool(read.get(("repair", "allow-hiding"))),
         allows_unverified=bool(read.get(("verify", "allow-unverified"))),
         is_deep=bool(read.get(("verify", "deep"))),
-        engine=Engine(_text(read, "execute", "engine") or Engine.AUTO),
-        batch=_batch(read),
-        evidence=EvidenceSource(_text(read, "verify", "evidence") or EvidenceSource.STORED),
+        engine=engine,
+        batch=batch,
+        evidence=evidence,
         checksum_algorithm=_text(read, "verify", "checksum-algorithm") or "SHA256",
         access=Access(
             source_profile=_text(read, "source", "profile"),
@@ -170,6 +174,32 @@ def _batch(read: Values) -> BatchOptions:
         destination_role_arn=_text(read, "batch", "destination-role-arn"),
         destination_bucket=_text(read, "batch", "destination-bucket"),
     )
+
+
+def _refuse_half_a_batch(
+    engine: Engine, batch: BatchOptions, evidence: EvidenceSource, *, has_own_destination: bool
+) -> None:
+    """Refuse what was asked for by name and lacks what its jobs need."""
+    if engine is Engine.BATCH_REPLICATION:
+        if has_own_destination:
+            raise CampaignError(
+                "--engine batch-replication and a destination of the campaign's own",
+                hint="Batch Replication follows the source bucket's own rules: leave --destination"
+                " out, or use --engine copy",
+            )
+        if not (batch.role_arn and batch.bucket):
+            raise CampaignError(
+                "--engine batch-replication without a role and a bucket for its jobs",
+                hint="add --batch-role-arn and --batch-bucket",
+            )
+    if evidence is EvidenceSource.CHECKSUM_JOBS and not all(
+        (batch.role_arn, batch.bucket, batch.destination_role_arn, batch.destination_bucket)
+    ):
+        raise CampaignError(
+            "--evidence checksum-jobs without a role and a bucket in both accounts",
+            hint="add --batch-role-arn, --batch-bucket, --destination-batch-role-arn and"
+            " --destination-batch-bucket",
+        )
 
 
 def _settings(read: Values) -> Settings:

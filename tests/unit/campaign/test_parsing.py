@@ -4,7 +4,16 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from backfill.campaign import Campaign, OtherWriters, campaign_digest, campaign_identity
+from backfill.campaign import (
+    BatchOptions,
+    Campaign,
+    Engine,
+    EvidenceSource,
+    ManifestWay,
+    OtherWriters,
+    campaign_digest,
+    campaign_identity,
+)
 from backfill.campaign.parsing import campaign_of, values_of_document, values_of_environment
 from backfill.campaign_options import OPTIONS, Kind
 from backfill.errors import CampaignError
@@ -34,7 +43,24 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "created-before": datetime(2026, 11, 1, tzinfo=UTC),
         },
         "writers": {"other-writers": "quiet"},
-        "verify": {"deep": True, "allow-unverified": True},
+        "verify": {
+            "deep": True,
+            "allow-unverified": True,
+            "evidence": "checksum-jobs",
+            "checksum-algorithm": "CRC64NVME",
+        },
+        "execute": {"engine": "copy"},
+        "batch": {
+            "role-arn": "arn:aws:iam::111111111111:role/service-role/batch",
+            "bucket": "jobs-bucket",
+            "prefix": "a/b",
+            "manifest": "generated",
+            "manifest-format": "inventory",
+            "confirm": True,
+            "priority": 0,
+            "destination-role-arn": "arn:aws:iam::222222222222:role/checksums",
+            "destination-bucket": "their-jobs-bucket",
+        },
         "repair": {"allow-hiding": True},
         "access": {"region": "eu-west-1", "endpoint-url": "http://127.0.0.1:1"},
         "limits": {
@@ -44,6 +70,11 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "attempts-max": 3,
             "settle-delay-s": 0.5,
             "drain-timeout-s": 1,
+            "active-jobs-max": 2,
+            "job-attempts-max": 5,
+            "job-manifest-rows-max": 11,
+            "job-poll-s": 0.25,
+            "replication-deadline-s": 12,
         },
     }
     named = {(table, name) for table, body in document.items() for name in body}
@@ -73,6 +104,25 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
         attempts_max=3,
         settle_delay_s=0.5,
         drain_timeout_s=1,
+        active_jobs_max=2,
+        job_attempts_max=5,
+        job_manifest_rows_max=11,
+        job_poll_s=0.25,
+        replication_deadline_s=12,
+    )
+    assert campaign.engine is Engine.COPY
+    assert campaign.evidence is EvidenceSource.CHECKSUM_JOBS
+    assert campaign.checksum_algorithm == "CRC64NVME"
+    assert campaign.batch == BatchOptions(
+        role_arn="arn:aws:iam::111111111111:role/service-role/batch",
+        bucket="jobs-bucket",
+        prefix="a/b",
+        manifest=ManifestWay.GENERATED,
+        is_inventory_format=True,
+        needs_confirmation=True,
+        priority=0,
+        destination_role_arn="arn:aws:iam::222222222222:role/checksums",
+        destination_bucket="their-jobs-bucket",
     )
 
 
@@ -105,6 +155,18 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
         ({**SOURCE, ("source", "account"): "1234"}, "no account ID"),
         ({**SOURCE, ("destination", "bucket"): "from-bucket"}, "same bucket"),
         ({**SOURCE, ("destination", "storage-class"): "GLACIER_IR"}, "without a destination"),
+        ({**SOURCE, ("batch", "role-arn"): "role/batch"}, "no role ARN"),
+        ({**SOURCE, ("batch", "prefix"): "ends/"}, "slash"),
+        ({**SOURCE, ("execute", "engine"): "batch-replication"}, "without a role and a bucket"),
+        (
+            {
+                **SOURCE,
+                ("execute", "engine"): "batch-replication",
+                ("destination", "bucket"): "to-bucket",
+            },
+            "a destination of the campaign's own",
+        ),
+        ({**SOURCE, ("verify", "evidence"): "checksum-jobs"}, "in both accounts"),
         ({**SOURCE, ("scope", "created-before"): "yesterday"}, "no time"),
         ({**SOURCE, ("scope", "created-before"): "2026-11-01T00:00:00"}, "no time zone"),
         ({**SOURCE, ("scope", "created-before"): 3}, "is a time"),
