@@ -12,6 +12,8 @@ BackfillError                        one clear line, a hint, an exit code
 ├── CredentialsError           12    no credentials, or they do not work
 ├── JobWaitsError              13    a job waits for a person to confirm it
 ├── ArtifactDamagedError       20    an artefact does not match its index, or is cut
+│   └── ReportRefusedError     20    a completion report of a job does not add up
+│       └── ReportMissingError 20    there is none (yet) of a job that carried out tasks
 ├── ListingStuckError          20    a listing did not advance or lost its order
 ├── FailureRateError           21    almost everything fails: the breaker opened
 ├── ClockSkewError             22    our clock and S3's differ by more than S3 accepts
@@ -105,6 +107,14 @@ class ArtifactDamagedError(BackfillError):
     """An artefact does not match its index: cut, altered, or of another format."""
 
     exit_code = 20
+
+
+class ReportRefusedError(ArtifactDamagedError):
+    """A job's completion report does not add up: damaged, partial or foreign. It counts nothing."""
+
+
+class ReportMissingError(ReportRefusedError):
+    """A job carried out tasks, and its report is not there; it may come a little after the job."""
 
 
 class ListingStuckError(BackfillError):

@@ -1,0 +1,67 @@
+"""What jobs say of manifest entries: one task result for each entry, as rows of an artefact.
+
+Never says whether a version arrived: a task that succeeded has only started replication.
+Law: `task_result_of(list(task_row_of(result))) == result`.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from backfill.errors import ArtifactDamagedError
+from backfill.model.rows import Row, Scalar
+
+
+class TaskState(enum.StrEnum):
+    """What became of an entry's task."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not-attempted"
+    """No row of a completion report is about it: its job ended before its turn came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """The task of entry `number`; the rest is as the completion report has it.
+
+    `http_status` is None where the report gives none; `code` and `message` may be empty.
+    """
+
+    number: int
+    state: TaskState
+    http_status: int | None = None
+    code: str = ""
+    message: str = ""
+
+
+TASK_COLUMNS: Final = ("number", "state", "http_status", "code", "message")
+_STATES: Final = {state.value: state for state in TaskState}
+
+
+def task_row_of(result: TaskResult) -> Row:
+    """Return a task result as a row of TASK_COLUMNS."""
+    return (result.number, result.state.value, result.http_status, result.code, result.message)
+
+
+def task_result_of(row: list[Scalar]) -> TaskResult:
+    """Return the task result of a row.
+
+    Raises:
+        ArtifactDamagedError: the row is no task result.
+    """
+    match row:
+        case [int(number), str(state), int() | None as http_status, str(code), str(message)] if (
+            state in _STATES and not isinstance(number, bool) and not isinstance(http_status, bool)
+        ):
+            return TaskResult(
+                number=number,
+                state=_STATES[state],
+                http_status=http_status,
+                code=code,
+                message=message,
+            )
+    raise ArtifactDamagedError(
+        "a row of task results is no task result",
+        hint="delete the artefact's folder and execute again: the reports are read again",
+    )
