@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ADAPTERS, ROOT, STAGES, Module, committed_files, modules
+from tests.architecture.house import (
+    ADAPTERS,
+    ENGINES,
+    ROOT,
+    STAGES,
+    Module,
+    committed_files,
+    modules,
+)
 
 VAGUE_MODULES = {"util", "utils", "helper", "helpers", "common", "manager", "misc", "base"}
 BANNED_WORDS = {
@@ -17,7 +25,7 @@ BANNED_WORDS = {
 """AWS says source and destination, and a name says what a thing is."""
 NEEDS_UNIT = {"timeout", "delay", "interval", "elapsed", "ttl"}
 """As the last word of a parameter or field: in what?"""
-EVENT_PREFIXES = {"run", "library", *STAGES, *ADAPTERS}
+EVENT_PREFIXES = {"run", "library", *STAGES, *ENGINES, *ADAPTERS}
 
 SILENCE = re.compile(
     r"#\s*(?:noqa(?::\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)"
