@@ -5,15 +5,13 @@ function here can be called alone, and one whose artefact stands already does no
 Law: whatever is done twice is the same as done once.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 from backfill.aws.faults import error_of
-from backfill.campaign import Campaign, campaign_identity
-from backfill.compose import Clients, Machine, has_journal, journal
-from backfill.errors import ForeignRunDirectoryError, UsageError
+from backfill.compose import has_journal, journal
+from backfill.errors import UsageError
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.run import ExecuteJob
 from backfill.execute.run import execute as carry_out
@@ -22,98 +20,40 @@ from backfill.inventory.run import (
     SOURCE,
     BucketListing,
     destination_name,
-    joined_inventory,
     take_inventory,
 )
-from backfill.manifest.run import manifest_name, plan_entries, write_manifest
-from backfill.model.objects import VersionId
-from backfill.plan.configuration import parse_configuration
-from backfill.plan.explain import Explanation
-from backfill.plan.header import PlanHeader, header_of
-from backfill.plan.rules import Rules, configuration_digest
-from backfill.plan.run import PLAN, PlanWork, explain_key, make_plan
-from backfill.plan.terms import Terms, terms_of
-from backfill.plan.totals import PlanTotals, totals_of
-from backfill.ports import ArtifactIndex, Events
-from backfill.preflight.readable import prove_destinations, prove_source
-from backfill.preflight.run import (
-    refuse_unless_source_is_readable,
-    refuse_unless_versioned,
-    set_scene,
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.routing_on import ROUTED_AT_ONCE_MAX, keys_to_route_on, routed_on_entries
+from backfill.manifest.run import (
+    manifest_name,
+    plan_entries,
+    write_manifest,
+    write_routed_on_manifest,
 )
-from backfill.preflight.scene import DOCUMENT as SCENE
-from backfill.preflight.scene import Scene, scene_bytes, scene_of
+from backfill.model.objects import VersionId
+from backfill.opening import Run, begin, remembered_scene
+from backfill.plan.explain import Explanation
+from backfill.plan.header import header_of
+from backfill.plan.run import PLAN, explain_key, make_plan, plan_keys
+from backfill.plan.totals import PlanTotals, totals_of
+from backfill.ports import ArtifactIndex
+from backfill.preflight.run import refuse_unless_source_is_readable, refuse_unless_versioned
 from backfill.repair.run import RepairRequest, RepairTotals, repair
-from backfill.run_directory.identity import RunIdentity, open_run, read_run
 from backfill.run_directory.preview import Preview
+from backfill.stage_inputs import (
+    batch_side,
+    header_of_plan,
+    plan_work,
+    prove_both_sides,
+    prove_source_of,
+)
 from backfill.verify.reader import Side
 from backfill.verify.run import VerifyRequest, verify_buckets
 from backfill.verify.run import verify as verify_plan
 from backfill.verify.totals import VerifyTotals
 from backfill.work_done import WorkDone, outcomes_name
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run at work: what was asked, where, and through what."""
-
-    campaign: Campaign
-    identity: RunIdentity
-    is_resumed: bool
-    scene: Scene
-    here: Machine
-    clients: Clients
-    events: Events
-
-
-async def begin(campaign: Campaign, here: Machine, clients: Clients, events: Events) -> Run:
-    """Set the scene and begin or resume the run of a run directory, which is held.
-
-    Raises:
-        ForeignRunDirectoryError: It belongs to another campaign or replication configuration.
-        RefusedError, CampaignError: See `preflight.run.set_scene`.
-    """
-    scene = await set_scene(
-        campaign,
-        source_control=clients.source_control,
-        destination_control=clients.destination_control,
-        horizon=here.clock.now(),
-    )
-    told = await clients.source_control.server_time(campaign.source_bucket)
-    # S3 tells whole seconds, rounded down: what was stamped within this one is ours to look at.
-    now = told + timedelta(seconds=1) if told is not None else here.clock.now()
-    asked = {
-        **campaign_identity(campaign),
-        "replication configuration": configuration_digest(scene.rules),
-    }
-    opened = open_run(here.artifacts, asked, now=now, random=here.random)
-    horizon = campaign.scope.created_before or opened.identity.horizon
-    scene = replace(scene, horizon=horizon)
-    here.artifacts.write_document(SCENE, scene_bytes(scene))
-    return Run(
-        campaign=campaign,
-        identity=opened.identity,
-        is_resumed=opened.is_resumed,
-        scene=scene,
-        here=here,
-        clients=clients,
-        events=events,
-    )
-
-
-def remembered_scene(campaign: Campaign, here: Machine) -> tuple[RunIdentity, Scene]:
-    """Return the run and its scene as the run directory holds them: nothing is asked of AWS.
-
-    Raises:
-        UsageError: No run was begun there.
-    """
-    identity = read_run(here.artifacts)
-    data = here.artifacts.read_document(SCENE)
-    if identity is None or data is None:
-        raise UsageError(
-            "no run was begun in this run directory", hint="backfill run or backfill inventory"
-        )
-    return identity, scene_of(data, campaign)
+__all__ = ["Run", "begin", "remembered_scene"]
 
 
 async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
@@ -143,15 +83,15 @@ async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
 async def plan(run: Run) -> PlanTotals:
     """Decide one route or one reason for every version; return totals that add up."""
     if run.here.artifacts.index(PLAN) is None:
-        await _prove_source(run)
-    index = await make_plan(_plan_work(run), artifacts=run.here.artifacts, events=run.events)
+        await prove_source_of(run)
+    index = await make_plan(plan_work(run), artifacts=run.here.artifacts, events=run.events)
     return totals_of(index.summary)
 
 
 async def explain(run: Run, key: str, version_id: VersionId | None) -> Explanation:
     """Return the proof for one version, from the inventory and fresh reads."""
-    await _prove_source(run)
-    return await explain_key(_plan_work(run), key, version_id)
+    await prove_source_of(run)
+    return await explain_key(plan_work(run), key, version_id)
 
 
 async def refuse_unsafe(run: Run) -> None:
@@ -159,11 +99,23 @@ async def refuse_unsafe(run: Run) -> None:
     await refuse_unless_versioned(run.scene, run.clients.destination_control)
 
 
+async def deliver(run: Run, stop: StopRequest) -> tuple[ArtifactIndex, ...]:
+    """Carry out the newest manifest, then by copies what Batch Replication refused.
+
+    Returns the outcomes of the rounds that were carried out. Raises: as `execute`.
+    """
+    first = await execute(run, stop)
+    if await route_on(run) is None:
+        return (first,)
+    return first, await execute(run, stop)
+
+
 async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     """Carry out the newest manifest (written now if only the plan stands); resume what was begun.
 
     Raises:
         VersioningError, MissingPermissionError: Nothing was written.
+        JobWaitsError: Jobs wait for a person; the same call goes on.
         InterruptedRunError: `stop` was requested; the same call resumes.
     """
     artifacts, work = run.here.artifacts, WorkDone(run.here.artifacts)
@@ -172,10 +124,10 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     done = artifacts.index(outcomes_name(number))
     if done is not None:
         return done
-    header = _header_of_plan(run)
+    header = header_of_plan(run)
     await refuse_unsafe(run)
     await _refuse_unreadable_source(run, number)
-    await _prove_both_sides(run)
+    await prove_both_sides(run)
     async with journal(run.here, index) as opened:
         ports = ExecutePorts(
             source=run.clients.source,
@@ -192,12 +144,37 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
         job = ExecuteJob(
             header=header,
             manifest=index,
-            entries=work.manifest_entries(number),
+            entries=partial(work.manifest_entries, number),
             outcomes_name=outcomes_name(number),
             allows_hiding=run.campaign.allows_hiding,
             settings=run.campaign.settings,
         )
-        return await carry_out(job, ports, stop)
+        return await carry_out(job, ports, stop, batch_side(run, number, index))
+
+
+async def route_on(run: Run) -> ArtifactIndex | None:
+    """Write the manifest of what Batch Replication refused for good and a copy can deliver.
+
+    Returns None where there is nothing of that kind, or no copy workers are allowed.
+    """
+    work = WorkDone(run.here.artifacts)
+    number = work.outcome_rounds - 1
+    outcomes = run.here.artifacts.index(outcomes_name(number)) if number >= 0 else None
+    if outcomes is None or work.manifests > work.outcome_rounds or not _may_route_on(run):
+        return None
+    refused = keys_to_route_on(work.manifest_entries(number), work.outcomes(number))
+
+    async def entries() -> AsyncIterator[ManifestEntry]:
+        while chunk := list(islice(refused, ROUTED_AT_ONCE_MAX)):
+            planned = [e async for e in plan_keys(plan_work(run), [key.key for key in chunk])]
+            for entry in routed_on_entries(chunk, planned):
+                yield entry
+
+    return await write_routed_on_manifest(run.here.artifacts, number + 1, entries(), outcomes)
+
+
+def _may_route_on(run: Run) -> bool:
+    return run.scene.engine.has_batch and run.scene.engine.has_copy
 
 
 def newest_manifest(run: Run) -> ArtifactIndex:
@@ -208,35 +185,6 @@ def newest_manifest(run: Run) -> ArtifactIndex:
     index = artifacts.index(manifest_name(work.manifests - 1))
     assert index is not None, "the newest manifest stands"
     return index
-
-
-def _header_of_plan(run: Run) -> PlanHeader:
-    """Return the places that the plan's destination numbers mean; the scene must still agree.
-
-    Raises:
-        ForeignRunDirectoryError: A bucket has moved, or another owner is expected.
-    """
-    index = run.here.artifacts.index(PLAN)
-    if index is None:
-        return run.scene.header
-    header = header_of(index.summary)
-    if (header.source, header.destinations) != (run.scene.source, run.scene.header.destinations):
-        raise ForeignRunDirectoryError(
-            "the buckets' Regions or expected owners are not those of the plan any more",
-            hint="begin a new run directory; what was delivered is recognised there",
-        )
-    return header
-
-
-async def _prove_source(run: Run) -> None:
-    scope = run.campaign.scope
-    await prove_source(run.scene, run.clients.source, scope.prefix, run.events)
-
-
-async def _prove_both_sides(run: Run) -> None:
-    await _prove_source(run)
-    scope = run.campaign.scope
-    await prove_destinations(run.scene, run.clients.destination, scope.prefix, run.events)
 
 
 async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
@@ -261,8 +209,8 @@ async def verify(run: Run) -> VerifyTotals:
     """
     artifacts, scene = run.here.artifacts, run.scene
     held_plan = artifacts.index(PLAN)
-    header = _header_of_plan(run)
-    await _prove_both_sides(run)
+    header = header_of_plan(run)
+    await prove_both_sides(run)
     work = WorkDone(artifacts)
     request = VerifyRequest(
         round=work.verifications + 1,
@@ -339,35 +287,6 @@ def has_begun_to_write(run: Run) -> bool:
     return work.manifests > 0 and has_journal(run.here, manifest_name(work.manifests - 1))
 
 
-def terms(campaign: Campaign, scene: Scene) -> Terms:
-    """Return what holds for every decision of the plan."""
-    live = scene.configuration
-    return terms_of(
-        scene.rules,
-        live_rules=parse_configuration(live) if live is not None else Rules(rules=()),
-        campaign=campaign,
-        horizon=scene.horizon,
-        destination_ownerships=[one.facts.object_ownership for one in scene.destinations],
-        source_ownership=scene.source_facts.object_ownership,
-    )
-
-
-def _plan_work(run: Run) -> PlanWork:
-    artifacts = run.here.artifacts
-    count = len(run.scene.destinations)
-    names = [SOURCE, *(destination_name(number) for number in range(count))]
-    return PlanWork(
-        header=run.scene.header,
-        terms=terms(run.campaign, run.scene),
-        rules=run.scene.rules,
-        groups=lambda: joined_inventory(artifacts, destinations=count),
-        inventories=_digests(run.here, names),
-        source_store=run.clients.source,
-        destination_store=run.clients.destination,
-        concurrency=run.campaign.settings.concurrency,
-    )
-
-
 async def _take_listings(run: Run, sides: Sequence[Side], run_id: str) -> Mapping[str, str]:
     indexes = await take_inventory(
         [
@@ -381,13 +300,3 @@ async def _take_listings(run: Run, sides: Sequence[Side], run_id: str) -> Mappin
         page_max=run.campaign.settings.page_max,
     )
     return {index.name: index.digest for index in indexes}
-
-
-def _digests(here: Machine, names: Sequence[str]) -> Mapping[str, str]:
-    found = {}
-    for name in names:
-        index = here.artifacts.index(name)
-        if index is None:
-            raise UsageError(f"there is no {name} in this run directory", hint="backfill inventory")
-        found[name] = index.digest
-    return found

@@ -11,6 +11,7 @@ from backfill.execute.outcomes import outcomes_of
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of
 from backfill.manifest.run import manifest_name
+from backfill.model.outcome import Outcome
 from backfill.plan.run import PLAN
 from backfill.ports import ArtifactIndex, ArtifactStore
 from backfill.verify.keys import PlannedOutcome, merged_outcomes, planned_outcomes
@@ -76,13 +77,17 @@ class WorkDone:
         """Stream a round's manifest."""
         return map(entry_of, self._artifacts.rows(manifest_name(round_number)))
 
+    def outcomes(self, round_number: int) -> Iterator[Outcome]:
+        """Stream a round's outcomes."""
+        return outcomes_of(self._artifacts.rows(outcomes_name(round_number)))
+
     def planned_outcomes(self) -> Iterator[PlannedOutcome]:
         """Stream all rounds' outcomes by plan number, first round first."""
         return merged_outcomes(
             *(
                 planned_outcomes(
                     self.manifest_entries(number),
-                    outcomes_of(self._artifacts.rows(outcomes_name(number))),
+                    self.outcomes(number),
                 )
                 for number in range(self.outcome_rounds)
             )

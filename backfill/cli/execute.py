@@ -1,14 +1,16 @@
 """`backfill execute`: carry out the newest manifest."""
 
 import argparse
+from collections import Counter
 
 from backfill.cli.arguments import add_campaign_arguments, add_run_arguments, add_yes_argument
 
-HELP = "carry out the work list with conditional copies"
+HELP = "carry out the work list by Batch Replication jobs and conditional copies"
 DESCRIPTION = """\
-Carry out the newest manifest of the run directory. Every write is conditional and pinned to the
-source version; what was begun by an earlier process is settled first. Ctrl-C drains; the same
-command resumes.
+Carry out the newest manifest of the run directory: jobs are created, watched and their reports
+read; copies are conditional and pinned to the source version. What was begun by an earlier process
+is found and settled first. Ctrl-C drains the copies and leaves jobs running; the same command
+comes back to them.
 """
 
 
@@ -31,12 +33,17 @@ def call(arguments: argparse.Namespace) -> int:
         await pipeline.refuse_unsafe(run)
         confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
-            index = await pipeline.execute(run, stop)
-        kinds = outcome_kinds(index)
+            rounds = await pipeline.deliver(run, stop)
+        kinds = sum((Counter(outcome_kinds(index)) for index in rounds), Counter())
         if arguments.json:
-            print_json({"outcomes": index.name, "kinds": kinds, "summary": index.summary})
+            print_json(
+                {
+                    "kinds": kinds,
+                    "rounds": [{"outcomes": r.name, "summary": r.summary} for r in rounds],
+                }
+            )
         else:
             print_lines(f"{kind}: {count:,}" for kind, count in kinds.items() if count)
-        return 3 if kinds.get("failed") else 0
+        return 3 if kinds["failed"] else 0
 
     return at_work(arguments, work)

@@ -35,7 +35,8 @@ VERBS = (
 EPILOG = """\
 exit codes: 0 done · 2 usage or campaign · 3 some versions failed · 4 different, missing or extra
 5 only unverified or in flight left · 10 refused · 11 run directory in use · 12 credentials
-13 a job waits for a person · 20 artefact damaged · 21 failure rate · 22 clock skew · 70 bug · 130, 143 interrupted, resumable
+13 a job waits for a person · 20 artefact damaged · 21 failure rate · 22 clock skew · 70 bug
+130, 143 interrupted, resumable
 """
 
 

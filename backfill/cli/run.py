@@ -48,7 +48,7 @@ def call(arguments: argparse.Namespace) -> int:
             return 0
         confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
-            await pipeline.execute(run, stop)
+            await pipeline.deliver(run, stop)
         await pipeline.verify(run)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
         if arguments.json:

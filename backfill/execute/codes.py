@@ -34,6 +34,10 @@ class Code(enum.StrEnum):
     CHECKSUM_NOT_KEPT = "checksum-not-kept"
     ENCRYPTION_WOULD_WEAKEN = "encryption-would-weaken"
     ACL = "acl"
+    NOT_ATTEMPTED = "not-attempted"
+    REPLICATION_FAILED = "replication-failed"
+    NOT_DELIVERED = "not-delivered"
+    MARKER_NOT_REPLICATED = "marker-not-replicated"
 
 
 SENTENCES: Final[dict[Code, str]] = {
@@ -63,4 +67,11 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.CHECKSUM_NOT_KEPT: "The stored checksum cannot be asked for in a multipart upload.",
     Code.ENCRYPTION_WOULD_WEAKEN: "The copy would be encrypted more weakly than its source.",
     Code.ACL: "The ACL grants more than its owner's control, and a copy would not.",
+    Code.NOT_ATTEMPTED: "No Batch Operations job got to this version.",
+    Code.REPLICATION_FAILED: "The job started its replication, and S3 shows FAILED at the source: "
+    "look at the replication role, the destination's policy and both KMS keys.",
+    Code.NOT_DELIVERED: "S3 takes this version for replicated, and the destination does not have "
+    "it: it was delivered to another destination, or removed there by its version ID.",
+    Code.MARKER_NOT_REPLICATED: "S3 left this delete marker out, as it does with those that "
+    "lifecycle rules make.",
 }

@@ -1,10 +1,11 @@
 """The manifest stage: from a plan's routes to the first work list, `manifest/00`.
 
-Never decides and never asks a store; repair writes the later ones.
+Never decides and never asks a store. Later rounds are repair's, and what Batch Replication refused.
 Law: the manifest holds exactly the plan's routed rows, in the plan's order, rows and bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
@@ -69,6 +70,32 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
                 f"the manifest has {written}, the plan's routes are {expected}",
                 hint="please report this; nothing was written to a bucket",
             )
+        return writer.commit(
+            {
+                "header": header_document(header_of(plan.summary)),
+                "rows": written.rows,
+                "size_bytes": written.size_bytes,
+            }
+        )
+
+
+async def write_routed_on_manifest(
+    artifacts: ArtifactStore,
+    round_number: int,
+    entries: AsyncIterable[ManifestEntry],
+    outcomes: ArtifactIndex,
+) -> ArtifactIndex | None:
+    """Write the manifest of what goes on to copy workers after a round; None if nothing does."""
+    plan = artifacts.index(PLAN)
+    assert plan is not None, "a round follows a plan"
+    name, inputs = manifest_name(round_number), {outcomes.name: outcomes.digest}
+    with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
+        written = Amount()
+        async for entry in entries:
+            writer.write(row_of(replace(entry, number=written.rows)))
+            written += Amount(rows=1, size_bytes=entry.size_bytes)
+        if not written.rows:
+            return None
         return writer.commit(
             {
                 "header": header_document(header_of(plan.summary)),

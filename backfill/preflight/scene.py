@@ -31,6 +31,27 @@ class DestinationScene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """How this run delivers, and why so; settled when it begins.
+
+    `has_batch`: by Batch Replication jobs, whose manifests and reports lie in `batch_bucket`;
+    `has_copy`: by copy workers.
+    """
+
+    has_batch: bool
+    has_copy: bool
+    why: str
+    batch_bucket: BucketPlace | None = None
+
+    def __post_init__(self) -> None:
+        assert self.has_batch or self.has_copy, "there is a way to deliver"
+        assert self.has_batch == (self.batch_bucket is not None), "jobs have a bucket"
+
+
+COPY_ONLY = EngineChoice(has_batch=False, has_copy=True, why="copy workers were asked for")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Everything that a plan stands on besides the listings.
 
@@ -44,6 +65,7 @@ class Scene:
     horizon: datetime
     configuration: Mapping[str, object] | None
     rules: Rules
+    engine: EngineChoice = COPY_ONLY
 
     def __post_init__(self) -> None:
         assert self.destinations, "a scene has a destination"
@@ -88,6 +110,15 @@ def scene_lines(scene: Scene) -> Iterator[str]:
     for destination in scene.destinations:
         yield f"to {_words(destination.place)}"
     yield f"horizon: versions created before {scene.horizon.isoformat(timespec='seconds')}"
+    yield f"engine: {engine_words(scene.engine)}"
+
+
+def engine_words(engine: EngineChoice) -> str:
+    """Return the engine and why it is that one, as one line."""
+    if not engine.has_batch:
+        return f"copy workers ({engine.why})"
+    rest = ", copy workers for the rest" if engine.has_copy else " only"
+    return f"S3 Batch Replication{rest} ({engine.why})"
 
 
 def _words(place: BucketPlace) -> str:
@@ -131,6 +162,7 @@ def scene_bytes(scene: Scene) -> bytes:
         "destinations": [asdict(destination) for destination in scene.destinations],
         "horizon": scene.horizon.isoformat(),
         "configuration": scene.configuration,
+        "engine": asdict(scene.engine),
     }
     return json.dumps(document, indent=2, sort_keys=True).encode()
 
@@ -160,8 +192,22 @@ def scene_of(data: bytes, campaign: Campaign) -> Scene:
             horizon=datetime.fromisoformat(document["horizon"]),
             configuration=document["configuration"],
             rules=rules_of(campaign, document["configuration"]),
+            engine=_engine_of(document.get("engine")),
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ArtifactDamagedError(
             f"{DOCUMENT} in the run directory is damaged", hint="begin a new run directory"
         ) from error
+
+
+def _engine_of(document: Mapping[str, object] | None) -> EngineChoice:
+    """Return the engine that a run settled on; runs before there was a choice had copy workers."""
+    if document is None:
+        return COPY_ONLY
+    bucket = document["batch_bucket"]
+    return EngineChoice(
+        has_batch=bool(document["has_batch"]),
+        has_copy=bool(document["has_copy"]),
+        why=str(document["why"]),
+        batch_bucket=BucketPlace(**bucket) if isinstance(bucket, dict) else None,
+    )

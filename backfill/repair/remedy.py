@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from backfill.batch_operations.failure_codes import failure_of
 from backfill.execute.codes import SENTENCES, Code
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import VersionId
@@ -49,6 +50,8 @@ _FOREIGN_REASONS: Final = frozenset({Reason.DESTINATION_DIFFERS, Reason.DESTINAT
 
 _RETRIED: Final = frozenset(
     {
+        Code.NOT_ATTEMPTED,
+        Code.REPLICATION_FAILED,
         Code.IN_FLIGHT,
         Code.KEEPS_CHANGING,
         Code.DESTINATION_DIFFERS,
@@ -74,7 +77,8 @@ _FOREIGN: Final = (
 )
 _REPEATED: Final = "Repair has done this before, and the difference is back: find out who makes it."
 _NONCURRENT: Final = (
-    "Only S3 Batch Replication can bring back a noncurrent version or delete marker."
+    "Only S3 Batch Replication can bring back a noncurrent version or delete marker: begin a new "
+    "run with --batch-role-arn and --batch-bucket."
 )
 _MARKED: Final = (
     "A delete marker that the source does not have hides the object at the destination: remove "
@@ -108,6 +112,8 @@ def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) 
         return _extra(verdict, number, horizon, allows_hiding=allows_hiding)
     assert entry is not None, "only an extra version has no plan row"
     assert entry.number == verdict.number, "a verdict belongs to its row"
+    if entry.route is Route.BATCH_REPLICATION:
+        return _replicated_again(bad, entry, number)
     if entry.is_delete_marker:
         return _marker(entry, verdict, number)
     return _object(bad, entry, number, allows_hiding=allows_hiding)
@@ -124,9 +130,30 @@ def _if_hopeless(bad: BadRow) -> str | None:
         (verdict.content is Verdict.IN_FLIGHT, _IN_FLIGHT),
         (is_unproven and verdict.evidence is Evidence.NOT_READ, _NOT_READ),
         (is_unproven, _UNVERIFIED),
-        (entry is not None and not entry.is_latest, _NONCURRENT),
+        (_is_history_of_copies(entry), _NONCURRENT),
     )
     return next((sentence for holds, sentence in obstacles if holds), None)
+
+
+def _is_history_of_copies(entry: PlanEntry | None) -> bool:
+    """Return whether only another engine than the plan's could bring the version back."""
+    return (
+        entry is not None and not entry.is_latest and entry.route is not Route.BATCH_REPLICATION
+    )
+
+
+def _replicated_again(bad: BadRow, entry: PlanEntry, number: int) -> Remedy:
+    """Return another job's row for what a job did not deliver; S3 refuses what it cannot do."""
+    outcome = bad.outcome
+    if outcome is None:
+        return Person(sentence=_NEW_RUN)
+    is_open = outcome.kind is OutcomeKind.FAILED or outcome.code == Code.IN_FLIGHT
+    if is_open and bad.verdict.destination_version_id is None:
+        return _work(entry, bad.verdict, number, Route.BATCH_REPLICATION, None)
+    failure = failure_of(outcome.code, None, "") if outcome.code else None
+    if failure is not None and failure.mend:
+        return Person(sentence=f"{failure.sentence} {failure.mend}")
+    return Person(sentence=_if_refused(outcome) or _NEW_RUN)
 
 
 def _extra(verdict: VerdictRow, number: int, horizon: datetime, *, allows_hiding: bool) -> Remedy:

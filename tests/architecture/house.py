@@ -33,8 +33,21 @@ ENGINES = ("batch_operations",)
 
 SHELLS = {
     "batch_operations": {"driver", "collecting", "sorting"},
-    "preflight": {"readable"},
-    "execute": {"bench", "chains", "evidence", "multipart", "outcomes", "stop", "worker"},
+    "preflight": {"readable", "engine"},
+    "manifest": {"files"},
+    "execute": {
+        "bench",
+        "chains",
+        "crew",
+        "evidence",
+        "multipart",
+        "outcomes",
+        "stop",
+        "worker",
+        "batch_replication.arrivals",
+        "batch_replication.attempts",
+        "batch_replication.work",
+    },
     "verify": {"reader", "ordered"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
@@ -43,14 +56,17 @@ FLOORS = {
     0: "model, errors, events, settings, campaign, its options, and the nouns of the stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages, and the adapters",
-    3: "pipeline, compose, and what reads across stages: work_done, reporting, status",
+    3: "pipeline with stage_inputs and opening, compose, and what reads across stages: work_done, "
+    "reporting, status",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
     **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
     "ports": 1,
     **dict.fromkeys(ADAPTERS, 2),
-    **dict.fromkeys(("pipeline", "compose", "work_done", "reporting", "status"), 3),
+    **dict.fromkeys(
+        ("pipeline", "stage_inputs", "opening", "compose", "work_done", "reporting", "status"), 3
+    ),
     "cli": 4,
     "__main__": 4,
 }
@@ -84,7 +100,8 @@ class Module:
     def is_shell(self) -> bool:
         """Whether this module of a stage acts instead of deciding."""
         is_sorted_in_two = self.top in STAGES or self.top in ENGINES
-        return is_sorted_in_two and len(self.parts) > 1 and self.parts[1] in shells_of(self.top)
+        names = {self.parts[-1], ".".join(self.parts[1:])} if len(self.parts) > 1 else set()
+        return is_sorted_in_two and not names.isdisjoint(shells_of(self.top))
 
     @property
     def floor(self) -> int | None:

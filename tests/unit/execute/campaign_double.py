@@ -224,7 +224,7 @@ class Run:
                 inputs={},
                 summary={},
             ),
-            entries=self.entries,
+            entries=lambda: self.entries,
             outcomes_name="outcomes/01",
             allows_hiding=self.allows_hiding,
             settings=self.settings,

@@ -1,0 +1,351 @@
+"""One attempt after the other: manifest, jobs, completion reports, and who needs another job.
+
+Never judges whether anything arrived (`arrivals` does).
+Law: what an attempt holds follows from the artefacts before it alone, so that a process which
+comes after a crash makes the same manifest, the same token, and finds the same job.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Final
+
+from backfill.batch_operations.collecting import (
+    CollectedReport,
+    collect_report,
+    merge_reports,
+)
+from backfill.batch_operations.driver import carry_out_jobs
+from backfill.batch_operations.failure_codes import FailureClass, failure_of
+from backfill.batch_operations.joining import joined
+from backfill.batch_operations.orders import EndedJob, JobOrder
+from backfill.batch_operations.task_results import (
+    TASK_COLUMNS,
+    TaskResult,
+    TaskState,
+    task_result_of,
+    task_row_of,
+)
+from backfill.batch_operations.tokens import (
+    client_request_token,
+    job_description,
+    job_tags,
+    manifest_text,
+)
+from backfill.errors import (
+    BackfillError,
+    FailureRateError,
+    RefusedError,
+    ReportMissingError,
+    ReportRefusedError,
+    StoreFault,
+)
+from backfill.execute.batch_replication.judgement import failure_in, is_tried_again
+from backfill.execute.batch_replication.work import (
+    BatchPorts,
+    BatchWork,
+    ledger_name,
+    tasks_name,
+)
+from backfill.execute.stop import StopRequest
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.files import ManifestShard, write_shards
+from backfill.manifest.operations_rows import ObjectRow
+from backfill.model.jobs import (
+    GeneratedManifest,
+    JobOperation,
+    JobPlace,
+    JobRequest,
+    JobStatus,
+    ManifestFormat,
+    ManifestLocation,
+    ReportLocation,
+)
+
+REPORT_LOOKS_MAX: Final = 5
+"""Looks for a completion report: it may appear a little after its job is Complete."""
+STOP_ROWS_MIN: Final = 10
+"""Rows below which one code that hits almost all of them is no reason to stop."""
+
+
+class Attempts:
+    """The attempts of one round."""
+
+    def __init__(self, work: BatchWork, ports: BatchPorts) -> None:
+        self._work = work
+        self._ports = ports
+
+    async def carry_out(self, stop: StopRequest) -> int:
+        """Make attempts until no row can gain by another; return how many there were.
+
+        Raises:
+            JobWaitsError: Jobs are Suspended until a person confirms them.
+            ReportRefusedError: A completion report does not add up.
+            FailureRateError: One cause fails almost everything; the next call tries again.
+            RefusedError: A job failed as a whole, or was cancelled; the next call tries again.
+            InterruptedRunError: `stop` was requested; the jobs go on without us.
+        """
+        for attempt in range(1, self._work.settings.job_attempts_max + 1):
+            index = self._ports.artifacts.index(tasks_name(self._work.round, attempt))
+            if index is None:
+                await self._attempt(attempt, stop)
+                index = self._ports.artifacts.index(tasks_name(self._work.round, attempt))
+                assert index is not None, "an attempt leaves its tasks"
+            if not index.summary["open_rows"]:
+                return attempt
+        return self._work.settings.job_attempts_max
+
+    def results(self, attempt: int) -> Iterator[TaskResult]:
+        """Stream the results of an attempt, in entry order."""
+        rows = self._ports.artifacts.rows(tasks_name(self._work.round, attempt))
+        return map(task_result_of, rows)
+
+    def _entries(self, attempt: int) -> Iterator[ManifestEntry]:
+        """Stream the rows of an attempt: all at first, later those that can succeed now."""
+        if attempt == 1:
+            yield from self._work.entries()
+            return
+        index = self._ports.artifacts.index(tasks_name(self._work.round, attempt - 1))
+        assert index is not None, "the attempt before has ended"
+        was_stopped = bool(index.summary["was_stopped"])
+        again = (
+            result.number
+            for result in self.results(attempt - 1)
+            if is_tried_again(result, was_stopped=was_stopped)
+        )
+        number = next(again, None)
+        for entry in self._work.entries():
+            if entry.number == number:
+                yield entry
+                number = next(again, None)
+        assert number is None, "every row that is tried again is a row of the manifest"
+
+    async def _attempt(self, attempt: int, stop: StopRequest) -> None:
+        folder = self._ports.scratch / f"{self._work.round:02d}-{attempt}"
+        try:
+            orders = await self._orders(attempt)
+            ended = await carry_out_jobs(
+                orders,
+                self._ports.driver,
+                self._work.settings,
+                stop,
+                ledger_name=ledger_name(self._work.round),
+            )
+            reports, trouble = await self._collected(ended)
+            try:
+                trouble = self._write_tasks(attempt, ended, reports, trouble)
+            finally:
+                for report in reports:
+                    report.close()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if trouble is not None:
+            raise trouble
+
+    # --- the jobs ---
+
+    async def _orders(self, attempt: int) -> list[JobOrder]:
+        work = self._work
+        if attempt == 1 and work.generated is not None:
+            return [self._order(attempt, 0, work.generated, work.rows)]
+        folder = self._ports.scratch / f"{work.round:02d}-{attempt}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        prefix = f"{work.options.prefix}/{work.run_id}/manifests/{work.round:02d}-{attempt}"
+        shards = write_shards(
+            _object_rows(work.header.source.bucket, self._entries(attempt)),
+            folder,
+            format=ManifestFormat.INVENTORY
+            if work.options.is_inventory_format
+            else ManifestFormat.CSV,
+            rows_max=work.settings.job_manifest_rows_max,
+            bytes_max=work.settings.job_manifest_bytes_max,
+            bucket=work.bucket.bucket,
+            key_prefix=prefix,
+            source_bucket=work.header.source.bucket,
+        )
+        return [
+            self._order(attempt, shard.number, await self._uploaded(shard, prefix), shard.rows)
+            for shard in shards
+        ]
+
+    async def _uploaded(self, shard: ManifestShard, prefix: str) -> ManifestLocation:
+        for file in (*shard.others, shard.main):
+            key = f"{prefix}/{file.name}"
+            try:
+                uploaded = await self._ports.bucket.put_file(
+                    self._work.bucket, key, file.path, encryption=file.encryption
+                )
+            except StoreFault as fault:
+                raise self._ports.driver.error_of(fault) from fault
+        return ManifestLocation(
+            format=shard.format,
+            bucket=self._work.bucket.bucket,
+            key=key,
+            etag=uploaded.etag,
+            version_id=uploaded.version_id,
+        )
+
+    def _order(
+        self, attempt: int, shard: int, manifest: ManifestLocation | GeneratedManifest, rows: int
+    ) -> JobOrder:
+        work = self._work
+        name = f"{work.round:02d}-{attempt}-{shard:04d}"
+        token = client_request_token(
+            plan_digest=work.manifest.digest,
+            # Another run's job for the same rows is not ours: it ended before this run began.
+            shard=f"{work.run_id} {name}",
+            attempt=attempt,
+            manifest=manifest_text(manifest),
+        )
+        source = work.header.source
+        request = JobRequest(
+            place=JobPlace(account_id=source.expected_owner, region=source.region),
+            operation=JobOperation.REPLICATE,
+            manifest=manifest,
+            report=ReportLocation(
+                bucket=work.bucket.bucket,
+                prefix=f"{work.options.prefix}/{work.run_id}/reports",
+                expected_owner=work.bucket.expected_owner,
+            ),
+            role_arn=work.options.role_arn,
+            priority=work.options.priority,
+            token=token,
+            description=job_description(token, f"backfill of {source.bucket}, {name}"),
+            tags=job_tags(token, work.run_id),
+            needs_confirmation=work.options.needs_confirmation,
+        )
+        return JobOrder(name=name, request=request, rows=rows)
+
+    # --- the reports ---
+
+    async def _collected(
+        self, ended: Sequence[EndedJob]
+    ) -> tuple[list[CollectedReport], BackfillError | None]:
+        """Collect what can be believed; and the first reason to stop."""
+        reports: list[CollectedReport] = []
+        trouble: BackfillError | None = None
+        for job in ended:
+            trouble = trouble or _job_trouble(job)
+            try:
+                report = await self._report(job)
+            except ReportRefusedError as error:
+                trouble = trouble or error
+            else:
+                reports += [report] if report is not None else []
+        return reports, trouble
+
+    async def _report(self, job: EndedJob) -> CollectedReport | None:
+        scratch = self._ports.scratch / "reports"
+        scratch.mkdir(parents=True, exist_ok=True)
+        for look in range(REPORT_LOOKS_MAX):
+            try:
+                return await collect_report(
+                    self._ports.bucket,
+                    self._work.bucket,
+                    job.description,
+                    expected_bucket=self._work.header.source.bucket,
+                    scratch=scratch,
+                )
+            except ReportMissingError:
+                if look == REPORT_LOOKS_MAX - 1:
+                    raise
+            except StoreFault as fault:
+                raise self._ports.driver.error_of(fault) from fault
+            await self._ports.clock.sleep(self._work.settings.job_poll_s)
+        raise AssertionError("the last look returns or raises")
+
+    def _write_tasks(
+        self,
+        attempt: int,
+        ended: Sequence[EndedJob],
+        reports: Sequence[CollectedReport],
+        trouble: BackfillError | None,
+    ) -> BackfillError | None:
+        """Join the reports with the attempt's rows, and say whether one cause stops it all."""
+        is_generated = attempt == 1 and self._work.generated is not None
+        results = joined(
+            self._entries(attempt),
+            merge_reports(*reports),
+            allows_foreign=is_generated,
+        )
+        with self._ports.artifacts.writer(
+            tasks_name(self._work.round, attempt),
+            columns=TASK_COLUMNS,
+            inputs=self._work.inputs,
+        ) as writer:
+            codes: Counter[str] = Counter()
+            states: Counter[TaskState] = Counter()
+            open_after: Counter[bool] = Counter()
+            for result in results:
+                writer.write(task_row_of(result))
+                states[result.state] += 1
+                if (failure := failure_in(result)) is not None:
+                    codes[failure.code] += 1
+                for was_stopped in (False, True):
+                    open_after[was_stopped] += is_tried_again(result, was_stopped=was_stopped)
+            trouble = trouble or _common_cause(codes, states.total(), self._work)
+            writer.commit(
+                {
+                    "states": {state.value: states[state] for state in TaskState},
+                    "codes": dict(sorted(codes.items())),
+                    "jobs": [_job_summary(job) for job in ended],
+                    "was_stopped": trouble is not None,
+                    "open_rows": open_after[trouble is not None],
+                }
+            )
+        return trouble
+
+
+def _object_rows(bucket: str, entries: Iterable[ManifestEntry]) -> Iterator[ObjectRow]:
+    """Give a row for each version, however many destinations wait for it."""
+    for (key, version_id), _ in groupby(entries, key=lambda e: (e.key, e.version_id)):
+        yield ObjectRow(bucket=bucket, key=key, version_id=version_id)
+
+
+def _job_trouble(job: EndedJob) -> BackfillError | None:
+    """Return why a job that ended is a reason to stop; None where its report tells everything."""
+    summary, description = job.description.summary, job.description
+    if summary.status is JobStatus.COMPLETE:
+        return None
+    reasons = "; ".join(f"{one.code}: {one.reason}" for one in description.failures)
+    why = reasons or description.status_reason or "S3 gives no reason"
+    done = f"{summary.progress.done} of {summary.progress.total} tasks were done"
+    again = "the same command makes a new job for what is left"
+    if summary.status is JobStatus.CANCELLED:
+        return RefusedError(f"job {job.job_id} was cancelled ({why}); {done}", hint=again)
+    if summary.progress.done:
+        return FailureRateError(
+            f"job {job.job_id} failed ({why}); {done}",
+            hint=f"see backfill jobs show {job.job_id}; mend the cause, then {again}",
+        )
+    failure = failure_of(description.failures[0].code if reasons else "", None, why)
+    mend = failure.mend or "mend the cause"
+    return RefusedError(f"job {job.job_id} failed: {why}", hint=f"{mend}; then {again}")
+
+
+def _common_cause(codes: Counter[str], rows: int, work: BatchWork) -> BackfillError | None:
+    """Return the one cause that fails almost everything, if there is one."""
+    for code, count in codes.most_common(1):
+        failure = failure_of(code, None, "")
+        is_common = count >= rows * work.settings.breaker_failure_ratio and rows >= STOP_ROWS_MIN
+        if is_common and failure.cls is FailureClass.AFTER_MEND:
+            return FailureRateError(
+                f"{count:,} of {rows:,} versions failed with {code}: {failure.sentence}",
+                hint=f"{failure.mend} Then the same command tries them again.",
+            )
+    return None
+
+
+def _job_summary(job: EndedJob) -> Mapping[str, object]:
+    summary = job.description.summary
+    return {
+        "name": job.order.name,
+        "job_id": job.job_id,
+        "status": summary.status.value,
+        "rows": job.order.rows,
+        "succeeded": summary.progress.succeeded,
+        "failed": summary.progress.failed,
+        "failures": [f"{one.code}: {one.reason}" for one in job.description.failures],
+    }
