@@ -139,7 +139,9 @@ class Authorization:
 
 
 def resource_arn(question: AccessQuestion) -> str:
-    """The ARN of the bucket or object in question; `*` for what concerns the account."""
+    """The ARN of the bucket, object, job or role in question; `*` for what concerns the account."""
+    if question.resource_arn is not None:
+        return question.resource_arn
     if not question.bucket:
         return "*"
     path = question.bucket if question.key is None else f"{question.bucket}/{question.key}"

@@ -76,6 +76,24 @@ def require(  # noqa: PLR0913 - as is_allowed
         raise S3Error(refusals.ACCESS_DENIED, message=message)
 
 
+def require_of_resource(
+    world: World, caller: Caller, action: str, resource_arn: str, conditions: Pairs = ()
+) -> None:
+    """Refuse unless the caller may do this with a job or role of its own account."""
+    question = AccessQuestion(
+        caller=caller,
+        action=action,
+        bucket="",
+        bucket_owner=None,
+        resource_arn=resource_arn,
+        conditions=conditions,
+    )
+    if caller.is_anonymous or not world.authorize(question):
+        who = caller.arn or "anonymous"
+        message = f"User: {who} is not authorized to perform: {action} on resource: {resource_arn}"
+        raise S3Error(refusals.ACCESS_DENIED, message=message)
+
+
 def require_of_account(world: World, caller: Caller, action: str, bucket: str = "") -> None:
     """Refuse unless the caller may do this in its own account: bucket is "" or a new one's name."""
     question = AccessQuestion(caller=caller, action=action, bucket=bucket, bucket_owner=None)

@@ -31,8 +31,9 @@ class Caller:
 class AccessQuestion:
     """May this caller do this action on this resource?
 
-    For `s3:` actions the resource is `bucket`, with `key` for actions on objects. For `kms:`
-    actions it is `kms_key_arn`; `bucket` and `key` then name the object on whose behalf S3 asks.
+    For `s3:` actions the resource is `bucket`, with `key` for actions on objects, or
+    `resource_arn` for actions on jobs. For `kms:` actions it is `kms_key_arn`; `bucket` and `key`
+    then name the object on whose behalf S3 asks.
     """
 
     caller: Caller
@@ -44,6 +45,8 @@ class AccessQuestion:
     key: str | None = None
     version_id: str | None = None
     kms_key_arn: str | None = None
+    resource_arn: str | None = None
+    """What is neither in a bucket nor a key: a Batch Operations job, a role to pass."""
     conditions: Pairs = ()
     """IAM condition keys with their values, e.g. `("s3:if-none-match", "*")`."""
 

@@ -25,6 +25,8 @@ from backfill.sandbox.model import (
     tagging,
     writing,
 )
+from backfill.sandbox.model.batch_operations.engine import BatchOperations
+from backfill.sandbox.model.batch_operations.settings import NO_DELAY, BatchSettings
 from backfill.sandbox.model.identities import Authorize, Caller, allow_everything
 from backfill.sandbox.model.limits import AWS_LIMITS, Limits
 from backfill.sandbox.model.operations.buckets import (
@@ -112,9 +114,11 @@ class S3Model:
         limits: Limits = AWS_LIMITS,
         authorize: Authorize = allow_everything,
         replication: ReplicationSettings = NO_LAG,
+        batch_operations: BatchSettings = NO_DELAY,
     ) -> None:
         self._world = World(clock=now, random=random, limits=limits, authorize=authorize)
         self.replication = ReplicationEngine(self._world, replication)
+        self.batch_operations = BatchOperations(self._world, self.replication, batch_operations)
         self._world.on_version_written = self.replication.version_written
         self._world.on_attributes_changed = self.replication.attributes_changed
 

@@ -185,8 +185,10 @@ def add_version(
     return version
 
 
-def add_delete_marker(model: S3Model, bucket: str, key: str) -> DeleteMarker:
-    """Add a current delete marker that nobody wrote, as lifecycle expiration does."""
+def add_delete_marker(
+    model: S3Model, bucket: str, key: str, *, is_made_by_lifecycle: bool = False
+) -> DeleteMarker:
+    """Add a current delete marker that nobody wrote; one of lifecycle's is never replicated."""
     world = model.world
     marker = DeleteMarker(
         key=key,
@@ -194,6 +196,7 @@ def add_delete_marker(model: S3Model, bucket: str, key: str) -> DeleteMarker:
         created_at=world.clock(),
         sequence=world.next_sequence(),
         owner_id=bucket_of(model, bucket).owner_id,
+        is_made_by_lifecycle=is_made_by_lifecycle,
     )
     bucket_of(model, bucket).place(marker)
     return marker

@@ -94,6 +94,8 @@ class DeleteMarker:
     sequence: int
     owner_id: str
     replication_status: ReplicationStatus | None = None
+    is_made_by_lifecycle: bool = False
+    """Then no rule replicates it (UG: delete-marker-replication); no listing tells."""
 
     @property
     def last_modified(self) -> datetime:

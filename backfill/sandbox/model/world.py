@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from backfill.sandbox.model.identities import Authorize
 from backfill.sandbox.model.kms import KeyRing
 from backfill.sandbox.model.limits import Limits
+from backfill.sandbox.model.roles import Roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ class World:
     limits: Limits
     authorize: Authorize
     keys: KeyRing = field(default_factory=KeyRing)
+    roles: Roles = field(default_factory=Roles)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     on_version_written: Callable[[Bucket, Entry], None] = _nothing
     """Called after a client's write of a version or delete marker."""

@@ -18,7 +18,9 @@ from backfill.sandbox.model.operations.jobs import CreateJobRequest
 TaskFaultHook: TypeAlias = Callable[[Task], TaskFailure | None]
 """Asked before each task is carried out; a failure stands for it, and nothing is done."""
 
-SLOW_DOWN = TaskFailure(code="SlowDown", http_status=503, message="Please reduce your request rate.")
+SLOW_DOWN = TaskFailure(
+    code="SlowDown", http_status=503, message="Please reduce your request rate."
+)
 """A throttled task."""
 PERMANENT_FAILURE = TaskFailure(
     code="PermanentFailure", http_status=500, message="Task failed due to an internal error"

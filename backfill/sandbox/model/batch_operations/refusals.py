@@ -59,7 +59,8 @@ WRONG_STATUS = refusal(
     "JobStatusException",
     400,
     "The job's status does not allow this",
-    "Ready is for Suspended jobs, Cancelled for jobs that have not ended (UG: batch-ops-job-status)",
+    "Ready is for Suspended jobs, Cancelled for those that have not ended "
+    "(UG: batch-ops-job-status)",
 )
 INVALID_NEXT_TOKEN = refusal(
     "InvalidNextTokenException", 400, "The NextToken is not one of ours", "(API: ListJobs)"

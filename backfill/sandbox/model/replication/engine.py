@@ -12,15 +12,13 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
 from backfill.sandbox.model.buckets import Bucket
-from backfill.sandbox.model.identities import AccessQuestion, Caller
 from backfill.sandbox.model.replication.evaluation import rules_for
+from backfill.sandbox.model.replication.obstacles import obstacle
 from backfill.sandbox.model.replication.rules import Rule
 from backfill.sandbox.model.replication.settings import Placement, ReplicationSettings
 from backfill.sandbox.model.values import (
     Encryption,
     ReplicationStatus,
-    ServerSideEncryption,
-    Versioning,
 )
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.model.world import World
@@ -46,6 +44,11 @@ class _Task:
     role: str
     is_attributes_only: bool = False
 
+    @property
+    def label(self) -> str:
+        """How it is known while it is under way."""
+        return "" if self.is_attributes_only else self.rule.destination_bucket
+
 
 class ReplicationEngine:
     """Live replication of all buckets, moved on by `advance`."""
@@ -55,8 +58,9 @@ class ReplicationEngine:
         self.settings = settings
         self._queue: list[tuple[datetime, int, _Task]] = []
         self._queued = 0
-        self._open: dict[tuple[str, str, str], int] = {}
-        """Replications under way of a version: it is PENDING until none is left."""
+        self._open: dict[tuple[str, str, str], list[str]] = {}
+        """Replications under way of a version, by destination, "" for mere changes of attributes:
+        it is PENDING until none is left."""
         self._failed: set[tuple[str, str, str]] = set()
 
     def version_written(self, bucket: Bucket, entry: Entry) -> None:
@@ -80,6 +84,30 @@ class ReplicationEngine:
         rules = rules_for(bucket.replication, version)
         if rules:
             self._enqueue(bucket, version, rules, is_attributes_only=True)
+
+    def is_under_way(self, bucket: Bucket, entry: Entry, destination_bucket: str) -> bool:
+        """Whether the version itself, not a change of it, is on its way to that destination."""
+        name = (bucket.name, entry.key, entry.version_id)
+        return destination_bucket in self._open.get(name, ())
+
+    def initiate(
+        self, bucket: Bucket, entry: Entry, rules: tuple[Rule, ...], *, has_failed: bool
+    ) -> None:
+        """Send an existing version on its way by these rules, as Batch Replication does.
+
+        `has_failed`: another rule's destination cannot be reached, so the version will be FAILED
+        when nothing is under way any more.
+        """
+        name = (bucket.name, entry.key, entry.version_id)
+        is_under_way = bool(self._open.get(name))
+        if not is_under_way:
+            self._failed.discard(name)
+        if rules:
+            self._enqueue(bucket, entry, rules, is_attributes_only=False)
+        if has_failed and (rules or is_under_way):
+            self._failed.add(name)
+        elif has_failed:
+            bucket.swap(replace(entry, replication_status=ReplicationStatus.FAILED))
 
     def pending(self) -> tuple[PendingReplication, ...]:
         """What is under way, soonest first."""
@@ -121,8 +149,8 @@ class ReplicationEngine:
             )
             self._queued += 1
             heappush(self._queue, (due_at, self._queued, task))
-        name = (bucket.name, entry.key, entry.version_id)
-        self._open[name] = self._open.get(name, 0) + len(rules)
+            name = (bucket.name, entry.key, entry.version_id)
+            self._open.setdefault(name, []).append(task.label)
         bucket.swap(replace(entry, replication_status=ReplicationStatus.PENDING))
 
     def _carry_out(self, task: _Task) -> None:
@@ -130,37 +158,33 @@ class ReplicationEngine:
         source = self._world.buckets.get(pending.source_bucket)
         entry = source.find(pending.key, pending.version_id) if source else None
         name = (pending.source_bucket, pending.key, pending.version_id)
-        self._open[name] -= 1
+        self._open[name].remove(task.label)
         if source is None or entry is None or entry.sequence != task.sequence:
             self._forget(name)
             return  # deleted for good, or overwritten, before its turn
         if not self._deliver(source, entry, task):
             self._failed.add(name)
-        if self._open[name] == 0:
+        if not self._open[name]:
             has_failed = name in self._failed
             status = ReplicationStatus.FAILED if has_failed else ReplicationStatus.COMPLETED
             source.swap(replace(entry, replication_status=status))
             self._forget(name)
 
     def _forget(self, name: tuple[str, str, str]) -> None:
-        if self._open[name] == 0:
+        if not self._open[name]:
             del self._open[name]
             self._failed.discard(name)
 
     def _deliver(self, source: Bucket, entry: Entry, task: _Task) -> bool:
-        destination = self._world.buckets.get(task.rule.destination_bucket)
-        if destination is None or destination.versioning is not Versioning.ENABLED:
+        if obstacle(self._world, source, entry, task.rule, task.role) is not None:
             return False
-        if not self._may_write(source, destination, entry, task):
-            return False
+        destination = self._world.buckets[task.rule.destination_bucket]
         if isinstance(entry, DeleteMarker):
             owner_id = destination.owner_id
             replica: Entry = replace(
                 entry, replication_status=ReplicationStatus.REPLICA, owner_id=owner_id
             )
         else:
-            if not self._can_hold(destination, entry, task.rule):
-                return False
             replica = self._replica(source, destination, entry, task.rule)
         if task.is_attributes_only:
             return self._update(destination, replica)
@@ -173,30 +197,6 @@ class ReplicationEngine:
             return False  # deleted there: changes have nothing to change
         destination.swap(replace(there, tags=replica.tags, lock=replica.lock))
         return True
-
-    def _may_write(self, source: Bucket, destination: Bucket, entry: Entry, task: _Task) -> bool:
-        is_marker = isinstance(entry, DeleteMarker)
-        action = "s3:ReplicateDelete" if is_marker else "s3:ReplicateObject"
-        return self._world.authorize(
-            AccessQuestion(
-                caller=Caller(account_id=source.owner_id, arn=task.role, region=destination.region),
-                action=action,
-                bucket=destination.name,
-                bucket_owner=destination.owner_id,
-                key=entry.key,
-            )
-        )
-
-    def _can_hold(self, destination: Bucket, version: ObjectVersion, rule: Rule) -> bool:
-        if version.lock is not None and not destination.is_object_lock_enabled:
-            return False
-        kind = version.encryption.algorithm
-        if kind is ServerSideEncryption.CUSTOMER:
-            return not destination.blocks_sse_c
-        if not version.encryption.is_kms:
-            return True
-        bad = self._world.keys.disabled | self._world.keys.missing
-        return version.encryption.kms_key_arn not in bad and rule.replica_kms_key not in bad
 
     def _replica(
         self, source: Bucket, destination: Bucket, version: ObjectVersion, rule: Rule

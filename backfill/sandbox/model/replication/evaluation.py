@@ -2,7 +2,8 @@
 
 Never looks at the destination.
 Law: what S3 skips silently (archive classes, SSE-KMS without the opt-in, delete markers of rules
-that do not want them) gets no rule, hence no status (UG: replication-what-is-isnot-replicated).
+that do not want them or that lifecycle made) gets no rule, hence no status
+(UG: replication-what-is-isnot-replicated).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def rules_for(configuration: ReplicationConfiguration, entry: Entry) -> tuple[Ru
 
 def _is_wanted(rule: Rule, entry: Entry) -> bool:
     if isinstance(entry, DeleteMarker):
-        return rule.replicates_delete_markers
+        return rule.replicates_delete_markers and not entry.is_made_by_lifecycle
     if entry.storage_class in ARCHIVE_CLASSES or entry.archive_status is not None:
         return False
     return entry.encryption.algorithm not in _KMS or rule.selects_kms
