@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from backfill.aws.batch_bucket import S3BatchBucket
+from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.control_plane import S3ControlPlane
@@ -24,6 +26,8 @@ from backfill.observe import LogOptions, StructuredEvents, open_events
 from backfill.ports import (
     ArtifactIndex,
     ArtifactStore,
+    BatchBucket,
+    BatchOperations,
     Clock,
     ControlPlane,
     Events,
@@ -48,12 +52,19 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Both identities' views of S3. `budget` bounds the retries of the whole process."""
+    """Both identities' views of S3. `budget` bounds the retries of the whole process.
+
+    What concerns Batch Operations opens no client before its first call.
+    """
 
     source: ObjectStore
     destination: ObjectStore
     source_control: ControlPlane
     destination_control: ControlPlane
+    source_batch: BatchOperations
+    destination_batch: BatchOperations
+    source_batch_bucket: BatchBucket
+    destination_batch_bucket: BatchBucket
     pauses: Pauses
     budget: RetryBudget
 
@@ -130,20 +141,34 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
     )
     async with AsyncExitStack() as stack:
         build = _Builder(stack=stack, settings=settings, here=here, events=events, retries=retries)
-        source, source_control = await build.side(
+        source = await build.side(
             _connection(campaign.access, campaign.access.source_profile, settings)
         )
-        destination, destination_control = await build.side(
+        destination = await build.side(
             _connection(campaign.access, campaign.access.destination_profile, settings)
         )
         yield Clients(
-            source=source,
-            destination=destination,
-            source_control=source_control,
-            destination_control=destination_control,
+            source=source.store,
+            destination=destination.store,
+            source_control=source.control,
+            destination_control=destination.control,
+            source_batch=source.batch,
+            destination_batch=destination.batch,
+            source_batch_bucket=source.batch_bucket,
+            destination_batch_bucket=destination.batch_bucket,
             pauses=pauses,
             budget=budget,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One identity."""
+
+    store: ObjectStore
+    control: ControlPlane
+    batch: BatchOperations
+    batch_bucket: BatchBucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +179,7 @@ class _Builder:
     events: Events
     retries: ReadRetries
 
-    async def side(self, connection: Connection) -> tuple[ObjectStore, ControlPlane]:
+    async def side(self, connection: Connection) -> _Side:
         session = await self.stack.enter_async_context(AwsSession(connection))
         calls = Calls(session, self.events)
         pace = Pace(
@@ -162,8 +187,12 @@ class _Builder:
             clock=self.here.clock,
             events=self.events,
         )
-        store = RetryingStore(PacedStore(S3ObjectStore(calls), pace), self.retries)
-        return store, RetryingControlPlane(S3ControlPlane(calls), self.retries)
+        return _Side(
+            store=RetryingStore(PacedStore(S3ObjectStore(calls), pace), self.retries),
+            control=RetryingControlPlane(S3ControlPlane(calls), self.retries),
+            batch=S3BatchOperations(calls, self.retries),
+            batch_bucket=S3BatchBucket(calls, self.retries),
+        )
 
 
 def _connection(access: Access, profile: str, settings: Settings) -> Connection:

@@ -6,6 +6,7 @@ Law: no exception of the SDK or of the HTTP library passes this module.
 """
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -48,12 +49,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request: an operation's API name, its parameters, and the Region that serves it."""
+    """One request: an operation's API name, its parameters, and the Region that serves it.
+
+    `limit_s` is for the whole request; None: `READ_TIMEOUT_S` for a read, and for a write no limit
+    but the silence of `session.Connection`.
+    """
 
     operation: str
     region: str
     parameters: Mapping[str, object]
     service: str = "s3"
+    limit_s: float | None = None
 
     @property
     def bucket(self) -> str:
@@ -92,7 +98,9 @@ class Calls:
                 yield reply
 
     async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
-        limit_s = None if call.operation in WRITES else self._read_timeout_s
+        limit_s = call.limit_s
+        if limit_s is None and call.operation not in WRITES:
+            limit_s = self._read_timeout_s
         with _faults_of(call):
             # Opening a client reads files and may sign in: that is not the store being slow.
             async with self._lease(call) as client, asyncio.timeout(limit_s):
@@ -125,7 +133,13 @@ class Calls:
 
 
 async def _reply(client: AioBaseClient, call: Call) -> Reply:
-    reply: Reply = await getattr(client, xform_name(call.operation))(**call.parameters)
+    send = getattr(client, xform_name(call.operation))
+    if isinstance(body := call.parameters.get("Body"), io.IOBase):
+        body.seek(0)  # a call that is asked again with a new token has read its file already
+    try:
+        reply: Reply = await send(**call.parameters)
+    except ValueError as error:  # what botocore's parser makes of a time or a number that is none
+        raise ReplyError(f"{call.operation}: {error}") from error
     return reply
 
 

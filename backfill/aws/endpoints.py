@@ -1,4 +1,4 @@
-"""Which endpoint URLs are allowed, and which of them must be addressed by path.
+"""Which endpoint URLs are allowed, and what is different on loopback.
 
 Never opens a connection.
 Law: plain http is for loopback only, because a signature over http gives its request away.
@@ -25,14 +25,23 @@ def refuse_unsafe_endpoint(url: str) -> None:
         raise UsageError(message, hint="use https; http is for 127.0.0.1, ::1 and localhost only")
 
 
-def sts_endpoint(s3_url: str, *, own: str) -> str | None:
-    """Return where STS is asked beside a given S3 endpoint; None leaves it to the SDK.
+def companion_endpoint(s3_url: str, *, own: str) -> str | None:
+    """Return where STS or S3 Control is asked beside a given S3 endpoint; None: the SDK knows.
 
-    `own` is AWS_ENDPOINT_URL_STS, which the SDK obeys by itself. An S3 server on this machine
-    answers for STS as well, as the sandbox does; anything else, such as an S3 interface endpoint
-    of a VPC, is S3's alone.
+    `own` is that service's AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL_S3_CONTROL, which the SDK obeys
+    by itself. An S3 server on this machine answers for both as well, as the sandbox does; anything
+    else, such as an S3 interface endpoint of a VPC, is S3's alone.
     """
     return s3_url if is_loopback(s3_url) and not own else None
+
+
+def without_account_label(url: str, account_id: str) -> str:
+    """Return an S3 Control URL without the account ID that the SDK puts before the host.
+
+    `111111111111.127.0.0.1` is no name that resolves. The account is also in a header of its own
+    (S3 API: x-amz-account-id), so that nothing is lost.
+    """
+    return url.replace(f"://{account_id}.", "://", 1)
 
 
 def is_loopback(url: str) -> bool:

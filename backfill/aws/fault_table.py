@@ -164,6 +164,18 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "InvalidBucketName": STOP,
     "InvalidBucketOwnerAWSAccountID": STOP,
     "NotImplemented": STOP,
+    # S3 Control says some things in words of its own (s3control API model).
+    "InternalServiceException": BROKEN,
+    "BadRequestException": REFUSED,
+    "InvalidRequestException": REFUSED,
+    "InvalidNextTokenException": REFUSED,
+    "TooManyTagsException": REFUSED,
+    "NoSuchJob": REFUSED,
+    "NotFoundException": REFUSED,
+    # The token is known to S3, so there may be a job of that name: look before another is made.
+    "IdempotencyException": Verdict(_FAIL, _SETTLE),
+    # The job has gone on since it was looked at: look again, then decide anew.
+    "JobStatusException": CHANGED,
     # Ours: what the adapter found in an answer.
     "NoETag": BROKEN,  # 200 with an empty body: the SDK takes it for success
     "UnreadableReply": BROKEN,

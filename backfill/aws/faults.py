@@ -28,6 +28,10 @@ WRITES: Final = frozenset(
         "CompleteMultipartUpload",
         "AbortMultipartUpload",
         "DeleteObject",
+        "PutObject",
+        "CreateJob",
+        "UpdateJobStatus",
+        "UpdateJobPriority",
     }
 )
 """The operations that change something at the store; every other one that we send is a read."""
@@ -186,6 +190,10 @@ _HINTS: Final = {
     "InvalidBucketOwnerAWSAccountID": "an expected owner is a 12-digit account ID",
     "NotImplemented": "this store lacks what safe copying needs (conditional CopyObject)",
     "501": "this store lacks what safe copying needs (conditional CopyObject)",
+    "NoSuchJob": "S3 forgets a job 90 days after its end; check its ID, the account and the Region",
+    "NotFoundException": "S3 forgets a job 90 days after its end; check its ID and the Region",
+    "JobStatusException": "the job has gone on meanwhile: look at it again",
+    "TooManyRequestsException": "another tool is asking, too; wait, then run the same command",
     "EndpointConnectionError": "check --endpoint-url, the network and the proxy settings",
     "ClientConnectorCertificateError": "name the store's CA with AWS_CA_BUNDLE",
 }

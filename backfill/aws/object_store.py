@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final
 
-from aiobotocore.response import StreamingBody
-
 from backfill.aws import replies, requests, versions_page
 from backfill.aws.calls import Call, Calls
 from backfill.aws.faults import store_fault
+from backfill.aws.streams import body_of, chunks_of, closed_after
 from backfill.errors import StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
@@ -32,9 +31,7 @@ from backfill.model.store import (
     VersionsPosition,
     WriteResult,
 )
-from backfill.settings import LIST_PAGE_MAX, MIB
-
-CHUNK_BYTES_MAX: Final = MIB
+from backfill.settings import LIST_PAGE_MAX
 
 _WITHOUT_BODY: Final = frozenset({400, 403})
 """Statuses of a HEAD that hide the code which decides: ExpiredToken, RequestTimeTooSkewed,
@@ -122,12 +119,9 @@ class S3ObjectStore:
     ) -> AsyncIterator[bytes]:
         """Stream the bytes of one version; chunks of at most 1 MiB."""
         call = _version_call("GetObject", place, key, version_id)
-        async with self._calls.opened(call) as reply:
-            body = _body(reply)
-            async with body:
-                # Not what `async with` gives: that is the bare response, which checks no length.
-                while chunk := await body.read(CHUNK_BYTES_MAX):
-                    yield chunk
+        async with self._calls.opened(call) as reply, closed_after(chunks_of(reply)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
         """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
@@ -217,7 +211,7 @@ class S3ObjectStore:
         }
         call = Call(operation="GetObject", region=place.region, parameters=parameters)
         try:
-            async with self._calls.opened(call) as reply, _body(reply):
+            async with self._calls.opened(call) as reply, body_of(reply):
                 pass
         except StoreFault as fault:
             if fault.code == "InvalidRange":  # an empty object has no first byte
@@ -244,10 +238,3 @@ def _page(reply: replies.Reply) -> VersionsPage:
     if not isinstance(raw, bytes):
         raise replies.ReplyError("ListObjectVersions without a page")
     return versions_page.versions_page(raw)
-
-
-def _body(reply: replies.Reply) -> StreamingBody:
-    body = reply.get("Body")
-    if not isinstance(body, StreamingBody):
-        raise replies.ReplyError("GetObject without a body")
-    return body

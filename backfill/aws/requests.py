@@ -162,6 +162,28 @@ def mark_absent_parameters(request: MarkAbsentRequest) -> Parameters:
     return {**bucket_parameters(request.destination), "Key": request.key}
 
 
+def put_parameters(
+    place: BucketPlace, key: str, *, encryption: Encryption, content_type: str
+) -> Parameters:
+    """Parameters of PutObject onto an absent key; the body and its digests are the caller's."""
+    return {
+        **bucket_parameters(place),
+        "Key": key,
+        "IfNoneMatch": "*",
+        "ContentType": content_type,
+        **_encryption(encryption),
+    }
+
+
+def resumed_parameters(place: BucketPlace, key: str, *, etag: ETag, first_byte: int) -> Parameters:
+    """Parameters of GetObject for the rest of the very object whose first bytes were read."""
+    return {
+        **version_parameters(place, key, None),
+        "IfMatch": _quoted(etag),
+        "Range": f"bytes={first_byte}-",
+    }
+
+
 def _source(source: CopySource) -> Parameters:
     return {
         # A dict: botocore percent-encodes the key of a dict once, and a string's in part.

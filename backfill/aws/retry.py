@@ -1,5 +1,7 @@
 """The one retry policy: reads are asked again, writes never.
 
+(One write is: the upload of `batch_bucket`, which is conditional and knows its own bytes again.)
+
 The only importer of tenacity, and entered only after a first failure: the happy path pays one
 `try`. Pauses have full jitter and honour Retry-After; attempts are limited for each call, retries
 for the whole process by the budget that execute's writes share.

@@ -20,7 +20,12 @@ from botocore.exceptions import ConfigNotFound, ConfigParseError, ProfileNotFoun
 
 import backfill
 from backfill.aws import versions_page
-from backfill.aws.endpoints import is_loopback, refuse_unsafe_endpoint, sts_endpoint
+from backfill.aws.endpoints import (
+    companion_endpoint,
+    is_loopback,
+    refuse_unsafe_endpoint,
+    without_account_label,
+)
 from backfill.aws.http_session import OneRequestSession
 from backfill.errors import CredentialsError
 
@@ -38,8 +43,8 @@ class Connection:
     Attributes:
         profile: A profile of the shared configuration; None for the chain's default.
         region: For questions without a Region; None for the SDK's own choice.
-        endpoint_url: S3's endpoint, and STS's too if it is loopback (see `endpoints`); None for
-            AWS's, or what AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_STS say.
+        endpoint_url: S3's endpoint, and that of STS and S3 Control too if it is loopback (see
+            `endpoints`); None for AWS's, or what AWS_ENDPOINT_URL_S3 and its like say.
         concurrency: Requests in flight; the pool holds as many connections and a reserve.
         connect_timeout_s: S3's front ends accept in milliseconds; 10 s covers a lost SYN or two.
         read_timeout_s: Silence allowed on a connection. CopyObject and CompleteMultipartUpload may
@@ -160,33 +165,44 @@ class _Clients:
     async def _client(self, service: str, region: str) -> AioBaseClient:
         async with self._opening:
             if (service, region) not in self._open:
-                client = await self._opened(service, region, addressing="auto")
-                # The SDK addresses IP endpoints by path, but would put the bucket before
-                # `localhost`, which resolves on some machines only.
-                if service == "s3" and is_loopback(client.meta.endpoint_url):
-                    client = await self._opened(service, region, addressing="path")
+                url = _endpoint(self._connection, service)
+                is_local = url is not None and is_loopback(url)
+                client = await self._opened(service, region, is_local=is_local)
+                # The environment or a profile may name an endpoint, which only the client knows.
+                if not is_local and is_loopback(client.meta.endpoint_url):
+                    client = await self._opened(service, region, is_local=True)
                 self._open[service, region] = client
             return self._open[service, region]
 
-    async def _opened(self, service: str, region: str, *, addressing: str) -> AioBaseClient:
+    async def _opened(self, service: str, region: str, *, is_local: bool) -> AioBaseClient:
         client: AioBaseClient = await self._stack.enter_async_context(
             self._session.client(
                 service,
                 region_name=region,
                 endpoint_url=_endpoint(self._connection, service),
-                config=_config(self._connection, addressing),
+                config=_config(self._connection, is_local=is_local),
             )
         )
         refuse_unsafe_endpoint(client.meta.endpoint_url)
         if service == "s3":
             _adjust_s3(client)
+        if service == "s3control" and is_local:
+            client.meta.events.register("before-call.s3-control", _drop_account_label)
         return client
+
+
+_OWN_ENDPOINT: Final = {
+    "sts": "AWS_ENDPOINT_URL_STS",
+    "s3control": "AWS_ENDPOINT_URL_S3_CONTROL",
+}
+"""The variables by which the SDK is told a service's own endpoint, beside S3's."""
 
 
 def _endpoint(connection: Connection, service: str) -> str | None:
     if service == "s3" or connection.endpoint_url is None:
         return connection.endpoint_url
-    return sts_endpoint(connection.endpoint_url, own=os.environ.get("AWS_ENDPOINT_URL_STS", ""))
+    own = os.environ.get(_OWN_ENDPOINT[service], "")
+    return companion_endpoint(connection.endpoint_url, own=own)
 
 
 def _sdk_session(connection: Connection) -> aioboto3.Session:
@@ -203,7 +219,7 @@ def _sdk_session(connection: Connection) -> aioboto3.Session:
     return session
 
 
-def _config(connection: Connection, addressing: str) -> AioConfig:
+def _config(connection: Connection, *, is_local: bool) -> AioConfig:
     return AioConfig(
         http_session_cls=OneRequestSession,
         connect_timeout=connection.connect_timeout_s,
@@ -215,9 +231,24 @@ def _config(connection: Connection, addressing: str) -> AioConfig:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         user_agent_extra=f"s3-backfill/{backfill.__version__}",
-        # The global endpoint of us-east-1 answers for other Regions by redirects.
-        s3={"addressing_style": addressing, "us_east_1_regional_endpoint": "regional"},
+        # What is on this machine is not behind a proxy, whatever HTTP_PROXY says; None: as it says.
+        proxies={} if is_local else None,
+        s3={
+            # The SDK addresses IP endpoints by path, but would put the bucket before `localhost`,
+            # which resolves on some machines only.
+            "addressing_style": "path" if is_local else "auto",
+            # The global endpoint of us-east-1 answers for other Regions by redirects.
+            "us_east_1_regional_endpoint": "regional",
+        },
     )
+
+
+def _drop_account_label(params: MutableMapping[str, object], **_: object) -> None:
+    """Ask a loopback endpoint under its own name, before the request is signed for a host."""
+    headers, url = params.get("headers"), params.get("url")
+    assert isinstance(headers, Mapping), "botocore has built the headers by now"
+    assert isinstance(url, str), "botocore has resolved the endpoint by now"
+    params["url"] = without_account_label(url, str(headers["x-amz-account-id"]))
 
 
 def _adjust_s3(client: AioBaseClient) -> None:

@@ -1,4 +1,4 @@
-"""Closing a stream of bytes when its reader stops early.
+"""Streams of bytes: out of an answer of the SDK, and closed when their reader stops early.
 
 Never reads ahead.
 Law: a connection is given back when its reader leaves, not when the garbage collector comes.
@@ -6,6 +6,31 @@ Law: a connection is given back when its reader leaves, not when the garbage col
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
+
+from aiobotocore.response import StreamingBody
+
+from backfill.aws.replies import Reply, ReplyError
+from backfill.settings import MIB
+
+CHUNK_BYTES_MAX: Final = MIB
+
+
+def body_of(reply: Reply) -> StreamingBody:
+    """Return the body of a GetObject answer, to be entered and left as a context."""
+    body = reply.get("Body")
+    if not isinstance(body, StreamingBody):
+        raise ReplyError("GetObject without a body")
+    return body
+
+
+async def chunks_of(reply: Reply) -> AsyncIterator[bytes]:
+    """Stream the body of a GetObject answer in chunks of at most 1 MiB; a short one is a fault."""
+    body = body_of(reply)
+    async with body:
+        # Not what `async with` gives: that is the bare response, which checks no length.
+        while chunk := await body.read(CHUNK_BYTES_MAX):
+            yield chunk
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ _OBJECT_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "CompleteMultipartUpload": ("s3:PutObject", "s3:GetObject"),
     "AbortMultipartUpload": ("s3:AbortMultipartUpload",),
     "DeleteObject": ("s3:DeleteObject", "s3:GetObject"),
+    "PutObject": ("s3:PutObject",),
 }
 
 _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -31,6 +32,16 @@ _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "GetBucketReplication": ("s3:GetReplicationConfiguration",),
     "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
     "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls",),
+}
+
+_JOB_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
+    # Tags and the job's role are refused with the same AccessDenied as the job itself.
+    "CreateJob": ("s3:CreateJob", "s3:PutJobTagging"),
+    "DescribeJob": ("s3:DescribeJob",),
+    "ListJobs": ("s3:ListJobs",),
+    "GetJobTagging": ("s3:GetJobTagging",),
+    "UpdateJobStatus": ("s3:UpdateJobStatus",),
+    "UpdateJobPriority": ("s3:UpdateJobPriority",),
 }
 
 _READS_ITS_SOURCE: Final = frozenset({"CopyObject", "UploadPartCopy"})
@@ -56,6 +67,11 @@ def missing_statements(*, operation: str, bucket: str) -> str:
         statements.append(_statement(actions, f"arn:aws:s3:::{bucket}"))
     if actions := _OBJECT_ACTIONS.get(operation):
         statements.append(_statement(actions, f"arn:aws:s3:::{bucket}/*"))
+    if actions := _JOB_ACTIONS.get(operation):
+        statements.append(_statement(actions, "*"))
+        if operation == "CreateJob":
+            statements.append(_statement(("iam:PassRole",), "ROLE_ARN"))
+        return f"allow this identity: {', '.join(statements)}; and check the account ID"
     if not statements:
         return f"allow the action behind {operation} for this identity"
     hint = "allow this identity: " + ", ".join(statements)

@@ -40,6 +40,7 @@ from backfill.run_directory.lock import hold_run_directory
 from backfill.settings import Settings
 from tests.doubles.known_versions import fault
 from tests.doubles.listings import KeptEvents, page_of
+from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.planning import head_of
 
 ACCOUNT = "111122223333"
@@ -269,6 +270,10 @@ async def every_stage(folder: Path, rows: int, watch: Watch) -> None:
         destination=store,
         source_control=control,
         destination_control=control,
+        source_batch=NO_BATCH_OPERATIONS,
+        destination_batch=NO_BATCH_OPERATIONS,
+        source_batch_bucket=NO_BATCH_BUCKET,
+        destination_batch_bucket=NO_BATCH_BUCKET,
         pauses=Pauses(base_s=0.1, cap_s=1.0),
         budget=RetryBudget(ratio=0.2, floor=100),
     )

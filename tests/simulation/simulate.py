@@ -29,6 +29,7 @@ from tests.doubles.history import Counted, History, Reopened
 from tests.doubles.memory_artifacts import MemoryArtifacts
 from tests.doubles.model_control_plane import ModelControlPlane
 from tests.doubles.model_store import ModelStore
+from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
 from tests.doubles.virtual_clock import VirtualClock
 from tests.simulation.actors import live_writer, rival
@@ -299,6 +300,10 @@ class _Simulation:
             destination=destination,
             source_control=source_control,
             destination_control=destination_control,
+            source_batch=NO_BATCH_OPERATIONS,
+            destination_batch=NO_BATCH_OPERATIONS,
+            source_batch_bucket=NO_BATCH_BUCKET,
+            destination_batch_bucket=NO_BATCH_BUCKET,
             pauses=pauses,
             budget=budget,
         )

@@ -81,6 +81,15 @@ ObjectLockConfigurationNotFoundError 404 fail fail
 ReplicationConfigurationNotFoundError 404 fail fail
 ServerSideEncryptionConfigurationNotFoundError 404 fail fail
 OwnershipControlsNotFoundError 404 fail fail
+InternalServiceException 500 retry settle
+BadRequestException 400 fail fail
+InvalidRequestException 400 fail fail
+InvalidNextTokenException 400 fail fail
+TooManyTagsException 400 fail fail
+NoSuchJob 404 fail fail
+NotFoundException 404 fail fail
+IdempotencyException 400 fail settle
+JobStatusException 409 fail redecide
 KMS.DisabledException 400 fail fail
 KMS.InvalidKeyUsageException 400 fail fail
 KMS.KMSInvalidStateException 400 fail fail
