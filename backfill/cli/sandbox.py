@@ -5,6 +5,7 @@ Law: stdout holds exactly the shell exports, so that `eval` may read them.
 """
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -101,3 +102,6 @@ def call(arguments: argparse.Namespace) -> int:
 def _tell(environment: dict[str, str]) -> None:
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}", flush=True)
+        if name.endswith("_PROXY") and name.lower() in os.environ:
+            # Where the shell has it, SDKs in Python let the lower-case name outweigh ours.
+            print(f"export {name.lower()}={shlex.quote(value)}", flush=True)

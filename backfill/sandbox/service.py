@@ -2,6 +2,11 @@
 
     with Sandbox(seed=1) as sandbox:
         client = boto3.client("s3", **sandbox.client_settings("source"))
+        jobs = boto3.client(
+            "s3control",
+            **sandbox.control_settings("source"),
+            config=Config(proxies=sandbox.control_proxies),
+        )
         with sandbox.held() as model:          # the server waits meanwhile
             model.world.buckets[...]
 
@@ -13,66 +18,34 @@ model.
 import asyncio
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Self
 
+from backfill.sandbox.accounts import ACCOUNTS, DESTINATION, REGIONS, SOURCE, Account
 from backfill.sandbox.authorization.decision import Authorization
-from backfill.sandbox.authorization.identities import Directory, Identity, root_of
+from backfill.sandbox.authorization.identities import Directory, Identity
 from backfill.sandbox.authorization.policies import identity_policy
+from backfill.sandbox.doors import HOST, Doors
 from backfill.sandbox.http.faults import FaultHook
 from backfill.sandbox.http.front import Front
 from backfill.sandbox.http.messages import HttpLimits, HttpRequest, HttpResponse
 from backfill.sandbox.http.protocol import Connection
+from backfill.sandbox.model.batch_operations.settings import NO_DELAY, BatchSettings
 from backfill.sandbox.model.limits import AWS_LIMITS, Limits
 from backfill.sandbox.model.model import S3Model
 from backfill.sandbox.model.replication.settings import NO_LAG, ReplicationSettings
+from backfill.sandbox.model.roles import BATCH_OPERATIONS, REPLICATION
+
+__all__ = ["ACCOUNTS", "DESTINATION", "SOURCE", "Account", "Sandbox", "SandboxClock"]
 
 _TICK_S = 0.02
-"""How often replication that is due is carried out: well under any lag that a test sets."""
+"""How often what is due is carried out: well under any lag that a test sets."""
 _START_TIMEOUT_S = 10.0
-_HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """One of the sandbox's accounts, the Region that it works in, and its root's keys."""
-
-    name: str
-    region: str
-    root: Identity
-
-    @property
-    def account_id(self) -> str:
-        """Twelve digits."""
-        return self.root.account_id
-
-
-SOURCE = Account(
-    name="source",
-    region="us-east-1",
-    root=root_of(
-        "111111111111",
-        access_key_id="AKIASANDBOXSOURCE000",
-        secret_access_key="sandbox/source/opens/nothing/else/000000",  # noqa: S106 - no secret
-    ),
-)
-DESTINATION = Account(
-    name="destination",
-    region="eu-west-1",
-    root=root_of(
-        "222222222222",
-        access_key_id="AKIASANDBOXDESTINATI",
-        secret_access_key="sandbox/destination/opens/nothing/else/0",  # noqa: S106 - no secret
-    ),
-)
-ACCOUNTS: Mapping[str, Account] = {account.name: account for account in (SOURCE, DESTINATION)}
-REGIONS = frozenset(account.region for account in ACCOUNTS.values())
 
 
 class SandboxClock:
@@ -101,6 +74,7 @@ class Sandbox:
         limits: Limits = AWS_LIMITS,
         http_limits: HttpLimits | None = None,
         replication: ReplicationSettings = NO_LAG,
+        batch_operations: BatchSettings = NO_DELAY,
     ) -> None:
         self.clock = SandboxClock()
         self.directory = Directory()
@@ -111,6 +85,7 @@ class Sandbox:
             random=Random(seed),  # noqa: S311 - a seed repeats a run; nothing here is secret
             limits=limits,
             replication=replication,
+            batch_operations=batch_operations,
         )
         self.key_policies: dict[str, str] = {}
         """KMS key policies by key ARN, as JSON; a key without one has KMS's default policy."""
@@ -181,11 +156,11 @@ class Sandbox:
         """Serve in the running loop until `stop` is called or the task is cancelled."""
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await self._loop.create_server(self._connection, _HOST, self._port)
+        server = await self._loop.create_server(self._connection, HOST, self._port)
         self._port = server.sockets[0].getsockname()[1]
         try:
             async with asyncio.TaskGroup() as tasks:
-                ticking = tasks.create_task(self._replicate())
+                ticking = tasks.create_task(self._tick())
                 if is_ready is not None:
                     is_ready.set()
                 await self._stop.wait()
@@ -203,7 +178,7 @@ class Sandbox:
         with self._lock:
             return self._front.answer(request)
 
-    async def _replicate(self) -> None:
+    async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             self.advance()
@@ -217,9 +192,11 @@ class Sandbox:
             yield self.model
 
     def advance(self) -> None:
-        """Carry out the live replication that is due by the sandbox's clock."""
+        """Carry out the live replication and the jobs that are due by the sandbox's clock."""
         with self._lock:
-            self.model.replication.advance(self.clock())
+            now = self.clock()
+            self.model.batch_operations.advance(now)
+            self.model.replication.advance(now)
 
     def add_user(self, account: str, name: str, *policies: str) -> Identity:
         """Make an IAM user with identity policies (JSON), or replace the one of that name.
@@ -241,8 +218,40 @@ class Sandbox:
             self.directory.add(user)
         return user
 
+    def add_role(
+        self,
+        account: str,
+        name: str,
+        *policies: str,
+        trusts: Iterable[str] = (BATCH_OPERATIONS, REPLICATION),
+    ) -> str:
+        """Make an IAM role, or replace the one of that name; returns its ARN.
+
+        `policies` are identity policies (JSON), `trusts` the services that may assume it: by
+        default both that act on replication. A role that nobody made may do everything, and
+        trusts everybody (IAM is not what is served here).
+        """
+        account_id = ACCOUNTS[account].account_id
+        arn = f"arn:aws:iam::{account_id}:role/{name}"
+        digest = hashlib.sha256(arn.encode()).hexdigest()
+        role = Identity(
+            account_id=account_id,
+            arn=arn,
+            user_id=f"AROA{digest[:17].upper()}",
+            access_key_id="",
+            secret_access_key="",
+            policies=tuple(identity_policy(policy) for policy in policies),
+        )
+        with self._lock:
+            self.directory.add(role)
+            self.model.world.roles.put(arn, trusts)
+        return arn
+
     def set_fault_hook(self, hook: FaultHook) -> None:
-        """Consult this hook on every S3 request from now on; it runs in the server's thread."""
+        """Consult this hook on every request of S3 and S3 Control from now on.
+
+        It runs in the server's thread.
+        """
         with self._lock:
             self._front.fault_hook = hook
 
@@ -259,78 +268,44 @@ class Sandbox:
         return self._port
 
     @property
+    def _doors(self) -> Doors:
+        return Doors(port=self._port)
+
+    @property
     def endpoint_url(self) -> str:
         """Of S3 and STS alike."""
-        return f"http://{_HOST}:{self._port}"
+        return self._doors.endpoint_url
+
+    @property
+    def control_proxies(self) -> dict[str, str]:
+        """`Config(proxies=...)` for a boto3 client of S3 Control, beside `control_settings`."""
+        return {"http": self.endpoint_url}
 
     def client_settings(self, who: str | Identity) -> dict[str, str]:
         """Keyword arguments for a boto3 client signed by an account's root or an identity."""
-        identity = _identity(who)
-        settings = {
-            "endpoint_url": self.endpoint_url,
-            "region_name": _home_region(identity),
-            "aws_access_key_id": identity.access_key_id,
-            "aws_secret_access_key": identity.secret_access_key,
-        }
-        if identity.session_token is not None:
-            settings["aws_session_token"] = identity.session_token
-        return settings
+        return self._doors.client_settings(_identity(who))
+
+    def control_settings(self, who: str | Identity) -> dict[str, str]:
+        """Keyword arguments for a boto3 client of `s3control`, which needs `control_proxies` too.
+
+        `region_name` is the account's; a job lives in the Region that its client names.
+        """
+        return self._doors.control_settings(_identity(who))
 
     def environment(self, who: str | Identity) -> dict[str, str]:
         """Environment variables with which aws cli, boto3 and other SDKs talk to the sandbox.
 
         `who` is `source` or `destination` for that account's root, or an identity.
         """
-        identity = _identity(who)
-        variables = {
-            "AWS_ACCESS_KEY_ID": identity.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
-            "AWS_REGION": _home_region(identity),
-            "AWS_DEFAULT_REGION": _home_region(identity),
-            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
-            "AWS_ENDPOINT_URL_STS": self.endpoint_url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        if identity.session_token is not None:
-            variables["AWS_SESSION_TOKEN"] = identity.session_token
-        return variables
+        return self._doors.environment(_identity(who))
 
     def write_profiles(self, folder: Path) -> dict[str, str]:
         """Write `config` and `credentials` with the profiles `source` and `destination`.
 
-        Returns the two environment variables that make SDKs read them.
+        Returns the environment variables that make SDKs read them and find S3 Control.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        config, credentials = folder / "config", folder / "credentials"
-        settings, secrets = [], []
-        for account in ACCOUNTS.values():
-            settings.append(
-                f"[profile {account.name}]\nregion = {account.region}\n"
-                f"services = sandbox\ns3 =\n  addressing_style = path\n"
-            )
-            secrets.append(
-                f"[{account.name}]\naws_access_key_id = {account.root.access_key_id}\n"
-                f"aws_secret_access_key = {account.root.secret_access_key}\n"
-            )
-        settings.append(
-            f"[services sandbox]\ns3 =\n  endpoint_url = {self.endpoint_url}\n"
-            f"sts =\n  endpoint_url = {self.endpoint_url}\n"
-        )
-        config.write_text("\n".join(settings), encoding="utf-8")
-        credentials.write_text("\n".join(secrets), encoding="utf-8")
-        credentials.chmod(0o600)
-        return {
-            "AWS_CONFIG_FILE": str(config),
-            "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return self._doors.write_profiles(folder)
 
 
 def _identity(who: str | Identity) -> Identity:
     return ACCOUNTS[who].root if isinstance(who, str) else who
-
-
-def _home_region(identity: Identity) -> str:
-    return next(
-        account.region for account in ACCOUNTS.values() if account.account_id == identity.account_id
-    )

@@ -46,8 +46,12 @@ class Directory:
         self._by_arn: dict[str, Identity] = {}
 
     def add(self, identity: Identity) -> None:
-        """Make an identity known, or replace the one that had its access key before."""
-        self._by_key[identity.access_key_id] = identity
+        """Make an identity known, or replace the one that had its access key before.
+
+        A role has no access key of its own: nobody signs as it, S3 itself acts in its name.
+        """
+        if identity.access_key_id:
+            self._by_key[identity.access_key_id] = identity
         self._by_arn[identity.arn] = identity
 
     def with_access_key(self, access_key_id: str) -> Identity | None:

@@ -11,7 +11,8 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from backfill.sandbox.http.messages import Delivery, HttpResponse
-from backfill.sandbox.http.xml import document, leaf
+from backfill.sandbox.http.refusals import refused
+from backfill.sandbox.model.errors import S3Error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Call:
     operation: str
     bucket: str
     key: str
+    """Of the object; in S3 Control, the job ID."""
     number: int
     """Rank among all requests, from 1."""
     nth: int
@@ -59,7 +61,7 @@ class Fault:
 
 
 FaultHook: TypeAlias = Callable[[Call], Fault | None]
-"""Consulted for each S3 request; None lets it pass."""
+"""Consulted for each request of S3 and S3 Control; None lets it pass."""
 
 _DELIVERIES = {
     FaultKind.HALF_BODY: Delivery.HALF_BODY,
@@ -74,24 +76,32 @@ def no_faults(_call: Call) -> Fault | None:
     return None
 
 
-def disturbed(fault: Fault, carry_out: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer that leaves instead of the true one."""
+def disturbed(
+    fault: Fault,
+    carry_out: Callable[[], HttpResponse],
+    told: Callable[[S3Error], HttpResponse],
+) -> HttpResponse:
+    """The answer that leaves instead of the true one; `told` writes errors as the service does."""
     if fault.kind is FaultKind.NONE:
         return replace(carry_out(), delay_s=fault.delay_s)
     keeps_body = fault.kind in {FaultKind.CUT_XML, FaultKind.HALF_BODY}
     true_answer = carry_out() if fault.is_applied or keeps_body else HttpResponse(status=200)
-    return replace(_wrong(fault, true_answer), delay_s=fault.delay_s)
+    return replace(_wrong(fault, true_answer, told), delay_s=fault.delay_s)
 
 
-def _wrong(fault: Fault, true_answer: HttpResponse) -> HttpResponse:
+def _wrong(
+    fault: Fault, true_answer: HttpResponse, told: Callable[[S3Error], HttpResponse]
+) -> HttpResponse:
     match fault.kind:
         case FaultKind.ERROR | FaultKind.ERROR_IN_200:
-            body = document(
-                "Error", [leaf("Code", fault.code), leaf("Message", fault.message)], namespace=None
+            error = refused(
+                code=fault.code,
+                status=fault.status,
+                message=fault.message,
+                fact="an injected fault",
             )
             status = fault.status if fault.kind is FaultKind.ERROR else 200
-            headers = (("Content-Type", "application/xml"),)
-            return HttpResponse(status=status, headers=headers, body=body)
+            return replace(told(error), status=status)
         case FaultKind.EMPTY_200:
             return HttpResponse(status=200)
         case FaultKind.CUT_XML:

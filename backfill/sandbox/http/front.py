@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 from backfill.sandbox.authorization.identities import Directory, Identity
-from backfill.sandbox.http import sts
-from backfill.sandbox.http.addressing import Address, address_of
+from backfill.sandbox.http import control, sts
+from backfill.sandbox.http.addressing import Address, address_of, is_own_host
 from backfill.sandbox.http.faults import Call, FaultHook, disturbed, no_faults
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.messages import HttpRequest, HttpResponse
-from backfill.sandbox.http.operations import OPERATIONS
+from backfill.sandbox.http.operations import JOB_OPERATIONS, OPERATIONS
 from backfill.sandbox.http.payload import payload_of
 from backfill.sandbox.http.refusals import refused
 from backfill.sandbox.http.routing import operation_of
@@ -38,6 +39,9 @@ from backfill.sandbox.model.model import S3Model
 
 _LOG = logging.getLogger(__name__)
 _GLOBAL_REGION = "us-east-1"
+
+Serve: TypeAlias = Callable[[HttpRequest], HttpResponse]
+Told: TypeAlias = Callable[[S3Error], HttpResponse]
 
 
 class Front:
@@ -64,14 +68,12 @@ class Front:
         """The answer to one request; never raises on account of a client."""
         self._requests_count += 1
         request_id = f"{self._requests_count:016X}"
-        is_sts = sts.is_sts(request)
+        serve, told = self._service(request, request_id)
         try:
-            response = self._sts(request, request_id) if is_sts else self._s3(request)
+            _check_host(request)
+            response = serve(request)
         except S3Error as error:
-            if is_sts:
-                response = sts.error_answer(error, request_id)
-            else:
-                response = _error_answer(error, request, request_id)
+            response = told(error)
         except Exception:  # noqa: BLE001 - a bug of the sandbox must not hang its clients
             _LOG.exception("the sandbox failed on %s %r", request.method, request.raw_path)
             internal = refused(
@@ -80,7 +82,7 @@ class Front:
                 message="We encountered an internal error. Please try again.",
                 fact="S3 API: Error responses, InternalError",
             )
-            response = _error_answer(internal, request, request_id)
+            response = told(internal)
         common = (
             ("x-amz-id-2", f"sandbox/{request_id}"),
             ("x-amz-request-id", request_id),
@@ -89,9 +91,21 @@ class Front:
         )
         return replace(response, headers=common + response.headers)
 
+    def _service(self, request: HttpRequest, request_id: str) -> tuple[Serve, Told]:
+        """Who answers, and how that service writes an error."""
+        told: Told
+        if sts.is_sts(request):
+            told = partial(sts.error_answer, request_id=request_id)
+            return partial(self._sts, request_id=request_id), told
+        if control.is_control(request):
+            told = partial(control.error_answer, request_id=request_id)
+            return partial(self._control, told=told), told
+        told = partial(_error_answer, request=request, request_id=request_id)
+        return partial(self._s3, told=told), told
+
     # --- S3 ---
 
-    def _s3(self, request: HttpRequest) -> HttpResponse:
+    def _s3(self, request: HttpRequest, told: Told) -> HttpResponse:
         claim = claim_of(request)
         address = address_of(request)
         region = self._region(request, claim, address)
@@ -110,6 +124,13 @@ class Front:
             body=payload.body,
             trailers=payload.trailers,
         )
+        return self._answered(inbound, partial(self._carried_out, inbound, caller), told)
+
+    def _answered(
+        self, inbound: Inbound, carry_out: Callable[[], HttpResponse], told: Told
+    ) -> HttpResponse:
+        """The operation's answer, or what the fault hook makes of it."""
+        operation = inbound.operation
         self.calls[operation] += 1
         call = Call(
             operation=operation,
@@ -120,8 +141,15 @@ class Front:
         )
         fault = self.fault_hook(call)
         if fault is None:
-            return self._carried_out(inbound, caller)
-        return disturbed(fault, lambda: self._carried_out_or_refused(inbound, caller))
+            return carry_out()
+
+        def carried_out_or_refused() -> HttpResponse:
+            try:
+                return carry_out()
+            except S3Error as error:  # a refusal is an answer too, and may be lost like any other
+                return told(error)
+
+        return disturbed(fault, carried_out_or_refused, told)
 
     def _carried_out(self, inbound: Inbound, caller: Caller) -> HttpResponse:
         try:
@@ -132,13 +160,6 @@ class Front:
                 # Even a 403 says where the bucket is (S3 API: HeadBucket).
                 error.headers += (("x-amz-bucket-region", home),)
             raise
-
-    def _carried_out_or_refused(self, inbound: Inbound, caller: Caller) -> HttpResponse:
-        """For disturbed answers: a refusal is an answer too, and may be lost like any other."""
-        try:
-            return self._carried_out(inbound, caller)
-        except S3Error as error:
-            return _error_answer(error, inbound.request, f"{self._requests_count:016X}")
 
     def _region(self, request: HttpRequest, claim: Claim | None, address: Address) -> str:
         """The Region whose endpoint is called: the scope's. Wrong ones are answered as S3 does.
@@ -185,12 +206,38 @@ class Front:
         assert identity is not None, "verified() refuses unknown access keys"
         return signed, identity
 
+    # --- S3 Control ---
+
+    def _control(self, request: HttpRequest, told: Told) -> HttpResponse:
+        claim = control.check_scope(claim_of(request), self._regions)
+        signed, identity = self._proven(request, claim)
+        control.check_account(request, identity)
+        inbound = control.inbound_of(request, payload_of(request, signed).body)
+        caller = Caller(account_id=identity.account_id, arn=identity.arn, region=claim.region)
+        carry_out = partial(JOB_OPERATIONS[inbound.operation], self._model, caller, inbound)
+        return self._answered(inbound, carry_out, told)
+
     # --- STS ---
 
     def _sts(self, request: HttpRequest, request_id: str) -> HttpResponse:
         claim = sts.check_scope(claim_of(request), self._regions)
         _, identity = self._proven(request, claim)
         return sts.answer(request, identity, request_id)
+
+
+def _check_host(request: HttpRequest) -> None:
+    """Refuse to be the proxy for any server but this one: no request is ever passed on."""
+    host = request.header("host") or ""
+    if request.is_proxied and not is_own_host(host):
+        raise refused(
+            code="AccessDenied",
+            status=403,
+            message=(
+                f"This is a sandbox and no proxy: HTTP_PROXY names it so that SDKs find S3 Control,"
+                f" and it passes nothing on to {host}. List that name in NO_PROXY."
+            ),
+            fact="the sandbox never opens a connection",
+        )
 
 
 def _redirect(bucket: str, region: str) -> S3Error:

@@ -32,6 +32,8 @@ class HttpRequest:
     raw_query: bytes
     headers: dict[bytes, bytes]
     body: bytes
+    is_proxied: bool = False
+    """The target was in absolute form: the client takes this server for its HTTP proxy."""
 
     def header(self, name: str) -> str | None:
         """The header's text, or None. Bytes above ASCII read as Latin-1, as S3 reads them."""

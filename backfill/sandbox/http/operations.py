@@ -1,7 +1,7 @@
 """Every operation that is carried: how its request is read, who carries it out, how it is answered.
 
-Never holds behaviour. One law: what `routing.py` can name is here, and nothing else (a test
-compares the two).
+Never holds behaviour. One law: what `routing.py` and `control.py` can name is here, and nothing
+else (a test compares them).
 """
 
 from collections.abc import Callable
@@ -9,14 +9,17 @@ from typing import TypeAlias, TypeVar
 
 from backfill.sandbox.http import (
     reading_buckets,
+    reading_jobs,
     reading_objects,
     reading_uploads,
     rendering_buckets,
+    rendering_jobs,
     rendering_objects,
     rendering_uploads,
 )
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.messages import HttpResponse
+from backfill.sandbox.model.batch_operations.engine import BatchOperations
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
 
@@ -32,6 +35,17 @@ def _operation(
 ) -> CarryOut:
     def operation(model: S3Model, caller: Caller, inbound: Inbound) -> HttpResponse:
         return render(carry_out(model, caller, read(inbound)), inbound)
+
+    return operation
+
+
+def _job_operation(
+    read: Callable[[Inbound], Q],
+    carry_out: Callable[[BatchOperations, Caller, Q], R],
+    render: Callable[[R, Inbound], HttpResponse],
+) -> CarryOut:
+    def operation(model: S3Model, caller: Caller, inbound: Inbound) -> HttpResponse:
+        return render(carry_out(model.batch_operations, caller, read(inbound)), inbound)
 
     return operation
 
@@ -199,3 +213,32 @@ _UPLOADS: dict[str, CarryOut] = {
 }
 
 OPERATIONS: dict[str, CarryOut] = _BUCKETS | _OBJECTS | _UPLOADS
+
+JOB_OPERATIONS: dict[str, CarryOut] = {
+    "CreateJob": _job_operation(
+        reading_jobs.create_job, BatchOperations.create_job, rendering_jobs.created_job
+    ),
+    "ListJobs": _job_operation(
+        reading_jobs.list_jobs, BatchOperations.list_jobs, rendering_jobs.listed_jobs
+    ),
+    "DescribeJob": _job_operation(
+        reading_jobs.job, BatchOperations.describe_job, rendering_jobs.described_job
+    ),
+    "UpdateJobStatus": _job_operation(
+        reading_jobs.update_status, BatchOperations.update_job_status, rendering_jobs.updated_status
+    ),
+    "UpdateJobPriority": _job_operation(
+        reading_jobs.update_priority,
+        BatchOperations.update_job_priority,
+        rendering_jobs.updated_priority,
+    ),
+    "GetJobTagging": _job_operation(
+        reading_jobs.job, BatchOperations.get_job_tagging, rendering_jobs.tagging
+    ),
+    "PutJobTagging": _job_operation(
+        reading_jobs.put_tagging, BatchOperations.put_job_tagging, rendering_objects.nothing
+    ),
+    "DeleteJobTagging": _job_operation(
+        reading_jobs.job, BatchOperations.delete_job_tagging, rendering_objects.nothing
+    ),
+}

@@ -24,6 +24,7 @@ from backfill.sandbox.http.messages import (
 
 Handler: TypeAlias = Callable[[HttpRequest], HttpResponse]
 
+_ABSOLUTE = b"http://"
 _LARGE_BYTES = 64 * 1024
 """From here on a body is handed to the socket by itself rather than joined to its head."""
 
@@ -109,13 +110,17 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Queue the request that is now whole."""
-        raw_path, _, raw_query = b"".join(self._url).partition(b"?")
+        authority, target = target_parts(b"".join(self._url))
+        if authority is not None:
+            self._headers[b"host"] = authority  # RFC 9112, 3.2.2: it outweighs the header
+        raw_path, _, raw_query = target.partition(b"?")
         request = HttpRequest(
             method=self._parser.get_method().decode("ascii"),
             raw_path=raw_path,
             raw_query=raw_query,
             headers=self._headers,
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            is_proxied=authority is not None,
         )
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._begin()
@@ -196,3 +201,13 @@ class Connection(asyncio.Protocol):
         self._out.append(response_head(HttpResponse(status=status, is_last=True)))
         self._flush()
         self._transport.close()
+
+
+def target_parts(target: bytes) -> tuple[bytes | None, bytes]:
+    """Authority and the rest of a request target; no authority in origin form (RFC 9112, 3.2)."""
+    if target[: len(_ABSOLUTE)].lower() != _ABSOLUTE:
+        return None, target
+    rest = target[len(_ABSOLUTE) :]
+    end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, origin = rest[:end], rest[end:]
+    return authority, origin if origin.startswith(b"/") else b"/" + origin

@@ -9,7 +9,8 @@ import pytest
 
 from backfill.sandbox.http.faults import Fault, FaultKind, disturbed
 from backfill.sandbox.http.messages import Delivery, HttpLimits, HttpRequest, HttpResponse
-from backfill.sandbox.http.protocol import Connection
+from backfill.sandbox.http.protocol import Connection, target_parts
+from backfill.sandbox.model.errors import S3Error
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -34,6 +35,11 @@ async def connected(
         writer.close()
         server.close()
         await server.wait_closed()
+
+
+def told(error: S3Error) -> HttpResponse:
+    """An error as no service writes it."""
+    return HttpResponse(status=error.status, body=error.code.encode())
 
 
 async def one_answer(reader: asyncio.StreamReader, *, has_body: bool = True) -> tuple[int, bytes]:
@@ -172,7 +178,7 @@ def test_a_fault_takes_effect_exactly_when_it_says_so(
         effects.append("done")
         return HttpResponse(status=200, body=b"<CopyObjectResult/>")
 
-    answer = disturbed(Fault(kind=kind, is_applied=is_applied), carry_out)
+    answer = disturbed(Fault(kind=kind, is_applied=is_applied), carry_out, told)
     assert (len(effects), answer.status, answer.delivery) == (int(is_applied), status, delivery)
     assert b"CopyObjectResult" not in answer.body or delivery is not Delivery.WHOLE
 
@@ -180,7 +186,7 @@ def test_a_fault_takes_effect_exactly_when_it_says_so(
 def test_a_cut_answer_is_the_true_one_cut() -> None:
     """If this fails, cut XML cannot be told from an error."""
     answer = disturbed(
-        Fault(kind=FaultKind.CUT_XML), lambda: HttpResponse(status=200, body=b"<a>12</a>")
+        Fault(kind=FaultKind.CUT_XML), lambda: HttpResponse(status=200, body=b"<a>12</a>"), told
     )
     assert answer.body == b"<a>1"
 
@@ -188,6 +194,39 @@ def test_a_cut_answer_is_the_true_one_cut() -> None:
 def test_a_delay_alone_changes_nothing_else() -> None:
     """If this fails, slow answers are wrong answers."""
     answer = disturbed(
-        Fault(kind=FaultKind.NONE, delay_s=2.5), lambda: HttpResponse(status=200, body=b"x")
+        Fault(kind=FaultKind.NONE, delay_s=2.5), lambda: HttpResponse(status=200, body=b"x"), told
     )
     assert answer == HttpResponse(status=200, body=b"x", delay_s=2.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "authority", "rest"),
+    [
+        (b"/k?a=b", None, b"/k?a=b"),
+        (b"/http://h/k", None, b"/http://h/k"),
+        (b"http://h:1/k?a=b", b"h:1", b"/k?a=b"),
+        (b"HTTP://h//k", b"h", b"//k"),
+        (b"http://h", b"h", b"/"),
+        (b"http://h?a=/b", b"h", b"/?a=/b"),
+    ],
+)
+def test_a_target_in_absolute_form_is_taken_apart(
+    target: bytes, authority: bytes | None, rest: bytes
+) -> None:
+    """If this fails, clients that take the sandbox for their proxy reach other keys."""
+    assert target_parts(target) == (authority, rest)
+
+
+async def test_the_host_of_an_absolute_target_outweighs_the_header() -> None:
+    """If this fails, a request can be signed for one host and be carried out for another."""
+    seen: list[HttpRequest] = []
+
+    def handler(request: HttpRequest) -> HttpResponse:
+        seen.append(request)
+        return HttpResponse(status=200)
+
+    async with connected(handler) as (reader, writer):
+        writer.write(b"GET http://a.localhost/k?q HTTP/1.1\r\nHost: b.localhost\r\n\r\n")
+        await one_answer(reader)
+    assert (seen[0].header("host"), seen[0].is_proxied) == ("a.localhost", True)
+    assert (seen[0].raw_path, seen[0].raw_query) == (b"/k", b"q")
