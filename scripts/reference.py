@@ -22,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backfill import errors, events, settings
+from backfill.batch_operations.failure_codes import FAILURE_CODES, FailureClass
 from backfill.campaign_options import OPTIONS
 from backfill.cli.main import EPILOG, VERBS, build_parser
 from backfill.execute.fidelity import Keeping, markdown_table
@@ -180,6 +181,30 @@ def reasons() -> str:
     return f"## Routes\n\n{rows(ROUTE_TEXTS.items())}\n\n## Reasons\n\n{rows(REASON_TEXTS.items())}"
 
 
+def failure_codes() -> str:
+    """Return what each failure code of a Batch Operations task means, and what mends it."""
+    rows = [
+        (f"`{code}`", f"`{told.cls}`", told.sentence, told.mend)
+        for code, told in FAILURE_CODES.items()
+    ]
+    return f"""S3 Batch Operations carries out one task for each object version of a job's manifest
+and writes into the job's completion report how each ended. A task that failed has a code. It is
+kept as S3 wrote it, counted, and shown with what is said here.
+
+Two roles are at work. S3 runs the *job* under the batch role, and carries every object over under
+the *replication role*, which the replication configuration names. SOURCE and DESTINATION stand for
+the names of the buckets.
+
+{closed_list(FailureClass)}
+
+## Codes
+
+{table(("code", "class", "what happened", "what mends it"), rows)}
+
+A code that is not listed here has the class `unknown`; without any code, HTTP 429 and 5xx are
+`again`."""
+
+
 def results() -> str:
     """Return the closed lists of outcomes and verdicts."""
     verdict_sentences = {word: told[0] for word, told in VERDICT_SENTENCES.items()}
@@ -298,6 +323,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "campaign.md": ("Campaign", campaign),
     "exit-codes.md": ("Exit codes", exit_codes),
     "reasons.md": ("Routes and reasons", reasons),
+    "failure-codes.md": ("Failure codes of Batch Operations", failure_codes),
     "results.md": ("Outcomes, verdicts, evidence", results),
     "fidelity.md": ("Fidelity", fidelity),
     "report.md": ("Report files", report),
