@@ -208,8 +208,9 @@ class BatchOperations:
     def advance(self, now: datetime) -> int:
         """Do every step of every job that is due by `now`; the number of steps done."""
         steps = self._schedule.advance(now)
-        for name in [name for name, job in self._tokens.items() if self._schedule.has_lost(job)]:
-            del self._tokens[name]
+        if len(self._tokens) > len(self._schedule.jobs):  # each job has one: some are forgotten
+            known = {job.job_id for job in self._schedule.jobs}
+            self._tokens = {name: job for name, job in self._tokens.items() if job.job_id in known}
         return steps
 
     def next_due_at(self) -> datetime | None:

@@ -132,11 +132,18 @@ class Replicating:
         self, bucket: Bucket, entry: Entry, rule: Rule, role: str
     ) -> TaskFailure | None:
         destination = self._world.buckets.get(rule.destination_bucket)
-        removed = {} if destination is None else destination.removed
-        is_removed = removed.get((entry.key, entry.version_id)) == entry.sequence
-        if is_removed and not self._has_replica(entry, rule):
+        if destination is not None and _was_removed(destination, entry):
             return HARD_DELETED
         found = obstacle(self._world, bucket, entry, rule, role)
         if found is None:
             return None
         return _failure(found.code, found.http_status, found.message)
+
+
+def _was_removed(destination: Bucket, entry: Entry) -> bool:
+    """Whether the replica was there and is gone for good; one `null` may have been another."""
+    sequence = destination.removed.get((entry.key, entry.version_id))
+    if destination.find(entry.key, entry.version_id) is not None:
+        return False
+    is_null = entry.version_id == NULL_VERSION_ID
+    return sequence == entry.sequence if is_null else sequence is not None

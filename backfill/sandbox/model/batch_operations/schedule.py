@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from backfill.sandbox.model.batch_operations.faults import JobEnd
 from backfill.sandbox.model.batch_operations.job import Job
 from backfill.sandbox.model.batch_operations.stages import Stages
 from backfill.sandbox.model.operations.jobs import JobStatus
@@ -27,10 +28,6 @@ class Schedule:
     def add(self, job: Job) -> None:
         """Take a new job in."""
         self.jobs.append(job)
-
-    def has_lost(self, job: Job) -> bool:
-        """Whether the job was forgotten."""
-        return job not in self.jobs
 
     def advance(self, now: datetime) -> int:
         """Do all steps due by `now`, then let old jobs expire; the number of steps done.
@@ -51,7 +48,7 @@ class Schedule:
 
     def next_due_at(self) -> datetime | None:
         """When the next step is due; None while no job runs."""
-        due = [job.due_at for job in self.jobs if self._may_step(job)]
+        due = [job.due_at for job in self.jobs if self._may_step(job) or self._is_doomed(job)]
         return min(due, default=None)
 
     def _next(self, now: datetime) -> Job | None:
@@ -64,6 +61,9 @@ class Schedule:
         if job.status not in _WAITING or self._has_room(job):
             return True
         return self._weakest(job) is not None
+
+    def _is_doomed(self, job: Job) -> bool:
+        return job.status is JobStatus.SUSPENDED and job.faults.end is JobEnd.EXPIRES
 
     def _do(self, job: Job) -> None:
         if job.status in _WAITING and not self._has_room(job):

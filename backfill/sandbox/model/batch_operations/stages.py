@@ -122,6 +122,7 @@ class Stages:
         except JobFailedError as error:
             self._fail(job, error, at)
             return
+        self._world.random.shuffle(job.tasks)  # S3 keeps no order (UG: batch-ops)
         if job.request.is_confirmation_required:
             job.suspended_at = at
             job.status = JobStatus.SUSPENDED
