@@ -245,11 +245,16 @@ FAILURE_CODES: Final[Mapping[str, Explained]] = {
     "SrcGetObjectAnnotationNotPermitted": _unreadable(
         "the annotations", "s3:GetObjectVersionAnnotationForReplication"
     ),
-    "DstPutObjectAnnotationNotPermitted": _unwritable("write the annotations", _OBJECT),
+    "DstPutObjectAnnotationNotPermitted": _mended(
+        "The replication role may not write the annotations at the destination.",
+        "Check that the role has s3:ReplicateObject on arn:aws:s3:::DESTINATION/* in its policy and"
+        " in the destination's bucket policy, and that nothing denies s3:PutObjectAnnotation.",
+    ),
     "SrcAnnotationEncryptionUnsupported": Explained(
         cls=FailureClass.STATE,
         sentence="An annotation of this version is encrypted in a way that S3 does not replicate.",
-        mend="Write the annotation anew under another encryption, then plan again.",
+        mend="An annotation is encrypted as its object is: write the object anew under SSE-S3 or"
+        " SSE-KMS, then plan again.",
     ),
     "AnnotationLimitExceeded": Explained(
         cls=FailureClass.STATE,

@@ -5,8 +5,7 @@ Law: `task_result_of(list(task_row_of(result))) == result`.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError
 from backfill.model.rows import Row, Scalar
@@ -21,10 +20,10 @@ class TaskState(enum.StrEnum):
     """No row of a completion report is about it: its job ended before its turn came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskResult:
+class TaskResult(NamedTuple):
     """The task of entry `number`; the rest is as the completion report has it.
 
+    A tuple, as TaskRow is: one is made for each of millions of entries.
     `http_status` is None where the report gives none; `code` and `message` may be empty.
     """
 
