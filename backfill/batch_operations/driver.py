@@ -269,6 +269,7 @@ class _Driver:
         try:
             await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
+                told.result()
                 raise self._interrupted()
             return work.result()
         finally:
