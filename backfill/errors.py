@@ -12,6 +12,7 @@ BackfillError                        one clear line, a hint, an exit code
 ├── CredentialsError           12    no credentials, or they do not work
 ├── JobWaitsError              13    a job waits for a person to confirm it
 ├── ArtifactDamagedError       20    an artefact does not match its index, or is cut
+│   └── ManifestError          20    a row of a manifest can be read as nothing, or as two things
 │   └── ReportRefusedError     20    a completion report of a job does not add up
 │       └── ReportMissingError 20    there is none (yet) of a job that carried out tasks
 ├── ListingStuckError          20    a listing did not advance or lost its order
@@ -115,6 +116,18 @@ class ReportRefusedError(ArtifactDamagedError):
 
 class ReportMissingError(ReportRefusedError):
     """A job carried out tasks, and its report is not there; it may come a little after the job."""
+
+
+class ManifestError(ArtifactDamagedError):
+    """A Batch Operations manifest or inventory report cannot be read as one thing only."""
+
+    def __init__(self, reason: str, *, row: int = 0, file: str = "", hint: str = "") -> None:
+        """`row` counts from 1 and is 0 for the file as a whole; `reason` shows nothing of a key."""
+        place = f"row {row} of {file or 'the manifest'}" if row else file or "the manifest"
+        super().__init__(f"{place}: {reason}", hint=hint)
+        self.row = row
+        self.reason = reason
+        self.file = file
 
 
 class ListingStuckError(BackfillError):
