@@ -13,6 +13,7 @@ from backfill.aws.faults import error_of
 from backfill.compose import has_journal, journal
 from backfill.errors import UsageError
 from backfill.execute.bench import ExecutePorts
+from backfill.execute.chains import read_chains
 from backfill.execute.run import ExecuteJob
 from backfill.execute.run import execute as carry_out
 from backfill.execute.stop import StopRequest
@@ -166,8 +167,9 @@ async def route_on(run: Run) -> ArtifactIndex | None:
 
     async def entries() -> AsyncIterator[ManifestEntry]:
         while chunk := list(islice(refused, ROUTED_AT_ONCE_MAX)):
-            planned = [e async for e in plan_keys(plan_work(run), [key.key for key in chunk])]
-            for entry in routed_on_entries(chunk, planned):
+            keys = [key.key for key in chunk]
+            planned = plan_keys(plan_work(run), keys, read_chains=read_chains)
+            for entry in routed_on_entries(chunk, [each async for each in planned]):
                 yield entry
 
     return await write_routed_on_manifest(run.here.artifacts, number + 1, entries(), outcomes)

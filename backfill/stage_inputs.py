@@ -37,7 +37,6 @@ def terms(campaign: Campaign, scene: Scene) -> Terms:
         destination_ownerships=[one.facts.object_ownership for one in scene.destinations],
         source_ownership=scene.source_facts.object_ownership,
         delivery=Delivery(batch=scene.engine.has_batch, copy=scene.engine.has_copy),
-        manifest_way=campaign.batch.manifest,
     )
 
 

@@ -3,68 +3,34 @@
 Never fetches and never raises: every combination of what is known has exactly one answer.
 Law: rules decide what is wanted, then identity (a version ID) what is there already, then the two
 chains what a conditional write may do, and last the object's own attributes what it can keep.
+Which engine has the key is decided before (`engines`); what Batch Replication takes is in `batch`.
 
 Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-for-kms-objects,
 delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from backfill.model.attributes import Encryption, Pairs, ReplicationStatus
+from backfill.model.attributes import Pairs, ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
-from backfill.model.store import IfAbsent, IfReplaces, Precondition
-from backfill.plan.chains import Identity, IndexedChain, Standing, identity_at, standing_of
+from backfill.model.store import IfAbsent, IfReplaces
+from backfill.plan.batch import DETAIL_OF_STATUS, batch_decision
+from backfill.plan.chains import Identity, Standing, identity_at, standing_of
+from backfill.plan.decisions import Decision, Move, Question, Stay, details
 from backfill.plan.eligibility import (
     is_archived_class,
     obstacle_of,
     proves_itself_in_parts,
     replica_encryption,
 )
+from backfill.plan.engines import KeyEngine
 from backfill.plan.evaluation import NoWinner, winning_rule
-from backfill.plan.facts import NO_FACTS, Facts, Needs
+from backfill.plan.facts import Needs
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
 from backfill.verify.ladder import content_proof
 from backfill.verify.verdicts import Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One source entry at one destination, with all that the listings and reads have told.
-
-    `destination` indexes `Terms.destinations`. `entry` belongs to `source_chain`.
-    """
-
-    entry: ListedEntry
-    destination: int
-    source_chain: IndexedChain
-    destination_chain: IndexedChain
-    facts: Facts = NO_FACTS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """The version is to be moved. `precondition` None: a marker onto an absent key."""
-
-    route: Route
-    rule: Rule
-    precondition: Precondition | None
-    storage_class: str = ""
-    encryption: Encryption | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """The version is not to be moved, and why. `rule` is the one that won, if one did."""
-
-    reason: Reason
-    detail: str = ""
-    rule: Rule | None = None
-
-
-Decision = Move | Stay | Needs
 
 _NO_WINNER = {
     NoWinner.NO_RULE: Reason.NO_RULE,
@@ -72,11 +38,6 @@ _NO_WINNER = {
     NoWinner.TAG_MISMATCH: Reason.TAG_MISMATCH,
 }
 _FOR_PROOF = "in the source's parts, so that the copy proves itself"
-_DETAIL_OF_STATUS = {
-    ReplicationStatus.COMPLETED: "S3 replicated it once; this destination does not have it",
-    ReplicationStatus.FAILED: "live replication of it failed",
-    ReplicationStatus.REPLICA: "it is a replica itself, which live replication does not pass on",
-}
 
 
 def decide(question: Question, terms: Terms) -> Decision:
@@ -88,12 +49,44 @@ def decide(question: Question, terms: Terms) -> Decision:
         return excluded
     rule = winner if isinstance(winner, Rule) else None
     if (held := _if_held(question, rule)) is not None:
-        return held
-    if isinstance(entry, DeleteMarker):
-        return _decide_marker(question, rule, terms)
+        is_enough = isinstance(held, Needs) or not _reads_status_of_held(question, terms)
+        return held if is_enough else Needs(source_head=True)
+    if isinstance(entry, DeleteMarker) and (rule is None or not rule.replicates_delete_markers):
+        return Stay(reason=Reason.DELETE_MARKER_NOT_REPLICATED, rule=rule)
+    if question.engine is None:
+        return Needs(engine=True)
+    if question.engine.is_batch:
+        return batch_decision(question, rule, terms)
+    return _said_by_engine(_decide_copy(question, rule, terms), question.engine, terms)
+
+
+def _reads_status_of_held(question: Question, terms: Terms) -> bool:
+    """Return whether a generated manifest hangs on a version that needs nothing itself."""
+    source = question.facts.source
+    is_unread = source.head is None and source.refusal is None
+    return terms.reads_statuses and is_unread and isinstance(question.entry, ObjectVersion)
+
+
+def _decide_copy(question: Question, rule: Rule | None, terms: Terms) -> Decision:
+    """Decide what copy workers would do, for a version that the destination does not hold."""
+    entry = question.entry
     if not entry.is_latest:
         return Stay(reason=Reason.NONCURRENT, rule=rule)
+    if isinstance(entry, DeleteMarker):
+        assert rule is not None, "a rule replicates the marker"
+        return _decide_marker(question, rule, terms)
     return _decide_current(question, entry, rule, terms)
+
+
+def _said_by_engine(decision: Decision, engine: KeyEngine, terms: Terms) -> Decision:
+    """Return the decision with what the choice of the engine adds to it, if it was one."""
+    if isinstance(decision, Move) and not terms.delivery.copy:
+        detail = engine.why_not_batch
+        return Stay(reason=Reason.ONLY_BY_COPY, rule=decision.rule, detail=detail)
+    is_history = isinstance(decision, Stay) and decision.reason is Reason.NONCURRENT
+    if isinstance(decision, Needs) or not (isinstance(decision, Move) or is_history):
+        return decision
+    return replace(decision, detail=details(engine.why_not_batch, decision.detail))
 
 
 def _if_excluded(
@@ -157,15 +150,11 @@ def _replicated(question: Question, rule: Rule | None, detail: str = "") -> Stay
     current = question.destination_chain.current
     assert current is not None, "what is held is in the chain"
     if question.entry.is_latest and current.version_id != question.entry.version_id:
-        detail = "; ".join(filter(None, (detail, "another version is current at the destination")))
+        detail = details(detail, "another version is current at the destination")
     return Stay(reason=Reason.ALREADY_REPLICATED, rule=rule, detail=detail)
 
 
-def _decide_marker(question: Question, rule: Rule | None, terms: Terms) -> Decision:
-    if rule is None or not rule.replicates_delete_markers:
-        return Stay(reason=Reason.DELETE_MARKER_NOT_REPLICATED, rule=rule)
-    if not question.entry.is_latest:
-        return Stay(reason=Reason.NONCURRENT, rule=rule)
+def _decide_marker(question: Question, rule: Rule, terms: Terms) -> Decision:
     standing = standing_of(question.source_chain, question.destination_chain, terms.horizon)
     theirs = question.destination_chain.current
     if standing is Standing.ABSENT:
@@ -199,7 +188,7 @@ def _decide_current(
     """Decide for a current object version that the destination does not hold by its version ID."""
     source, theirs = question.facts.source, question.destination_chain.current
     standing = standing_of(question.source_chain, question.destination_chain, terms.horizon)
-    is_settled = rule is not None and not (terms.scope.tags and source.known_tags is None)
+    is_settled = question.is_settled(rule, terms)
     reads_head = (
         not is_settled
         or standing is Standing.MAYBE_SAME_CONTENT
@@ -268,5 +257,5 @@ def _decide_candidate(
         ),
         storage_class=rule.destination.storage_class or head.storage_class or "STANDARD",
         encryption=replica_encryption(head.encryption, rule),
-        detail="; ".join(filter(None, (_DETAIL_OF_STATUS.get(head.replication_status), for_proof))),
+        detail=details(DETAIL_OF_STATUS.get(head.replication_status), for_proof),
     )

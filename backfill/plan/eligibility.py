@@ -35,6 +35,28 @@ def is_archived_class(storage_class: str) -> bool:
 
 def obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obstacle | None:
     """Return the first obstacle, in the order in which a person can do something about them."""
+    return (
+        _state_obstacle(entry, head)
+        or _sse_c_obstacle(head.encryption)
+        or _kms_obstacle(head.encryption, rule)
+        or _loss(entry, head)
+    )
+
+
+def batch_obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obstacle | None:
+    """Return what keeps S3 itself from replicating a version that its rules want.
+
+    A replica has everything that a copy would lose, whatever its size, and SSE-C needs no key.
+    """
+    return _state_obstacle(entry, head) or _kms_obstacle(head.encryption, rule)
+
+
+def selects_kms(rule: Rule) -> bool:
+    """Return whether S3 replicates KMS objects by the rule: it must select them and name a key."""
+    return rule.selects_kms and bool(rule.destination.replica_kms_key)
+
+
+def _state_obstacle(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
     if head.etag != entry.etag:
         return Obstacle(reason=Reason.VANISHED, detail="the null version was overwritten meanwhile")
     if head.replication_status is ReplicationStatus.PENDING:
@@ -42,12 +64,14 @@ def obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obstacle 
     if head.archive_status or is_archived_class(head.storage_class):
         detail = " ".join(filter(None, (head.storage_class, head.archive_status)))
         return Obstacle(reason=Reason.ARCHIVED, detail=detail)
-    return _encryption_obstacle(head.encryption, rule) or _loss(entry, head)
+    return None
 
 
-def _encryption_obstacle(encryption: Encryption, rule: Rule) -> Obstacle | None:
-    if encryption.kind is EncryptionKind.SSE_C:
-        return Obstacle(reason=Reason.SSE_C)
+def _sse_c_obstacle(encryption: Encryption) -> Obstacle | None:
+    return Obstacle(reason=Reason.SSE_C) if encryption.kind is EncryptionKind.SSE_C else None
+
+
+def _kms_obstacle(encryption: Encryption, rule: Rule) -> Obstacle | None:
     if encryption.kind not in _KMS_KINDS:
         return None
     if not rule.selects_kms:

@@ -29,7 +29,8 @@ class PlanEntry:
 
     `destination` indexes the plan header's destinations. `rule_id` is the rule that won (empty
     when none did). `size_bytes` is 0 for delete markers. `storage_class` and `encryption` are what
-    the destination version shall have; `precondition` is the guard its write will carry.
+    the destination version shall have (an encryption that no HEAD told is None); `precondition` is
+    the guard its write will carry: none where S3 itself replicates the version.
     `has_other_writers` says that an enabled rule covers the key (live replication may write it).
     """
 
@@ -56,3 +57,5 @@ class PlanEntry:
     def __post_init__(self) -> None:
         assert (self.route is None) != (self.reason is None), "one route or one reason"
         assert (self.etag is None) == self.is_delete_marker, "only delete markers have no ETag"
+        if self.route is Route.BATCH_REPLICATION:
+            assert self.precondition is None, "S3 replicates by version ID, without a guard"

@@ -11,11 +11,12 @@ from backfill.model.attributes import EncryptionKind, ObjectHead
 from backfill.model.escaping import visible_text
 from backfill.model.objects import DeleteMarker, ListedEntry, VersionId
 from backfill.model.store import IfReplaces
-from backfill.plan.decide import Decision, Move, Question, Stay
+from backfill.plan.decisions import Decision, Move, Question, Stay
 from backfill.plan.evaluation import winning_rule
 from backfill.plan.facts import Needs
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
+from backfill.plan.routes import Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
 
@@ -177,16 +178,20 @@ def _facts(question: Question, decision: Move | Stay) -> Iterator[str]:
     for version_id, head in sorted(question.facts.destination_heads.items()):
         words = _head_words(head) if head is not None else "could not be read"
         yield f"destination HEAD of {version_id}: {words}"
+    if question.engine is not None and question.engine.why_not_batch:
+        yield question.engine.why_not_batch
     if isinstance(decision, Move):
-        yield f"would be written {_guard_words(decision)}"
+        yield f"would be {_guard_words(decision)}"
 
 
 def _guard_words(move: Move) -> str:
+    if move.route is Route.BATCH_REPLICATION:
+        return "replicated by S3 under its own version ID and time, as a job asks for it"
     if move.precondition is None:
-        return "without a precondition: S3 has none for a marker onto an absent key"
+        return "written without a precondition: S3 has none for a marker onto an absent key"
     if isinstance(move.precondition, IfReplaces):
-        return f"only over the object with ETag {move.precondition.etag}"
-    return "only if no object is current there"
+        return f"written only over the object with ETag {move.precondition.etag}"
+    return "written only if no object is current there"
 
 
 def _head_words(head: ObjectHead) -> str:

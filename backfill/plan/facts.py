@@ -14,6 +14,8 @@ from backfill.plan.routes import Reason
 
 HeadAnswer = ObjectHead | None
 """A destination version's head; None when it could not be read."""
+HeadName = tuple[int, VersionId]
+"""A destination and a version ID of the key there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +62,20 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What must be fetched before a decision can be made; at least one thing."""
+    """What must be fetched before a decision can be made; at least one thing.
+
+    `engine`: the null versions that decide which engine has the key (see `engines`).
+    """
 
     source_head: bool = False
     tags: bool = False
     acl: bool = False
+    engine: bool = False
     destination_heads: frozenset[VersionId] = frozenset()
 
     def __post_init__(self) -> None:
-        assert self.source_head or self.tags or self.acl or self.destination_heads, "asks something"
+        asked = self.source_head, self.tags, self.acl, self.engine, self.destination_heads
+        assert any(asked), "asks something"
 
 
 def refusal_of(fault: StoreFault) -> Refusal | None:

@@ -5,10 +5,12 @@ Law: no key takes more requests than were forecast for it. HEADs are exact but f
 that turn out to be replicas, and for tag filters that these would have made needless.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backfill.model.objects import NULL_VERSION_ID
-from backfill.plan.key_plan import KeyPlan
+from backfill.plan.engines import BY_BATCH
+from backfill.plan.key_plan import KeyNeeds, KeyPlan
 from backfill.plan.terms import DestinationTerms, Terms
 
 
@@ -35,17 +37,17 @@ def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
     needs = plan.needs()
     if needs is None:
         return Requests()
+    may_copy = plan.engine is None or not plan.engine.is_batch
     heads, destination_heads = set(needs.heads), set(needs.destination_heads)
-    nulls = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
-    if nulls:
-        plan.learn({}, dict.fromkeys(nulls))
-        if (further := plan.needs()) is not None:
-            heads |= further.heads
-            destination_heads |= further.destination_heads
+    for further in _suppositions(plan, needs):
+        heads |= further.heads
+        destination_heads |= further.destination_heads
     key = plan.source_chain[0].key
     has_tags_open = terms.has_tag_filters(key)
-    has_acls_open = terms.source_has_acls and any(
-        _keeps_acls(each, key) for each in terms.destinations
+    has_acls_open = (
+        may_copy
+        and terms.source_has_acls
+        and any(_keeps_acls(each, key) for each in terms.destinations)
     )
     return Requests(
         heads=len(heads),
@@ -53,6 +55,18 @@ def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
         taggings=len(heads) if has_tags_open else 0,
         acls=len(heads) if has_acls_open else 0,
     )
+
+
+def _suppositions(plan: KeyPlan, needs: KeyNeeds) -> Iterator[KeyNeeds]:
+    """Give what follows where null versions turn out to be no replicas, for either engine."""
+    is_undecided = plan.engine is None
+    nulls = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
+    if nulls:
+        plan.learn({}, dict.fromkeys(nulls))
+        yield from filter(None, (plan.needs(),))
+    if is_undecided:
+        plan.suppose(BY_BATCH)
+        yield from filter(None, (plan.needs(),))
 
 
 def _keeps_acls(destination: DestinationTerms, key: str) -> bool:

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
-from backfill.plan.decide import Decision, Move, Question, Stay, decide
+from backfill.plan.decide import decide
+from backfill.plan.decisions import Decision, Move, Question, Stay
+from backfill.plan.engines import KeyEngine, UnreadNulls, engine_of
 from backfill.plan.entries import DestinationSeen, PlanEntry
-from backfill.plan.facts import Facts, HeadAnswer, Needs, SourceFacts
+from backfill.plan.facts import Facts, HeadAnswer, HeadName, Needs, SourceFacts
+from backfill.plan.routes import Route
 from backfill.plan.terms import Terms
 
 ROUNDS_MAX = 5
-"""Rounds of reading for one key: null replicas, heads, tags, ACL, and the last decision."""
-
-HeadName = tuple[int, VersionId]
-"""A destination and a version ID of the key there."""
+"""Rounds of reading for one key: null replicas (and so the engine), heads, tags, ACL, and the last
+decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +44,32 @@ class KeyPlan:
         assert source_chain, "a key without source versions has nothing to plan"
         assert len(destination_chains) == len(terms.destinations), "a chain for each destination"
         self._terms = terms
-        source = IndexedChain.of(source_chain)
-        chains = [IndexedChain.of(chain) for chain in destination_chains]
+        self._source = IndexedChain.of(source_chain)
+        self._destinations = [IndexedChain.of(chain) for chain in destination_chains]
+        self._engine = engine_of(self._source, self._destinations, {}, terms)
         self._questions = [
-            Question(entry=entry, destination=n, source_chain=source, destination_chain=chain)
+            Question(
+                entry=entry,
+                destination=n,
+                source_chain=self._source,
+                destination_chain=chain,
+                engine=self.engine,
+            )
             for entry in source_chain
-            for n, chain in enumerate(chains)
+            for n, chain in enumerate(self._destinations)
         ]
         self._decisions = [decide(question, terms) for question in self._questions]
         self._open = self._places_open(range(len(self._decisions)))
 
     @property
+    def engine(self) -> KeyEngine | None:
+        """Which engine has the key; None while null versions that decide it are not read."""
+        return self._engine if isinstance(self._engine, KeyEngine) else None
+
+    @property
     def source_chain(self) -> Sequence[ListedEntry]:
         """The key's source versions and delete markers, newest first."""
-        return self._questions[0].source_chain.entries
+        return self._source.entries
 
     def needs(self) -> KeyNeeds | None:
         """Return what must be read before everything can be decided; None when nothing must."""
@@ -64,6 +77,9 @@ class KeyPlan:
             return None
         heads, tags, acls = set[VersionId](), set[VersionId](), set[VersionId]()
         destination_heads = set[HeadName]()
+        if isinstance(self._engine, UnreadNulls):
+            # All at once, whoever asks: what is open now may hang on the engine when it has read.
+            destination_heads |= self._engine.heads
         for place in self._open:
             question, decision = self._questions[place], self._decisions[place]
             assert isinstance(decision, Needs), "what is open needs something"
@@ -87,8 +103,19 @@ class KeyPlan:
         sources: Mapping[VersionId, SourceFacts],
         destination_heads: Mapping[HeadName, HeadAnswer],
     ) -> None:
-        """Take everything that was read so far and decide again what was open."""
-        for place in self._open:
+        """Take everything that was read so far and decide again what was open.
+
+        So is what goes by Batch Replication already: a version may be read for one destination
+        only, and what that tells holds for all.
+        """
+        if not isinstance(self._engine, KeyEngine):
+            self._engine = engine_of(
+                self._source, self._destinations, destination_heads, self._terms
+            )
+        places = self._open
+        if self._terms.delivery.batch:
+            places = [place for place, each in enumerate(self._decisions) if _may_change(each)]
+        for place in places:
             question = self._questions[place]
             facts = Facts(
                 source=sources.get(question.entry.version_id, question.facts.source),
@@ -98,9 +125,16 @@ class KeyPlan:
                     if n == question.destination
                 },
             )
-            self._questions[place] = replace(question, facts=facts)
+            self._questions[place] = replace(question, facts=facts, engine=self.engine)
             self._decisions[place] = decide(self._questions[place], self._terms)
-        self._open = self._places_open(self._open)
+        self._open = self._places_open(places)
+
+    def suppose(self, engine: KeyEngine) -> None:
+        """Decide everything again as if the key were this engine's; a forecast asks what if."""
+        self._engine = engine
+        self._questions = [replace(question, engine=engine) for question in self._questions]
+        self._decisions = [decide(question, self._terms) for question in self._questions]
+        self._open = self._places_open(range(len(self._decisions)))
 
     def _places_open(self, places: Iterable[int]) -> list[int]:
         return [place for place in places if isinstance(self._decisions[place], Needs)]
@@ -114,6 +148,11 @@ class KeyPlan:
         for place, (question, decision) in enumerate(self.decided()):
             assert not isinstance(decision, Needs), "all is decided"
             yield plan_entry(first_number + place, question, decision, self._terms)
+
+
+def _may_change(decision: Decision) -> bool:
+    is_batch = isinstance(decision, Move) and decision.route is Route.BATCH_REPLICATION
+    return is_batch or isinstance(decision, Needs)
 
 
 def plan_entry(number: int, question: Question, decision: Move | Stay, terms: Terms) -> PlanEntry:

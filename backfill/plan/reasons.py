@@ -10,6 +10,8 @@ from typing import Final
 
 from backfill.plan.routes import Reason, Route
 
+_BY_BATCH: Final = "Plan anew with --engine batch-replication (or auto) and --batch-role-arn"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
@@ -21,7 +23,8 @@ class Text:
 
 ROUTE_TEXTS: Final[Mapping[Route, Text]] = {
     Route.BATCH_REPLICATION: Text(
-        sentence="Goes by S3 Batch Replication, which keeps its version ID, time and place."
+        sentence="Goes by S3 Batch Replication, which keeps its version ID, its time and its place"
+        " among the versions of its key."
     ),
     Route.COPY_OBJECT: Text(sentence="Goes by one conditional CopyObject."),
     Route.MULTIPART_COPY: Text(
@@ -96,29 +99,30 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
     Reason.NONCURRENT: Text(
         sentence="It is a noncurrent version; copy workers move current versions only, because a"
         " copy of an older version would become the current one.",
-        remedy="If history is needed, use S3 Batch Replication, which keeps version IDs and order.",
+        remedy=f"{_BY_BATCH}: S3 Batch Replication keeps version IDs and order. Where the detail"
+        " says that it cannot take the key, move away what the detail names first.",
     ),
     Reason.SSE_C: Text(
         sentence="It is encrypted with a key that only its owner has (SSE-C); a copy would need"
         " that key.",
-        remedy="Use S3 Batch Replication, or encrypt it otherwise at the source.",
+        remedy=f"{_BY_BATCH}, or encrypt it otherwise at the source.",
     ),
     Reason.OBJECT_LOCK: Text(
         sentence="It has Object Lock retention or a legal hold, which a copy would lose.",
-        remedy="Use S3 Batch Replication into a destination with Object Lock.",
+        remedy=f"{_BY_BATCH}, into a destination with Object Lock.",
     ),
     Reason.ACL: Text(
         sentence="Its ACL grants more than its owner's full control, which a copy would lose.",
-        remedy="Use S3 Batch Replication, or set BucketOwnerEnforced at the destination.",
+        remedy=f"{_BY_BATCH}, or set BucketOwnerEnforced at the destination.",
     ),
     Reason.WEBSITE_REDIRECT: Text(
         sentence="It has a website redirect, which a copy would lose.",
-        remedy="Use S3 Batch Replication.",
+        remedy=f"{_BY_BATCH}.",
     ),
     Reason.METADATA_NOT_READABLE: Text(
         sentence="Some of its metadata or content headers cannot be shown over HTTP, or are no"
         " UTF-8, so a copy could not be checked.",
-        remedy="Use S3 Batch Replication, or write the metadata anew at the source.",
+        remedy=f"{_BY_BATCH}, or write the metadata anew at the source.",
     ),
     Reason.ENCRYPTION_WOULD_WEAKEN: Text(
         sentence="It is encrypted with KMS, and the rule names no key for its replica: a copy"
@@ -129,12 +133,18 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         sentence="It is a delete marker and the key is absent at the destination, so readers see"
         " it deleted already; a marker onto an absent key cannot be conditional, and live"
         " replication may write the key.",
-        remedy="Nothing for readers. For the marker itself use S3 Batch Replication, or state"
-        ' that both sides are quiet (other-writers = "quiet").',
+        remedy=f"Nothing for readers. {_BY_BATCH} for the marker itself, or state that both sides"
+        ' are quiet (other-writers = "quiet").',
     ),
     Reason.TOO_LARGE: Text(
         sentence="It is larger than 10,000 parts of 5 GiB can hold.",
-        remedy="Use S3 Batch Replication.",
+        remedy=f"{_BY_BATCH}.",
+    ),
+    Reason.ONLY_BY_COPY: Text(
+        sentence="Only copy workers could deliver it, and the engine is batch-replication: at a"
+        " destination something is current that S3 did not replicate there (the detail names it).",
+        remedy="Plan with --engine auto, in a new run directory, or move away what the detail"
+        " names.",
     ),
     Reason.DESTINATION_DIFFERS: Text(
         sentence="The destination holds an object that none of the source's versions explains;"

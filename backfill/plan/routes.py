@@ -53,6 +53,7 @@ class Reason(enum.StrEnum):
     ENCRYPTION_WOULD_WEAKEN = "encryption-would-weaken"
     MARKER_UNCONDITIONAL = "marker-unconditional"
     TOO_LARGE = "too-large"
+    ONLY_BY_COPY = "only-by-copy"
     # What the destination forbids
     DESTINATION_DIFFERS = "destination-differs"
     DESTINATION_UNPROVEN = "destination-unproven"

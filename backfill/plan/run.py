@@ -8,24 +8,34 @@ Law: a plan artefact exists only if its totals add up and every source version h
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Final
 
-from backfill.errors import ForeignRunDirectoryError, StoreFault, UsageError
+from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.events import RequestsForecast
 from backfill.inventory.join import KeyGroup
-from backfill.model.attributes import Pairs
-from backfill.model.objects import VersionId
+from backfill.model.objects import ListedEntry, VersionId
+from backfill.model.places import BucketPlace
+from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import Explanation, explanation_of
-from backfill.plan.facts import HeadAnswer, SourceFacts, refusal_of
-from backfill.plan.failures import Failures
 from backfill.plan.forecast import Requests, forecast_of
 from backfill.plan.header import PlanHeader, header_document
-from backfill.plan.key_plan import ROUNDS_MAX, HeadName, KeyNeeds, KeyPlan
+from backfill.plan.key_plan import KeyPlan
+from backfill.plan.manifest_way import StatusTally, manifest_way, way_document
+from backfill.plan.reads import Reads
 from backfill.plan.rows import COLUMNS, row_of
 from backfill.plan.rules import Rules, configuration_digest
-from backfill.plan.terms import Terms, terms_digest
+from backfill.plan.terms import COPY_ONLY, Terms, terms_digest
 from backfill.plan.totals import Counting, totals_document
 from backfill.ports import (
     ArtifactIndex,
@@ -41,6 +51,13 @@ WINDOW_PER_REQUEST: Final = 8
 """Keys held for each request in flight: one slow answer does not stop the others at once."""
 BREATH_KEYS: Final = 256
 """Keys decided in one go before signals and other tasks get their turn."""
+ANEW_KEYS: Final = 500
+"""Keys that are listed anew and held at a time: neighbours among them share a page."""
+
+ReadChains = Callable[
+    [ObjectStore, BucketPlace, Sequence[str]], Awaitable[Mapping[str, Sequence[ListedEntry]]]
+]
+"""Reads the chains of sorted keys, newest first; empty for a key that the bucket does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,10 @@ class PlanWork:
             "places": json.dumps(header_document(self.header), sort_keys=True),
         }
 
+    def reads(self) -> Reads:
+        """Return a reader of what decisions ask for."""
+        return Reads(self.header, self.source_store, self.destination_store)
+
 
 async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events) -> ArtifactIndex:
     """Return the index of the plan artefact, made now unless it is there already.
@@ -104,11 +125,13 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
     with artifacts.writer(PLAN, columns=COLUMNS, inputs=work.inputs) as writer:
         planning = _Planning(work, writer, events, rows)
         sent = await planning.carry_out()
-        summary = {
+        summary: dict[str, object] = {
             "header": header_document(work.header),
             "totals": totals_document(planning.counting.totals()),
             "requests": {"forecast": asdict(forecast), "sent": asdict(sent)},
         }
+        if work.terms.delivery.batch:
+            summary["manifest way"] = way_document(manifest_way(planning.statuses, work.terms))
         return writer.commit(summary)
 
 
@@ -124,7 +147,7 @@ async def explain_key(work: PlanWork, key: str, version_id: VersionId | None = N
             hint="name the key exactly, in the shell's quotes; it may have come since the listing",
         )
     plan = KeyPlan(group.source_chain, group.destination_chains, work.terms)
-    await _Reads(work).settle(key, plan)
+    await work.reads().settle(key, plan)
     wanted = version_id or group.source_chain[0].version_id
     if all(entry.version_id != wanted for entry in group.source_chain):
         raise UsageError(
@@ -132,6 +155,64 @@ async def explain_key(work: PlanWork, key: str, version_id: VersionId | None = N
             hint="without --version-id the current version is explained",
         )
     return explanation_of(plan, wanted, work.terms)
+
+
+async def plan_keys(
+    work: PlanWork, keys: Iterable[str], *, read_chains: ReadChains
+) -> AsyncIterator[PlanEntry]:
+    """Decide anew for copy workers what Batch Replication refused: sorted, distinct keys.
+
+    Both sides are listed now. Only current versions get routes; a key that the source has no more
+    has no rows. Rows are numbered from 0 on and belong to the plan's by key, version ID and
+    destination. Each must be decided for itself: unlike a whole plan, a few keys may well all be
+    unreadable.
+
+    Raises:
+        StoreFault: The store is lost, or refused for another reason than a version's.
+    """
+    assert work.terms.delivery.copy, "the campaign allows copy workers"
+    anew = replace(work, terms=replace(work.terms, delivery=COPY_ONLY))
+    reads, remaining, number = anew.reads(), iter(keys), 0
+    while some := list(islice(remaining, ANEW_KEYS)):
+        for plan in await _planned_anew(anew, reads, some, read_chains):
+            for entry in plan.entries(number):
+                yield entry
+                number += 1
+
+
+async def _planned_anew(
+    work: PlanWork, reads: Reads, keys: Sequence[str], read_chains: ReadChains
+) -> list[KeyPlan]:
+    turns = asyncio.Semaphore(work.concurrency)
+
+    async def listed(store: ObjectStore, place: BucketPlace) -> Mapping[str, Sequence[ListedEntry]]:
+        async with turns:
+            return await read_chains(store, place, keys)
+
+    async def settled(plan: KeyPlan) -> None:
+        async with turns:
+            await reads.settle(plan.source_chain[0].key, plan)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            source = group.create_task(listed(work.source_store, work.header.source))
+            others = [
+                group.create_task(listed(work.destination_store, place))
+                for place in work.header.destinations
+            ]
+        mine, theirs = source.result(), [task.result() for task in others]
+        plans = [
+            KeyPlan(mine[key], [chains[key] for chains in theirs], work.terms)
+            for key in keys
+            if mine[key]
+        ]
+        async with asyncio.TaskGroup() as group:
+            for plan in plans:
+                group.create_task(settled(plan))
+    except BaseExceptionGroup as failures:
+        # The first failure cancelled the others, so it is the one to tell.
+        raise failures.exceptions[0] from None
+    return plans
 
 
 def _refuse_unless_same(index: ArtifactIndex, inputs: Mapping[str, str]) -> None:
@@ -169,10 +250,11 @@ class _Planning:
         self._events = events
         self._rows_total = rows_total
         self._rows = 0
-        self._reads = _Reads(work)
+        self._reads = work.reads()
         self._turns = asyncio.Semaphore(work.concurrency)
         self._window: deque[KeyPlan | asyncio.Task[KeyPlan]] = deque()
         self.counting = Counting(buckets=[each.bucket for each in work.terms.destinations])
+        self.statuses = StatusTally()
 
     async def carry_out(self) -> Requests:
         """Write every row and return the requests that were sent."""
@@ -220,6 +302,8 @@ class _Planning:
             self._writer.write(row_of(entry))
             self.counting.add(entry)
             self._rows += 1
+        if self._work.terms.delivery.batch:
+            self.statuses.add(plan.decided())
 
     def _tell(self) -> None:
         self._events.progress(ProgressCounts(stage="plan", done=self._rows, total=self._rows_total))
@@ -227,81 +311,3 @@ class _Planning:
 
 def _is_ready(item: KeyPlan | asyncio.Task[KeyPlan]) -> bool:
     return isinstance(item, KeyPlan) or item.done()
-
-
-class _Reads:
-    """Reads that decisions ask for, counted. Each source version is read once for all rows."""
-
-    def __init__(self, work: PlanWork) -> None:
-        self._work = work
-        self._failures = Failures()
-        self.sent = Requests()
-
-    async def settle(self, key: str, plan: KeyPlan) -> None:
-        """Read until everything about a key is decided."""
-        sources: dict[VersionId, SourceFacts] = {}
-        destination_heads: dict[HeadName, HeadAnswer] = {}
-        for _ in range(ROUNDS_MAX):
-            needs = plan.needs()
-            if needs is None:
-                return
-            await self._read_sources(key, needs, sources)
-            for name in sorted(needs.destination_heads):
-                destination_heads[name] = await self._destination_head(key, name)
-            plan.learn(sources, destination_heads)
-        assert plan.needs() is None, "reads settle every decision"
-
-    def refuse_if_nothing_was_read(self) -> None:
-        """Raise when no version at all could be read by one of the calls."""
-        self._failures.refuse_if_all()
-
-    async def _read_sources(
-        self, key: str, needs: KeyNeeds, sources: dict[VersionId, SourceFacts]
-    ) -> None:
-        for version_id in sorted(needs.heads | needs.tags | needs.acls):
-            facts = sources.get(version_id, SourceFacts())
-            try:
-                if version_id in needs.heads:
-                    facts = await self._with_head(key, version_id, facts)
-                if version_id in needs.tags:
-                    facts = replace(facts, tags=await self._tags(key, version_id))
-                if version_id in needs.acls:
-                    facts = await self._with_acl(key, version_id, facts)
-            except StoreFault as fault:
-                bucket = self._work.header.source.bucket
-                refusal = self._failures.note(fault, refusal_of(fault), bucket)
-                facts = replace(facts, refusal=refusal)
-            sources[version_id] = facts
-
-    async def _with_head(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
-        self.sent += Requests(heads=1)
-        store, place = self._work.source_store, self._work.header.source
-        head = await store.head_object(place, key, version_id=version_id)
-        self._failures.note_answer("HeadObject", place.bucket)
-        return replace(facts, head=head)
-
-    async def _tags(self, key: str, version_id: VersionId) -> Pairs:
-        self.sent += Requests(taggings=1)
-        store, place = self._work.source_store, self._work.header.source
-        tags = await store.get_object_tagging(place, key, version_id=version_id)
-        self._failures.note_answer("GetObjectTagging", place.bucket)
-        return tags
-
-    async def _with_acl(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
-        self.sent += Requests(acls=1)
-        store, place = self._work.source_store, self._work.header.source
-        is_default = await store.has_default_acl(place, key, version_id=version_id)
-        self._failures.note_answer("GetObjectAcl", place.bucket)
-        return replace(facts, has_default_acl=is_default)
-
-    async def _destination_head(self, key: str, name: HeadName) -> HeadAnswer:
-        destination, version_id = name
-        self.sent += Requests(destination_heads=1)
-        place = self._work.header.destinations[destination]
-        try:
-            head = await self._work.destination_store.head_object(place, key, version_id=version_id)
-        except StoreFault as fault:
-            self._failures.note(fault, refusal_of(fault), place.bucket)
-            return None
-        self._failures.note_answer("HeadObject", place.bucket)
-        return head

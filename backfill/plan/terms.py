@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from backfill.campaign import Campaign, OtherWriters, Scope
+from backfill.campaign import Campaign, ManifestWay, OtherWriters, Scope
 from backfill.errors import CampaignError
 from backfill.plan.rules import Rule, Rules
 from backfill.settings import COPY_OBJECT_BYTES_MAX
@@ -35,11 +35,31 @@ class DestinationTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Which engines may deliver: S3 Batch Replication, copy workers, or both.
+
+    `batch` is only possible where the bucket's own rules decide, because a job follows these, all
+    of them, whatever a campaign states (S3 User Guide: s3-batch-replication-batch).
+    """
+
+    batch: bool
+    copy: bool
+
+    def __post_init__(self) -> None:
+        assert self.batch or self.copy, "one engine at least"
+
+
+COPY_ONLY = Delivery(batch=False, copy=True)
+"""Copy workers alone: possible everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """Scope, horizon and limits of a plan, and its destinations in the header's order.
 
     `source_has_acls` is False under BucketOwnerEnforced, where every ACL is the default one.
     `is_quiet`: the campaign states that nobody else writes either side.
+    `manifest` is who shall list the versions of Batch Replication jobs, as the campaign asks.
     """
 
     scope: Scope
@@ -48,11 +68,31 @@ class Terms:
     source_has_acls: bool = True
     is_quiet: bool = False
     copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
+    delivery: Delivery = COPY_ONLY
+    manifest: ManifestWay = ManifestWay.OWN
+
+    def __post_init__(self) -> None:
+        if self.delivery.batch:
+            for each in self.destinations:
+                assert each.rules == each.live_rules, "Batch Replication follows the bucket's rules"
+
+    @property
+    def reads_statuses(self) -> bool:
+        """Whether versions are read only for their replication status: a generated manifest asks.
+
+        Under a scope of tags no generated manifest can be exact, so nothing is read for it.
+        """
+        is_asked = self.delivery.batch and self.manifest is ManifestWay.GENERATED
+        return is_asked and not self.scope.tags
+
+    def is_replicated_live(self, key: str, destination: int) -> bool:
+        """Return whether S3 itself replicates the key there, as far as its prefix tells."""
+        rules = self.destinations[destination].live_rules
+        return any(rule.is_enabled and rule.covers(key) for rule in rules)
 
     def has_other_writers(self, key: str, destination: int) -> bool:
         """Return whether live replication may write the key there (architecture decision 3)."""
-        rules = self.destinations[destination].live_rules
-        return not self.is_quiet and any(r.is_enabled and r.covers(key) for r in rules)
+        return not self.is_quiet and self.is_replicated_live(key, destination)
 
     def has_tag_filters(self, key: str) -> bool:
         """Return whether the scope, or a rule that covers the key, asks for object tags."""
@@ -71,6 +111,7 @@ def terms_of(
     horizon: datetime,
     destination_ownerships: Sequence[str],
     source_ownership: str = "",
+    delivery: Delivery = COPY_ONLY,
 ) -> Terms:
     """Return a plan's terms.
 
@@ -82,6 +123,8 @@ def terms_of(
         destination_ownerships: Object Ownership of each of `rules.destination_buckets()`, empty
             where it cannot be read.
         source_ownership: Object Ownership of the source bucket, as above.
+        delivery: The engines that may deliver. Its `batch` must be False where the campaign states
+            a rule of its own.
 
     Raises CampaignError when no rule is enabled: there is nothing to plan for.
     """
@@ -106,6 +149,8 @@ def terms_of(
         source_has_acls=source_ownership != OWNER_ENFORCED,
         is_quiet=campaign.other_writers is OtherWriters.QUIET,
         copy_object_bytes_max=campaign.settings.copy_object_bytes_max,
+        delivery=delivery,
+        manifest=campaign.batch.manifest if delivery.batch else ManifestWay.OWN,
     )
 
 

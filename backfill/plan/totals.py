@@ -11,6 +11,7 @@ from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.model.objects import ListedEntry, ObjectVersion
 from backfill.model.units import counted, readable_size
 from backfill.plan.entries import PlanEntry
+from backfill.plan.manifest_way import Way, way_document, way_line, way_of
 from backfill.plan.routes import Reason, Route
 
 
@@ -46,11 +47,15 @@ class DestinationTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTotals:
-    """Totals that add up. `source` counts object versions and delete markers together."""
+    """Totals that add up. `source` counts object versions and delete markers together.
+
+    `manifest_way` is None in totals of rows alone, and where Batch Replication was not possible.
+    """
 
     source: Amount
     source_delete_markers: int
     destinations: tuple[DestinationTotals, ...]
+    manifest_way: Way | None = None
 
     def __post_init__(self) -> None:
         for totals in self.destinations:
@@ -116,7 +121,9 @@ class Counting:
 
 def totals_document(totals: PlanTotals) -> dict[str, object]:
     """Return totals as JSON keeps them; every amount is [rows, bytes]."""
+    way = {} if totals.manifest_way is None else {"manifest way": way_document(totals.manifest_way)}
     return {
+        **way,
         "source": _pair(totals.source),
         "source_delete_markers": totals.source_delete_markers,
         "destinations": [
@@ -146,6 +153,7 @@ def totals_of(summary: Mapping[str, object]) -> PlanTotals:
             source=_amount(document["source"]),
             source_delete_markers=markers,
             destinations=tuple(_destination(_mapping(each)) for each in destinations),
+            manifest_way=way_of(summary),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ArtifactDamagedError(
@@ -163,6 +171,8 @@ def tree_lines(totals: PlanTotals) -> Iterator[str]:
         yield from (f"    {route}: {_words(a)}" for route, a in destination.routes.items())
         yield f"  not to move: {_words(destination.staying)}"
         yield from (f"    {reason}: {_words(a)}" for reason, a in destination.reasons.items())
+    if totals.manifest_way is not None:
+        yield way_line(totals.manifest_way)
 
 
 def _words(amount: Amount) -> str:

@@ -76,6 +76,7 @@ REASON_TONES: Mapping[Reason, Tone] = {
     Reason.ENCRYPTION_WOULD_WEAKEN: Tone.WAIT,
     Reason.MARKER_UNCONDITIONAL: Tone.PLAIN,
     Reason.TOO_LARGE: Tone.WAIT,
+    Reason.ONLY_BY_COPY: Tone.WAIT,
     Reason.DESTINATION_UNPROVEN: Tone.WAIT,
     Reason.DESTINATION_DIFFERS: Tone.BAD,
     Reason.DESTINATION_NEWER: Tone.BAD,

@@ -34,6 +34,7 @@ ENGINES = ("batch_operations",)
 SHELLS = {
     "batch_operations": {"driver", "collecting", "sorting"},
     "preflight": {"readable", "engine"},
+    "plan": {"reads"},
     "manifest": {"files"},
     "execute": {
         "bench",

@@ -11,7 +11,8 @@ from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, Re
 from backfill.model.objects import Checksum, ChecksumType, DeleteMarker, ETag, ListedEntry
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan.chains import IndexedChain
-from backfill.plan.decide import Decision, Move, Question, Stay, decide
+from backfill.plan.decide import decide
+from backfill.plan.decisions import Decision, Move, Question, Stay
 from backfill.plan.facts import Facts, Needs, SourceFacts
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule

@@ -44,16 +44,18 @@ SHARED = {
 
 @st.composite
 def plan_entries(draw: st.DrawFn) -> PlanEntry:
-    is_routed, is_marker = draw(st.booleans()), draw(st.booleans())
+    route, is_marker = draw(st.none() | st.sampled_from(Route)), draw(st.booleans())
     fields: dict[str, Any] = {name: draw(strategy) for name, strategy in SHARED.items()}
+    if route is Route.BATCH_REPLICATION:
+        fields["precondition"] = None
     return PlanEntry(
         **fields,
         version_id=draw(VERSION_IDS),
         is_delete_marker=is_marker,
         is_latest=draw(st.booleans()),
         etag=None if is_marker else draw(ETAGS),
-        route=draw(st.sampled_from(Route)) if is_routed else None,
-        reason=None if is_routed else draw(st.sampled_from(Reason)),
+        route=route,
+        reason=draw(st.sampled_from(Reason)) if route is None else None,
         detail=draw(TEXT),
         seen=draw(SEEN),
     )

@@ -1,0 +1,99 @@
+"""Which engine has a key: S3 Batch Replication or the copy workers, never both in one plan.
+
+Never looks at one version alone and never reads: it names the null versions that must be read.
+Law: Batch Replication gets a key only where all that it will meet there was put there by S3.
+
+Why the whole key, at all of its destinations:
+
+- A Batch Replication job names a version, not a destination. It runs against the bucket's
+  configuration and delivers to every destination whose rules match (S3 User Guide:
+  s3-batch-replication-batch). So one destination cannot be kept for the copy workers; and a version
+  that one destination holds already goes by Batch for the sake of another, where the first answers
+  that nothing is to be done.
+- A replica keeps its version ID and its time, and takes its place among the versions of its key.
+  Where a destination's current version is S3's own, the chain grows into the source's chain. Where
+  it is something else (a copy that we made earlier, an object or a delete marker of somebody), a
+  replica lands over or under what its time says nothing about: a copy that carries the time of its
+  copying hides a newer version, or stays below as a second instance of the same bytes.
+- A copy always becomes the current version, so a copy worker beside Batch Replication on one key
+  would bury the replicas that are still on their way. Such keys therefore go to the copy workers
+  with their current version alone, and their history stays for a stated reason.
+
+S3's own is what carries a version ID that the source chain has too, with the same kind and size.
+`null` identifies nothing: there the destination must say REPLICA and have equal content. What the
+source does not know is not S3's own here, even where it may be a replica of a version that came
+after the listing, or one that expired at the source: that is settled by planning again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backfill.model.attributes import ReplicationStatus
+from backfill.model.objects import DeleteMarker, ListedEntry
+from backfill.plan.chains import Identity, IndexedChain, identity_at
+from backfill.plan.facts import HeadAnswer, HeadName
+from backfill.plan.terms import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEngine:
+    """The engine of one key. `why_not_batch` is empty unless Batch Replication was possible."""
+
+    is_batch: bool
+    why_not_batch: str = ""
+
+
+BY_BATCH = KeyEngine(is_batch=True)
+BY_COPY = KeyEngine(is_batch=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadNulls:
+    """The null versions at destinations whose heads decide about a key's engine."""
+
+    heads: frozenset[HeadName]
+
+
+def engine_of(
+    source: IndexedChain,
+    destinations: Sequence[IndexedChain],
+    heads: Mapping[HeadName, HeadAnswer],
+    terms: Terms,
+) -> KeyEngine | UnreadNulls:
+    """Return the engine of a key, or which null versions must be read first.
+
+    `destinations` has a chain for each of `Terms.destinations`.
+    """
+    if not terms.delivery.batch:
+        return BY_COPY
+    unread = set[HeadName]()
+    for number, destination in enumerate(destinations):
+        current = destination.current
+        if current is None or not terms.is_replicated_live(current.key, number):
+            continue
+        name = number, current.version_id
+        identity = _identity(current, source, destination)
+        if identity is Identity.NULL_PAIR and name not in heads:
+            unread.add(name)
+        elif not _is_replica(identity, heads.get(name)):
+            return KeyEngine(is_batch=False, why_not_batch=_why(current, number, terms))
+    return UnreadNulls(heads=frozenset(unread)) if unread else BY_BATCH
+
+
+def _identity(current: ListedEntry, source: IndexedChain, destination: IndexedChain) -> Identity:
+    mine = source.by_version_id.get(current.version_id)
+    return Identity.ABSENT if mine is None else identity_at(mine, destination)
+
+
+def _is_replica(identity: Identity, head: HeadAnswer) -> bool:
+    if identity is Identity.NULL_PAIR:
+        return head is not None and head.replication_status is ReplicationStatus.REPLICA
+    return identity in {Identity.HELD, Identity.HELD_OTHER_ETAG}
+
+
+def _why(current: ListedEntry, number: int, terms: Terms) -> str:
+    kind = "a delete marker" if isinstance(current, DeleteMarker) else "an object"
+    return (
+        f"not by Batch Replication: at {terms.destinations[number].bucket} {kind} is current that"
+        " is no replica of a version listed at the source"
+    )
