@@ -106,3 +106,39 @@ def test_the_written_profiles_work(aws: Path, place: Place, tmp_path: Path) -> N
         )
         assert done.returncode == 0, done.stderr.decode()
         assert json.loads(done.stdout)["Account"] == number
+
+
+def test_jobs_are_made_listed_and_tagged_from_a_shell(aws: Path, place: Place) -> None:
+    """If this fails, S3 Control is within boto3's reach only."""
+    account = ("--account-id", "111111111111")
+    bucket = f"arn:aws:s3:::{place.source_bucket}"
+    generator = {"SourceBucket": bucket, "EnableManifestOutput": False}
+    created = run(
+        aws,
+        place,
+        "source",
+        "s3control",
+        "create-job",
+        *account,
+        "--confirmation-required",
+        "--operation",
+        '{"S3ReplicateObject": {}}',
+        "--report",
+        '{"Enabled": false}',
+        "--manifest-generator",
+        json.dumps({"S3JobManifestGenerator": generator}),
+        "--priority",
+        "3",
+        "--role-arn",
+        "arn:aws:iam::111111111111:role/batch",
+    )
+    job_id = json.loads(created)["JobId"]
+    listed = json.loads(run(aws, place, "source", "s3control", "list-jobs", *account))
+    assert [(row["JobId"], row["Priority"]) for row in listed["Jobs"]] == [(job_id, 3)]
+    here = (*account, "--job-id", job_id)
+    described = json.loads(run(aws, place, "source", "s3control", "describe-job", *here))
+    assert described["Job"]["ManifestGenerator"]["S3JobManifestGenerator"] == generator
+    tags = ("--tags", '[{"Key": "plan", "Value": "a b"}]')
+    run(aws, place, "source", "s3control", "put-job-tagging", *here, *tags)
+    read = json.loads(run(aws, place, "source", "s3control", "get-job-tagging", *here))
+    assert read["Tags"] == [{"Key": "plan", "Value": "a b"}]

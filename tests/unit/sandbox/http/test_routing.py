@@ -3,9 +3,10 @@
 import pytest
 
 from backfill.sandbox.http.addressing import Address, address_of
+from backfill.sandbox.http.control import JOB_ROUTES
 from backfill.sandbox.http.inbound import copy_source_parts
 from backfill.sandbox.http.messages import HttpRequest
-from backfill.sandbox.http.operations import OPERATIONS
+from backfill.sandbox.http.operations import JOB_OPERATIONS, OPERATIONS
 from backfill.sandbox.http.routing import ROUTES, operation_of
 from backfill.sandbox.model.errors import S3Error
 
@@ -136,6 +137,7 @@ def test_what_is_not_carried_is_answered_501_and_does_nothing_else(
 def test_every_route_has_its_operation_and_the_other_way_round() -> None:
     """If this fails, a routed request ends in a KeyError."""
     assert {route.operation for route in ROUTES} == set(OPERATIONS)
+    assert {route.operation for route in JOB_ROUTES} == set(JOB_OPERATIONS)
 
 
 @pytest.mark.parametrize(
