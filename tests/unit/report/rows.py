@@ -33,7 +33,9 @@ def entry(
         destination=destination,
         route=decided if isinstance(decided, Route) else None,
         reason=decided if isinstance(decided, Reason) else None,
-        precondition=IfAbsent() if isinstance(decided, Route) else None,
+        precondition=IfAbsent()
+        if isinstance(decided, Route) and decided is not Route.BATCH_REPLICATION
+        else None,
     )
 
 
