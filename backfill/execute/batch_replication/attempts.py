@@ -50,8 +50,8 @@ from backfill.execute.batch_replication.work import (
 )
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.files import ManifestShard, write_shards
-from backfill.manifest.operations_rows import ObjectRow
+from backfill.manifest.files import write_shards
+from backfill.manifest.operations_rows import ManifestShard, ObjectRow
 from backfill.model.jobs import (
     GeneratedManifest,
     JobOperation,
