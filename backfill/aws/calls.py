@@ -138,7 +138,8 @@ async def _reply(client: AioBaseClient, call: Call) -> Reply:
         body.seek(0)  # a call that is asked again with a new token has read its file already
     try:
         reply: Reply = await send(**call.parameters)
-    except ValueError as error:  # what botocore's parser makes of a time or a number that is none
+    # What botocore's parsers make of a time that is none, and of another service's document.
+    except (ValueError, KeyError) as error:
         raise ReplyError(f"{call.operation}: {error}") from error
     return reply
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Seconds, seconds, probes. Below the idle time-out of NAT gateways (350 s), so that a CopyObject
@@ -24,7 +25,11 @@ class OneRequestSession(AIOHTTPSession):
     # Any: the SDK hands these over by keyword and they change between its versions.
     def __init__(self, verify: bool | str = True, **settings: Any) -> None:  # noqa: ANN401, FBT001, FBT002 - the SDK's own signature
         # An empty AWS_CA_BUNDLE reaches this place as '', which would turn verification off.
-        connector = {**(settings.pop("connector_args", None) or {}), "socket_factory": _socket}
+        connector = {
+            **(settings.pop("connector_args", None) or {}),
+            "socket_factory": _socket,
+            "resolver": _LoopbackNames(),
+        }
         super().__init__(verify=verify or True, connector_args=connector, **settings)  # type: ignore[arg-type] # stub says bool; a path is documented
 
     # Any: aiobotocore's stub leaves the session untyped.
@@ -49,6 +54,25 @@ class _NoRedirects:
             for name, value in response._raw_headers  # noqa: SLF001 - as above
         )
         return response
+
+
+class _LoopbackNames(AbstractResolver):
+    """Resolves `*.localhost` to this machine, as is_loopback takes it, and all else as ever.
+
+    RFC 6761 §6.3 asks this of every resolver; the C library does it on some machines only.
+    """
+
+    def __init__(self) -> None:
+        self._system = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        is_here = host.lower().rstrip(".").endswith(".localhost")
+        return await self._system.resolve("localhost" if is_here else host, port, family)
+
+    async def close(self) -> None:
+        await self._system.close()
 
 
 class _HeaderValue(bytes):

@@ -35,6 +35,7 @@ def created_job_id(reply: Reply) -> str:
 
 def jobs_page(reply: Reply) -> JobsPage:
     """Parse ListJobs."""
+    _refuse_no_document(reply)
     return JobsPage(
         jobs=tuple(_summary(job, _text(job, "Operation")) for job in _items(reply, "Jobs")),
         next_token=_text(reply, "NextToken"),
@@ -61,6 +62,7 @@ def job_description(reply: Reply) -> JobDescription:
 
 def job_tags(reply: Reply) -> JobTags:
     """Parse GetJobTagging."""
+    _refuse_no_document(reply)
     return {_text(tag, "Key"): _text(tag, "Value") for tag in _items(reply, "Tags")}
 
 
@@ -113,6 +115,13 @@ def _report(report: Mapping[str, object]) -> ReportLocation | None:
         prefix=_text(report, "Prefix"),
         expected_owner=_text(report, "ExpectedBucketOwner"),
     )
+
+
+def _refuse_no_document(reply: Reply) -> None:
+    """Refuse an answer without a body, which the SDK takes for an empty list of whatever."""
+    headers = _mapping(_mapping(reply, "ResponseMetadata"), "HTTPHeaders")
+    if headers.get("content-length") == "0":
+        raise ReplyError("an answer without a document")
 
 
 def _items(container: Mapping[str, object], name: str) -> list[Mapping[str, object]]:

@@ -4,9 +4,14 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 
+from backfill.aws.batch_bucket import S3BatchBucket
+from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
+from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.object_store import S3ObjectStore
+from backfill.aws.retry import ReadRetries
 from backfill.aws.session import AwsSession, Connection
+from backfill.model.pauses import Pauses, RetryBudget
 from backfill.ports import Event, ProgressCounts
 from tests.wire.aws.raw_server import RawServer
 
@@ -68,6 +73,30 @@ async def impatient_calls(raw_server: RawServer) -> AsyncIterator[Calls]:
             async with session.lease("s3", region):
                 pass
         yield Calls(session, KeptEvents(), read_timeout_s=1.0)
+
+
+def quick_retries(attempts_max: int = 3) -> ReadRetries:
+    """Retries without pauses worth the name."""
+    return ReadRetries(
+        attempts_max=attempts_max,
+        pauses=Pauses(base_s=0.001, cap_s=0.002),
+        budget=RetryBudget(ratio=0.0, floor=1000),
+        clock=SystemClock(),
+        random=SystemRandom(),
+        events=KeptEvents(),
+    )
+
+
+@pytest.fixture
+def batch(calls: Calls, raw_server: RawServer) -> S3BatchOperations:
+    raw_server.forget()
+    return S3BatchOperations(calls, quick_retries())
+
+
+@pytest.fixture
+def batch_bucket(calls: Calls, raw_server: RawServer) -> S3BatchBucket:
+    raw_server.forget()
+    return S3BatchBucket(calls, quick_retries())
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class RawServer:
             if self.resets_on_accept:
                 _reset(writer)
                 return
-            while (seen := await _request(reader, number)) is not None:
+            while (seen := await _request(reader, writer, number)) is not None:
                 assert len(self.seen) < REQUESTS_MAX, "a client that does not stop"
                 self.seen.append(seen)
                 if not await self._carry_out(self.script(seen), seen, writer):
@@ -125,7 +125,9 @@ class RawServer:
         return action.then == "keep"
 
 
-async def _request(reader: asyncio.StreamReader, connection: int) -> Seen | None:
+async def _request(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
+) -> Seen | None:
     head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
     if not head:
         return None
@@ -133,6 +135,8 @@ async def _request(reader: asyncio.StreamReader, connection: int) -> Seen | None
     method, target, _ = first.split(b" ")
     pairs = (line.decode().partition(": ") for line in lines)
     headers = {name.lower(): value for name, _, value in pairs}
+    if headers.get("expect") == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Seen(method.decode(), target, headers, body, connection)
 
