@@ -2,6 +2,7 @@
 
 Never looks at more than two rows.
 Law: a first row that may be a key `key` in a bucket `bucket` is a row; S3 would take it for one.
+In capitals and alone in its file it is a header: no bucket has got such a name since 2018.
 """
 
 from collections.abc import Sequence

@@ -88,22 +88,34 @@ class Lines:
             start = end
 
 
-def lines_of(rows: Iterable[ObjectRow], *, is_quoted: bool) -> Iterator[Lines]:
-    """Give the lines of the rows in their order, in batches that end where a key ends.
+def csv_lines(rows: Iterable[ObjectRow]) -> Iterator[Lines]:
+    """Give the lines of a CSV manifest, in the order of the rows, in batches that end with a key.
 
-    Only a key of more than `LINES_HELD_MAX` rows comes in several. `is_quoted` puts quotes around
-    each cell, as S3 Inventory does.
+    Only a key of more than `LINES_HELD_MAX` rows comes in several.
 
     Raises:
-        ManifestError: Some rows have a version ID and some have none, or a bucket's name or a
-            version ID holds what none can hold.
+        ManifestError: Some rows have a version ID and some have none, or a bucket's name, a key
+            or a version ID cannot be one.
     """
+    return _lines(rows, bucket=None)
+
+
+def inventory_lines(rows: Iterable[ObjectRow], *, bucket: str) -> Iterator[Lines]:
+    """Give the lines of an inventory report, with quotes around each cell, as `csv_lines`.
+
+    Raises:
+        ManifestError: As `csv_lines`, or a row is not of the bucket that the report is about.
+    """
+    return _lines(rows, bucket=bucket)
+
+
+def _lines(rows: Iterable[ObjectRow], *, bucket: str | None) -> Iterator[Lines]:
     number, last = 0, None
     has_version_ids: bool | None = None
     for batch in _batches(rows):
         if has_version_ids is None:
             has_version_ids = batch[0].version_id is not None
-        lines = _spelled(batch, number=number, has_version_ids=has_version_ids, is_quoted=is_quoted)
+        lines = _spelled(batch, number=number, has_version_ids=has_version_ids, bucket=bucket)
         yield Lines(
             rows=batch,
             lines=lines,
@@ -134,18 +146,26 @@ def _batches(rows: Iterable[ObjectRow]) -> Iterator[list[ObjectRow]]:
 
 
 def _spelled(
-    rows: Sequence[ObjectRow], *, number: int, has_version_ids: bool, is_quoted: bool
+    rows: Sequence[ObjectRow], *, number: int, has_version_ids: bool, bucket: str | None
 ) -> list[str]:
     """Return the line of each row; `number` rows came before."""
     keys = [row.key for row in rows]
     # All keys at once: deleting what is plain takes a tenth of the time of looking at each.
     if "".join(keys).encode(errors="surrogatepass").translate(None, _PLAIN_IN_KEY):
-        keys = [encoded_key(key) for key in keys]
+        try:
+            keys = [encoded_key(key) for key in keys]
+        except UnicodeEncodeError:
+            raise _refusal(rows, number, "its key is no UTF-8", _has_no_utf_8) from None
+    if not all(keys):
+        raise _refusal(rows, number, "its key is empty", _has_empty_key)
     buckets = [row.bucket for row in rows]
     if not all(map(_is_name, set(buckets))):
         raise _refusal(rows, number, "its bucket is no bucket's name", _has_odd_bucket)
+    if bucket is not None and {*buckets} != {bucket}:
+        wrong = "it is not of the bucket that the report is about"
+        raise _refusal(rows, number, wrong, lambda row: row.bucket != bucket)
     versions = [row.version_id for row in rows]
-    comma, end, start = ('","', '"\n', '"') if is_quoted else (",", "\n", "")
+    comma, end, start = ('","', '"\n', '"') if bucket is not None else (",", "\n", "")
     if not has_version_ids:
         if any(version_id is not None for version_id in versions):
             raise _refusal(rows, number, "only some rows have a version ID", _has_version_id)
@@ -173,6 +193,14 @@ def _refusal(
 
 def _is_name(text: str) -> bool:
     return bool(text) and not text.encode(errors="surrogatepass").translate(None, _PLAIN_IN_NAME)
+
+
+def _has_no_utf_8(row: ObjectRow) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in row.key)
+
+
+def _has_empty_key(row: ObjectRow) -> bool:
+    return not row.key
 
 
 def _has_odd_bucket(row: ObjectRow) -> bool:

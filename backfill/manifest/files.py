@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from backfill.errors import RefusedError
-from backfill.manifest.csv_format import Lines, lines_of
+from backfill.manifest.csv_format import Lines, csv_lines, inventory_lines
 from backfill.manifest.inventory_format import checksum_document, inventory_document
 from backfill.manifest.operations_rows import ManifestFile, ManifestShard, ObjectRow
 from backfill.model.attributes import Encryption, EncryptionKind
@@ -50,7 +50,8 @@ def write_shards(  # noqa: PLR0913 - see above
     Rows of one key must stand together, and stay together: a shard has more than `rows_max` rows,
     or a CSV more than `bytes_max` bytes, only if a key alone has, or one of more than
     `csv_format.LINES_HELD_MAX` versions is its last. What stood in the folder is overwritten.
-    The files will lie in `bucket` under `file_key(key_prefix, name)`.
+    Rows of an inventory report are all of `source_bucket`. The files will lie in `bucket` under
+    `file_key(key_prefix, name)`.
 
     Raises:
         ManifestError: Only some rows have a version ID, or a row cannot be spelled.
@@ -59,8 +60,11 @@ def write_shards(  # noqa: PLR0913 - see above
     assert rows_max > 0, "a shard holds a row"
     assert bytes_max > 0, "a shard holds a row"
 
+    is_csv = format is ManifestFormat.CSV
+    lines = csv_lines(rows) if is_csv else inventory_lines(rows, bucket=source_bucket)
+
     def new_shard(number: int) -> _Shard:
-        if format is ManifestFormat.CSV:
+        if is_csv:
             return _CsvShard(folder, number, rows_max, bytes_max)
         return _InventoryShard(
             folder,
@@ -70,7 +74,7 @@ def write_shards(  # noqa: PLR0913 - see above
         )
 
     try:
-        return _written(lines_of(rows, is_quoted=format is not ManifestFormat.CSV), new_shard)
+        return _written(lines, new_shard)
     except OSError as fault:
         raise RefusedError(
             f"cannot write {visible_text(str(folder))}: {fault.strerror or fault}",

@@ -53,6 +53,7 @@ def read_inventory(
 
     `open_file` gives the bytes of the data file with a key, as they lie in the bucket. An empty
     version ID is the null version, and delete markers are rows as well, counted as oddities.
+    All rows are of the report's source bucket.
 
     Raises:
         ManifestError: As `read_csv`; or a file's size or MD5 is not what manifest.json says.
@@ -61,7 +62,13 @@ def read_inventory(
     counts = Counter() if oddities is None else oddities
     for number, file in enumerate(manifest.files, 1):
         name = f"data file {number}"
-        reading = CsvRows(columns=manifest.columns, is_inventory=True, oddities=counts, file=name)
+        reading = CsvRows(
+            columns=manifest.columns,
+            is_inventory=True,
+            bucket=manifest.source_bucket,
+            oddities=counts,
+            file=name,
+        )
         yield from reading.rows(_unzipped(_checked(open_file(file.key), file, name), name))
 
 
