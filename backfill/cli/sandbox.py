@@ -18,8 +18,11 @@ aws cli, boto3 and others talk to it.
   backfill sandbox --config-dir profiles          # for both accounts: aws --profile destination ...
 
 Account 111111111111 (source) works in us-east-1, 222222222222 (destination) in eu-west-1. Nothing
-is kept when it stops.
+is kept when it stops. HTTP_PROXY is among the exports because SDKs put the account before S3
+Control's host name, which no resolver knows: the sandbox answers for that name as their proxy.
 """
+
+_STEP_S = 0.02
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +62,7 @@ def call(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from backfill.errors import UsageError
+    from backfill.sandbox.model.batch_operations.settings import BatchSettings
     from backfill.sandbox.model.replication.settings import ReplicationSettings
     from backfill.sandbox.service import Sandbox
 
@@ -66,6 +70,8 @@ def call(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         port=arguments.port,
         replication=ReplicationSettings(longest_lag_s=max(0.0, arguments.lag)),
+        # A pause after each 1,000 tasks: other requests are answered while a large job runs.
+        batch_operations=BatchSettings(step_s=_STEP_S),
     )
     profiles = Path(arguments.config_dir).resolve() if arguments.config_dir else None
     received: list[int] = []

@@ -110,10 +110,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Queue the request that is now whole."""
-        authority, target = target_parts(b"".join(self._url))
+        authority, origin = uri_parts(b"".join(self._url))
         if authority is not None:
             self._headers[b"host"] = authority  # RFC 9112, 3.2.2: it outweighs the header
-        raw_path, _, raw_query = target.partition(b"?")
+        raw_path, _, raw_query = origin.partition(b"?")
         request = HttpRequest(
             method=self._parser.get_method().decode("ascii"),
             raw_path=raw_path,
@@ -203,11 +203,11 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def target_parts(target: bytes) -> tuple[bytes | None, bytes]:
-    """Authority and the rest of a request target; no authority in origin form (RFC 9112, 3.2)."""
-    if target[: len(_ABSOLUTE)].lower() != _ABSOLUTE:
-        return None, target
-    rest = target[len(_ABSOLUTE) :]
+def uri_parts(uri: bytes) -> tuple[bytes | None, bytes]:
+    """Authority and the rest of what a request line names; none in origin form (RFC 9112, 3.2)."""
+    if uri[: len(_ABSOLUTE)].lower() != _ABSOLUTE:
+        return None, uri
+    rest = uri[len(_ABSOLUTE) :]
     end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
     authority, origin = rest[:end], rest[end:]
     return authority, origin if origin.startswith(b"/") else b"/" + origin

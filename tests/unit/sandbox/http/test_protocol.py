@@ -9,7 +9,7 @@ import pytest
 
 from backfill.sandbox.http.faults import Fault, FaultKind, disturbed
 from backfill.sandbox.http.messages import Delivery, HttpLimits, HttpRequest, HttpResponse
-from backfill.sandbox.http.protocol import Connection, target_parts
+from backfill.sandbox.http.protocol import Connection, uri_parts
 from backfill.sandbox.model.errors import S3Error
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -200,7 +200,7 @@ def test_a_delay_alone_changes_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "authority", "rest"),
+    ("uri", "authority", "rest"),
     [
         (b"/k?a=b", None, b"/k?a=b"),
         (b"/http://h/k", None, b"/http://h/k"),
@@ -211,10 +211,10 @@ def test_a_delay_alone_changes_nothing_else() -> None:
     ],
 )
 def test_a_target_in_absolute_form_is_taken_apart(
-    target: bytes, authority: bytes | None, rest: bytes
+    uri: bytes, authority: bytes | None, rest: bytes
 ) -> None:
     """If this fails, clients that take the sandbox for their proxy reach other keys."""
-    assert target_parts(target) == (authority, rest)
+    assert uri_parts(uri) == (authority, rest)
 
 
 async def test_the_host_of_an_absolute_target_outweighs_the_header() -> None:
