@@ -12,7 +12,7 @@ BackfillError                        one clear line, a hint, an exit code
 ├── CredentialsError           12    no credentials, or they do not work
 ├── JobWaitsError              13    a job waits for a person to confirm it
 ├── ArtifactDamagedError       20    an artefact does not match its index, or is cut
-│   └── ManifestError          20    a row of a manifest can be read as nothing, or as two things
+│   ├── ManifestError          20    a row of a manifest can be read as nothing, or as two things
 │   └── ReportRefusedError     20    a completion report of a job does not add up
 │       └── ReportMissingError 20    there is none (yet) of a job that carried out tasks
 ├── ListingStuckError          20    a listing did not advance or lost its order
