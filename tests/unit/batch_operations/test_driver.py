@@ -159,7 +159,9 @@ def test_another_attempt_in_the_same_ledger_keeps_what_the_first_left() -> None:
     first = carried_out(world, [order(0)])
     second = carried_out(world, [order(0, attempt=2)])
     assert first[0].job_id != second[0].job_id
+    world.batch.sent.clear()
     assert carried_out(world, [order(0), order(0, attempt=2)]) == first + second
+    assert world.batch.sent == [], "both are in the ledger"
 
 
 def test_polls_keep_their_distance_and_grow_apart_while_nothing_changes() -> None:
