@@ -1,10 +1,16 @@
-"""Builders for plans: entries, heads, rules and terms, each with one obvious default."""
+"""Builders for plans: entries, heads, rules and terms, each with one obvious default; and worlds.
 
-from dataclasses import replace
+A world is inventories of a source and its destinations, and a store that knows their versions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
-from backfill.campaign import Scope
+from backfill.campaign import ManifestWay, Scope
+from backfill.inventory.join import KeyGroup, key_groups
 from backfill.model.attributes import (
     ContentHeaders,
     Encryption,
@@ -13,14 +19,20 @@ from backfill.model.attributes import (
     Pairs,
     ReplicationStatus,
 )
-from backfill.model.objects import DeleteMarker, ETag, ObjectVersion, VersionId
-from backfill.plan.rules import Rule, RuleDestination
-from backfill.plan.terms import DestinationTerms, Terms
+from backfill.model.objects import DeleteMarker, ETag, ListedEntry, ObjectVersion, VersionId
+from backfill.plan.header import PlanHeader
+from backfill.plan.rules import Rule, RuleDestination, Rules
+from backfill.plan.run import PlanWork
+from backfill.plan.terms import COPY_ONLY, Delivery, DestinationTerms, Terms
+from tests.doubles.known_versions import KnownVersions
+from tests.doubles.listings import place, random_chains
 
 HORIZON = datetime(2026, 1, 1, tzinfo=UTC)
 BEFORE = HORIZON - timedelta(days=30)
 DESTINATION = "destination-bucket"
 ENCRYPTIONS = {kind: Encryption(kind=kind) for kind in EncryptionKind}
+SOURCE = "source-bucket"
+TAG = (("t", "1"),)
 
 
 def version(key: str, version_id: str, etag: str, size_bytes: int, **changes: Any) -> ObjectVersion:
@@ -91,3 +103,82 @@ def terms(*rules: Rule, has_acls: bool = False, tags: Pairs = (), **changes: Any
         )
     plain = Terms(scope=Scope(tags=tags), horizon=HORIZON, destinations=tuple(destinations))
     return replace(plain, **changes)
+
+
+TO_X = rule("to-x", bucket="x", replicates_delete_markers=True)
+TO_Y = rule("to-y", bucket="y", prefix="a", priority=2)
+TAGGED_Y = rule("tagged-y", bucket="y", tags=TAG, priority=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """Inventories of a source and its destinations, and stores that know their versions."""
+
+    rules: tuple[Rule, ...]
+    source: list[ListedEntry]
+    destinations: list[list[ListedEntry]]
+    store: KnownVersions
+    has_acls: bool = False
+    delivery: Delivery = COPY_ONLY
+    manifest: ManifestWay = ManifestWay.OWN
+
+    def groups(self) -> Iterator[KeyGroup]:
+        return key_groups(self.source, self.destinations)
+
+    def work(self, concurrency: int = 5) -> PlanWork:
+        made = terms(
+            *self.rules, has_acls=self.has_acls, delivery=self.delivery, manifest=self.manifest
+        )
+        return PlanWork(
+            header=PlanHeader(
+                source=place(SOURCE),
+                destinations=tuple(place(each.bucket) for each in made.destinations),
+                horizon=HORIZON,
+            ),
+            terms=made,
+            rules=Rules(rules=self.rules),
+            groups=self.groups,
+            inventories={"inventory/source": "digest"},
+            source_store=self.store.port,
+            destination_store=self.store.port,
+            concurrency=concurrency,
+        )
+
+    def know(self, bucket: str, entry: ObjectVersion, tags: int = 0) -> None:
+        name = bucket, entry.key, entry.version_id
+        self.store.heads[name] = head_of(entry, tag_count=tags)
+        if tags:
+            self.store.tags[name] = TAG
+
+
+def world_of(
+    *rules: Rule, source: list[ListedEntry], destinations: list[list[ListedEntry]]
+) -> World:
+    made = World(rules=rules, source=source, destinations=destinations, store=KnownVersions())
+    for entry in source:
+        if isinstance(entry, ObjectVersion):
+            made.know(SOURCE, entry)
+    return made
+
+
+def random_world(seed: int) -> World:
+    """Return a source with chains and two destinations with some of them, some replaced."""
+    chance = Random(seed)
+    source = random_chains(chance, [f"{letter}{n}" for letter in "ab" for n in range(40)])
+    destinations = [
+        random_chains(chance, [f"{letter}{n}" for n in range(10, 20)]) for letter in "ab"
+    ]
+    kept = {f"a{n}" for n in range(20, 30)}
+    destinations[0] = sorted(
+        [*destinations[0], *(each for each in source if each.key in kept)],
+        key=lambda each: each.key,
+    )
+    made = world_of(TO_X, TO_Y, TAGGED_Y, source=source, destinations=destinations)
+    for entry in source:
+        if isinstance(entry, ObjectVersion) and chance.random() < 0.5:
+            made.know(SOURCE, entry, tags=1)
+    for bucket, entries in zip("xy", destinations, strict=True):
+        for entry in entries:
+            if isinstance(entry, ObjectVersion):
+                made.know(bucket, entry)
+    return made

@@ -2,9 +2,8 @@
 
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -16,7 +15,7 @@ from backfill.errors import (
     UsageError,
 )
 from backfill.events import RequestsForecast
-from backfill.inventory.join import KeyGroup, key_groups
+from backfill.inventory.join import key_groups
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of as manifest_entry_of
 from backfill.manifest.run import plan_entries, write_manifest
@@ -25,91 +24,27 @@ from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import explanation_document, explanation_lines
 from backfill.plan.failures import LOST_IN_A_ROW_MAX
-from backfill.plan.header import PlanHeader, header_of
+from backfill.plan.header import header_of
 from backfill.plan.routes import Reason, Route
-from backfill.plan.rules import Rule, Rules
-from backfill.plan.run import PlanWork, explain_key, make_plan
+from backfill.plan.rules import Rules
+from backfill.plan.run import explain_key, make_plan
 from backfill.plan.totals import totals_of, tree_lines
 from backfill.run_directory.artifacts import LocalArtifacts
-from tests.doubles.known_versions import HeardEvents, KnownVersions, fault
-from tests.doubles.listings import place, random_chains
-from tests.doubles.planning import HORIZON, head_of, marker, rule, terms, version
-
-SOURCE = "source-bucket"
-TAG = (("t", "1"),)
-TO_X = rule("to-x", bucket="x", replicates_delete_markers=True)
-TO_Y = rule("to-y", bucket="y", prefix="a", priority=2)
-TAGGED_Y = rule("tagged-y", bucket="y", tags=TAG, priority=1)
-
-
-@dataclass(slots=True, kw_only=True)
-class World:
-    """Inventories of a source and its destinations, and stores that know their versions."""
-
-    rules: tuple[Rule, ...]
-    source: list[ListedEntry]
-    destinations: list[list[ListedEntry]]
-    store: KnownVersions
-    has_acls: bool = False
-
-    def groups(self) -> Iterator[KeyGroup]:
-        return key_groups(self.source, self.destinations)
-
-    def work(self, concurrency: int = 5) -> PlanWork:
-        made = terms(*self.rules, has_acls=self.has_acls)
-        return PlanWork(
-            header=PlanHeader(
-                source=place(SOURCE),
-                destinations=tuple(place(each.bucket) for each in made.destinations),
-                horizon=HORIZON,
-            ),
-            terms=made,
-            rules=Rules(rules=self.rules),
-            groups=self.groups,
-            inventories={"inventory/source": "digest"},
-            source_store=self.store.port,
-            destination_store=self.store.port,
-            concurrency=concurrency,
-        )
-
-    def know(self, bucket: str, entry: ObjectVersion, tags: int = 0) -> None:
-        name = bucket, entry.key, entry.version_id
-        self.store.heads[name] = head_of(entry, tag_count=tags)
-        if tags:
-            self.store.tags[name] = TAG
-
-
-def world_of(
-    *rules: Rule, source: list[ListedEntry], destinations: list[list[ListedEntry]]
-) -> World:
-    made = World(rules=rules, source=source, destinations=destinations, store=KnownVersions())
-    for entry in source:
-        if isinstance(entry, ObjectVersion):
-            made.know(SOURCE, entry)
-    return made
-
-
-def random_world(seed: int) -> World:
-    """Return a source with chains and two destinations with some of them, some replaced."""
-    chance = Random(seed)
-    source = random_chains(chance, [f"{letter}{n}" for letter in "ab" for n in range(40)])
-    destinations = [
-        random_chains(chance, [f"{letter}{n}" for n in range(10, 20)]) for letter in "ab"
-    ]
-    kept = {f"a{n}" for n in range(20, 30)}
-    destinations[0] = sorted(
-        [*destinations[0], *(each for each in source if each.key in kept)],
-        key=lambda each: each.key,
-    )
-    made = world_of(TO_X, TO_Y, TAGGED_Y, source=source, destinations=destinations)
-    for entry in source:
-        if isinstance(entry, ObjectVersion) and chance.random() < 0.5:
-            made.know(SOURCE, entry, tags=1)
-    for bucket, entries in zip("xy", destinations, strict=True):
-        for entry in entries:
-            if isinstance(entry, ObjectVersion):
-                made.know(bucket, entry)
-    return made
+from tests.doubles.known_versions import HeardEvents, fault
+from tests.doubles.planning import (
+    SOURCE,
+    TAG,
+    TAGGED_Y,
+    TO_X,
+    TO_Y,
+    World,
+    head_of,
+    marker,
+    random_world,
+    rule,
+    version,
+    world_of,
+)
 
 
 def planned(artifacts: LocalArtifacts) -> list[PlanEntry]:
