@@ -174,7 +174,7 @@ def test_the_role_needs_to_look_at_the_bucket(action: str, stocked: Works) -> No
     """If this fails, a role that AWS refuses generates manifests here."""
     stocked.denied_to.add((ROLE, action))
     code, reason = stocked.failure(stocked.generator_job(ELIGIBLE))
-    assert (code, reason) == NO_KEYS[:1] + ("Manifest generation failed: AccessDenied",)
+    assert (code, reason) == (*NO_KEYS[:1], "Manifest generation failed: AccessDenied")
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_job_is_cancelled_from_any_status_before_its_end(steps: int, ruled: Wo
     assert job.status == "Cancelled"
     has_run = job.progress_summary.number_of_tasks_failed
     assert has_run == max(0, steps - 3)
-    assert any("manifest.json" in key for key in ruled.keys()) is bool(has_run)
+    assert any("manifest.json" in key for key in ruled.stored_keys()) is bool(has_run)
     if has_run:
         assert len(ruled.rows(job_id)) == has_run
 

@@ -14,7 +14,7 @@ from backfill.sandbox.model.operations.buckets import (
     PutBucketEncryptionRequest,
     PutBucketVersioningRequest,
 )
-from backfill.sandbox.model.operations.jobs import JobManifestLocation, UpdateJobStatusRequest
+from backfill.sandbox.model.operations.jobs import JobManifestLocation
 from backfill.sandbox.model.values import CustomerKey, RequestedEncryption
 from tests.unit.sandbox.batch_operations.works import (
     BATCH,
@@ -77,8 +77,7 @@ def test_without_versions_the_current_one_at_execution_is_taken(works: Works) ->
     works.run(job_id)
     works.put("k", b"new")
     works.configure(rule())
-    confirm = UpdateJobStatusRequest(account_id=OWN, job_id=job_id, requested_job_status="Ready")
-    works.jobs.update_job_status(works.own, confirm)
+    works.confirm(job_id)
     works.run(job_id)
     works.wait()
     assert works.only("near").body.data == b"new"
@@ -100,7 +99,7 @@ def test_a_malformed_row_fails_the_whole_job(data: bytes, reason: str, ruled: Wo
     """If this fails, a manifest that AWS refuses is carried out in part."""
     job_id = ruled.create(ruled.request(data))
     assert ruled.failure(job_id) == ("InvalidManifestContent", reason)
-    assert not any("report" in key for key in ruled.keys())
+    assert not any("report" in key for key in ruled.stored_keys())
 
 
 @pytest.mark.parametrize("data", [b"Bucket,Key,VersionId\n", b"\xef\xbb\xbfsource,k,null\n"])

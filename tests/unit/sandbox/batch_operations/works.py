@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from backfill.sandbox.model.batch_operations.job import Job
-from backfill.sandbox.model.batch_operations.settings import BatchSettings
 from backfill.sandbox.model.identities import AccessQuestion, Caller
 from backfill.sandbox.model.operations.buckets import CreateBucketRequest
 from backfill.sandbox.model.operations.jobs import (
@@ -25,6 +24,7 @@ from backfill.sandbox.model.operations.jobs import (
     JobReport,
     JobRequest,
     S3JobManifestGenerator,
+    UpdateJobStatusRequest,
 )
 from backfill.sandbox.model.operations.objects import (
     DeleteObjectRequest,
@@ -130,6 +130,12 @@ class Works(Theatre):
         self.jobs.advance(self.now)
         return self.describe(job_id)
 
+    def confirm(self, job_id: str) -> None:
+        request = UpdateJobStatusRequest(
+            account_id=OWN, job_id=job_id, requested_job_status="Ready"
+        )
+        self.jobs.update_job_status(self.own, request)
+
     def describe(self, job_id: str) -> JobDescriptor:
         request = JobRequest(account_id=OWN, job_id=job_id)
         return self.jobs.describe_job(self.own, request).job
@@ -169,7 +175,7 @@ class Works(Theatre):
         request = DeleteObjectRequest(bucket=bucket, key=key, version_id=version_id)
         self.model.delete_object(self.own, request)
 
-    def keys(self, bucket: str = BATCH) -> list[str]:
+    def stored_keys(self, bucket: str = BATCH) -> list[str]:
         return list(self.model.world.buckets[bucket].keys)
 
 
