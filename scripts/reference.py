@@ -24,6 +24,7 @@ from pathlib import Path
 from backfill import errors, events, settings
 from backfill.batch_operations.failure_codes import FAILURE_CODES, FailureClass
 from backfill.campaign_options import OPTIONS
+from backfill.cli.jobs import ACTIONS as JOB_ACTIONS
 from backfill.cli.main import EPILOG, VERBS, build_parser
 from backfill.execute.fidelity import Keeping, markdown_table
 from backfill.model.outcome import OutcomeKind
@@ -99,7 +100,10 @@ def closed_list(kind: type[enum.StrEnum], sentences: Mapping[str, str] | None = 
 def command_line() -> str:
     """Return the help of the command and of every verb."""
     sections = [f"```text\n{help_of()}```"]
-    sections += [f"## {name}\n\n```text\n{help_of(name)}```" for name in VERBS]
+    for name in VERBS:
+        sections.append(f"## {name}\n\n```text\n{help_of(name)}```")
+        actions = JOB_ACTIONS if name == "jobs" else ()
+        sections += [f"### {name} {one}\n\n```text\n{help_of(name, one)}```" for one in actions]
     return "\n\n".join(sections)
 
 

@@ -22,11 +22,21 @@ _METAVARS = {
 def add_campaign_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --campaign, --run-dir and every flag of the campaign table."""
     group = parser.add_argument_group("campaign")
-    group.add_argument(
-        "--campaign", metavar="FILE", default="", help="campaign.toml, or - for standard input"
-    )
+    _add_campaign_file(group)
     for option in OPTIONS:
         if option.flag:
+            _add_flag(group, option)
+
+
+def add_access_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --campaign and how both sides are reached, for verbs that only look at a run's campaign.
+
+    All else is remembered by the run directory.
+    """
+    group = parser.add_argument_group("campaign")
+    _add_campaign_file(group)
+    for option in OPTIONS:
+        if option.flag and (option.table == "access" or option.name == "profile"):
             _add_flag(group, option)
 
 
@@ -58,6 +68,12 @@ def add_yes_argument(parser: argparse.ArgumentParser) -> None:
     """Add --yes, for verbs that write to a destination bucket."""
     parser.add_argument(
         "--yes", action="store_true", help="do not ask before writing to the destination"
+    )
+
+
+def _add_campaign_file(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--campaign", metavar="FILE", default="", help="campaign.toml, or - for standard input"
     )
 
 

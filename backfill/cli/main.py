@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from backfill import __version__
+from backfill.cli.jobs import spelled_out
 from backfill.errors import BackfillError, BugError
 
 VERBS = (
@@ -26,6 +27,7 @@ VERBS = (
     "report",
     "repair",
     "status",
+    "jobs",
     "explain",
     "sandbox",
     "demo",
@@ -87,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = build_parser().parse_args(spelled_out(words))
     try:
         code = verb_module(arguments.verb).call(arguments)
         sys.stdout.flush()

@@ -18,8 +18,8 @@ from backfill.campaign import Campaign, campaign_identity
 from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli.remembered import remember, remembered_values
 from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
-from backfill.compose import Machine, clients, held, machine, talking
-from backfill.errors import BackfillError, StoreFault, UsageError
+from backfill.compose import Clients, Machine, clients, held, machine, talking
+from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
 from backfill.events import RunStarted
 from backfill.execute.stop import StopRequest
 from backfill.model.units import counted
@@ -115,6 +115,19 @@ def at_rest(arguments: argparse.Namespace, work: Callable[[Asked, Events], int])
         return work(asked, log)
 
 
+def beside_work(
+    arguments: argparse.Namespace, work: Callable[[Asked, Clients, Signals], Awaitable[int]]
+) -> int:
+    """Carry out work that asks AWS about a run while another process may hold it.
+
+    Nothing is written into the run directory.
+    """
+    asked = asked_of(arguments)
+    refuse_unless_begun(asked)
+    refuse_unless_same(asked)
+    return asyncio.run(_beside_work(arguments, asked, work))
+
+
 def refuse_unless_begun(asked: Asked) -> None:
     """Refuse a run directory in which nothing was begun, instead of making an empty one."""
     if read_run(asked.here.artifacts) is None:
@@ -143,8 +156,14 @@ def confirm_manifest(arguments: argparse.Namespace, run: Run, signals: Signals) 
             confirm(arguments, f"Write {counted(manifest.rows)} versions ({manifest.name})?")
 
 
-def confirm(arguments: argparse.Namespace, question: str) -> None:
-    """Ask a person, unless --yes was given.
+def confirm(
+    arguments: argparse.Namespace,
+    question: str,
+    *,
+    what: str = "before writing to the destination",
+    hint: str = "look at the plan with --dry-run, then add --yes",
+) -> None:
+    """Ask a person, unless --yes was given; `what` and `hint` are for where nobody can be asked.
 
     Raises:
         UsageError: Nobody can be asked, or the answer was no.
@@ -152,10 +171,7 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
     if arguments.yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "nobody can be asked before writing to the destination",
-            hint="look at the plan with --dry-run, then add --yes",
-        )
+        raise UsageError(f"nobody can be asked {what}", hint=hint)
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("not confirmed; nothing was written", hint="--yes skips the question")
@@ -164,26 +180,58 @@ def confirm(arguments: argparse.Namespace, question: str) -> None:
 async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> int:
     signals = Signals()
     here = asked.here
-    with talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events:
-        try:
-            async with clients(asked.campaign, here, events) as both:
-                run = await begin(asked.campaign, here, both, events)
-                events.belong_to(run.identity.run_id)
-                remember(here.artifacts, asked.values)
-                events.emit(
-                    RunStarted(
-                        source_bucket=asked.campaign.source_bucket,
-                        run_directory=str(here.root),
-                        is_resumed=run.is_resumed,
-                    )
+    with (
+        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
+        _worded(signals.stop.error),
+    ):
+        async with clients(asked.campaign, here, events) as both:
+            run = await begin(asked.campaign, here, both, events)
+            events.belong_to(run.identity.run_id)
+            remember(here.artifacts, asked.values)
+            events.emit(
+                RunStarted(
+                    source_bucket=asked.campaign.source_bucket,
+                    run_directory=str(here.root),
+                    is_resumed=run.is_resumed,
                 )
-                return await work(run, signals)
-        except asyncio.CancelledError:
-            raise signals.stop.error() from None
-        except StoreFault as fault:
-            raise error_of(fault) from fault
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+            )
+            return await work(run, signals)
+
+
+async def _beside_work(
+    arguments: argparse.Namespace,
+    asked: Asked,
+    work: Callable[[Asked, Clients, Signals], Awaitable[int]],
+) -> int:
+    signals = Signals()
+    here = asked.here
+    with (
+        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
+        _worded(lambda: _left(signals)),
+    ):
+        async with clients(asked.campaign, here, events) as both:
+            return await work(asked, both, signals)
+
+
+def _left(signals: Signals) -> InterruptedRunError:
+    return InterruptedRunError(
+        f"stopped by {signals.stop.signal_name}",
+        hint="nothing of the run was touched; ask again how its jobs are",
+        signal_number=signals.stop.signal_number,
+    )
+
+
+@contextmanager
+def _worded(interrupted: Callable[[], InterruptedRunError]) -> Iterator[None]:
+    """Turn what ends work early into the error that a person should read."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise interrupted() from None
+    except StoreFault as fault:
+        raise error_of(fault) from fault
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -58,16 +58,15 @@ FLOORS = {
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages, and the adapters",
     3: "pipeline with stage_inputs and opening, compose, and what reads across stages: work_done, "
-    "reporting, status",
+    "reporting, status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
     **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
     "ports": 1,
     **dict.fromkeys(ADAPTERS, 2),
-    **dict.fromkeys(
-        ("pipeline", "stage_inputs", "opening", "compose", "work_done", "reporting", "status"), 3
-    ),
+    **dict.fromkeys(("pipeline", "stage_inputs", "opening", "compose", "work_done"), 3),
+    **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),
     "cli": 4,
     "__main__": 4,
 }
