@@ -3,7 +3,7 @@
 A world is inventories of a source and its destinations, and a store that knows their versions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -25,7 +25,7 @@ from backfill.plan.rules import Rule, RuleDestination, Rules
 from backfill.plan.run import PlanWork
 from backfill.plan.terms import COPY_ONLY, Delivery, DestinationTerms, Terms
 from tests.doubles.known_versions import KnownVersions
-from tests.doubles.listings import place, random_chains
+from tests.doubles.listings import ListedBuckets, place, random_chains
 
 HORIZON = datetime(2026, 1, 1, tzinfo=UTC)
 BEFORE = HORIZON - timedelta(days=30)
@@ -182,3 +182,15 @@ def random_world(seed: int) -> World:
             if isinstance(entry, ObjectVersion):
                 made.know(bucket, entry)
     return made
+
+
+class ReadableBuckets(ListedBuckets):
+    """Buckets that can be listed and read: entries by bucket, and what is known of each."""
+
+    def __init__(
+        self, buckets: Mapping[str, Sequence[ListedEntry]], known: KnownVersions, **limits: int
+    ) -> None:
+        super().__init__(buckets, **limits)
+        self.head_object = known.head_object
+        self.get_object_tagging = known.get_object_tagging
+        self.has_default_acl = known.has_default_acl
