@@ -17,6 +17,9 @@ def report_lines(report: Report, run_directory: Path) -> Iterator[str]:
     """Give the lines."""
     yield visible_text(report.headline)
     yield from _branch(report.totals, "")
+    if report.ways:
+        words = "; ".join(f"{visible_text(item.name)} {counted(item.rows)}" for item in report.ways)
+        yield f"which way: {words}"
     if report.evidence:
         words = ", ".join(f"{item.name} {counted(item.rows)}" for item in report.evidence)
         yield f"evidence: {words}"

@@ -107,6 +107,8 @@ class Report:
         fidelity: Rows by fidelity verdict.
         differences: Rows by field that differs; a row may count under several.
         codes: Rows by the code of their outcome, S3's or ours.
+        ways: Rows that were worked on, by the way they went: `skipped (DstObjectHardDeleted), then
+            copied` is a version that Batch Replication refused and a copy delivered.
         troubles: The first rows that a person must look at.
         troubles_total: How many such rows there are.
         listed: What each listing held.
@@ -124,6 +126,7 @@ class Report:
     fidelity: tuple[Count, ...]
     differences: tuple[Count, ...]
     codes: tuple[Count, ...]
+    ways: tuple[Count, ...]
     troubles: tuple[Trouble, ...]
     troubles_total: int
     listed: tuple[Count, ...]

@@ -29,7 +29,7 @@ from backfill.report.document import (
 from backfill.report.html import page
 from backfill.report.next_steps import next_steps
 from backfill.report.tally import Tally, is_trouble, joined_rows
-from backfill.report.wording import VERDICT_SENTENCES
+from backfill.report.wording import VERDICT_SENTENCES, code_sentence
 from backfill.verify.verdicts import VerdictRow
 
 REPORT_JSON = "report/report.json"
@@ -115,7 +115,8 @@ def _report(
         evidence=counts(tally.evidence, EVIDENCE_SENTENCES),
         fidelity=counts(tally.fidelity),
         differences=counts(tally.fields),
-        codes=counts(tally.codes),
+        codes=counts(tally.codes, {code: code_sentence(code) for code in tally.codes}),
+        ways=counts(tally.ways),
         troubles=troubles,
         troubles_total=troubles_total,
         listed=listed,

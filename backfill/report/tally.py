@@ -28,6 +28,8 @@ class ReportRow:
     verdict: VerdictRow | None
     unjudged: str = ""
     """Why verify gave no verdict: the source moved on (`superseded`) or the version is gone."""
+    earlier: tuple[Outcome, ...] = ()
+    """The outcomes of earlier rounds: what another engine, or an earlier repair, came to."""
 
     @property
     def decision(self) -> str:
@@ -58,6 +60,8 @@ class Tally:
     fidelity: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
+    """Rows that were worked on, by `way_of`."""
     rows: int = 0
     extras: int = 0
     failed: int = 0
@@ -74,8 +78,10 @@ class Tally:
         self.extras += row.entry is None
         self.failed += has_failed(row)
         self.delete_markers += row.entry is not None and row.entry.is_delete_marker
-        if row.outcome is not None and row.outcome.code:
-            self.codes[row.outcome.code] += 1
+        if row.outcome is not None:
+            self.ways[way_of(row)] += 1
+            if row.outcome.code:
+                self.codes[row.outcome.code] += 1
         if row.verdict is not None:
             self.verdicts[row.verdict.content.value] += 1
             self.evidence[row.verdict.evidence.value] += 1
@@ -100,6 +106,16 @@ def branch_of(row: ReportRow) -> Path:
     return ("routed", row.decision, outcome, verdict)
 
 
+def way_of(row: ReportRow) -> str:
+    """Return which way a row went: each outcome in turn, with the code that explains it."""
+    assert row.outcome is not None, "a way has an end"
+    return ", then ".join(_words_of(outcome) for outcome in (*row.earlier, row.outcome))
+
+
+def _words_of(outcome: Outcome) -> str:
+    return f"{outcome.kind.value} ({outcome.code})" if outcome.code else outcome.kind.value
+
+
 def joined_rows(
     entries: Iterable[PlanEntry],
     outcomes: Iterable[tuple[int, Outcome]],
@@ -122,13 +138,15 @@ def joined_rows(
             yield _extra(verdict)
             verdict = next(waiting, None)
         mine = verdict if verdict is not None and verdict.number == entry.number else None
+        own = outcome_of.all(entry.number)
         yield ReportRow(
             key=entry.key,
             destination=entry.destination,
             entry=entry,
-            outcome=outcome_of.last(entry.number),
+            outcome=own[-1] if own else None,
             verdict=mine,
-            unjudged=reason_of.last(entry.number) or "",
+            unjudged=next(iter(reason_of.all(entry.number)), ""),
+            earlier=own[:-1],
         )
         if mine is not None:
             verdict = next(waiting, None)
@@ -149,13 +167,13 @@ class _Numbered(Generic[T]):
         self._pairs = iter(pairs)
         self._head = next(self._pairs, None)
 
-    def last(self, number: int) -> T | None:
-        """Return the last value of this number, None when it has none."""
-        found: T | None = None
+    def all(self, number: int) -> tuple[T, ...]:
+        """Return every value of this number, in the stream's order."""
+        found: list[T] = []
         while self._head is not None and self._head[0] == number:
-            found = self._head[1]
+            found.append(self._head[1])
             self._head = next(self._pairs, None)
-        return found
+        return tuple(found)
 
     @property
     def is_empty(self) -> bool:

@@ -7,6 +7,8 @@ Law: every member of every closed list has its sentence; a test asserts it.
 import enum
 from collections.abc import Mapping
 
+from backfill.batch_operations.failure_codes import FailureClass, failure_of
+from backfill.execute.codes import SENTENCES, Code
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
 from backfill.plan.routes import Reason, Route
@@ -94,3 +96,14 @@ def reason_sentence(reason: Reason) -> tuple[str, str]:
     """Return what a reason says, and its remedy."""
     text = REASON_TEXTS[reason]
     return text.sentence, text.remedy
+
+
+def code_sentence(code: str) -> str:
+    """Return what an outcome's code means, and what mends it; empty for what nobody documents."""
+    own = next((each for each in Code if each == code), None)
+    if own is not None:
+        return SENTENCES[own]
+    failure = failure_of(code, None, "")
+    if failure.cls is FailureClass.UNKNOWN:
+        return ""
+    return f"{failure.sentence} {failure.mend}".strip()

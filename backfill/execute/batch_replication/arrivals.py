@@ -106,7 +106,8 @@ class Arrivals:
     # --- one look ---
 
     async def _look(self, look: int, stop: StopRequest) -> None:
-        waiting = done = 0
+        waiting = 0
+        done = self._work.rows - self._rows_of(look)
         window: deque[asyncio.Task[list[Ended]]] = deque()
         with self._ports.artifacts.writer(
             look_name(self._work.round, look), columns=LOOK_COLUMNS, inputs=self._work.inputs
@@ -132,6 +133,15 @@ class Arrivals:
                 while window:
                     await write_first()
             writer.commit({"waiting": waiting})
+
+    def _rows_of(self, look: int) -> int:
+        if look == 0:
+            return self._work.rows
+        index = self._ports.artifacts.index(look_name(self._work.round, look - 1))
+        assert index is not None, "the look before stands"
+        waiting = index.summary["waiting"]
+        assert isinstance(waiting, int), "a look counts who waits"
+        return waiting
 
     def _rows(self, look: int) -> Iterator[OpenRow]:
         """Stream the rows of a look: all at first, later those that were still waited for."""
