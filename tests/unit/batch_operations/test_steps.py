@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import pytest
@@ -83,14 +84,16 @@ OPEN = {"resumed open", "in doubt", "in doubt for long", "settled", "hopeless", 
 
 def combined(names: Sequence[str]) -> tuple[Standing, ...]:
     """Return the standings of orders that are like these, each an order of its own."""
-    standings = []
-    for shard, name in enumerate(names):
-        like, own = KINDS[name], fresh(shard)
-        wanted = own.order if like.needs_slot else fresh(shard, needs_confirmation=True).order
-        job_id = f"job-{shard}" if like.record.job_id else ""
-        record = replace(like.record, name=wanted.name, token=wanted.request.token, job_id=job_id)
-        standings.append(replace(like, order=wanted, record=record))
-    return tuple(standings)
+    return tuple(one_like(name, shard) for shard, name in enumerate(names))
+
+
+@cache
+def one_like(name: str, shard: int) -> Standing:
+    like = KINDS[name]
+    own = fresh(shard, needs_confirmation=not like.needs_slot)
+    job_id = f"job-{shard}" if like.record.job_id else ""
+    record = replace(like.record, name=own.record.name, token=own.record.token, job_id=job_id)
+    return replace(like, order=own.order, record=record)
 
 
 CASES = [names for names in product(KINDS, repeat=3) if sum(name in OPEN for name in names) <= 1]
