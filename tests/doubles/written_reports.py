@@ -88,6 +88,7 @@ class ReportBucket:
     objects: dict[str, bytes] = field(default_factory=dict)
     chunk_bytes: int = 7
     denied: frozenset[str] = frozenset()
+    place: BucketPlace = PLACE
 
     async def put_file(
         self, place: BucketPlace, key: str, path: Path, *, encryption: Encryption
@@ -95,7 +96,7 @@ class ReportBucket:
         raise AssertionError(f"a report is only read: {place} {key} {path} {encryption}")
 
     async def read_file(self, place: BucketPlace, key: str) -> AsyncIterator[bytes]:
-        assert place == PLACE
+        assert place == self.place
         if key in self.denied or key not in self.objects:
             is_denied = key in self.denied
             raise StoreFault(

@@ -71,6 +71,7 @@ def test_a_mend_names_the_very_permission_or_step(code: str) -> None:
     [
         ("", 500, "SrcVersionNotFound: it went", FailureClass.GONE, "SrcVersionNotFound"),
         ("", 404, "DstObjectHardDeleted:", FailureClass.OTHER_ROUTE, "DstObjectHardDeleted"),
+        ("NoSuchKey", 404, "DstKmsKeyNotFound: said by another", FailureClass.GONE, "NoSuchKey"),
         ("SlowDown", 503, "", FailureClass.AGAIN, "SlowDown"),
         ("InternalError", 500, "", FailureClass.AGAIN, "InternalError"),
         ("", 500, "", FailureClass.AGAIN, "HTTP500"),

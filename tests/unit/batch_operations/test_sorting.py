@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.batch_operations.report_rows import TaskRow
-from backfill.batch_operations.sorting import RowSorter, line_of, merged_lines, row_of
+from backfill.batch_operations.sorting import BLOCKS_BYTES, RowSorter, line_of, merged_lines, row_of
 from backfill.errors import ReportRefusedError
 from tests.doubles.written_reports import in_order, rows_of_tasks, unique
 
@@ -69,8 +69,9 @@ def test_more_runs_than_are_merged_at_once_are_merged_in_passes(tmp_path: Path) 
 
 def test_lines_longer_than_a_block_are_read_whole(tmp_path: Path) -> None:
     """If this fails, one long message cuts the rows behind it off."""
-    rows = numbered(50, message="m" * 100_000)
-    assert sorted_rows(rows, tmp_path, run_chars=200_000, fan_in=64) == in_order(rows)
+    rows = numbered(64, message="m" * 100_000)
+    assert BLOCKS_BYTES // 64 < 100_000, "a block of 64 files holds no line"
+    assert sorted_rows(rows, tmp_path, run_chars=1, fan_in=64) == in_order(rows)
 
 
 def test_no_rows_are_a_file_without_rows(tmp_path: Path) -> None:
