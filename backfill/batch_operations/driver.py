@@ -14,7 +14,13 @@ from backfill.batch_operations.finding import Found, Search
 from backfill.batch_operations.ledger import decoded, encoded, records_of
 from backfill.batch_operations.orders import EndedJob, JobOrder
 from backfill.batch_operations.standings import Standing
-from backfill.errors import BackfillError, Disposition, MissingPermissionError, StoreFault
+from backfill.errors import (
+    BackfillError,
+    Disposition,
+    MissingPermissionError,
+    RefusedError,
+    StoreFault,
+)
 from backfill.events import JobCallFailed, JobChanged, JobCreated, JobEnded, JobFound, JobWaits
 from backfill.execute.stop import StopRequest
 from backfill.model.jobs import JobDescription
@@ -193,6 +199,10 @@ class _Driver:
         except StoreFault as fault:
             self._create_failed(index, fault)
             return
+        except RefusedError:
+            # The adapter cannot say it to S3 at all, so nothing was sent.
+            self._keep(index, standings.sending_refused(intent))
+            raise
         due_s = self._now_s + self._limits.poll_s
         self._keep(index, standings.created(intent, job_id, due_s=due_s))
         order = before.order

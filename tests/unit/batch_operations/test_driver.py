@@ -353,6 +353,20 @@ def test_a_refused_creation_is_sent_again_at_once_by_the_next_run() -> None:
     assert len(carried_out(world, [order()])) == 1
 
 
+def test_a_request_that_cannot_be_said_leaves_no_intent_behind() -> None:
+    """If this fails, a prefix that XML cannot carry makes the next run look for a job of it."""
+    world = World()
+
+    def refuse(operation: str) -> None:
+        if operation == "CreateJob":
+            raise RefusedError("XML has no such characters")
+
+    world.batch.before = refuse
+    assert "XML" in ended_with(world, [order()], RefusedError)
+    (record,) = decoded(world.artifacts.documents[LEDGER], LEDGER)
+    assert not record.is_open
+
+
 def test_a_ledger_of_other_work_is_refused() -> None:
     """If this fails, a job of another plan is taken for this one's."""
     world = World()
