@@ -33,8 +33,11 @@ from backfill.opening import remembered_scene
 from backfill.ports import ArtifactStore, BatchOperations
 from backfill.work_done import WorkDone
 
-REASON: Final = "backfill jobs"
-"""StatusUpdateReason: who looks at the job later sees what changed it."""
+REASONS: Final = {
+    RequestedStatus.READY: "confirmed with backfill jobs",
+    RequestedStatus.CANCELLED: "cancelled with backfill jobs",
+}
+"""StatusUpdateReason: who looks at the job later sees who changed it."""
 
 _ORDER_NAME: Final = re.compile(r"(\d{2,})-(\d+)-\d{4,}")
 _STATUS_AS_CODE: Final = re.compile(r"HTTP(\d{3})")
@@ -161,7 +164,9 @@ async def update(view: View, job: Job, requested: RequestedStatus) -> JobStatus:
     """
     batch = view.sides[job.place]
     try:
-        return await batch.update_job_status(job.place, job.job_id, requested, reason=REASON)
+        return await batch.update_job_status(
+            job.place, job.job_id, requested, reason=REASONS[requested]
+        )
     except StoreFault as fault:
         # Nobody knows whether a lost answer was a yes; the job itself does.
         if fault.is_ambiguous or fault.code == "JobStatusException":

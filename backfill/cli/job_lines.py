@@ -11,8 +11,9 @@ from typing import Final
 
 from backfill.batch_operations.completion_report import manifest_keys
 from backfill.batch_operations.explaining import STATUS_TEXTS, job_failure_texts
-from backfill.batch_operations.failure_codes import Failure
+from backfill.batch_operations.failure_codes import Failure, FailureClass
 from backfill.batch_operations.known_jobs import OTHERS_MAX, Job, Jobs, KnownBy
+from backfill.batch_operations.task_results import TaskState
 from backfill.jobs_of_run import ReportRead, View
 from backfill.model.escaping import visible_text
 from backfill.model.jobs import JobDescription, JobOperation, JobProgress, JobStatus, JobSummary
@@ -23,12 +24,23 @@ SHOW_SCHEMA: Final = "backfill.job/1"
 UPDATE_SCHEMA: Final = "backfill.job-updates/1"
 
 _WIDTH: Final = 96
+_LABEL: Final = 12
 _OPERATIONS: Final[Mapping[str, str]] = {
     JobOperation.REPLICATE: "Batch Replication: S3 replicates versions that exist already, by the"
     " source bucket's own rules",
     JobOperation.COMPUTE_CHECKSUM: "Compute checksum: S3 computes a checksum of each version's"
     " bytes, and changes nothing",
 }
+_CLASSES: Final[Mapping[FailureClass, str]] = {
+    FailureClass.BENIGN: "nothing is wrong",
+    FailureClass.GONE: "gone from the source",
+    FailureClass.AGAIN: "passing, tried again by itself",
+    FailureClass.AFTER_MEND: "can succeed once this is mended",
+    FailureClass.OTHER_ROUTE: "never by Batch Replication",
+    FailureClass.STATE: "can succeed once the object is changed",
+    FailureClass.UNKNOWN: "not documented by AWS",
+}
+_FORGOTTEN: Final = "S3 has forgotten it; this is how it ended"
 _REMARKS: Final[Mapping[KnownBy, str]] = {
     KnownBy.LEDGER: "",
     KnownBy.DIGEST: "not in the ledger yet: the run finds it when it goes on",
@@ -72,8 +84,7 @@ def _listed(job: Job, now: datetime) -> Iterator[str]:
     if not job.name:
         words = visible_text(job.summary.description)
         yield f"  {visible_text(job.summary.operation)}{': ' * bool(words)}{words}"
-    remark = "S3 has forgotten it; this is how it ended" if job.is_forgotten else ""
-    if remark := remark or _REMARKS[job.known_by]:
+    if remark := _FORGOTTEN if job.is_forgotten else _REMARKS[job.known_by]:
         yield f"  {remark}"
 
 
@@ -120,41 +131,60 @@ def show_lines(
 ) -> Iterator[str]:
     """Give everything that S3 and the run know of a job."""
     summary = description.summary
-    text = STATUS_TEXTS[summary.status]
-    yield f"Job {visible_text(summary.job_id)}: {summary.status.value}"
-    operation = _OPERATIONS.get(summary.operation) or f"operation {summary.operation or 'unknown'}"
-    whose = f"job {job.name} of this run; " * bool(job.name)
-    remark = _REMARKS[job.known_by]
-    yield from _wrapped(f"{whose}{visible_text(operation)}{'; ' * bool(remark)}{remark}")
+    job_id = visible_text(summary.job_id)
+    yield f"Job {job_id}: {summary.status.value}, {STATUS_TEXTS[summary.status].short}"
     yield ""
-    yield from _wrapped(text.meaning)
-    yield from _wrapped(f"what comes next: {text.next}")
-    if text.todo and job.is_ours:
-        todo = text.todo.replace("JOB_ID", f"{visible_text(summary.job_id)}{naming}")
-        yield from _wrapped(f"what you can do: {todo}")
-    if description.suspended_cause:
-        yield from _wrapped(f"S3 says why: {visible_text(description.suspended_cause)}")
-    if description.status_reason:
-        yield from _wrapped(f"who changed it said: {visible_text(description.status_reason)}")
+    yield from _labelled("does", _OPERATIONS.get(summary.operation) or _operation(summary))
+    yield from _labelled("whose", " - ".join(_whose(job)))
+    meaning, what_next, todo = _told(job, summary, read)
+    yield from _labelled("now", meaning)
+    yield from _labelled("next", what_next)
+    yield from _labelled("you", todo.replace("JOB_ID", f"{job_id}{naming}"))
+    yield from _labelled("cause", visible_text(description.suspended_cause))
+    yield from _labelled("said", visible_text(description.status_reason))
     yield ""
     yield from _facts(description, now)
     yield from _job_failure_lines(description)
     yield from _report_lines(summary, read)
 
 
+def _operation(summary: JobSummary) -> str:
+    return f"operation {visible_text(summary.operation) or 'unknown'}"
+
+
+def _whose(job: Job) -> Iterator[str]:
+    if job.name:
+        yield f"job {job.name} of this run (round, attempt, number)"
+    if job.is_forgotten:
+        yield _FORGOTTEN
+    if remark := _REMARKS[job.known_by]:
+        yield remark
+
+
+def _told(job: Job, summary: JobSummary, read: ReportRead | None) -> tuple[str, str, str]:
+    """Return what the status means, what comes next, and what a person can do."""
+    text = STATUS_TEXTS[summary.status]
+    if summary.status is JobStatus.COMPLETE and read is not None:
+        return text.meaning, "Nothing. The run has read its completion report, see below.", ""
+    return text.meaning, text.next, text.todo if job.is_ours else ""
+
+
 def _facts(description: JobDescription, now: datetime) -> Iterator[str]:
     summary = description.summary
-    yield f"  tasks      {_tasks(summary)}"
-    yield f"  when       {_times(summary, now)} (at {summary.created_at.isoformat(' ', 'seconds')})"
-    yield f"  priority   {summary.priority} (higher goes first)"
-    if description.role_arn:
-        yield f"  role       {visible_text(description.role_arn)}"
-    if summary.description:
-        yield f"  described  {visible_text(summary.description)}"
-    if description.report is None:
-        yield "  report     none was asked for"
-    else:
-        yield f"  report     {visible_text(_report_place(description))}"
+    when = f"{_times(summary, now)}; created at {summary.created_at.isoformat(' ', 'seconds')}"
+    report = "none was asked for"
+    if description.report is not None:
+        report = _report_place(description)
+    facts = {
+        "tasks": _tasks(summary),
+        "when": when,
+        "priority": f"{summary.priority} (higher goes first)",
+        "role": description.role_arn,
+        "named": summary.description,
+        "report": report,
+    }
+    for label, value in facts.items():
+        yield from _labelled(label, visible_text(value))
 
 
 def _job_failure_lines(description: JobDescription) -> Iterator[str]:
@@ -177,17 +207,16 @@ def _report_lines(summary: JobSummary, read: ReportRead | None) -> Iterator[str]
     yield ""
     shared = f", of the {counted(read.jobs)} jobs of one attempt together" * (read.jobs > 1)
     yield f"What the completion report says{shared} ({read.artifact})"
-    states = ", ".join(
-        f"{counted(number)} {state.replace('-', ' ')}" for state, number in read.states.items()
-    )
-    yield f"  {states}"
+    states = [(state.value, read.states.get(state.value, 0)) for state in TaskState]
+    words = (f"{counted(number)} {state.replace('-', ' ')}" for state, number in states if number)
+    yield f"  {', '.join(words)}"
     for number, failure in read.failures:
         yield from _failure_lines(number, failure)
 
 
 def _failure_lines(number: int, failure: Failure) -> Iterator[str]:
     yield ""
-    yield f"  {counted(number)} x {visible_text(failure.code)} ({failure.cls.value})"
+    yield f"  {counted(number)} x {visible_text(failure.code)}: {_CLASSES[failure.cls]}"
     yield from _wrapped(failure.sentence, indent="    ")
     if failure.mend:
         yield from _wrapped(f"mend: {failure.mend}", indent="    ")
@@ -328,6 +357,13 @@ def _report_place(description: JobDescription) -> str:
     assert description.report is not None, "the caller knows that there is one"
     key = manifest_keys(description.report, description.summary.job_id)[0]
     return f"s3://{description.report.bucket}/{key}"
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    """Give a text beside its label; nothing where there is no text."""
+    room = " " * _LABEL
+    for number, line in enumerate(_wrapped(text, indent=room)):
+        yield line if number else f"  {label}".ljust(_LABEL) + line[_LABEL:]
 
 
 def _wrapped(text: str, *, indent: str = "  ") -> Iterator[str]:
