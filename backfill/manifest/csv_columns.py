@@ -1,8 +1,9 @@
 """Which column of a CSV file is which, by the names that were given and by its first rows.
 
 Never looks at more than two rows.
-Law: a first row that may be a key `key` in a bucket `bucket` is a row; S3 would take it for one.
-In capitals and alone in its file it is a header: no bucket has got such a name since 2018.
+Law: a first row that may be a key `key` in a bucket `bucket` is a row, as S3 would take it: the
+next row is of that bucket as well, or there is none and the name has no capitals, which buckets
+have not had since 2018.
 """
 
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ from typing import Final
 
 from backfill.errors import ManifestError
 from backfill.manifest.csv_columns import settled_columns
-from backfill.manifest.csv_format import decoded_key
+from backfill.manifest.csv_format import decoded_key, has_bare_percent
 from backfill.manifest.inventory_format import inventory_key
 from backfill.manifest.operations_rows import Columns, ObjectRow, Oddity
 from backfill.manifest.records import RECORD_MAX, Record, record_at, text_blocks
@@ -29,7 +29,7 @@ _VERSION_ID_CELL: Final = re.compile(_VERSION_ID)
 _KEY_CHARACTERS: Final = r"A-Za-z0-9_.~/!*'()$&;=:@%\-"
 """What encoders leave as it is in the path of a URL: it tells nothing of whether there was one.
 Not the `+`, which some write for a space, and not the comma."""
-_NOT_ENCODED: Final = re.compile(rf"[^{_KEY_CHARACTERS}+]|%(?![0-9A-Fa-f]{{2}})")
+_NOT_ENCODED: Final = re.compile(rf"[^{_KEY_CHARACTERS}+]")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}|\+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -194,13 +194,13 @@ class CsvRows:
         """Return the key that a cell spells."""
         if "+" in text and not self.is_inventory:
             raise self._refusal("the + in its key may be a space or a plus: write %20 or %2B")
-        if _NOT_ENCODED.search(text):
+        if _NOT_ENCODED.search(text) or has_bare_percent(text):
             if _ENCODED.search(text) or self.encoded_row:
                 raise self._refusal(self._contradiction("is not", self.encoded_row))
             self.unencoded_row = self.number
             self.oddities[Oddity.UNENCODED_KEY] += 1
             return self._checked_key(text)
-        if _ENCODED.search(text):
+        if "%" in text or "+" in text:
             if self.unencoded_row:
                 raise self._refusal(self._contradiction("is", self.unencoded_row))
             self.encoded_row = self.number

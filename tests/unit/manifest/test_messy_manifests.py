@@ -337,7 +337,7 @@ texts = st.lists(st.sampled_from(ALPHABET), max_size=60).map("".join).map(str.en
 )
 @example(data=b'"', size=1, has_version_ids=True)
 @example(data=b'""\r', size=1, has_version_ids=True)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 def test_any_bytes_end_in_rows_or_in_one_error(
     data: bytes, size: int, has_version_ids: bool
 ) -> None:
@@ -352,7 +352,7 @@ def test_any_bytes_end_in_rows_or_in_one_error(
 
 
 @given(data=st.one_of(st.binary(max_size=200), texts), is_zipped=st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_data_file_ends_in_rows_or_in_one_error(data: bytes, is_zipped: bool) -> None:
     """If this fails, a stranger's report crashes a run."""
     content = zlib.compress(data, wbits=31) if is_zipped else data
@@ -362,7 +362,7 @@ def test_any_data_file_ends_in_rows_or_in_one_error(data: bytes, is_zipped: bool
 
 
 @given(data=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_manifest_json_ends_in_an_error(data: bytes) -> None:
     """If this fails, a stranger's manifest.json crashes a run."""
     with pytest.raises(ManifestError):
