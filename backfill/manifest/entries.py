@@ -4,12 +4,14 @@ Never decides; plan and repair write manifests, execute reads them.
 Law: rows of one key stand together, and a row holds all that its write needs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.model.attributes import Encryption
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import Precondition
+from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Route
 
 
@@ -40,3 +42,33 @@ class ManifestEntry:
     seen_version_id: VersionId | None = None
     has_other_writers: bool = True
     replicates_delete_markers: bool = False
+
+
+def manifest_entries(entries: Iterator[PlanEntry]) -> Iterator[ManifestEntry]:
+    """Give one piece of work for every routed row, numbered anew."""
+    routed = (entry for entry in entries if entry.route is not None)
+    for number, entry in enumerate(routed):
+        yield manifest_entry(number, entry)
+
+
+def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:
+    """Return the work that a routed row asks for."""
+    assert entry.route is not None, "a reason is no work"
+    return ManifestEntry(
+        number=number,
+        plan_number=entry.number,
+        key=entry.key,
+        version_id=entry.version_id,
+        etag=entry.etag,
+        size_bytes=entry.size_bytes,
+        last_modified=entry.last_modified,
+        destination=entry.destination,
+        route=entry.route,
+        rule_id=entry.rule_id,
+        storage_class=entry.storage_class,
+        encryption=entry.encryption,
+        precondition=entry.precondition,
+        seen_version_id=entry.seen.version_id if entry.seen else None,
+        has_other_writers=entry.has_other_writers,
+        replicates_delete_markers=entry.replicates_delete_markers,
+    )

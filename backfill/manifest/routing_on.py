@@ -13,8 +13,7 @@ from typing import Final
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.errors import TotalsError
 from backfill.execute.codes import Code
-from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.run import manifest_entry
+from backfill.manifest.entries import ManifestEntry, manifest_entry
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Route

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
-from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.entries import ManifestEntry, manifest_entries
 from backfill.manifest.rows import COLUMNS, row_of
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import header_document, header_of
@@ -103,33 +103,3 @@ async def write_routed_on_manifest(
                 "size_bytes": written.size_bytes,
             }
         )
-
-
-def manifest_entries(entries: Iterator[PlanEntry]) -> Iterator[ManifestEntry]:
-    """Give one piece of work for every routed row, numbered anew."""
-    routed = (entry for entry in entries if entry.route is not None)
-    for number, entry in enumerate(routed):
-        yield manifest_entry(number, entry)
-
-
-def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:
-    """Return the work that a routed row asks for."""
-    assert entry.route is not None, "a reason is no work"
-    return ManifestEntry(
-        number=number,
-        plan_number=entry.number,
-        key=entry.key,
-        version_id=entry.version_id,
-        etag=entry.etag,
-        size_bytes=entry.size_bytes,
-        last_modified=entry.last_modified,
-        destination=entry.destination,
-        route=entry.route,
-        rule_id=entry.rule_id,
-        storage_class=entry.storage_class,
-        encryption=entry.encryption,
-        precondition=entry.precondition,
-        seen_version_id=entry.seen.version_id if entry.seen else None,
-        has_other_writers=entry.has_other_writers,
-        replicates_delete_markers=entry.replicates_delete_markers,
-    )
