@@ -1,0 +1,164 @@
+"""Which engine a run gets, and what is told to whoever gave it something that cannot work."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+
+from backfill.campaign import BatchOptions, Campaign, DestinationSpec, Engine
+from backfill.errors import Disposition, MissingPermissionError, RefusedError, StoreFault
+from backfill.model.jobs import JobPlace, JobProgress, JobStatus, JobSummary
+from backfill.model.places import BucketFacts, BucketPlace
+from backfill.plan.rules import Rules
+from backfill.ports import BatchOperations, ControlPlane
+from backfill.preflight.engine import JOB_ACTIONS, chosen_engine
+from backfill.preflight.scene import DestinationScene, EngineChoice, Scene, engine_words
+
+ROLE = "arn:aws:iam::111111111111:role/batch"
+SOURCE = BucketPlace(
+    bucket="from-bucket", region="us-east-1", expected_owner="111111111111", owner_origin="STS"
+)
+DESTINATION = replace(SOURCE, bucket="to-bucket", expected_owner="222222222222")
+FACTS = BucketFacts(
+    region="us-east-1", versioning="Enabled", has_object_lock=False, object_ownership=""
+)
+SCENE = Scene(
+    source=SOURCE,
+    source_facts=FACTS,
+    destinations=(DestinationScene(place=DESTINATION, facts=FACTS),),
+    horizon=datetime(2026, 1, 1, tzinfo=UTC),
+    configuration=None,
+    rules=Rules(rules=()),
+)
+GIVEN = BatchOptions(role_arn=ROLE, bucket="jobs-bucket")
+
+
+def fault(status: int, code: str) -> StoreFault:
+    return StoreFault(operation="ListJobs", code=code, status=status, disposition=Disposition.FAIL)
+
+
+class Jobs:
+    """Batch Operations that answer one question."""
+
+    def __init__(self, answer: StoreFault | None = None) -> None:
+        self.answer = answer
+        self.asked: list[JobPlace] = []
+
+    async def list_jobs(self, place: JobPlace) -> AsyncIterator[JobSummary]:
+        self.asked.append(place)
+        if self.answer is not None:
+            raise self.answer
+        while True:
+            yield JobSummary(
+                job_id="j",
+                status=JobStatus.COMPLETE,
+                operation="S3ReplicateObject",
+                priority=1,
+                description="somebody's",
+                created_at=datetime(2026, 1, 1, tzinfo=UTC),
+                progress=JobProgress(),
+            )
+
+
+class Regions:
+    """A control plane that knows buckets' Regions."""
+
+    def __init__(self, **regions: str) -> None:
+        self.regions = {name.replace("_", "-"): region for name, region in regions.items()}
+
+    async def bucket_region(self, bucket: str) -> str:
+        if bucket not in self.regions:
+            raise fault(404, "NoSuchBucket")
+        return self.regions[bucket]
+
+
+async def chosen(
+    engine: Engine,
+    batch: BatchOptions = GIVEN,
+    *,
+    jobs: Jobs | None = None,
+    destination: DestinationSpec | None = None,
+    regions: Regions | None = None,
+) -> EngineChoice:
+    campaign = Campaign(
+        source_bucket="from-bucket", engine=engine, batch=batch, destination=destination
+    )
+    return await chosen_engine(
+        campaign,
+        SCENE,
+        cast("ControlPlane", regions or Regions(jobs_bucket="us-east-1", from_bucket="us-east-1")),
+        cast("BatchOperations", jobs or Jobs()),
+    )
+
+
+async def test_auto_takes_both_engines_and_asks_where_the_source_is() -> None:
+    jobs = Jobs()
+    choice = await chosen(Engine.AUTO, jobs=jobs)
+    assert (choice.has_batch, choice.has_copy) == (True, True)
+    assert choice.batch_bucket == replace(SOURCE, bucket="jobs-bucket")
+    assert jobs.asked == [JobPlace(account_id="111111111111", region="us-east-1")]
+    assert "copy workers for the rest" in engine_words(choice)
+
+
+async def test_batch_replication_alone_never_copies() -> None:
+    choice = await chosen(Engine.BATCH_REPLICATION)
+    assert (choice.has_batch, choice.has_copy) == (True, False)
+    assert "only" in engine_words(choice)
+
+
+@pytest.mark.parametrize(
+    ("engine", "batch", "destination", "why"),
+    [
+        (Engine.COPY, GIVEN, None, "asked for"),
+        (Engine.AUTO, BatchOptions(), None, "--batch-role-arn"),
+        (Engine.AUTO, BatchOptions(role_arn=ROLE), None, "--batch-bucket"),
+        (Engine.AUTO, GIVEN, DestinationSpec(bucket="to-bucket"), "its own destination"),
+    ],
+)
+async def test_copies_come_with_their_reason_and_without_a_question(
+    engine: Engine, batch: BatchOptions, destination: DestinationSpec | None, why: str
+) -> None:
+    jobs = Jobs()
+    choice = await chosen(engine, batch, jobs=jobs, destination=destination)
+    assert (choice.has_batch, choice.has_copy, jobs.asked) == (False, True, [])
+    assert why in engine_words(choice)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "404"), (501, "NotImplemented"), (0, "Gone")])
+async def test_a_store_without_jobs_is_copied_from_unless_jobs_were_asked_for(
+    status: int, code: str
+) -> None:
+    choice = await chosen(Engine.AUTO, jobs=Jobs(fault(status, code)))
+    assert not choice.has_batch
+    assert code in choice.why
+    with pytest.raises(RefusedError, match="do not answer"):
+        await chosen(Engine.BATCH_REPLICATION, jobs=Jobs(fault(status, code)))
+
+
+@pytest.mark.parametrize("engine", [Engine.AUTO, Engine.BATCH_REPLICATION])
+async def test_whoever_may_not_list_jobs_is_told_the_statement(engine: Engine) -> None:
+    """If this fails, a job is created that could never be found again."""
+    with pytest.raises(MissingPermissionError) as refused:
+        await chosen(engine, jobs=Jobs(fault(403, "AccessDenied")))
+    assert all(action in refused.value.hint for action in JOB_ACTIONS)
+    assert "iam:PassRole" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("batch", "regions", "words"),
+    [
+        (replace(GIVEN, role_arn=ROLE.replace("1", "2")), None, "role of account"),
+        (GIVEN, Regions(), "does not exist"),
+        (GIVEN, Regions(jobs_bucket="eu-west-1"), "is in eu-west-1"),
+        (replace(GIVEN, bucket="from-bucket"), None, "is the source bucket"),
+    ],
+)
+async def test_a_role_or_bucket_that_cannot_work_is_refused_and_not_ignored(
+    batch: BatchOptions, regions: Regions | None, words: str
+) -> None:
+    for engine in (Engine.AUTO, Engine.BATCH_REPLICATION):
+        with pytest.raises(RefusedError, match=words) as refused:
+            await chosen(engine, batch, regions=regions)
+        assert refused.value.hint
