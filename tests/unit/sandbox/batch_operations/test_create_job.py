@@ -168,6 +168,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 ACCEPTED: dict[str, dict[str, Any]] = {
     "as it is": {},
     "the longest token": {"client_request_token": "t" * 64},
+    "the longest description": {"description": "d" * 256},
+    "the longest key name": filtered(
+        key_name_constraint=KeyNameConstraint(match_any_suffix=("s" * 1024, "s"))
+    ),
     "the lowest priority": {"priority": 0},
     "the highest priority": {"priority": 2**31 - 1},
     "a role with a path": {"role_arn": f"arn:aws:iam::{OWN}:role/service-role/batch"},

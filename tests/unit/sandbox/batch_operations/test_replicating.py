@@ -371,6 +371,14 @@ def test_an_obstacle_that_comes_after_the_task_makes_the_version_failed(works: W
     assert works.chain(NEAR) == []
 
 
+def test_a_broken_replica_key_is_no_matter_of_other_objects(works: Works) -> None:
+    """If this fails, one broken key keeps back what is not encrypted with it."""
+    version_id = works.put()
+    works.configure(rule(more=KMS, to=destination(more=TO_KEY)))
+    works.model.world.keys.disabled.add(REPLICA_KEY)
+    assert works.outcome("k", version_id) == SUCCEEDED
+
+
 def test_sse_c_is_carried_where_it_is_not_blocked(works: Works) -> None:
     """If this fails, Batch Replication refuses what only Batch Copy does not support."""
     for name in (SOURCE, NEAR):
