@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from backfill.aws.faults import store_fault
 from backfill.errors import StoreFault
@@ -197,6 +197,21 @@ class JobBook:
         active = sum(job.status(now) in MOVES_BY_ITSELF for job in self.ours)
         self.active_peak = max(self.active_peak, active)
 
+    def tags(self, job_id: str) -> JobTags:
+        return self.find(job_id, "GetJobTagging").tags
+
+
+class Book(Protocol):
+    """What S3 keeps of jobs: this module's book, or the sandbox's engine (`sandbox_jobs`)."""
+
+    def create(self, request: JobRequest) -> str: ...
+
+    def describe(self, job_id: str) -> JobDescription: ...
+
+    def listed(self) -> list[JobSummary]: ...
+
+    def tags(self, job_id: str) -> JobTags: ...
+
 
 class Blow(StrEnum):
     """What befalls one request."""
@@ -215,7 +230,7 @@ class ModelBatch:
     """
 
     def __init__(
-        self, book: JobBook, random: Random, *, rate: float = 0.0, arrives_late_s: float = 0.0
+        self, book: Book, random: Random, *, rate: float = 0.0, arrives_late_s: float = 0.0
     ) -> None:
         self.book = book
         self.rate = rate
@@ -245,8 +260,7 @@ class ModelBatch:
 
     async def job_tags(self, place: JobPlace, job_id: str) -> JobTags:
         assert place.account_id, "a job's tags are read in its account"
-        find = self.book.find
-        return await self._carry("GetJobTagging", lambda: find(job_id, "GetJobTagging").tags)
+        return await self._carry("GetJobTagging", lambda: self.book.tags(job_id))
 
     async def update_job_status(
         self, place: JobPlace, job_id: str, requested: RequestedStatus, *, reason: str
