@@ -57,12 +57,13 @@ class CsvRows:
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[ObjectRow]:
         """Give the rows of the file, which is read once."""
-        text = ""
+        text, is_begun = "", False
         for block, is_last in _with_last(text_blocks(chunks)):
             text += block
-            if self.plain is None and not self.number:
-                text = self._without_mark(text)
-            self._settle(text, is_last=is_last)
+            if text and not is_begun:
+                text, is_begun = self._without_mark(text), True
+            if not self._is_settled(text, is_last=is_last):
+                continue
             whole = text.rfind("\n") + 1
             lines = self._plain_lines(text[:whole])
             if lines is None:
@@ -84,13 +85,15 @@ class CsvRows:
             self.oddities[Oddity.BYTE_ORDER_MARK] += 1
         return text.removeprefix("\ufeff")
 
-    def _settle(self, text: str, *, is_last: bool) -> None:
-        """Find out which column is which, once there is a row to look at."""
+    def _is_settled(self, text: str, *, is_last: bool) -> bool:
+        """Find out which column is which, once there are rows to look at."""
         if self.plain is not None:
-            return
+            return True
         first, second = _first_cells(text, is_last=is_last)
+        if second is None and not is_last and len(text) <= 2 * RECORD_MAX:
+            return False
         if first is None:
-            return
+            return True
         settled = settled_columns(first, second, declared=self.columns, bucket=self.bucket)
         if settled.fault:
             self.number += 1
@@ -98,6 +101,7 @@ class CsvRows:
         self.columns, self.is_header_ahead = settled.columns, settled.has_header
         self.oddities.update(settled.oddities)
         self.plain = _PlainLines(self.columns, self.bucket, is_inventory=self.is_inventory)
+        return True
 
     def _plain_lines(self, text: str) -> list[PlainLine] | None:
         """Return the cells of every line, or None if there is a line that is not plain."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backfill.errors import ManifestError, RefusedError
-from backfill.manifest import csv_format, files
+from backfill.manifest import csv_format, files, records
 from backfill.manifest.csv_format import decoded_key, encoded_key
 from backfill.manifest.files import write_shards
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow, Oddity
@@ -185,7 +185,9 @@ def test_reading_an_inventory_report_is_the_inverse_of_writing_it(
 
 def check_inverse(rows: list[ObjectRow], size: int, shards: tuple[ManifestShard, ...]) -> None:
     columns = 2 if rows and rows[0].version_id is None else 3
-    read = [each for shard in shards for each in read_back(shard, size=size, columns=columns)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "BLOCK", size)
+        read = [each for shard in shards for each in read_back(shard, size=size, columns=columns)]
     assert read == rows
     assert [shard.number for shard in shards] == list(range(len(shards)))
     assert sum(shard.rows for shard in shards) == len(rows)
