@@ -23,7 +23,7 @@ from backfill.batch_operations.completion_report import (
 )
 from backfill.batch_operations.report_rows import TaskRow, task_rows
 from backfill.batch_operations.sorting import WRITE_ROWS, RowSorter, merged_lines, row_of
-from backfill.errors import ReportMissingError, ReportRefusedError, StoreFault
+from backfill.errors import RefusedError, ReportMissingError, ReportRefusedError, StoreFault
 from backfill.model.escaping import visible_text
 from backfill.model.jobs import JobDescription
 from backfill.model.places import BucketPlace
@@ -82,6 +82,7 @@ async def collect_report(
     Raises:
         ReportMissingError: tasks were carried out, and there is no report (yet).
         ReportRefusedError: the report does not add up.
+        RefusedError: the disk does not take it.
         StoreFault: the batch bucket cannot be read.
     """
     assert job.summary.status.is_terminal, "a report is complete when its job has ended"
@@ -99,12 +100,13 @@ async def collect_report(
     # A job ID comes from outside: it names no path.
     name = hashlib.sha256(job.summary.job_id.encode()).hexdigest()[:32]
     folder = scratch / f"report-{name}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
     report = CollectedReport(
         succeeded=job.summary.progress.succeeded, failed=job.summary.progress.failed, folder=folder
     )
+    report.close()
     try:
+        # Keys may be confidential: a directory that we make is its owner's alone.
+        folder.mkdir(mode=0o700)
         sorter = RowSorter(folder)
         rows = {True: 0, False: 0}
         for file in files:
@@ -114,8 +116,15 @@ async def collect_report(
         check_totals(job.summary.progress, succeeded=rows[True], failed=rows[False], key=key)
         for _ in sorter.finish(report.path):
             await asyncio.sleep(0)
-    except BaseException:
+    except BaseException as fault:
         report.close()
+        if isinstance(fault, OSError):
+            raise RefusedError(
+                f"cannot keep a completion report in {visible_text(str(scratch))}:"
+                f" {fault.strerror or fault}",
+                hint="make room on that disk and let this user write there; the same command"
+                " reads the report again",
+            ) from fault
         raise
     return report
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backfill.batch_operations.collecting import CollectedReport, collect_report, merge_reports
 from backfill.batch_operations.completion_report import MANIFEST_BYTES_MAX, result_files
 from backfill.batch_operations.report_rows import TaskRow
-from backfill.errors import ReportMissingError, ReportRefusedError, StoreFault
+from backfill.errors import RefusedError, ReportMissingError, ReportRefusedError, StoreFault
 from backfill.model.jobs import JobDescription
 from backfill.model.places import BucketPlace
 from tests.doubles.written_reports import (
@@ -240,6 +240,14 @@ async def test_what_the_bucket_denies_is_its_own_fault(
         with pytest.raises(StoreFault, match="AccessDenied"):
             await collected(bucket, tmp_path)
     assert left_in(tmp_path) == []
+
+
+async def test_a_disk_that_does_not_take_it_is_told_as_such(
+    bucket: ReportBucket, tmp_path: Path
+) -> None:
+    """If this fails, a full disk looks like a bug of ours."""
+    with pytest.raises(RefusedError, match="cannot keep a completion report in .*no-such-folder"):
+        await collected(bucket, tmp_path / "no-such-folder")
 
 
 @pytest.mark.parametrize("report", [None, "other-bucket"])
