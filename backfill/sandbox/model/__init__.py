@@ -17,6 +17,8 @@
   `encryption`, `ranges`, `writing`, `reading`, `copying`, `deleting`, `listing`, `uploads`,
   `multipart`, `parts`, `tagging`, `locking`, `access_lists`, `attributes`, `configuration`.
 - `replication/` is S3's live replication, steppable: `model.replication.advance(now)`.
+- `batch_operations/` is S3 Batch Operations, steppable too: `model.batch_operations.advance(now)`;
+  `roles.py` says which services may assume a role.
 - `raw_edits.py` goes behind S3's back for tests and the demo, and reads everything (`snapshot`).
 
 ETags are held without quotes, times are aware UTC. Law: nothing here imports anything of
