@@ -270,7 +270,8 @@ def _results_document(read: ReportRead) -> dict[str, object]:
 
 def update_line(job: Job, status: JobStatus) -> str:
     """Say what a job is after it was confirmed or cancelled."""
-    return f"{job.name or '-'}  {visible_text(job.job_id)}  {status.value}: {STATUS_TEXTS[status].short}"
+    job_id = visible_text(job.job_id)
+    return f"{job.name or '-'}  {job_id}  {status.value}: {STATUS_TEXTS[status].short}"
 
 
 def update_document(action: str, updates: list[tuple[Job, JobStatus]]) -> dict[str, object]:

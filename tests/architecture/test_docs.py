@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backfill import errors
+from backfill.cli.jobs import spelled_out
 from backfill.cli.main import EPILOG, VERBS, build_parser
 from scripts import reference
 from tests.architecture.house import ROOT, STAGES, committed_files, modules
@@ -100,7 +101,7 @@ def test_commands_are_understood(page: str) -> None:
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.suppress(SystemExit),
         ):
-            parser.parse_args(words)
+            parser.parse_args(spelled_out(words))
         assert not said.getvalue(), command
 
 

@@ -26,31 +26,16 @@ from tests.doubles.memory_artifacts import MemoryArtifacts
 from tests.unit.batch_operations.ordering import NOW, PLACE, description, order
 
 HOSTILE = "\x1b[2J\u202ename\r\n<b>"
-JOB_FIELDS = {"name", "job_id", "is_of_this_run", "known_by", "account_id", "region", "status"}
+JOB_FIELDS = {
+    *("name", "job_id", "is_of_this_run", "known_by", "account_id", "region", "status"),
+}
 SUMMARY_FIELDS = {
-    "status_words",
-    "is_forgotten_by_s3",
-    "operation",
-    "priority",
-    "description",
-    "created_at",
-    "ended_at",
-    "tasks",
-    "tasks_done",
-    "tasks_succeeded",
-    "tasks_failed",
+    *("status_words", "is_forgotten_by_s3", "operation", "priority", "description"),
+    *("created_at", "ended_at", "tasks", "tasks_done", "tasks_succeeded", "tasks_failed"),
 }
 SHOWN_FIELDS = {
-    "meaning",
-    "next",
-    "todo",
-    "arn",
-    "role_arn",
-    "status_reason",
-    "suspended_cause",
-    "failures",
-    "report",
-    "results",
+    *("meaning", "next", "todo", "arn", "role_arn", "status_reason", "suspended_cause"),
+    *("failures", "report", "results"),
 }
 VIEW = View(
     run_id="RUN",
