@@ -13,7 +13,8 @@ from backfill.events import RequestsForecast
 from backfill.execute.chains import read_chains
 from backfill.manifest.run import plan_entries
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.objects import ListedEntry, ObjectVersion
+from backfill.model.objects import ETag, ListedEntry, ObjectVersion, VersionId
+from backfill.model.store import IfAbsent
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import explanation_lines
 from backfill.plan.manifest_way import way_of
@@ -316,3 +317,70 @@ async def test_sse_c_objects_go_by_batch_replication(tmp_path: Path) -> None:
     world.store.heads[SOURCE, "l", "v"] = head_of(other, has_legal_hold=True)
     rows = await planned(world, tmp_path)
     assert [row.route for row in rows] == [Route.BATCH_REPLICATION] * 2
+
+
+async def test_what_either_engine_would_read_is_forecast(tmp_path: Path) -> None:
+    """If this fails, null versions that are replicas cost more requests than were told."""
+    chain: list[ListedEntry] = [
+        version("k", "v2", "e2", 20, is_latest=True),
+        version("k", "v1", "e1", 10),
+        version("k", "null", "e0", 5),
+    ]
+    world = world_of(
+        rule(bucket="x"),
+        source=chain,
+        destinations=[[version("k", "null", "e0", 5, is_latest=True)]],
+    )
+    world.delivery = AUTO
+    null = version("k", "null", "e0", 5, is_latest=True)
+    replica = head_of(null, replication_status=ReplicationStatus.REPLICA)
+    world.store.heads["x", "k", "null"] = replica
+    events = HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
+    assert world.store.asked == {"head x": 1, f"head {SOURCE}": 2}
+    # The null version is counted with the two others: it might have been no replica.
+    assert events.heard[0][0] == RequestsForecast(head_requests=4, tagging_requests_max=0)
+
+
+async def test_keys_of_batch_replication_are_forecast_without_acls(tmp_path: Path) -> None:
+    """If this fails, a person is told of requests that no decision can ask for."""
+    entry = version("k", "v", "e", 1, is_latest=True)
+    world = world_of(rule(bucket="x"), source=[entry], destinations=[[]])
+    world.delivery, world.has_acls = AUTO, True
+    events = HeardEvents(store=world.store)
+    await make_plan(world.work(), artifacts=LocalArtifacts(tmp_path), events=events)
+    assert events.heard[0][0] == RequestsForecast(head_requests=1, tagging_requests_max=0)
+
+
+async def test_tags_that_cannot_be_read_keep_a_version_from_a_job(tmp_path: Path) -> None:
+    """If this fails, a version goes whose tags nobody knows, or planning never ends."""
+    entry = version("k", "v", "e", 1, is_latest=True)
+    other = version("l", "v", "e", 1, is_latest=True)
+    tagged = rule(bucket="x", tags=(("t", "1"),))
+    world = world_of(tagged, source=[entry, other], destinations=[[]])
+    world.delivery = AUTO
+    world.know(SOURCE, entry, tags=1)
+    world.know(SOURCE, other, tags=1)
+    world.store.tags[SOURCE, "k", "v"] = fault("InvalidRequest", 400, "GetObjectTagging")
+    rows = await planned(world, tmp_path)
+    assert [row.route for row in rows] == [None, Route.BATCH_REPLICATION]
+    assert rows[0].detail == "GetObjectTagging: InvalidRequest"
+
+
+def test_a_row_of_batch_replication_has_no_guard() -> None:
+    """If this fails, a row promises a precondition that no job can carry."""
+    copied = PlanEntry(
+        number=0,
+        key="k",
+        version_id=VersionId("v"),
+        is_delete_marker=False,
+        is_latest=True,
+        last_modified=HORIZON,
+        etag=ETag("e"),
+        size_bytes=1,
+        destination=0,
+        route=Route.COPY_OBJECT,
+        precondition=IfAbsent(),
+    )
+    with pytest.raises(AssertionError, match="without a guard"):
+        replace(copied, route=Route.BATCH_REPLICATION)
