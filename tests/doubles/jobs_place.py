@@ -1,15 +1,18 @@
 """What jobs need beside two buckets: a batch bucket and a batch role, on the sandbox.
 
-Never grants more than the policies that the project hands out.
+The role has the very policies that the project hands out, so that they are known to suffice.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from backfill.sandbox.service import SOURCE, Sandbox
 from tests.doubles.old_world import OldWorld
 
+POLICIES = Path(__file__).resolve().parents[2] / "manifests/batch-operations"
 POLLS = {
     "BACKFILL_LIMITS_JOB_POLL_S": "0.1",
     "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.1",
@@ -35,21 +38,23 @@ def make_jobs_place(sandbox: Sandbox, world: OldWorld, *, without: Sequence[str]
     """Make a batch bucket and a role that may do what jobs need, but for some actions."""
     bucket = f"{world.source}-batch"
     world.make_bucket(SOURCE, bucket, versioning="")
-    objects = ["s3:InitiateReplication"]
-    configuration = ["s3:GetReplicationConfiguration", "s3:PutInventoryConfiguration"]
-    batch = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
+    filled = {"<SOURCE_BUCKET>": world.source, "<BATCH_BUCKET>": bucket}
     statements = [
-        (objects, f"arn:aws:s3:::{world.source}/*"),
-        (configuration, f"arn:aws:s3:::{world.source}"),
-        (batch, f"arn:aws:s3:::{bucket}/*"),
+        statement | {"Action": granted}
+        for name in ("batch-role-replicate.json", "batch-role-replicate-generated.json")
+        for statement in statements_of(POLICIES / name, filled)
+        if (granted := [action for action in statement["Action"] if action not in without])
     ]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": granted, "Resource": resource}
-            for actions, resource in statements
-            if (granted := [action for action in actions if action not in without])
-        ],
-    }
+    policy = {"Version": "2012-10-17", "Statement": statements}
     role_arn = sandbox.add_role("source", f"batch-{world.source}", json.dumps(policy))
     return JobsPlace(bucket=bucket, role_arn=role_arn)
+
+
+def statements_of(path: Path, filled: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the statements of a policy that the project hands out, its placeholders filled in."""
+    text = path.read_text()
+    for placeholder, value in filled.items():
+        text = text.replace(placeholder, value)
+    assert "<" not in text, "every placeholder is filled"
+    found: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return found
