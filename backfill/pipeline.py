@@ -7,7 +7,7 @@ Law: whatever is done twice is the same as done once.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 
 from backfill.aws.faults import error_of
 from backfill.compose import has_journal, journal
@@ -35,10 +35,14 @@ from backfill.model.objects import VersionId
 from backfill.opening import Run, begin, remembered_scene
 from backfill.plan.explain import Explanation
 from backfill.plan.header import header_of
+from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
+from backfill.plan.rows import entry_of as plan_entry_of
+from backfill.plan.rows import row_of as plan_row_of
 from backfill.plan.run import PLAN, explain_key, make_plan, plan_keys
 from backfill.plan.totals import PlanTotals, totals_of
 from backfill.ports import ArtifactIndex
 from backfill.preflight.run import refuse_unless_source_is_readable, refuse_unless_versioned
+from backfill.repair.rows import copies_name
 from backfill.repair.run import RepairRequest, RepairTotals, repair
 from backfill.run_directory.preview import Preview
 from backfill.stage_inputs import (
@@ -161,7 +165,7 @@ async def route_on(run: Run) -> ArtifactIndex | None:
     work = WorkDone(run.here.artifacts)
     number = work.outcome_rounds - 1
     outcomes = run.here.artifacts.index(outcomes_name(number)) if number >= 0 else None
-    if outcomes is None or work.manifests > work.outcome_rounds or not _may_route_on(run):
+    if outcomes is None or work.manifests > work.outcome_rounds or not _has_both_engines(run):
         return None
     refused = keys_to_route_on(work.manifest_entries(number), work.outcomes(number))
 
@@ -175,7 +179,7 @@ async def route_on(run: Run) -> ArtifactIndex | None:
     return await write_routed_on_manifest(run.here.artifacts, number + 1, entries(), outcomes)
 
 
-def _may_route_on(run: Run) -> bool:
+def _has_both_engines(run: Run) -> bool:
     return run.scene.engine.has_batch and run.scene.engine.has_copy
 
 
@@ -268,13 +272,34 @@ async def plan_repair(run: Run, *, is_preview: bool = False) -> RepairTotals:
         header=header_of(index.summary),
         allows_hiding=run.campaign.allows_hiding,
     )
+    copies = await _planned_copies(run, request)
     return repair(
         request,
         partial(plan_entries, artifacts),
         work.planned_outcomes,
+        copies=partial(map, plan_entry_of, artifacts.rows(copies)) if copies else lambda: iter(()),
         artifacts=Preview(artifacts) if is_preview else artifacts,
         events=run.events,
     )
+
+
+async def _planned_copies(run: Run, request: RepairRequest) -> str:
+    """Decide how wrong replicas can be copied over; return the artefact's name, empty for none.
+
+    It holds what was read for a decision, and decides nothing itself: a dry run writes it, too.
+    """
+    if not _has_both_engines(run):
+        return ""
+    artifacts, name = run.here.artifacts, copies_name(request.round)
+    verdicts = WorkDone(artifacts).verdicts()
+    keys = (key for key, _ in groupby(v.key for v in verdicts if not v.is_good))
+    with artifacts.writer(name, columns=PLAN_COLUMNS, inputs=request.inputs) as writer:
+        async for entry in plan_keys(
+            plan_work(run), keys, read_chains=read_chains, is_mending=True
+        ):
+            writer.write(plan_row_of(entry))
+        writer.commit({})
+    return name
 
 
 def has_open_manifest(run: Run) -> bool:

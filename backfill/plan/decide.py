@@ -48,6 +48,14 @@ def decide(question: Question, terms: Terms) -> Decision:
     if (excluded := _if_excluded(entry, tags, winner, terms)) is not None:
         return excluded
     rule = winner if isinstance(winner, Rule) else None
+    if terms.is_mending:
+        return _decide_mending(question, rule, terms)
+    return _decide_wanted(question, rule, terms)
+
+
+def _decide_wanted(question: Question, rule: Rule | None, terms: Terms) -> Decision:
+    """Decide for a version that nothing excludes, unless its tags still do (`rule` None)."""
+    entry = question.entry
     if (held := _if_held(question, rule)) is not None:
         is_enough = isinstance(held, Needs) or not _reads_status_of_held(question, terms)
         return held if is_enough else Needs(source_head=True)
@@ -208,6 +216,20 @@ def _decide_current(
     if standing is Standing.MAYBE_SAME_CONTENT:
         return _decide_doubtful(question, rule)
     return Stay(reason=_OBJECT_STAYS[standing], rule=rule)
+
+
+def _decide_mending(question: Question, rule: Rule | None, terms: Terms) -> Decision:
+    """Decide how a current object version is copied over what verify found wrong there."""
+    entry, source = question.entry, question.facts.source
+    if not entry.is_latest or isinstance(entry, DeleteMarker):
+        return Stay(reason=Reason.NONCURRENT, rule=rule)
+    if source.refusal is not None:
+        return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.detail)
+    if source.head is None:
+        return Needs(source_head=True)
+    if rule is None or not question.is_settled(rule, terms):
+        return Needs(tags=True)
+    return _decide_candidate(question, entry, rule, terms)
 
 
 def _decide_doubtful(question: Question, rule: Rule) -> Stay:

@@ -158,9 +158,11 @@ async def explain_key(work: PlanWork, key: str, version_id: VersionId | None = N
 
 
 async def plan_keys(
-    work: PlanWork, keys: Iterable[str], *, read_chains: ReadChains
+    work: PlanWork, keys: Iterable[str], *, read_chains: ReadChains, is_mending: bool = False
 ) -> AsyncIterator[PlanEntry]:
     """Decide anew for copy workers what Batch Replication refused: sorted, distinct keys.
+
+    With `is_mending`, how replicas that verify found wrong or gone can be copied over.
 
     Both sides are listed now. Only current versions get routes; a key that the source has no more
     has no rows. Rows are numbered from 0 on and belong to the plan's by key, version ID and
@@ -171,7 +173,7 @@ async def plan_keys(
         StoreFault: The store is lost, or refused for another reason than a version's.
     """
     assert work.terms.delivery.copy, "the campaign allows copy workers"
-    anew = replace(work, terms=replace(work.terms, delivery=COPY_ONLY))
+    anew = replace(work, terms=replace(work.terms, delivery=COPY_ONLY, is_mending=is_mending))
     reads, remaining, number = anew.reads(), iter(keys), 0
     while some := list(islice(remaining, ANEW_KEYS)):
         for plan in await _planned_anew(anew, reads, some, read_chains):

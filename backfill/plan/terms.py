@@ -60,6 +60,8 @@ class Terms:
     `source_has_acls` is False under BucketOwnerEnforced, where every ACL is the default one.
     `is_quiet`: the campaign states that nobody else writes either side.
     `manifest` is who shall list the versions of Batch Replication jobs, as the campaign asks.
+    `is_mending`: verify found what the destination shows to be wrong or gone, so only whether a
+    copy of the current version can be made whole is decided (repair), not whether it is needed.
     """
 
     scope: Scope
@@ -70,6 +72,7 @@ class Terms:
     copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
     delivery: Delivery = COPY_ONLY
     manifest: ManifestWay = ManifestWay.OWN
+    is_mending: bool = False
 
     def __post_init__(self) -> None:
         if self.delivery.batch:

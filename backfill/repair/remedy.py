@@ -5,7 +5,7 @@ Law: what the plan did not route is not copied by repair; a new run's plan decid
 """
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
 from backfill.plan.entries import PlanEntry
+from backfill.plan.reasons import REASON_TEXTS
 from backfill.plan.routes import Reason, Route
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
@@ -41,6 +42,8 @@ class BadRow:
     outcome: Outcome | None = None
     source_markers: AbstractSet[VersionId] = frozenset()
     was_repaired: bool = False
+    by_copy: PlanEntry | None = None
+    """Of a version that Batch Replication was to deliver: how a copy of it would be made now."""
 
 
 Remedy = ManifestEntry | Person
@@ -64,6 +67,8 @@ _RETRIED: Final = frozenset(
     }
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""
+
+_REPLICATED_LATER: Final = frozenset({Code.IN_FLIGHT})
 
 _IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
 _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
@@ -113,7 +118,7 @@ def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) 
     assert entry is not None, "only an extra version has no plan row"
     assert entry.number == verdict.number, "a verdict belongs to its row"
     if entry.route is Route.BATCH_REPLICATION:
-        return _replicated_again(bad, entry, number)
+        return _of_batch(bad, entry, number, allows_hiding=allows_hiding)
     if entry.is_delete_marker:
         return _marker(entry, verdict, number)
     return _object(bad, entry, number, allows_hiding=allows_hiding)
@@ -137,23 +142,32 @@ def _if_hopeless(bad: BadRow) -> str | None:
 
 def _is_history_of_copies(entry: PlanEntry | None) -> bool:
     """Return whether only another engine than the plan's could bring the version back."""
-    return (
-        entry is not None and not entry.is_latest and entry.route is not Route.BATCH_REPLICATION
-    )
+    return entry is not None and not entry.is_latest and entry.route is not Route.BATCH_REPLICATION
 
 
-def _replicated_again(bad: BadRow, entry: PlanEntry, number: int) -> Remedy:
-    """Return another job's row for what a job did not deliver; S3 refuses what it cannot do."""
+def _of_batch(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool) -> Remedy:
+    """Mend what a job was to deliver: by another job where S3 may still do it, else by a copy."""
     outcome = bad.outcome
     if outcome is None:
         return Person(sentence=_NEW_RUN)
-    is_open = outcome.kind is OutcomeKind.FAILED or outcome.code == Code.IN_FLIGHT
+    is_open = outcome.kind is OutcomeKind.FAILED or outcome.code in _REPLICATED_LATER
     if is_open and bad.verdict.destination_version_id is None:
         return _work(entry, bad.verdict, number, Route.BATCH_REPLICATION, None)
+    if bad.by_copy is None or bad.by_copy.route is None:
+        return Person(sentence=_why_no_copy(bad, outcome))
+    by_copy = replace(bad.by_copy, number=entry.number)
+    done = replace(bad, entry=by_copy, outcome=None if outcome.version_id is None else outcome)
+    return _object(done, by_copy, number, allows_hiding=allows_hiding)
+
+
+def _why_no_copy(bad: BadRow, outcome: Outcome) -> str:
+    if bad.by_copy is not None and bad.by_copy.reason is not None:
+        text = REASON_TEXTS[bad.by_copy.reason]
+        return f"{text.sentence} {text.remedy}".strip()
     failure = failure_of(outcome.code, None, "") if outcome.code else None
     if failure is not None and failure.mend:
-        return Person(sentence=f"{failure.sentence} {failure.mend}")
-    return Person(sentence=_if_refused(outcome) or _NEW_RUN)
+        return f"{failure.sentence} {failure.mend}"
+    return _if_refused(outcome) or _NEW_RUN
 
 
 def _extra(verdict: VerdictRow, number: int, horizon: datetime, *, allows_hiding: bool) -> Remedy:

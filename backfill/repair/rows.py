@@ -43,6 +43,11 @@ class Decided:
     is_work: bool
 
 
+def copies_name(round_number: int) -> str:
+    """Return the artefact that says how replicas could be copied over, for a repair."""
+    return f"repair/{round_number:02d}-copies"
+
+
 def repair_name(round_number: int) -> str:
     """Return the artefact name of a repair's decisions."""
     return f"repair/{round_number:02d}"

@@ -15,6 +15,7 @@ from backfill.events import RepairPlanned
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
 from backfill.manifest.rows import row_of as manifest_row
+from backfill.model.objects import VersionId
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader, header_document
@@ -78,13 +79,15 @@ def repair(
     plan: Callable[[], Iterator[PlanEntry]],
     outcomes: Callable[[], Iterator[PlannedOutcome]],
     *,
+    copies: Callable[[], Iterator[PlanEntry]] = lambda: iter(()),
     artifacts: ArtifactStore,
     events: Events,
 ) -> RepairTotals:
     """Write `manifest/NN` and `repair/NN` and return the totals.
 
-    `plan` and `outcomes` give their streams in the order of plan numbers. A manifest without
-    entries says that repair can do no more: what remains keeps verify's exit code.
+    `plan` and `outcomes` give their streams in the order of plan numbers. `copies`, by key, says
+    how copies of versions that Batch Replication was to deliver would be made now. A manifest
+    without entries says that repair can do no more: what remains keeps verify's exit code.
 
     Raises:
         RefusedError: the run was repaired `ROUNDS_MAX` times.
@@ -98,7 +101,7 @@ def repair(
         )
     assert request.round >= 1, "manifest 0 is the plan's"
     work = _Repair(request, artifacts)
-    totals = work.write(plan(), outcomes())
+    totals = work.write(plan(), outcomes(), copies())
     events.emit(RepairPlanned(round=request.round, entries=totals.entries))
     return totals
 
@@ -112,7 +115,12 @@ class _Repair:
         self._size_bytes = 0
         self._earlier = _Earlier(self._decided_before())
 
-    def write(self, plan: Iterator[PlanEntry], outcomes: Iterator[PlannedOutcome]) -> RepairTotals:
+    def write(
+        self,
+        plan: Iterator[PlanEntry],
+        outcomes: Iterator[PlannedOutcome],
+        copies: Iterator[PlanEntry],
+    ) -> RepairTotals:
         """Write both artefacts."""
         request, inputs = self._request, self._inputs()
         name = f"manifest/{request.round:02d}"
@@ -122,7 +130,7 @@ class _Repair:
                 repair_name(request.round), columns=COLUMNS, inputs=inputs
             ) as decisions,
         ):
-            for bad in self._bad_rows(plan, outcomes):
+            for bad in self._bad_rows(plan, outcomes, _Copies(copies)):
                 found = remedy(
                     bad,
                     number=self._routes.total(),
@@ -175,7 +183,10 @@ class _Repair:
             yield from map(decided_of, self._artifacts.rows(name))
 
     def _bad_rows(
-        self, plan: Iterator[PlanEntry], outcomes: Iterator[PlannedOutcome]
+        self,
+        plan: Iterator[PlanEntry],
+        outcomes: Iterator[PlannedOutcome],
+        copies: "_Copies",
     ) -> Iterator[BadRow]:
         """Join bad verdicts with plan rows, outcomes and the last repair, key by key."""
         pending: deque[list[VerdictRow]] = deque()
@@ -192,8 +203,26 @@ class _Repair:
         for rows in rows_of_keys(planned_rows(plan, outcomes), bad_keys()):
             verdicts = pending.popleft()
             before = self._earlier.of(rows.key, {problem_of(verdict) for verdict in verdicts})
-            yield from _bad_rows_of(rows, verdicts, before)
+            yield from _bad_rows_of(rows, verdicts, before, copies.of(rows.key))
         self._earlier.finish()
+
+
+class _Copies:
+    """How copies would be made now, asked for key by key in order."""
+
+    def __init__(self, entries: Iterable[PlanEntry]) -> None:
+        self._keys = groupby(entries, key=lambda entry: entry.key)
+        self._head = next(self._keys, None)
+
+    def of(self, key: str) -> Mapping[tuple[VersionId, int], PlanEntry]:
+        """Return the decisions about a key by version ID and destination."""
+        while self._head is not None and self._head[0] < key:
+            self._head = next(self._keys, None)
+        if self._head is None or self._head[0] != key:
+            return {}
+        found = {(entry.version_id, entry.destination): entry for entry in self._head[1]}
+        self._head = next(self._keys, None)
+        return found
 
 
 class _Earlier:
@@ -226,7 +255,10 @@ class _Earlier:
 
 
 def _bad_rows_of(
-    rows: KeyRows, verdicts: list[VerdictRow], repaired: frozenset[Problem]
+    rows: KeyRows,
+    verdicts: list[VerdictRow],
+    repaired: frozenset[Problem],
+    copies: Mapping[tuple[VersionId, int], PlanEntry],
 ) -> Iterator[BadRow]:
     by_number = {row.entry.number: row for row in rows.rows}
     markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
@@ -245,4 +277,7 @@ def _bad_rows_of(
             outcome=outcome,
             source_markers=markers,
             was_repaired=is_done and problem_of(verdict) in repaired,
+            by_copy=None
+            if row is None
+            else copies.get((row.entry.version_id, row.entry.destination)),
         )
