@@ -40,6 +40,14 @@ _CLASSES: Final[Mapping[FailureClass, str]] = {
     FailureClass.STATE: "can succeed once the object is changed",
     FailureClass.UNKNOWN: "not documented by AWS",
 }
+_READ: Final = (
+    "Nothing at S3. The run has read the completion report, see below, and looks at the destination"
+    " for each version."
+)
+_AFTER_FAILURES: Final = (
+    "Mend what is named below, then: backfill repair. If the run stopped over it: the same"
+    " `backfill run` again."
+)
 _FORGOTTEN: Final = "S3 has forgotten it; this is how it ended"
 _REMARKS: Final[Mapping[KnownBy, str]] = {
     KnownBy.LEDGER: "",
@@ -165,13 +173,15 @@ def _told(job: Job, summary: JobSummary, read: ReportRead | None) -> tuple[str, 
     """Return what the status means, what comes next, and what a person can do."""
     text = STATUS_TEXTS[summary.status]
     if summary.status is JobStatus.COMPLETE and read is not None:
-        return text.meaning, "Nothing. The run has read its completion report, see below.", ""
+        return text.meaning, _READ, _AFTER_FAILURES if read.failures else ""
     return text.meaning, text.next, text.todo if job.is_ours else ""
 
 
 def _facts(description: JobDescription, now: datetime) -> Iterator[str]:
     summary = description.summary
-    when = f"{_times(summary, now)}; created at {summary.created_at.isoformat(' ', 'seconds')}"
+    when = f"created {_moment(summary.created_at, now)}"
+    if summary.ended_at is not None:
+        when += f", ended {_moment(summary.ended_at, now)}"
     report = "none was asked for"
     if description.report is not None:
         report = _report_place(description)
@@ -226,14 +236,14 @@ def show_document(
     view: View, job: Job, description: JobDescription, read: ReportRead | None
 ) -> dict[str, object]:
     """Return the same for JSON."""
-    text = STATUS_TEXTS[description.summary.status]
+    meaning, what_next, todo = _told(job, description.summary, read)
     return {
         "schema": SHOW_SCHEMA,
         "run_id": view.run_id,
         **_job_document(job),
-        "meaning": text.meaning,
-        "next": text.next,
-        "todo": text.todo if job.is_ours else "",
+        "meaning": meaning,
+        "next": what_next,
+        "todo": todo,
         "arn": description.arn,
         "role_arn": description.role_arn,
         "status_reason": description.status_reason,
@@ -352,6 +362,10 @@ def _times(summary: JobSummary, now: datetime) -> str:
 def _ago(moment: datetime, now: datetime) -> str:
     # S3's clock may be ahead of this machine's.
     return f"{readable_duration(max(0.0, (now - moment).total_seconds()))} ago"
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    return f"{moment.isoformat(' ', 'seconds')} ({_ago(moment, now)})"
 
 
 def _report_place(description: JobDescription) -> str:

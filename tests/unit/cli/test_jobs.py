@@ -188,6 +188,7 @@ def test_a_report_that_was_read_is_told_code_by_code() -> None:
     assert "  96 succeeded, 3 failed, 1 not attempted\n" in text
     assert "  2 x SrcObjectNotEligible: never by Batch Replication\n" in text
     assert "  1 x HTTP503: passing, tried again by itself\n" in text
+    assert "then: backfill repair" in text
     assert "has not read" in shown(made)
 
 
