@@ -37,6 +37,7 @@ Oddities = Counter[Oddity]
 PlainLine = tuple[str, ...]
 
 
+# Not frozen: it counts the rows that it reads.
 @dataclass(slots=True, kw_only=True)
 class CsvRows:
     """One CSV file being read. `number` is the row that was read last, blank ones counted."""
