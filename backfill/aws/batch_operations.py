@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeVar
 
 from backfill.aws import job_replies, job_requests
-from backfill.aws.calls import READ_TIMEOUT_S, Call, Calls
+from backfill.aws.calls import Call, Calls
 from backfill.aws.replies import Reply, ReplyError
 from backfill.aws.requests import Parameters
 from backfill.aws.retry import ReadRetries
@@ -117,10 +117,5 @@ class S3BatchOperations:
 
 def _call(operation: str, place: JobPlace, parameters: Parameters) -> Call:
     return Call(
-        operation=operation,
-        region=place.region,
-        parameters=parameters,
-        service="s3control",
-        # Nothing here waits for data to be moved, so what is silent for so long is lost.
-        limit_s=READ_TIMEOUT_S,
+        operation=operation, region=place.region, parameters=parameters, service="s3control"
     )

@@ -51,8 +51,8 @@ T = TypeVar("T")
 class Call:
     """One request: an operation's API name, its parameters, and the Region that serves it.
 
-    `limit_s` is for the whole request; None: `READ_TIMEOUT_S` for a read, and for a write no limit
-    but the silence of `session.Connection`.
+    `limit_s` is for the whole request; None: `READ_TIMEOUT_S` for a read and for all of S3 Control,
+    and for a write of S3, which may move data, no limit but the silence of `session.Connection`.
     """
 
     operation: str
@@ -99,7 +99,7 @@ class Calls:
 
     async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
         limit_s = call.limit_s
-        if limit_s is None and call.operation not in WRITES:
+        if limit_s is None and (call.operation not in WRITES or call.service != "s3"):
             limit_s = self._read_timeout_s
         with _faults_of(call):
             # Opening a client reads files and may sign in: that is not the store being slow.
