@@ -20,7 +20,7 @@ from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from backfill.manifest.files import write_shards
+from backfill.batch_operations.manifest_files import write_shards
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow
 from backfill.manifest.reading import read_csv, read_inventory
 from backfill.model.jobs import ManifestFormat

@@ -1,6 +1,6 @@
 """What a Batch Operations manifest is made of: rows, files, shards, and what is odd about a file.
 
-Never writes or reads a file; `backfill.manifest.files` and `backfill.manifest.reading` do.
+Never writes or reads a file (`batch_operations.manifest_files` and `manifest.reading` do).
 Law: a row names one object version, or the current one where it has no version ID.
 """
 

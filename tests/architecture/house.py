@@ -32,10 +32,9 @@ ENGINES = ("batch_operations",)
 """What several stages work with, on their floors: S3 Batch Operations jobs."""
 
 SHELLS = {
-    "batch_operations": {"driver", "collecting", "sorting"},
+    "batch_operations": {"driver", "collecting", "manifest_files", "sorting"},
     "preflight": {"readable", "engine"},
     "plan": {"reads"},
-    "manifest": {"files"},
     "execute": {
         "bench",
         "chains",

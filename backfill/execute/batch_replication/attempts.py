@@ -19,6 +19,7 @@ from backfill.batch_operations.collecting import (
 from backfill.batch_operations.driver import carry_out_jobs
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.batch_operations.joining import joined
+from backfill.batch_operations.manifest_files import write_shards
 from backfill.batch_operations.orders import EndedJob, JobOrder
 from backfill.batch_operations.task_results import (
     TASK_COLUMNS,
@@ -50,7 +51,6 @@ from backfill.execute.batch_replication.work import (
 )
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.files import write_shards
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow
 from backfill.model.jobs import (
     GeneratedManifest,

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backfill.batch_operations import manifest_files as files
+from backfill.batch_operations.manifest_files import write_shards
 from backfill.errors import ManifestError, RefusedError
-from backfill.manifest import csv_format, files, records
+from backfill.manifest import csv_format, records
 from backfill.manifest.csv_format import decoded_key, encoded_key
-from backfill.manifest.files import write_shards
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow, Oddity
 from backfill.manifest.reading import read_csv, read_inventory
 from backfill.model.attributes import EncryptionKind
