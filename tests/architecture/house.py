@@ -32,7 +32,7 @@ ENGINES = ("batch_operations",)
 """What several stages work with, on their floors: S3 Batch Operations jobs."""
 
 SHELLS = {
-    "batch_operations": {"driver", "collecting", "manifest_files", "sorting"},
+    "batch_operations": {"driver", "collecting", "manifest_files", "sorting", "workplace"},
     "preflight": {"readable", "engine"},
     "plan": {"reads"},
     "execute": {

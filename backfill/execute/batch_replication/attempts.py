@@ -5,21 +5,15 @@ Law: what an attempt holds follows from the artefacts before it alone, so that a
 comes after a crash makes the same manifest, the same token, and finds the same job.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from backfill.batch_operations.collecting import (
-    CollectedReport,
-    collect_report,
-    merge_reports,
-)
+from backfill.batch_operations.collecting import CollectedReport, merge_reports
 from backfill.batch_operations.driver import carry_out_jobs
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.batch_operations.joining import joined
-from backfill.batch_operations.manifest_files import write_shards
 from backfill.batch_operations.orders import EndedJob, JobOrder
 from backfill.batch_operations.task_results import (
     TASK_COLUMNS,
@@ -28,19 +22,17 @@ from backfill.batch_operations.task_results import (
     task_result_of,
     task_row_of,
 )
-from backfill.batch_operations.tokens import (
-    client_request_token,
-    job_description,
-    job_tags,
-    manifest_text,
+from backfill.batch_operations.workplace import (
+    Assignment,
+    job_order,
+    report_of,
+    shard_orders,
 )
 from backfill.errors import (
     BackfillError,
     FailureRateError,
     RefusedError,
-    ReportMissingError,
     ReportRefusedError,
-    StoreFault,
 )
 from backfill.execute.batch_replication.judgement import failure_in, is_tried_again
 from backfill.execute.batch_replication.work import (
@@ -48,23 +40,13 @@ from backfill.execute.batch_replication.work import (
     BatchWork,
     ledger_name,
     tasks_name,
+    workplace_of,
 )
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.operations_rows import ManifestShard, ObjectRow
-from backfill.model.jobs import (
-    GeneratedManifest,
-    JobOperation,
-    JobPlace,
-    JobRequest,
-    JobStatus,
-    ManifestFormat,
-    ManifestLocation,
-    ReportLocation,
-)
+from backfill.manifest.operations_rows import ObjectRow
+from backfill.model.jobs import JobOperation, JobStatus
 
-REPORT_LOOKS_MAX: Final = 5
-"""Looks for a completion report: it may appear a little after its job is Complete."""
 STOP_ROWS_MIN: Final = 10
 """Rows below which one code that hits almost all of them is no reason to stop."""
 
@@ -75,6 +57,7 @@ class Attempts:
     def __init__(self, work: BatchWork, ports: BatchPorts) -> None:
         self._work = work
         self._ports = ports
+        self._workplace = workplace_of(work, ports)
 
     async def carry_out(self, stop: StopRequest) -> int:
         """Make attempts until no row can gain by another; return how many there were.
@@ -122,101 +105,37 @@ class Attempts:
         assert number is None, "every row that is tried again is a row of the manifest"
 
     async def _attempt(self, attempt: int, stop: StopRequest) -> None:
-        folder = self._ports.scratch / f"{self._work.round:02d}-{attempt}"
+        ended = await carry_out_jobs(
+            await self._orders(attempt),
+            self._ports.driver,
+            self._work.settings,
+            stop,
+            ledger_name=ledger_name(self._work.round),
+        )
+        reports, trouble = await self._collected(ended)
         try:
-            orders = await self._orders(attempt)
-            ended = await carry_out_jobs(
-                orders,
-                self._ports.driver,
-                self._work.settings,
-                stop,
-                ledger_name=ledger_name(self._work.round),
-            )
-            reports, trouble = await self._collected(ended)
-            try:
-                trouble = self._write_tasks(attempt, ended, reports, trouble)
-            finally:
-                for report in reports:
-                    report.close()
+            trouble = self._write_tasks(attempt, ended, reports, trouble)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            for report in reports:
+                report.close()
         if trouble is not None:
             raise trouble
 
     # --- the jobs ---
 
     async def _orders(self, attempt: int) -> list[JobOrder]:
-        work = self._work
-        if attempt == 1 and work.generated is not None:
-            return [self._order(attempt, 0, work.generated, work.rows)]
-        folder = self._ports.scratch / f"{work.round:02d}-{attempt}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        prefix = f"{work.options.prefix}/{work.run_id}/manifests/{work.round:02d}-{attempt}"
-        shards = write_shards(
-            _object_rows(work.header.source.bucket, self._entries(attempt)),
-            folder,
-            format=ManifestFormat.INVENTORY
-            if work.options.is_inventory_format
-            else ManifestFormat.CSV,
-            rows_max=work.settings.job_manifest_rows_max,
-            bytes_max=work.settings.job_manifest_bytes_max,
-            bucket=work.bucket.bucket,
-            key_prefix=prefix,
-            source_bucket=work.header.source.bucket,
-        )
-        return [
-            self._order(attempt, shard.number, await self._uploaded(shard, prefix), shard.rows)
-            for shard in shards
-        ]
-
-    async def _uploaded(self, shard: ManifestShard, prefix: str) -> ManifestLocation:
-        for file in (*shard.others, shard.main):
-            key = f"{prefix}/{file.name}"
-            try:
-                uploaded = await self._ports.bucket.put_file(
-                    self._work.bucket, key, file.path, encryption=file.encryption
-                )
-            except StoreFault as fault:
-                raise self._ports.driver.error_of(fault) from fault
-        return ManifestLocation(
-            format=shard.format,
-            bucket=self._work.bucket.bucket,
-            key=key,
-            etag=uploaded.etag,
-            version_id=uploaded.version_id,
-        )
-
-    def _order(
-        self, attempt: int, shard: int, manifest: ManifestLocation | GeneratedManifest, rows: int
-    ) -> JobOrder:
-        work = self._work
-        name = f"{work.round:02d}-{attempt}-{shard:04d}"
-        token = client_request_token(
-            plan_digest=work.manifest.digest,
-            # Another run's job for the same rows is not ours: it ended before this run began.
-            shard=f"{work.run_id} {name}",
-            attempt=attempt,
-            manifest=manifest_text(manifest),
-        )
-        source = work.header.source
-        request = JobRequest(
-            place=JobPlace(account_id=source.expected_owner, region=source.region),
+        work, at = self._work, self._workplace
+        source = work.header.source.bucket
+        assignment = Assignment(
+            name=f"{work.round:02d}-{attempt}",
             operation=JobOperation.REPLICATE,
-            manifest=manifest,
-            report=ReportLocation(
-                bucket=work.bucket.bucket,
-                prefix=f"{work.options.prefix}/{work.run_id}/reports",
-                expected_owner=work.bucket.expected_owner,
-            ),
-            role_arn=work.options.role_arn,
-            priority=work.options.priority,
-            token=token,
-            description=job_description(token, f"backfill of {source.bucket}, {name}"),
-            tags=job_tags(token, work.run_id),
-            needs_confirmation=work.options.needs_confirmation,
+            bucket=source,
+            digest=work.manifest.digest,
+            attempt=attempt,
         )
-        return JobOrder(name=name, request=request, rows=rows)
+        if attempt == 1 and work.generated is not None:
+            return [job_order(at, assignment, 0, work.generated, rows=work.rows)]
+        return await shard_orders(at, assignment, _object_rows(source, self._entries(attempt)))
 
     # --- the reports ---
 
@@ -229,32 +148,14 @@ class Attempts:
         for job in ended:
             trouble = trouble or _job_trouble(job)
             try:
-                report = await self._report(job)
+                report = await report_of(
+                    self._workplace, job, bucket=self._work.header.source.bucket
+                )
             except ReportRefusedError as error:
                 trouble = trouble or error
             else:
                 reports += [report] if report is not None else []
         return reports, trouble
-
-    async def _report(self, job: EndedJob) -> CollectedReport | None:
-        scratch = self._ports.scratch / "reports"
-        scratch.mkdir(parents=True, exist_ok=True)
-        for look in range(REPORT_LOOKS_MAX):
-            try:
-                return await collect_report(
-                    self._ports.bucket,
-                    self._work.bucket,
-                    job.description,
-                    expected_bucket=self._work.header.source.bucket,
-                    scratch=scratch,
-                )
-            except ReportMissingError:
-                if look == REPORT_LOOKS_MAX - 1:
-                    raise
-            except StoreFault as fault:
-                raise self._ports.driver.error_of(fault) from fault
-            await self._ports.clock.sleep(self._work.settings.job_poll_s)
-        raise AssertionError("the last look returns or raises")
 
     def _write_tasks(
         self,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from backfill.batch_operations.driver import DriverPorts
+from backfill.batch_operations.workplace import Workplace
 from backfill.campaign import BatchOptions
 from backfill.execute.outcomes import COLUMNS
 from backfill.manifest.entries import ManifestEntry
-from backfill.model.jobs import GeneratedManifest
+from backfill.model.jobs import GeneratedManifest, JobPlace
 from backfill.model.places import BucketPlace
 from backfill.plan.header import PlanHeader
 from backfill.ports import ArtifactIndex, ArtifactStore, BatchBucket, Clock, Events, ObjectStore
@@ -75,6 +76,22 @@ class BatchPorts:
     def events(self) -> Events:
         """The talk."""
         return self.driver.events
+
+
+def workplace_of(work: BatchWork, ports: BatchPorts) -> Workplace:
+    """Return where the jobs are made: in the source's account and Region."""
+    source = work.header.source
+    return Workplace(
+        run_id=work.run_id,
+        place=JobPlace(account_id=source.expected_owner, region=source.region),
+        role_arn=work.options.role_arn,
+        bucket=work.bucket,
+        files=ports.bucket,
+        driver=ports.driver,
+        options=work.options,
+        settings=work.settings,
+        scratch=ports.scratch,
+    )
 
 
 def replication_name(round_number: int) -> str:
