@@ -1,6 +1,6 @@
 """Which engine has a key: S3 Batch Replication or the copy workers, never both in one plan.
 
-Never looks at one version alone and never reads: it names the null versions that must be read.
+Never looks at one version alone and never reads: it names the destination versions to be read.
 Law: Batch Replication gets a key only where all that it will meet there was put there by S3.
 
 Why the whole key, at all of its destinations:
@@ -20,16 +20,17 @@ Why the whole key, at all of its destinations:
   with their current version alone, and their history stays for a stated reason.
 
 S3's own is what carries a version ID that the source chain has too, with the same kind and size.
-`null` identifies nothing: there the destination must say REPLICA and have equal content. What the
-source does not know is not S3's own here, even where it may be a replica of a version that came
-after the listing, or one that expired at the source: that is settled by planning again.
+`null` identifies nothing: there the destination must say REPLICA and have equal content. An object
+that the source's listing does not know, created at or after the horizon, may be the replica of a
+version that somebody wrote meanwhile: there the destination must say REPLICA, too. Anything else that the source does not know is not S3's own here, even where it may be a replica of
+what expired at the source: that is settled by planning again.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.objects import DeleteMarker, ListedEntry
+from backfill.model.objects import DeleteMarker, ListedEntry, ObjectVersion
 from backfill.plan.chains import Identity, IndexedChain, identity_at
 from backfill.plan.facts import HeadAnswer, HeadName
 from backfill.plan.terms import Terms
@@ -48,8 +49,8 @@ BY_COPY = KeyEngine(is_batch=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadNulls:
-    """The null versions at destinations whose heads decide about a key's engine."""
+class UnreadHeads:
+    """The destination versions whose heads decide about a key's engine."""
 
     heads: frozenset[HeadName]
 
@@ -59,8 +60,8 @@ def engine_of(
     destinations: Sequence[IndexedChain],
     heads: Mapping[HeadName, HeadAnswer],
     terms: Terms,
-) -> KeyEngine | UnreadNulls:
-    """Return the engine of a key, or which null versions must be read first.
+) -> KeyEngine | UnreadHeads:
+    """Return the engine of a key, or which destination versions must be read first.
 
     `destinations` has a chain for each of `Terms.destinations`.
     """
@@ -73,11 +74,12 @@ def engine_of(
             continue
         name = number, current.version_id
         identity = _identity(current, source, destination)
-        if identity is Identity.NULL_PAIR and name not in heads:
+        asks = identity is Identity.NULL_PAIR or _is_newcomer(current, source, terms)
+        if asks and name not in heads:
             unread.add(name)
-        elif not _is_replica(identity, heads.get(name)):
+        elif not _is_replica(identity, heads.get(name) if asks else None):
             return KeyEngine(is_batch=False, why_not_batch=_why(current, number, terms))
-    return UnreadNulls(heads=frozenset(unread)) if unread else BY_BATCH
+    return UnreadHeads(heads=frozenset(unread)) if unread else BY_BATCH
 
 
 def _identity(current: ListedEntry, source: IndexedChain, destination: IndexedChain) -> Identity:
@@ -85,10 +87,20 @@ def _identity(current: ListedEntry, source: IndexedChain, destination: IndexedCh
     return Identity.ABSENT if mine is None else identity_at(mine, destination)
 
 
+def _is_newcomer(current: ListedEntry, source: IndexedChain, terms: Terms) -> bool:
+    """Return whether live replication may have brought an object since the source was listed.
+
+    A delete marker's head tells no status, so a marker that is unknown stays one.
+    """
+    is_unknown = current.version_id not in source.by_version_id
+    is_young = current.last_modified >= terms.horizon
+    return isinstance(current, ObjectVersion) and is_unknown and is_young
+
+
 def _is_replica(identity: Identity, head: HeadAnswer) -> bool:
-    if identity is Identity.NULL_PAIR:
-        return head is not None and head.replication_status is ReplicationStatus.REPLICA
-    return identity in {Identity.HELD, Identity.HELD_OTHER_ETAG}
+    if identity in {Identity.HELD, Identity.HELD_OTHER_ETAG}:
+        return True
+    return head is not None and head.replication_status is ReplicationStatus.REPLICA
 
 
 def _why(current: ListedEntry, number: int, terms: Terms) -> str:

@@ -58,11 +58,12 @@ def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
 
 
 def _suppositions(plan: KeyPlan, needs: KeyNeeds) -> Iterator[KeyNeeds]:
-    """Give what follows where null versions turn out to be no replicas, for either engine."""
+    """Give what follows where doubtful versions turn out to be no replicas, for either engine."""
     is_undecided = plan.engine is None
-    nulls = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
-    if nulls:
-        plan.learn({}, dict.fromkeys(nulls))
+    doubtful = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
+    doubtful |= plan.engine_heads
+    if doubtful:
+        plan.learn({}, dict.fromkeys(doubtful))
         yield from filter(None, (plan.needs(),))
     if is_undecided:
         plan.suppose(BY_BATCH)

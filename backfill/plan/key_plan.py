@@ -11,7 +11,7 @@ from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decide import decide
 from backfill.plan.decisions import Decision, Move, Question, Stay
-from backfill.plan.engines import KeyEngine, UnreadNulls, engine_of
+from backfill.plan.engines import KeyEngine, UnreadHeads, engine_of
 from backfill.plan.entries import DestinationSeen, PlanEntry
 from backfill.plan.facts import Facts, HeadAnswer, HeadName, Needs, SourceFacts
 from backfill.plan.routes import Route
@@ -63,8 +63,13 @@ class KeyPlan:
 
     @property
     def engine(self) -> KeyEngine | None:
-        """Which engine has the key; None while null versions that decide it are not read."""
+        """Which engine has the key; None while the heads that decide it are not read."""
         return self._engine if isinstance(self._engine, KeyEngine) else None
+
+    @property
+    def engine_heads(self) -> frozenset[HeadName]:
+        """The destination versions whose heads decide about the engine; empty: it is decided."""
+        return self._engine.heads if isinstance(self._engine, UnreadHeads) else frozenset()
 
     @property
     def source_chain(self) -> Sequence[ListedEntry]:
@@ -77,9 +82,8 @@ class KeyPlan:
             return None
         heads, tags, acls = set[VersionId](), set[VersionId](), set[VersionId]()
         destination_heads = set[HeadName]()
-        if isinstance(self._engine, UnreadNulls):
-            # All at once, whoever asks: what is open now may hang on the engine when it has read.
-            destination_heads |= self._engine.heads
+        # All at once, whoever asks: what is open now may hang on the engine when it has read.
+        destination_heads |= self.engine_heads
         for place in self._open:
             question, decision = self._questions[place], self._decisions[place]
             assert isinstance(decision, Needs), "what is open needs something"

@@ -16,7 +16,7 @@ from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decisions import Move, Stay
-from backfill.plan.engines import BY_BATCH, BY_COPY, KeyEngine, UnreadNulls, engine_of
+from backfill.plan.engines import BY_BATCH, BY_COPY, KeyEngine, UnreadHeads, engine_of
 from backfill.plan.facts import HeadAnswer, HeadName, SourceFacts
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.routes import Reason, Route
@@ -49,6 +49,10 @@ STATES: dict[str, tuple[list[ListedEntry], str]] = {
     "a stranger": ([version(KEY, "x", "ex", 7, is_latest=True)], "foreign"),
     "a newcomer": (
         [version(KEY, "x", "ex", 7, is_latest=True, last_modified=HORIZON)],
+        "asks",
+    ),
+    "a newcomer's marker": (
+        [replace(marker(KEY, "mx", is_latest=True), last_modified=HORIZON)],
         "foreign",
     ),
     "an unknown marker": ([marker(KEY, "mx", is_latest=True)], "foreign"),
@@ -102,10 +106,12 @@ def test_one_foreign_current_entry_takes_the_whole_key_from_batch_replication() 
             made = terms_of(*coverages)
             for head in ("unread", *HEADS):
                 known: dict[HeadName, HeadAnswer] = (
-                    {} if head == "unread" else {(n, NULL.version_id): HEADS[head] for n in (0, 1)}
+                    {}
+                    if head == "unread"
+                    else {(n, VersionId(v)): HEADS[head] for n in (0, 1) for v in ("null", "x")}
                 )
                 found = engine_of(IndexedChain.of(SOURCE), chains_of(*states), known, made)
-                word = "asks" if isinstance(found, UnreadNulls) else _word(found)
+                word = "asks" if isinstance(found, UnreadHeads) else _word(found)
                 assert word == expected(states, coverages, head), (states, coverages, head)
 
 
