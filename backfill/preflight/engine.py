@@ -7,6 +7,7 @@ Law: the choice comes with its reason, and a role or bucket that does not fit is
 
 import json
 from typing import Final
+from urllib.parse import urlsplit
 
 from backfill.campaign import Campaign, Engine
 from backfill.errors import MissingPermissionError, RefusedError, StoreFault
@@ -45,6 +46,15 @@ async def chosen_engine(
     if not (options.role_arn and options.bucket):
         return _copies("no --batch-role-arn and --batch-bucket were given")
     _refuse_foreign_role(options.role_arn, scene.source)
+    if not _may_have_jobs(campaign.access.endpoint_url):
+        # S3 Control would be AWS's own all the same, and know other buckets of these names.
+        why = f"{campaign.access.endpoint_url} is no endpoint of AWS"
+        if campaign.engine is Engine.BATCH_REPLICATION:
+            raise RefusedError(
+                f"--engine batch-replication, and {why}",
+                hint="only AWS has S3 Batch Replication: use --engine copy",
+            )
+        return _copies(why)
     try:
         await _ask(batch, scene.source)
     except StoreFault as fault:
@@ -62,6 +72,13 @@ async def chosen_engine(
 
 def _copies(why: str) -> EngineChoice:
     return EngineChoice(has_batch=False, has_copy=True, why=why)
+
+
+def _may_have_jobs(endpoint_url: str) -> bool:
+    """Return whether an endpoint may be AWS's, or a sandbox on this machine."""
+    host = urlsplit(endpoint_url).hostname or "" if endpoint_url else ""
+    is_local = host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
+    return not endpoint_url or is_local or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def _refuse_foreign_role(role_arn: str, source: BucketPlace) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from backfill.campaign import BatchOptions, Campaign, DestinationSpec, Engine
+from backfill.campaign import Access, BatchOptions, Campaign, DestinationSpec, Engine
 from backfill.errors import Disposition, MissingPermissionError, RefusedError, StoreFault
 from backfill.model.jobs import JobPlace, JobProgress, JobStatus, JobSummary
 from backfill.model.places import BucketFacts, BucketPlace
@@ -81,9 +81,14 @@ async def chosen(
     jobs: Jobs | None = None,
     destination: DestinationSpec | None = None,
     regions: Regions | None = None,
+    endpoint_url: str = "",
 ) -> EngineChoice:
     campaign = Campaign(
-        source_bucket="from-bucket", engine=engine, batch=batch, destination=destination
+        source_bucket="from-bucket",
+        engine=engine,
+        batch=batch,
+        destination=destination,
+        access=Access(endpoint_url=endpoint_url),
     )
     return await chosen_engine(
         campaign,
@@ -162,3 +167,26 @@ async def test_a_role_or_bucket_that_cannot_work_is_refused_and_not_ignored(
         with pytest.raises(RefusedError, match=words) as refused:
             await chosen(engine, batch, regions=regions)
         assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "has_batch"),
+    [
+        ("http://127.0.0.1:9000", True),
+        ("http://s3-control.localhost:9000", True),
+        ("https://bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com", True),
+        ("https://s3.cn-north-1.amazonaws.com.cn", True),
+        ("https://store.example.org", False),
+        ("https://amazonaws.com.example.org", False),
+    ],
+)
+async def test_jobs_are_never_created_at_aws_for_another_store(
+    endpoint_url: str, *, has_batch: bool
+) -> None:
+    """If this fails, AWS is asked for a job about a bucket of that name there."""
+    jobs = Jobs()
+    choice = await chosen(Engine.AUTO, jobs=jobs, endpoint_url=endpoint_url)
+    assert (choice.has_batch, bool(jobs.asked)) == (has_batch, has_batch)
+    if not has_batch:
+        with pytest.raises(RefusedError, match="no endpoint of AWS"):
+            await chosen(Engine.BATCH_REPLICATION, jobs=jobs, endpoint_url=endpoint_url)
