@@ -4,6 +4,7 @@ Never proposes a write over anything but what verify saw, and never deletes a ve
 Law: what the plan did not route is not copied by repair; a new run's plan decides that anew.
 """
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -44,6 +45,8 @@ class BadRow:
     was_repaired: bool = False
     by_copy: PlanEntry | None = None
     """Of a version that Batch Replication was to deliver: how a copy of it would be made now."""
+    has_copies: bool = False
+    """Copy workers have written the key: no job may bring history over or under that."""
 
 
 Remedy = ManifestEntry | Person
@@ -67,8 +70,6 @@ _RETRIED: Final = frozenset(
     }
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""
-
-_REPLICATED_LATER: Final = frozenset({Code.IN_FLIGHT})
 
 _IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
 _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
@@ -97,6 +98,9 @@ _UNWANTED_MARKER: Final = (
 )
 _NOT_HIDDEN: Final = (
     "Repair hides it with a delete marker if the campaign allows hiding (--allow-hiding)."
+)
+_JOB_FIRST: Final = (
+    "Another version of the key goes by Batch Replication first: run repair again afterwards."
 )
 _TWICE: Final = (
     "It lies below the current version and harms nobody; lifecycle rules for noncurrent versions "
@@ -145,13 +149,28 @@ def _is_history_of_copies(entry: PlanEntry | None) -> bool:
     return entry is not None and not entry.is_latest and entry.route is not Route.BATCH_REPLICATION
 
 
+def one_engine(remedies: Sequence[Remedy]) -> list[Remedy]:
+    """Return the remedies of one key, all by one engine: a copy would bury what a job brings."""
+    by_batch = [
+        isinstance(each, ManifestEntry) and each.route is Route.BATCH_REPLICATION
+        for each in remedies
+    ]
+    if not any(by_batch):
+        return list(remedies)
+    return [
+        each if is_batch or isinstance(each, Person) else Person(sentence=_JOB_FIRST)
+        for each, is_batch in zip(remedies, by_batch, strict=True)
+    ]
+
+
 def _of_batch(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool) -> Remedy:
     """Mend what a job was to deliver: by another job where S3 may still do it, else by a copy."""
     outcome = bad.outcome
     if outcome is None:
         return Person(sentence=_NEW_RUN)
-    is_open = outcome.kind is OutcomeKind.FAILED or outcome.code in _REPLICATED_LATER
-    if is_open and bad.verdict.destination_version_id is None:
+    is_open = outcome.kind is OutcomeKind.FAILED or outcome.code == Code.IN_FLIGHT
+    is_open = is_open and not bad.has_copies
+    if is_open and bad.verdict.destination_version_id != entry.version_id:
         return _work(entry, bad.verdict, number, Route.BATCH_REPLICATION, None)
     if bad.by_copy is None or bad.by_copy.route is None:
         return Person(sentence=_why_no_copy(bad, outcome))

@@ -5,8 +5,8 @@ Law: what the last repair mended and this one finds again is left to a person.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
@@ -20,7 +20,7 @@ from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader, header_document
 from backfill.ports import ArtifactStore, Events
-from backfill.repair.remedy import BadRow, remedy
+from backfill.repair.remedy import BadRow, Remedy, one_engine, remedy
 from backfill.repair.rows import (
     COLUMNS,
     Decided,
@@ -39,6 +39,7 @@ ROUNDS_MAX: Final = 20
 with a plan of its own."""
 
 _VERIFY_AGAIN: Final = "backfill verify"
+_OF_COPY_WORKERS: Final = frozenset({OutcomeKind.COPIED, OutcomeKind.MARKED, OutcomeKind.HIDDEN})
 _UNDONE: Final = frozenset({OutcomeKind.FAILED, OutcomeKind.SKIPPED})
 
 
@@ -130,20 +131,13 @@ class _Repair:
                 repair_name(request.round), columns=COLUMNS, inputs=inputs
             ) as decisions,
         ):
-            for bad in self._bad_rows(plan, outcomes, _Copies(copies)):
-                found = remedy(
-                    bad,
-                    number=self._routes.total(),
-                    horizon=request.header.horizon,
-                    allows_hiding=request.allows_hiding,
-                )
-                if isinstance(found, ManifestEntry):
-                    manifest.write(manifest_row(found))
-                    self._routes[found.route.value] += 1
-                    self._size_bytes += found.size_bytes
-                else:
-                    self._sentences[found.sentence] += 1
-                decisions.write(row_of(bad.verdict, found))
+            bad_rows = self._bad_rows(plan, outcomes, _Copies(copies))
+            for _, own in groupby(bad_rows, key=lambda bad: bad.verdict.key):
+                for bad, found in self._remedies(list(own)):
+                    if isinstance(found, ManifestEntry):
+                        manifest.write(manifest_row(found))
+                        self._size_bytes += found.size_bytes
+                    decisions.write(row_of(bad.verdict, found))
             totals = self._totals()
             decisions.commit({"is_stuck": totals.is_stuck, "sentences": totals.sentences})
             manifest.commit(
@@ -154,6 +148,28 @@ class _Repair:
                 }
             )
         return totals
+
+    def _remedies(self, own: Sequence[BadRow]) -> Iterator[tuple[BadRow, Remedy]]:
+        """Give a key's bad rows and their remedies, numbered and counted."""
+        request = self._request
+        found = one_engine(
+            [
+                remedy(
+                    bad,
+                    number=0,
+                    horizon=request.header.horizon,
+                    allows_hiding=request.allows_hiding,
+                )
+                for bad in own
+            ]
+        )
+        for bad, each in zip(own, found, strict=True):
+            if isinstance(each, ManifestEntry):
+                yield bad, replace(each, number=self._routes.total())
+                self._routes[each.route.value] += 1
+            else:
+                yield bad, each
+                self._sentences[each.sentence] += 1
 
     def _totals(self) -> RepairTotals:
         entries, for_a_person = self._routes.total(), self._sentences.total()
@@ -262,6 +278,7 @@ def _bad_rows_of(
 ) -> Iterator[BadRow]:
     by_number = {row.entry.number: row for row in rows.rows}
     markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
+    has_copies = any(o.kind in _OF_COPY_WORKERS for row in rows.rows for o in row.outcomes)
     for verdict in verdicts:
         row = None if verdict.number is None else by_number.get(verdict.number)
         if row is None and verdict.number is not None:
@@ -277,6 +294,7 @@ def _bad_rows_of(
             outcome=outcome,
             source_markers=markers,
             was_repaired=is_done and problem_of(verdict) in repaired,
+            has_copies=has_copies,
             by_copy=None
             if row is None
             else copies.get((row.entry.version_id, row.entry.destination)),
