@@ -124,7 +124,7 @@ class Crew:
                         break
                     group.create_task(self._work_block(block, gate))
         except BaseExceptionGroup as failures:
-            raise _first_of(failures) from None
+            raise first_of(failures) from None
         if (error := self._bug or self._fatal) is not None:
             raise error
 
@@ -307,8 +307,8 @@ class Crew:
         )
 
 
-def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first failure cancelled the others, so it is the one to tell."""
+def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the failure to tell: the first one, which cancelled the others."""
     first: BaseException = failures
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]

@@ -1,17 +1,19 @@
 """Looks at the destination, until every version that a job started has arrived or is explained.
 
-Never writes to a bucket, and never takes a job's word for an arrival. Each look lists the
+Never writes to a bucket, and never takes a job's word for an arrival, or for a failure: a report
+may be lost, and what failed for one destination may have reached another. Each look lists the
 destinations' versions along the rows that are still open, and asks the source only for what is
 missing.
 Law: a look is an artefact; a process that comes later goes on with the next one.
 """
 
 import asyncio
+import enum
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from typing import Final
 
 from backfill.batch_operations.task_results import TaskResult, TaskState
@@ -33,11 +35,13 @@ from backfill.execute.batch_replication.work import (
     replication_name,
 )
 from backfill.execute.chains import read_chains
+from backfill.execute.crew import first_of
 from backfill.execute.outcomes import COLUMNS, outcome_of, row_of
 from backfill.execute.stop import StopRequest
+from backfill.execute.views import Chain
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry
+from backfill.model.objects import NULL_VERSION_ID, DeleteMarker
 from backfill.model.outcome import Outcome
 from backfill.model.rows import Scalar
 from backfill.ports import ArtifactIndex, ProgressCounts
@@ -59,6 +63,15 @@ class OpenRow:
     attempts: int
 
 
+class Sight(enum.Enum):
+    """What a listing of the destination shows of a version."""
+
+    HELD = enum.auto()
+    UNSURE = enum.auto()
+    """A null object, or a listing that could not be read."""
+    ABSENT = enum.auto()
+
+
 Results = Callable[[int], Iterator[TaskResult]]
 
 
@@ -75,20 +88,36 @@ class Arrivals:
         self._slots = asyncio.Semaphore(work.settings.concurrency)
 
     async def settle(self, stop: StopRequest) -> ArtifactIndex:
-        """Look until all is told or the deadline is over; write and return the outcomes."""
+        """Look until all is told or the deadline is over; write and return the outcomes.
+
+        The looks of an earlier process stand, and are not waited for again.
+        """
         settings, clock = self._work.settings, self._ports.clock
         deadline_s = clock.monotonic_s() + settings.replication_deadline_s
-        pause_s, look = settings.job_poll_s, 0
-        while True:
-            if self._ports.artifacts.index(look_name(self._work.round, look)) is None:
-                await self._look(look, stop)
-            index = self._ports.artifacts.index(look_name(self._work.round, look))
-            assert index is not None, "a look leaves its artefact"
-            look += 1
-            if not index.summary["waiting"] or clock.monotonic_s() >= deadline_s:
-                return self._conclude(look)
-            await self._pause(min(pause_s, deadline_s - clock.monotonic_s()), stop)
-            pause_s = min(pause_s * 2, settings.job_poll_s * PAUSE_GROWTH_MAX)
+        pause_s, looks = settings.job_poll_s, self._looks()
+        while not looks or (self._waiting(looks) and clock.monotonic_s() < deadline_s):
+            if looks:
+                await self._pause(min(pause_s, deadline_s - clock.monotonic_s()), stop)
+                pause_s = min(pause_s * 2, settings.job_poll_s * PAUSE_GROWTH_MAX)
+            try:
+                await self._look(looks, stop)
+            except BaseExceptionGroup as failures:
+                raise first_of(failures) from None
+            looks += 1
+        return self._conclude(looks)
+
+    def _looks(self) -> int:
+        """Return how many looks were taken so far."""
+        index = self._ports.artifacts.index
+        return next(n for n in count() if index(look_name(self._work.round, n)) is None)
+
+    def _waiting(self, looks: int) -> int:
+        """Return how many rows the last look has left to wait for."""
+        index = self._ports.artifacts.index(look_name(self._work.round, looks - 1))
+        assert index is not None, "a look leaves its artefact"
+        waiting = index.summary["waiting"]
+        assert isinstance(waiting, int), "a look counts who waits"
+        return waiting
 
     async def _pause(self, duration_s: float, stop: StopRequest) -> None:
         """Wait, unless the run is asked to stop."""
@@ -107,7 +136,7 @@ class Arrivals:
 
     async def _look(self, look: int, stop: StopRequest) -> None:
         waiting = 0
-        done = self._work.rows - self._rows_of(look)
+        done = self._work.rows - self._waiting(look) if look else 0
         window: deque[asyncio.Task[list[Ended]]] = deque()
         with self._ports.artifacts.writer(
             look_name(self._work.round, look), columns=LOOK_COLUMNS, inputs=self._work.inputs
@@ -134,15 +163,6 @@ class Arrivals:
                     await write_first()
             writer.commit({"waiting": waiting})
 
-    def _rows_of(self, look: int) -> int:
-        if look == 0:
-            return self._work.rows
-        index = self._ports.artifacts.index(look_name(self._work.round, look - 1))
-        assert index is not None, "the look before stands"
-        waiting = index.summary["waiting"]
-        assert isinstance(waiting, int), "a look counts who waits"
-        return waiting
-
     def _rows(self, look: int) -> Iterator[OpenRow]:
         """Stream the rows of a look: all at first, later those that were still waited for."""
         numbers = None
@@ -161,70 +181,82 @@ class Arrivals:
                 wanted = next(numbers, None) if numbers is not None else None
 
     async def _seen(self, block: Sequence[OpenRow], look: int) -> list[Ended]:
-        expected = [row for row in block if is_expected(row.result)]
-        held = await self._held(expected)
-        ended = dict[int, Ended]()
+        sights = await self._sights([row.entry for row in block])
         async with asyncio.TaskGroup() as group:
             asked = {
-                row.entry.number: group.create_task(self._asked(row, look))
-                for row in expected
-                if row.entry.number not in held
+                row.entry.number: group.create_task(self._asked(row, sight, look))
+                for row, sight in zip(block, sights, strict=True)
+                if sight is Sight.UNSURE or (sight is Sight.ABSENT and self._may_come(row))
             }
-        for row in block:
-            number = row.entry.number
-            if number in held:
-                ended[number] = arrived(row.result, row.entry, row.attempts)
-            elif number in asked:
-                ended[number] = asked[number].result()
-            else:
-                ended[number] = refused(row.result, row.attempts)
-        return list(ended.values())
+        return [
+            arrived(row.result, row.entry, row.attempts)
+            if sight is Sight.HELD
+            else asked[row.entry.number].result()
+            if row.entry.number in asked
+            else refused(row.result, row.attempts)
+            for row, sight in zip(block, sights, strict=True)
+        ]
 
-    async def _held(self, rows: Sequence[OpenRow]) -> set[int]:
-        """Return the numbers of the rows whose version the destination lists.
+    def _may_come(self, row: OpenRow) -> bool:
+        """Return whether an absent version may be on its way.
 
-        `null` is everybody's version ID, so it is asked for by itself.
+        A task names no destination: one that failed for one may have started the others.
         """
-        held: set[int] = set()
-        for number in sorted({row.entry.destination for row in rows}):
-            own = [row.entry for row in rows if row.entry.destination == number]
-            keys = sorted({entry.key for entry in own})
+        is_one_of_several = len(self._work.header.destinations) > 1
+        return is_expected(row.result) or (
+            is_one_of_several and row.result.state is TaskState.FAILED
+        )
+
+    async def _sights(self, entries: Sequence[ManifestEntry]) -> list[Sight]:
+        """Return what the destinations' listings show of each row's version."""
+        chains: dict[int, dict[str, Chain]] = {}
+        for number in sorted({entry.destination for entry in entries}):
+            keys = sorted({entry.key for entry in entries if entry.destination == number})
             place = self._work.header.destinations[number]
             try:
-                chains = await read_chains(self._ports.destination, place, keys)
+                chains[number] = await read_chains(self._ports.destination, place, keys)
             except StoreFault as fault:
-                if fault.disposition is Disposition.STOP:
-                    raise self._ports.driver.error_of(fault) from fault
-                continue  # each is asked for by itself
-            for entry in own:
-                found = _listed(entry, chains[entry.key])
-                if found and entry.version_id != NULL_VERSION_ID:
-                    held.add(entry.number)
-        return held
+                self._stop_if_all_is_lost(fault)  # else each is asked for by itself
+        return [
+            _sight(entry, chains[entry.destination][entry.key])
+            if entry.destination in chains
+            else Sight.UNSURE
+            for entry in entries
+        ]
 
-    async def _asked(self, row: OpenRow, look: int) -> Ended:
-        """Ask both sides about one version that the listing did not show."""
+    async def _asked(self, row: OpenRow, sight: Sight, look: int) -> Ended:
+        """Ask both sides about one version that the listing did not show for certain."""
         async with self._slots:
-            if await self._is_replica(row.entry):
+            is_there = await self._is_replica(row.entry) if sight is Sight.UNSURE else False
+            if is_there:
                 return arrived(row.result, row.entry, row.attempts)
-            standing = await self._standing(row.entry)
-        return not_arrived(row.result, row.entry, standing, look, row.attempts)
+            standing = Standing.NOT_READ
+            if is_there is False and self._may_come(row):
+                standing = await self._standing(row.entry)
+        if is_expected(row.result) or standing is Standing.PENDING:
+            return not_arrived(row.result, row.entry, standing, look, row.attempts)
+        return refused(row.result, row.attempts)
 
-    async def _is_replica(self, entry: ManifestEntry) -> bool:
+    async def _is_replica(self, entry: ManifestEntry) -> bool | None:
+        """Return whether the destination has the version; None: it could not be asked just now."""
         place = self._work.header.destinations[entry.destination]
+        is_named = entry.version_id != NULL_VERSION_ID
         try:
             head = await self._ports.destination.head_object(
                 place, entry.key, version_id=entry.version_id
             )
         except StoreFault as fault:
-            if fault.disposition is Disposition.STOP:
-                raise self._ports.driver.error_of(fault) from fault
+            self._stop_if_all_is_lost(fault)
+            if fault.status == 404:
+                return False
             # 405: a delete marker has this version ID there.
-            is_marker = fault.status == 405 and entry.version_id != NULL_VERSION_ID
-            return is_marker and entry.etag is None
-        is_named = entry.version_id != NULL_VERSION_ID
+            return is_named and entry.etag is None if fault.status == 405 else None
+        if is_named or entry.etag is None:
+            return entry.etag is not None
+        # `null` may be the replica of an earlier null version: a replica keeps its source's time.
+        is_same = head.etag == entry.etag or head.last_modified == entry.last_modified
         is_theirs = head.replication_status is ReplicationStatus.REPLICA
-        return entry.etag is not None and (is_named or is_theirs)
+        return is_theirs and is_same and head.size_bytes == entry.size_bytes
 
     async def _standing(self, entry: ManifestEntry) -> Standing:
         try:
@@ -232,14 +264,17 @@ class Arrivals:
                 self._work.header.source, entry.key, version_id=entry.version_id
             )
         except StoreFault as fault:
-            if fault.disposition is Disposition.STOP:
-                raise self._ports.driver.error_of(fault) from fault
+            self._stop_if_all_is_lost(fault)
             if fault.status == 405:
                 return Standing.UNTOLD
             return Standing.GONE if fault.status == 404 else Standing.NOT_READ
         if entry.version_id == NULL_VERSION_ID and head.etag != entry.etag:
             return Standing.GONE  # overwritten in place
         return standing_of(head.replication_status)
+
+    def _stop_if_all_is_lost(self, fault: StoreFault) -> None:
+        if fault.disposition is Disposition.STOP:
+            raise self._ports.driver.error_of(fault) from fault
 
     # --- the end ---
 
@@ -267,13 +302,24 @@ def _looked(row: list[Scalar]) -> tuple[Outcome, bool]:
     return outcome_of(row[:-1]), bool(row[-1])
 
 
-def _listed(entry: ManifestEntry, chain: Sequence[ListedEntry]) -> bool:
-    """Return whether a chain holds the version, and as the same kind of thing."""
-    return any(
-        there.version_id == entry.version_id
-        and isinstance(there, DeleteMarker) == (entry.etag is None)
-        for there in chain
-    )
+def _sight(entry: ManifestEntry, chain: Chain) -> Sight:
+    """Return what a chain shows of a version: it is held as the same kind of thing, or it is not.
+
+    `null` is everybody's version ID. A null delete marker is known by its time, which a replica
+    keeps; a null object must be asked whose it is.
+    """
+    for there in chain:
+        if there.version_id != entry.version_id:
+            continue
+        is_marker = isinstance(there, DeleteMarker)
+        if is_marker is not (entry.etag is None):
+            return Sight.ABSENT
+        if entry.version_id != NULL_VERSION_ID:
+            return Sight.HELD
+        if not is_marker:
+            return Sight.UNSURE
+        return Sight.HELD if there.last_modified == entry.last_modified else Sight.ABSENT
+    return Sight.ABSENT
 
 
 def _last_results(
