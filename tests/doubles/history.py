@@ -100,7 +100,16 @@ class Reopened:
     ending: str
 
 
-Event = Changed | Retagged | Sent | Listed | Counted | Reopened
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A process made an artefact durable."""
+
+    at_s: float
+    actor: str
+    name: str
+
+
+Event = Changed | Retagged | Sent | Listed | Counted | Reopened | Committed
 
 
 @dataclass(slots=True)

@@ -82,7 +82,7 @@ def write_conditions(parameters: Parameters) -> values.WriteConditions:
     )
 
 
-def _encryption(parameters: Parameters) -> values.RequestedEncryption:
+def encryption(parameters: Parameters) -> values.RequestedEncryption:
     return values.RequestedEncryption(
         algorithm=optional(parameters, "ServerSideEncryption"),
         kms_key_id=optional(parameters, "SSEKMSKeyId"),
@@ -97,7 +97,7 @@ def copy_request(parameters: Parameters) -> copies.CopyObjectRequest:
         metadata_directive=optional(parameters, "MetadataDirective"),
         tagging_directive=optional(parameters, "TaggingDirective"),
         attributes=values.WrittenAttributes(
-            storage_class=optional(parameters, "StorageClass"), encryption=_encryption(parameters)
+            storage_class=optional(parameters, "StorageClass"), encryption=encryption(parameters)
         ),
         conditions=write_conditions(parameters),
         expected_bucket_owner=optional(parameters, "ExpectedBucketOwner"),
@@ -115,7 +115,7 @@ def create_upload_request(parameters: Parameters) -> multipart.CreateMultipartUp
             metadata=tuple((k, str(v)) for k, v in mapping(parameters, "Metadata").items()),
             tags=tuple(parse_qsl(optional(parameters, "Tagging") or "", keep_blank_values=True)),
             storage_class=optional(parameters, "StorageClass"),
-            encryption=_encryption(parameters),
+            encryption=encryption(parameters),
         ),
         checksum_algorithm=optional(parameters, "ChecksumAlgorithm"),
         checksum_type=optional(parameters, "ChecksumType"),

@@ -22,7 +22,13 @@ from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
 from backfill.sandbox.model.versions import ObjectVersion
-from backfill.sandbox.simulation.nemesis import CONDITIONAL, WRITES, Fault, Nemesis
+from backfill.sandbox.simulation.nemesis import (
+    CONDITIONAL,
+    JOB_WRITES,
+    WRITES,
+    Fault,
+    Nemesis,
+)
 from tests.doubles import model_requests as translated
 from tests.doubles.history import Chain, Changed, History, Listed, Retagged, Sent
 from tests.doubles.model_requests import Parameters
@@ -37,6 +43,14 @@ _ANSWERS = {
     Fault.CONFLICT: ("ConditionalRequestConflict", 409),
     Fault.EMPTY: ("NoETag", 200),
 }
+_CONTROL = frozenset({"CreateJob", "DescribeJob", "ListJobs", "GetJobTagging", "UpdateJobStatus"})
+_CONTROL_ANSWERS = {
+    Fault.THROTTLE: ("TooManyRequestsException", 400),
+    Fault.ERROR_BEFORE: ("InternalServiceException", 500),
+    Fault.ERROR_AFTER: ("InternalServiceException", 500),
+    Fault.EMPTY: ("UnreadableReply", 200),
+}
+"""S3 Control's own words for the same things."""
 _LOST = ("ConnectionClosedError", "HTTPClientError", "BotoCoreError")
 
 
@@ -52,6 +66,7 @@ class SimulatedS3:
         """Told of every request that a process sends, before it is under way."""
         self._upload_sources: dict[str, ObjectVersion] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._jobs_timer: asyncio.TimerHandle | None = None
 
     def chain(self, bucket: str, key: str) -> Chain:
         """Return a key's entries, newest first."""
@@ -152,6 +167,22 @@ class SimulatedS3:
             self._note(chain, "replication", "Replicate", bucket, key, None, {})
         self._expect_replication()
 
+    def expect_jobs(self) -> None:
+        """Let the jobs of S3 Batch Operations go on in their time; call it after each change."""
+        if self._jobs_timer is not None:
+            self._jobs_timer.cancel()
+            self._jobs_timer = None
+        due_at = self.model.batch_operations.next_due_at()
+        if due_at is not None:
+            delay_s = max((due_at - self.clock.now()).total_seconds(), 0.0) + 1e-6
+            self._jobs_timer = asyncio.get_running_loop().call_later(delay_s, self._advance_jobs)
+
+    def _advance_jobs(self) -> None:
+        self._jobs_timer = None
+        self.model.batch_operations.advance(self.clock.now())
+        self._expect_replication()
+        self.expect_jobs()
+
     @property
     def is_replicating(self) -> bool:
         return self.model.replication.next_due_at() is not None
@@ -200,7 +231,7 @@ class Wire:
         `seen` is told what was read at the moment of reading, if the answer arrives.
         """
         self.process.require_life()
-        is_write = operation in WRITES
+        is_write = operation in WRITES or operation in JOB_WRITES
         is_conditional = bool(parameters.keys() & {"IfMatch", "IfNoneMatch"})
         fault = self.nemesis.strike(operation, is_conditional=is_conditional)
         self._note_sent(operation, parameters, fault)
@@ -234,7 +265,7 @@ class Wire:
         raise self._fault(operation, parameters, fault)
 
     def _note_sent(self, operation: str, parameters: Parameters, fault: Fault | None) -> None:
-        if operation in WRITES or fault is not None:
+        if operation in WRITES or operation in JOB_WRITES or fault is not None:
             self.s3.history.events.append(
                 Sent(
                     at_s=self.s3.clock.monotonic_s(),
@@ -296,8 +327,9 @@ class Wire:
 
     def _fault(self, operation: str, parameters: Parameters, fault: Fault) -> StoreFault:
         bucket = translated.optional(parameters, "Bucket") or ""
-        code, status = _ANSWERS.get(fault, (_LOST[0], 0))
-        kinds = () if fault in _ANSWERS else _LOST
+        answers = _CONTROL_ANSWERS if operation in _CONTROL else _ANSWERS
+        code, status = answers.get(fault, (_LOST[0], 0))
+        kinds = () if fault in answers else _LOST
         return store_fault(
             operation=operation, code=code, status=status, bucket=bucket, kinds=kinds
         )

@@ -26,7 +26,7 @@ from backfill.verify.verdicts import Fidelity, Field, Verdict, VerdictRow
 from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Changed, Counted, Reopened, Sent
 from tests.simulation.evidence import Evidence
-from tests.simulation.scenario import DESTINATION, OWNER, RECEIVER, SOURCE
+from tests.simulation.scenario import OWNER, RECEIVER, SOURCE
 from tests.simulation.simulate import Run
 
 
@@ -39,6 +39,9 @@ class Promise(StrEnum):
     P4 = "P4 the report is true"
     P9 = "P9 it ends"
     GUARDED = "guarded"
+    JOBS = "jobs once"
+    RETRIES = "retries exact"
+    ENGINE = "one engine a key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def violations(run: Run) -> list[Violation]:
     """Return everything that a run broke."""
     evidence = Evidence(run)
     if run.failure:
-        return [Violation(Promise.P9, "", run.failure), *_guarded(evidence)]
+        return [Violation(Promise.P9, "", run.failure), *guarded(evidence)]
     return [violation for check in _CHECKS for violation in check(evidence)]
 
 
@@ -64,7 +67,7 @@ def violations(run: Run) -> list[Violation]:
 def _never_backwards(evidence: Evidence) -> Iterator[Violation]:
     windows = {window.position for window in evidence.windows()}
     for key, changes in evidence.changed.items():
-        origin = evidence.history.origins.get((DESTINATION, key), ())
+        origin = evidence.history.origins.get((evidence.destination, key), ())
         highest = max((evidence.rank(entry) or 0 for entry in origin[:1]), default=0)
         for position, change in changes:
             made = change.made
@@ -145,13 +148,13 @@ _LEFT_OPEN = frozenset({Code.STALE, Code.NOT_REVIEWED, Code.NOT_MENDED, Code.KEE
 
 
 def _right_in_the_end(evidence: Evidence) -> Iterator[Violation]:
-    work, planned = evidence.by_key, evidence.planned
+    planned = evidence.planned
     for key in evidence.scenario.keys:
         if not evidence.scenario.selects(key):
             continue
         source = evidence.current(SOURCE, key)
-        shown = evidence.current(DESTINATION, key)
-        outcome = work[key][1] if key in work else None
+        shown = evidence.current(evidence.destination, key)
+        outcome = evidence.final_outcome(key)
         if evidence.is_strange(shown):
             continue  # written after us, by somebody whom no rule binds
         if isinstance(source, ObjectVersion):
@@ -320,7 +323,7 @@ def _outcome_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome)
         case OutcomeKind.MARKED if made is None or not isinstance(made.made, DeleteMarker):
             # Markers have no content: after a lost answer nobody can tell whose one is.
             return "" if is_stranger_marker else "no marker of ours was made"
-        case OutcomeKind.FAILED if evidence.is_ours(evidence.current(DESTINATION, key)):
+        case OutcomeKind.FAILED if evidence.is_ours(evidence.current(evidence.destination, key)):
             return "" if "may have been applied" in outcome.detail else "our write is current"
         case OutcomeKind.ALREADY_THERE if not _was_ever_there(evidence, entry):
             return "it never was"
@@ -353,7 +356,7 @@ def _copy_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome) ->
 
 
 def _was_ever_there(evidence: Evidence, entry: ManifestEntry) -> bool:
-    chains = [evidence.history.origins.get((DESTINATION, entry.key), ())]
+    chains = [evidence.history.origins.get((evidence.destination, entry.key), ())]
     chains += [change.after for _, change in evidence.changed[entry.key]]
     shown = [chain[0] if chain else None for chain in chains]
     if entry.route is Route.DELETE_MARKER:
@@ -370,7 +373,7 @@ def _verdicts_are_true(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _verdict_problem(evidence: Evidence, row: VerdictRow) -> str:
-    chain = evidence.final(DESTINATION, row.key)
+    chain = evidence.final(evidence.destination, row.key)
     source = _found(evidence.final(SOURCE, row.key), row.version_id)
     if row.content is Verdict.MISSING:
         is_there = source is not None and any(evidence.rank(e) == source.sequence for e in chain)
@@ -405,10 +408,11 @@ def _attributes(version: ObjectVersion) -> tuple[object, ...]:
 # --- guarded ---
 
 _COPIES = frozenset({"CopyObject", "UploadPartCopy"})
-_VISIBLE = frozenset({"CopyObject", "CompleteMultipartUpload"})
+_VISIBLE = frozenset({"CopyObject", "CompleteMultipartUpload", "PutObject"})
 
 
-def _guarded(evidence: Evidence) -> Iterator[Violation]:
+def guarded(evidence: Evidence) -> Iterator[Violation]:
+    """Every write is conditional and pinned and names the owners; nothing is removed for good."""
     for event in evidence.history.events:
         if isinstance(event, Sent) and "Key" in event.parameters:
             lacks = [what for what, is_so in _guards(evidence, event) if not is_so]
@@ -420,7 +424,8 @@ def _guarded(evidence: Evidence) -> Iterator[Violation]:
 def _guards(evidence: Evidence, event: Sent) -> Iterator[tuple[str, bool]]:
     """Yield each guard that an operation must carry, and whether it does."""
     said = event.parameters
-    owner = OWNER if said.get("Bucket") == SOURCE else RECEIVER
+    is_source_side = said.get("Bucket") not in evidence.scenario.destinations
+    owner = OWNER if is_source_side else RECEIVER
     yield "the bucket's owner", said.get("ExpectedBucketOwner") == owner.account_id
     if event.operation in _VISIBLE:
         yield "a precondition", bool(said.keys() & {"IfMatch", "IfNoneMatch"})
@@ -437,18 +442,17 @@ def _guards(evidence: Evidence, event: Sent) -> Iterator[tuple[str, bool]]:
 
 Check = Callable[[Evidence], Iterator[Violation]]
 
-_CHECKS: tuple[Check, ...] = (
+COPY_CHECKS: tuple[Check, ...] = (
     _never_backwards,
     _hides_only_what_is_deleted,
     _strangers_are_left_alone,
     _windows_are_told,
     _only_what_rules_select,
     _right_in_the_end,
-    _one_outcome_each,
-    _plan_adds_up,
     _counted_is_kept,
     _nothing_twice,
     _outcomes_are_true,
     _verdicts_are_true,
-    _guarded,
 )
+"""What holds for the copies of any run."""
+_CHECKS: tuple[Check, ...] = (*COPY_CHECKS, _one_outcome_each, _plan_adds_up, guarded)

@@ -46,20 +46,23 @@ class Window:
 class Evidence:
     """One run, indexed."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, destination: str = DESTINATION, number: int = 0) -> None:
+        """`destination` is looked at, which is the plan's of that `number`."""
         self.run = run
+        self.destination = destination
+        self.number = number
         self.scenario: Scenario = run.scenario
         self.history: History = run.history
         artifacts = run.artifacts
-        self.plan: list[PlanEntry] = [plan_entry_of(row) for row in artifacts.held.get(PLAN, [])]
+        plan = map(plan_entry_of, artifacts.held.get(PLAN, []))
+        self.plan: list[PlanEntry] = [row for row in plan if row.destination == number]
         self.manifest: list[ManifestEntry] = [
             manifest_entry_of(row) for row in artifacts.held.get(manifest_name(0), [])
         ]
         rows = artifacts.held.get(outcomes_name(0), [])
         self.outcomes: list[Outcome] = [outcome_of(row) for row in rows]
-        self.verdicts: list[VerdictRow] = [
-            verdict_of(row) for row in artifacts.held.get(verdicts_name(1), [])
-        ]
+        verdicts = map(verdict_of, artifacts.held.get(verdicts_name(1), []))
+        self.verdicts: list[VerdictRow] = [v for v in verdicts if v.destination == number]
         self.ours: dict[tuple[str, str], Changed] = {}
         """Destination versions and markers that a process made, by key and version ID."""
         self.changed: dict[str, list[tuple[int, Changed]]] = defaultdict(list)
@@ -67,7 +70,7 @@ class Evidence:
         for position, change in self.history.changes(SOURCE):
             self.source_changed[change.key].append((position, change))
         self.retagged = [event for event in self.history.events if isinstance(event, Retagged)]
-        for position, change in self.history.changes(DESTINATION):
+        for position, change in self.history.changes(destination):
             self.changed[change.key].append((position, change))
             if change.is_ours and change.made is not None:
                 self.ours[change.key, change.made.version_id] = change
@@ -81,6 +84,10 @@ class Evidence:
             for entry in self.manifest
             if entry.number in numbered
         }
+
+    def final_outcome(self, key: str) -> Outcome | None:
+        """Return what the run says last of the version that was current when it planned."""
+        return self.by_key[key][1] if key in self.by_key else None
 
     @property
     def planned(self) -> dict[str, PlanEntry]:
@@ -168,8 +175,8 @@ class Evidence:
         neighbour's reading may cover the key.
         """
         key, sent = change.key, self._sent(position, change)
-        shown = self.history.last_reading(DESTINATION, key, sent, change.actor)
-        origin = self.history.origins.get((DESTINATION, key), ())
+        shown = self.history.last_reading(self.destination, key, sent, change.actor)
+        origin = self.history.origins.get((self.destination, key), ())
         if any(one.version_id == entry.version_id for one in origin):
             return True
         arrived = next(

@@ -113,6 +113,16 @@ class Scenario:
             ),
         )
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Return the destination buckets, as a plan numbers them."""
+        return (DESTINATION,)
+
+    @property
+    def document(self) -> dict[str, object] | None:
+        """Return the replication configuration, as the SDK shows it; None without one."""
+        return rule_document(self) if self.has_rule else None
+
     def selects(self, key: str) -> bool:
         """Return whether the rule, or the campaign's own, covers a key."""
         return key.startswith(self.prefix)
@@ -179,8 +189,8 @@ def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
     clock.skip(-86_400)
     Prehistory(scenario, model, clock, random).write()
     clock.skip(86_400)
-    if scenario.has_rule:
-        put_rule(model, rule_document(scenario))
+    if scenario.document is not None:
+        put_rule(model, scenario.document)
     return model
 
 

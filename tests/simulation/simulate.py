@@ -17,12 +17,12 @@ from backfill import pipeline
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.campaign import Campaign
 from backfill.compose import Clients, Machine
-from backfill.errors import BackfillError, InterruptedRunError, StoreFault
+from backfill.errors import BackfillError, InterruptedRunError, JobWaitsError, StoreFault
 from backfill.execute.stop import StopRequest
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.run import manifest_name
 from backfill.model.pauses import Pauses, RetryBudget
-from backfill.ports import Event, ProgressCounts
+from backfill.ports import ArtifactStore, Event, ProgressCounts
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
 from backfill.sandbox.simulation.nemesis import Nemesis
 from tests.doubles.history import Counted, History, Reopened
@@ -40,7 +40,6 @@ from tests.simulation.scenario import (
     SOURCE,
     Scenario,
     new_model,
-    rule_document,
     scenario_of,
 )
 
@@ -107,11 +106,16 @@ def simulate(seed: int, scenario: Scenario | None = None) -> Run:
         artifacts=MemoryArtifacts(),
         nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level),
     )
-    order = Random(f"order {seed}") if chosen.is_shuffled else None
+    return carried_out(run, Simulation)
+
+
+def carried_out(run: Run, story: "type[Simulation]") -> Run:
+    """Carry a run out on a loop and in a run directory of its own."""
+    order = Random(f"order {run.scenario.seed}") if run.scenario.is_shuffled else None
     loop = VirtualTimeLoop(random=order)
     root = _run_directory()
     try:
-        loop.run_until_complete(_Simulation(run, loop, root).carry_out())
+        loop.run_until_complete(story(run, loop, root).carry_out())
     finally:
         run.steps = loop.steps
         _close(loop)
@@ -130,7 +134,7 @@ def _close(loop: VirtualTimeLoop) -> None:
     loop.close()
 
 
-class _Simulation:
+class Simulation:
     """The story of one run."""
 
     def __init__(self, run: Run, loop: VirtualTimeLoop, root: Path) -> None:
@@ -211,24 +215,31 @@ class _Simulation:
                 return call()
             size_bytes = self._journal_bytes()
             call()
-            if kind == "torn":
+            if kind == "torn" and self._journal_bytes() > size_bytes:
                 self._tear(size_bytes)
             process.die()
             raise DiskDiedError
 
         return blocking
 
-    def _segment(self) -> Path:
-        folder = self._root / "journal" / manifest_name(0).replace("/", "-")
-        return max(folder.glob("segment-*"))
+    def _newest(self) -> str:
+        """Return the name of the manifest that is being carried out."""
+        return manifest_name(0)
+
+    def _segment(self) -> Path | None:
+        folder = self._root / "journal" / self._newest().replace("/", "-")
+        return max(folder.glob("segment-*"), default=None)
 
     def _journal_bytes(self) -> int:
-        return self._segment().stat().st_size
+        segment = self._segment()
+        return segment.stat().st_size if segment is not None else 0
 
     def _tear(self, whole_bytes: int) -> None:
         """Leave a part of what was just written."""
         written = self._journal_bytes() - whole_bytes
-        with self._segment().open("r+b") as file:
+        segment = self._segment()
+        assert segment is not None, "something was written"
+        with segment.open("r+b") as file:
             file.truncate(whole_bytes + self._random.randrange(written))
 
     async def _reopen(self, actor: str, ending: str) -> None:
@@ -251,6 +262,9 @@ class _Simulation:
         await pipeline.refuse_unsafe(run)
         await pipeline.take_inventories(run)
         await pipeline.plan(run)
+        await self._execute(run, stop)
+
+    async def _execute(self, run: pipeline.Run, stop: StopRequest) -> None:
         await pipeline.execute(run, stop)
 
     async def _verify(self, process: Process, _stop: StopRequest) -> None:
@@ -262,11 +276,15 @@ class _Simulation:
         clients = self._clients(campaign, process, talk)
         here = Machine(
             root=self._root,
-            artifacts=self._run.artifacts,
+            artifacts=self._artifacts(process),
             clock=self._run.s3.clock,
             random=self._random,
         )
         return await pipeline.begin(campaign, here, clients, talk)
+
+    def _artifacts(self, process: Process) -> ArtifactStore:
+        assert not process.is_dead, "the dead write nothing"
+        return self._run.artifacts
 
     def _clients(self, campaign: Campaign, process: Process, talk: Talk) -> Clients:
         settings, s3 = campaign.settings, self._run.s3
@@ -280,7 +298,7 @@ class _Simulation:
             random=self._random,
             events=talk,
         )
-        document = rule_document(self._run.scenario) if self._run.scenario.has_rule else None
+        document = self._run.scenario.document
         wires = [
             Wire(
                 s3=s3,
@@ -320,10 +338,14 @@ def _ending_of(life: "asyncio.Task[None]", process: Process) -> str:
     if life.cancelled():
         return "cancelled"
     error = life.exception()
-    if error is None:
-        return "finished"
-    if isinstance(error, InterruptedRunError):
-        return "stopped"
-    if isinstance(error, BackfillError | StoreFault):
-        return f"error: {error}"
-    raise error
+    match error:
+        case None:
+            return "finished"
+        case InterruptedRunError():
+            return "stopped"
+        case JobWaitsError():
+            return "waits"
+        case BackfillError() | StoreFault():
+            return f"error: {error}"
+        case _:
+            raise error

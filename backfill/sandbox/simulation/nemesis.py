@@ -52,6 +52,8 @@ IS_APPLIED = {
 
 CONDITIONAL = frozenset({"CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 WRITES = CONDITIONAL | {"CreateMultipartUpload", "UploadPartCopy", "AbortMultipartUpload"}
+JOB_WRITES = frozenset({"PutObject", "CreateJob", "UpdateJobStatus", "UpdateJobPriority"})
+"""What S3 Batch Operations is given: manifests, and requests about jobs."""
 
 _READ_WEIGHTS = {
     Fault.THROTTLE: 4,
@@ -121,9 +123,10 @@ class Nemesis:
 
 
 def _table(operation: str, *, is_conditional: bool) -> tuple[list[Fault], list[int]]:
-    if operation not in WRITES:
+    if operation not in WRITES | JOB_WRITES:
         return _TABLES["read"]
-    return _TABLES["conditional" if operation in CONDITIONAL and is_conditional else "write"]
+    may_be_guarded = operation in CONDITIONAL or operation == "PutObject"
+    return _TABLES["conditional" if may_be_guarded and is_conditional else "write"]
 
 
 _TABLES = {
