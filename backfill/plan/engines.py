@@ -22,15 +22,20 @@ Why the whole key, at all of its destinations:
 S3's own is what carries a version ID that the source chain has too, with the same kind and size.
 `null` identifies nothing: there the destination must say REPLICA and have equal content. An object
 that the source's listing does not know, created at or after the horizon, may be the replica of a
-version that somebody wrote meanwhile: there the destination must say REPLICA, too. Anything else that the source does not know is not S3's own here, even where it may be a replica of
-what expired at the source: that is settled by planning again.
+version that somebody wrote meanwhile: there the destination must say REPLICA, too. Anything else
+that the source does not know is not S3's own here, even where it may be a replica of what expired
+at the source: that is settled by planning again.
+
+What lies below the current version is no obstacle, with one exception. A bucket has one `null`
+version of a key: the replica of the source's would take the place of the destination's, and what
+somebody wrote there before versioning was switched on would be lost for good.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.objects import DeleteMarker, ListedEntry, ObjectVersion
+from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
 from backfill.plan.chains import Identity, IndexedChain, identity_at
 from backfill.plan.facts import HeadAnswer, HeadName
 from backfill.plan.terms import Terms
@@ -69,21 +74,36 @@ def engine_of(
         return BY_COPY
     unread = set[HeadName]()
     for number, destination in enumerate(destinations):
-        current = destination.current
-        if current is None or not terms.is_replicated_live(current.key, number):
-            continue
-        name = number, current.version_id
-        identity = _identity(current, source, destination)
-        asks = identity is Identity.NULL_PAIR or _is_newcomer(current, source, terms)
-        if asks and name not in heads:
-            unread.add(name)
-        elif not _is_replica(identity, heads.get(name) if asks else None):
-            return KeyEngine(is_batch=False, why_not_batch=_why(current, number, terms))
+        for met in _met(source, destination):
+            if not terms.is_replicated_live(met.key, number):
+                continue
+            name = number, met.version_id
+            identity = _identity(met, source, destination)
+            asks = identity is Identity.NULL_PAIR or _is_newcomer(met, source, terms)
+            if asks and name not in heads:
+                unread.add(name)
+            elif not _is_replica(identity, heads.get(name) if asks else None):
+                is_current = met is destination.current
+                why = _why(met, number, terms) if is_current else _why_null(number, terms)
+                return KeyEngine(is_batch=False, why_not_batch=why)
     return UnreadHeads(heads=frozenset(unread)) if unread else BY_BATCH
 
 
-def _identity(current: ListedEntry, source: IndexedChain, destination: IndexedChain) -> Identity:
-    mine = source.by_version_id.get(current.version_id)
+def _met(source: IndexedChain, destination: IndexedChain) -> Iterator[ListedEntry]:
+    """Give what replicas would land on: the current entry, and the null object they would replace.
+
+    A delete marker that another one or an object replaces holds no data to lose.
+    """
+    if destination.current is not None:
+        yield destination.current
+    null = destination.by_version_id.get(NULL_VERSION_ID)
+    is_replaceable = isinstance(null, ObjectVersion) and NULL_VERSION_ID in source.by_version_id
+    if null is not None and is_replaceable and null is not destination.current:
+        yield null
+
+
+def _identity(met: ListedEntry, source: IndexedChain, destination: IndexedChain) -> Identity:
+    mine = source.by_version_id.get(met.version_id)
     return Identity.ABSENT if mine is None else identity_at(mine, destination)
 
 
@@ -108,4 +128,11 @@ def _why(current: ListedEntry, number: int, terms: Terms) -> str:
     return (
         f"not by Batch Replication: at {terms.destinations[number].bucket} {kind} is current that"
         " is no replica of a version listed at the source"
+    )
+
+
+def _why_null(number: int, terms: Terms) -> str:
+    return (
+        f"not by Batch Replication: at {terms.destinations[number].bucket} lies a null version that"
+        " is no replica of the source's, which would replace it for good"
     )

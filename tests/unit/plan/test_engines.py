@@ -61,6 +61,9 @@ STATES: dict[str, tuple[list[ListedEntry], str]] = {
     "another null version": ([version(KEY, "null", "ex", 7, is_latest=True)], "foreign"),
     "a null marker": ([marker(KEY, "null", is_latest=True)], "foreign"),
     "a null pair": ([NULL], "asks"),
+    "a null stranger below": ([replace(SOURCE[0]), version(KEY, "null", "ex", 7)], "foreign"),
+    "a null pair below": ([replace(SOURCE[0]), replace(SOURCE[3])], "asks"),
+    "a null marker below": ([replace(SOURCE[0]), marker(KEY, "null")], "free"),
 }
 COVERAGES: dict[str, dict[str, Any]] = {
     "all": {},
@@ -142,6 +145,17 @@ def test_the_reason_names_the_bucket_and_what_is_there() -> None:
     )
     assert isinstance(found, KeyEngine)
     assert "at y a delete marker is current" in found.why_not_batch
+
+
+def test_a_null_version_that_a_replica_would_replace_for_good_keeps_the_key_from_jobs() -> None:
+    """If this fails, a job destroys what somebody wrote there before versioning was on."""
+    chain = STATES["a null stranger below"][0]
+    for source, word in ((SOURCE, "copy"), (SOURCE[:3], "batch")):
+        there = [IndexedChain.of(chain), IndexedChain.of([])]
+        found = engine_of(IndexedChain.of(source), there, {}, terms_of("all", "all"))
+        assert isinstance(found, KeyEngine)
+        assert _word(found) == word
+        assert ("at x lies a null version" in found.why_not_batch) == (word == "copy")
 
 
 def settled(plan: KeyPlan, null_head: HeadAnswer = None, **source: Any) -> KeyPlan:
