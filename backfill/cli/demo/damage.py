@@ -32,7 +32,7 @@ def do_damage(sandbox: Sandbox) -> tuple[Damage, ...]:
             _metadata(model, "orders/0002.xml"),
             _tags(model, "tagged/003"),
             _stale(model, "orders/0004.xml"),
-            _missing(model, "orders/0005.xml"),
+            _missing(model, "tagged/005"),
             _extra(model, "extra/nobody-asked-for-this"),
         )
 

@@ -5,11 +5,11 @@ through the eras, so that years pass in a second.
 Law: every kind of object and key that S3 allows and this tool claims to handle is in here.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
+from backfill.cli.demo.permissions import destination_policy, key_policy, source_policy
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
@@ -38,10 +38,22 @@ from backfill.sandbox.service import DESTINATION, SOURCE, Account, Sandbox
 SOURCE_BUCKET = "demo-source"
 DESTINATION_BUCKET = "demo-destination"
 OLD_DESTINATION_BUCKET = "demo-old-destination"
+BATCH_BUCKET = "demo-batch"
+"""For manifests and completion reports: the source account's, beside the source bucket."""
 SOURCE_KEY_ARN = "arn:aws:kms:us-east-1:111111111111:key/demo-source"
 REPLICA_KEY_ARN = "arn:aws:kms:eu-west-1:222222222222:key/demo-replica"
 MULTIPART_COPY_ABOVE_BYTES = 8 * 1024 * 1024
 """The demo's copy size limit, so that a few megabytes show what 5 GB would."""
+DELETED_FOR_GOOD = tuple(f"invoices/{number:03}.pdf" for number in range(2, 80, 20))
+"""Replicas that somebody deleted at the destination by their version ID: S3 never brings such a
+version back."""
+COPIED_BY_HAND = tuple(f"logs/{number:04}.json" for number in range(105, 113))
+"""Keys of which somebody put an old version at the destination by hand: what is current there is
+no replica, and no job may bring history in around it."""
+_BY_HAND_GENERATION = 1
+_GENERATIONS = 4
+_LOGS = 120
+ORDERS = 120
 
 PART = b"0123456789abcdef" * (5 * 1024 * 1024 // 16)
 HOSTILE_KEYS = (
@@ -84,14 +96,15 @@ class Told:
 
 def write_history(sandbox: Sandbox) -> Told:
     """Fill the source bucket era by era, and switch replication on at the end."""
-    sandbox.key_policies[SOURCE_KEY_ARN] = _key_policy(SOURCE, DESTINATION)
-    sandbox.key_policies[REPLICA_KEY_ARN] = _key_policy(DESTINATION, SOURCE)
+    sandbox.key_policies[SOURCE_KEY_ARN] = key_policy(SOURCE, DESTINATION)
+    sandbox.key_policies[REPLICA_KEY_ARN] = key_policy(DESTINATION, SOURCE)
     with sandbox.held() as model:
         pen = _Pen(sandbox, model)
         _before_versioning(pen)
         _years_without_a_rule(pen)
         _under_an_earlier_rule(pen)
         _after_that_rule(pen)
+        _at_the_destination(pen)
         sandbox.clock.offset = timedelta()
         pen.switch_replication_on(_rules_of_today())
         entries = list(raw_edits.snapshot(model, SOURCE_BUCKET))
@@ -176,6 +189,7 @@ def _before_versioning(pen: _Pen) -> None:
         (SOURCE, SOURCE_BUCKET),
         (DESTINATION, DESTINATION_BUCKET),
         (DESTINATION, OLD_DESTINATION_BUCKET),
+        (SOURCE, BATCH_BUCKET),
     ):
         request = CreateBucketRequest(bucket=bucket, location=_location(account))
         pen.model.create_bucket(_caller(account), request)
@@ -190,24 +204,24 @@ def _before_versioning(pen: _Pen) -> None:
     ):
         enable = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
         pen.model.put_bucket_versioning(_caller(account), enable)
-    policy = PutBucketPolicyRequest(bucket=SOURCE_BUCKET, document=_source_policy())
+    policy = PutBucketPolicyRequest(bucket=SOURCE_BUCKET, document=source_policy(SOURCE_BUCKET))
     pen.model.put_bucket_policy(_caller(SOURCE), policy)
     for bucket in (DESTINATION_BUCKET, OLD_DESTINATION_BUCKET):
-        request_policy = PutBucketPolicyRequest(bucket=bucket, document=_destination_policy(bucket))
+        request_policy = PutBucketPolicyRequest(bucket=bucket, document=destination_policy(bucket))
         pen.model.put_bucket_policy(_caller(DESTINATION), request_policy)
 
 
 def _years_without_a_rule(pen: _Pen) -> None:
     """Everything that years bring: overwrites, deletions, tags, KMS, parts, archives, odd keys."""
-    for generation in range(6):
+    for generation in range(_GENERATIONS):
         pen.days_ago(300 - generation)
-        for number in range(250):
-            pen.put(f"logs/{number:04}.json", _bytes(f"generation {generation}", number))
-    for number in range(0, 250, 13):
+        for number in range(_LOGS):
+            pen.put(f"logs/{number:04}.json", _log(generation, number))
+    for number in range(0, _LOGS, 13):
         pen.delete(f"logs/{number:04}.json")
-    for number in range(0, 250, 26):
+    for number in range(0, _LOGS, 26):
         pen.put(f"logs/{number:04}.json", _bytes("back again", number))
-    for number in range(80):
+    for number in range(40):
         tags = (("project", f"p{number % 7}"), ("note", "a b+c/d=é"))
         pen.put(f"tagged/{number:03}", _bytes("tagged", number), WrittenAttributes(tags=tags))
     encrypted = RequestedEncryption(algorithm="aws:kms", kms_key_id=SOURCE_KEY_ARN)
@@ -248,10 +262,26 @@ def _after_that_rule(pen: _Pen) -> None:
         pen.put(f"invoices/{number:03}.pdf", _bytes("corrected invoice", number))
     for number in range(1, 80, 10):
         pen.delete(f"invoices/{number:03}.pdf")
-    for number in range(200):
+    for number in range(ORDERS):
         pen.put(f"orders/{number:04}.xml", _bytes("order", number))
-    for number in range(200):
+    for number in range(ORDERS):
         pen.put(f"orders/{number:04}.xml", _bytes("changed order", number))
+
+
+def _at_the_destination(pen: _Pen) -> None:
+    """Well-meant work at the destination, of which today's rule knows nothing."""
+    pen.days_ago(50)
+    destination = _caller(DESTINATION)
+    for key in DELETED_FOR_GOOD:
+        (replica,) = raw_edits.bucket_of(pen.model, DESTINATION_BUCKET).chain(key)
+        request = DeleteObjectRequest(
+            bucket=DESTINATION_BUCKET, key=key, version_id=replica.version_id
+        )
+        pen.model.delete_object(destination, request)
+    for key in COPIED_BY_HAND:
+        body = _log(_BY_HAND_GENERATION, int(key[5:9]))
+        put = PutObjectRequest(bucket=DESTINATION_BUCKET, key=key, body=body)
+        pen.model.put_object(destination, put)
 
 
 def _plain(key: str) -> WrittenAttributes:
@@ -265,56 +295,16 @@ def _bytes(kind: str, number: int) -> bytes:
     return f"{kind} {number}\n".encode() + sha256(f"{kind}{number}".encode()).digest() * 4
 
 
+def _log(generation: int, number: int) -> bytes:
+    return _bytes(f"generation {generation}", number)
+
+
 def _caller(account: Account) -> Caller:
     return Caller(account_id=account.account_id, arn=account.root.arn, region=account.region)
 
 
 def _location(account: Account) -> str | None:
     return None if account.region == "us-east-1" else account.region
-
-
-def _source_policy() -> str:
-    return _policy(
-        {
-            "Sid": "BackfillReadsForCopies",
-            "Effect": "Allow",
-            "Principal": {"AWS": DESTINATION.root.arn},
-            "Action": [
-                "s3:GetObject",
-                "s3:GetObjectTagging",
-                "s3:GetObjectVersion",
-                "s3:GetObjectVersionTagging",
-            ],
-            "Resource": f"arn:aws:s3:::{SOURCE_BUCKET}/*",
-        }
-    )
-
-
-def _destination_policy(bucket: str) -> str:
-    return _policy(
-        {
-            "Sid": "LiveReplication",
-            "Effect": "Allow",
-            "Principal": {"AWS": SOURCE.root.arn},
-            "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-            "Resource": f"arn:aws:s3:::{bucket}/*",
-        }
-    )
-
-
-def _key_policy(*accounts: Account) -> str:
-    return _policy(
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": [account.root.arn for account in accounts]},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"],
-            "Resource": "*",
-        }
-    )
-
-
-def _policy(statement: dict[str, object]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _rules_of_today() -> str:

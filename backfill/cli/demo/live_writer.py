@@ -9,13 +9,12 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from backfill.cli.demo.history import SOURCE_BUCKET
+from backfill.cli.demo.history import ORDERS, SOURCE_BUCKET
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.operations.objects import DeleteObjectRequest, PutObjectRequest
 from backfill.sandbox.service import SOURCE, Sandbox
 
 _PAUSE_S = 0.03
-_ORDERS = 200
 _UNTOUCHED_ORDERS = 20
 """The first orders are left alone: the damage comes there."""
 
@@ -58,7 +57,7 @@ class LiveWriter:
                 self._delete(self._order())
 
     def _order(self) -> str:
-        return f"orders/{self._random.randrange(_UNTOUCHED_ORDERS, _ORDERS):04}.xml"
+        return f"orders/{self._random.randrange(_UNTOUCHED_ORDERS, ORDERS):04}.xml"
 
     def _put(self, key: str) -> None:
         body = f"live write {self.writes} of {key}".encode()

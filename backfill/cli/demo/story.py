@@ -15,18 +15,35 @@ from pathlib import Path
 
 from backfill.cli.demo.damage import Damage, do_damage
 from backfill.cli.demo.history import (
+    BATCH_BUCKET,
+    COPIED_BY_HAND,
+    DELETED_FOR_GOOD,
     DESTINATION_BUCKET,
     MULTIPART_COPY_ABOVE_BYTES,
     SOURCE_BUCKET,
+    Told,
     write_history,
 )
 from backfill.cli.demo.live_writer import LiveWriter
+from backfill.cli.demo.permissions import add_batch_role
+from backfill.cli.demo.ways import checked_ways
 from backfill.errors import BugError, UsageError
+from backfill.sandbox.model.batch_operations.settings import BatchSettings
 from backfill.sandbox.model.replication.settings import ReplicationSettings
 from backfill.sandbox.service import Sandbox
 
-_LAGS = ReplicationSettings(shortest_lag_s=0.05, longest_lag_s=0.6)
+_LAGS = ReplicationSettings(shortest_lag_s=0.1, longest_lag_s=2.0)
+"""Long enough that a job is Complete well before its replicas have arrived."""
+_JOBS = BatchSettings(status_s=0.2, step_s=0.3, tasks_per_step=500)
+_LIMITS = {
+    "COPY_OBJECT_BYTES_MAX": str(MULTIPART_COPY_ABOVE_BYTES),
+    "SETTLE_DELAY_S": "1",
+    "JOB_POLL_S": "0.5",
+}
+"""Seconds where AWS takes minutes, and asks to be polled no more often than every 30 s."""
 _QUIET_TIMEOUT_S = 30.0
+_FIRST = "00"
+"""The round of the plan's own work; repairs count on from it."""
 
 
 def tell(run_directory: Path, *, seed: int) -> int:
@@ -41,7 +58,7 @@ def tell(run_directory: Path, *, seed: int) -> int:
     run_directory.mkdir(parents=True)
     (run_directory / "demo.json").write_text(json.dumps({"seed": seed}))
     began_s = time.monotonic()
-    with Sandbox(seed=seed, replication=_LAGS) as sandbox:
+    with Sandbox(seed=seed, replication=_LAGS, batch_operations=_JOBS) as sandbox:
         _Story(sandbox, run_directory, seed).tell()
     _say(f"all of it held, in {time.monotonic() - began_s:.0f} s")
     _say(f"the report: {run_directory / 'report' / 'report.html'}")
@@ -66,30 +83,45 @@ class _Story:
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **profiles,
-            "BACKFILL_LIMITS_COPY_OBJECT_BYTES_MAX": str(MULTIPART_COPY_ABOVE_BYTES),
-            "BACKFILL_LIMITS_SETTLE_DELAY_S": "1",
+            **{f"BACKFILL_LIMITS_{name}": value for name, value in _LIMITS.items()},
         }
 
     def tell(self) -> None:
         told = write_history(self._sandbox)
-        _say(
-            f"the source bucket holds {told.versions:,} versions and {told.delete_markers:,} delete"
-            f" markers of {told.keys:,} keys, and replication was switched on just now"
-        )
+        role_arn = add_batch_role(self._sandbox, SOURCE_BUCKET, BATCH_BUCKET)
+        _introduce(told)
         with LiveWriter(self._sandbox, seed=self._seed) as writer:
-            _say("somebody goes on writing; backfill run:")
-            self._backfill("run", SOURCE_BUCKET, "--deep", "--yes", expected=(0, 4, 5))
+            place = "--batch-role-arn", role_arn, "--batch-bucket", BATCH_BUCKET
+            self._backfill("run", SOURCE_BUCKET, *place, "--yes", expected=(0, 4, 5))
+            self._tell_of_jobs()
         self._wait_until_quiet()
         _say(f"the live writer wrote {writer.writes:,} times meanwhile, and rests now")
+        _say("verify once more, with a second look at metadata, tags and encryption (--deep):")
         self._backfill("verify", "--deep", expected=(0,))
         self._check_clean("after the backfill")
+        _say("which version went which way, and why, as the report has it (rows.csv):")
+        for line in checked_ways(self._directory / "report" / "rows.csv"):
+            _say(f"  {line}")
         damages = do_damage(self._sandbox)
+        _say("now somebody damages six things at the destination, past every door of S3:")
         for damage in damages:
-            _say(f"  damaged: {damage.kind} ({damage.key})")
+            _say(f"  {damage.kind} ({damage.key})")
         self._backfill("verify", "--deep", expected=(4,))
         self._check_found(damages)
         self._backfill("repair", "--deep", "--allow-hiding", "--yes", expected=(0,))
         self._check_clean("after the repair")
+
+    def _tell_of_jobs(self) -> None:
+        """Say what the jobs were good for, and what Complete was not."""
+        documents = self._directory / "replication"
+        look = json.loads((documents / f"{_FIRST}-look-0" / "index.json").read_bytes())
+        waiting = look["summary"]["waiting"]
+        _say(
+            f"after S3 had called its job Complete, {waiting:,} versions were still on their way:"
+            " a task only starts a replication. backfill looked again until all had arrived"
+        )
+        for job in json.loads((documents / f"{_FIRST}-jobs.json").read_bytes())["jobs"]:
+            self._backfill("jobs", "show", job["job_id"], expected=(0,))
 
     def _backfill(self, verb: str, *words: str, expected: tuple[int, ...]) -> None:
         command = [
@@ -146,6 +178,25 @@ class _Story:
             if problem not in found[key]:
                 raise BugError(f"{key} should be {problem!r}, verify says {found[key]!r}")
         _say(f"verify found exactly these {len(damages)} in {DESTINATION_BUCKET}: {seen.headline}")
+
+
+def _introduce(told: Told) -> None:
+    _say(
+        f"the source bucket holds {told.versions:,} versions and {told.delete_markers:,} delete"
+        f" markers of {told.keys:,} keys. Replication was switched on just now: it carries what is"
+        " written from now on, and none of these"
+    )
+    _say(
+        "somebody was at the destination before:"
+        f" {len(DELETED_FOR_GOOD)} replicas were deleted for good, and of {len(COPIED_BY_HAND)}"
+        " keys an old version was copied there by hand"
+    )
+    _say(
+        "backfill gives S3 a list of versions (a manifest). S3 works through it, one task for each"
+        " version: that is a job of S3 Batch Operations. It writes down how each task went (the"
+        " completion report). What S3 cannot replicate is copied, or stays for a stated reason"
+    )
+    _say("somebody goes on writing meanwhile")
 
 
 def _say(line: str) -> None:
