@@ -325,5 +325,5 @@ def _change(standing: Standing, description: JobDescription) -> JobChanged | Job
         status=summary.status.value,
         succeeded=summary.progress.succeeded,
         failed=summary.progress.failed,
-        reasons="; ".join(f"{failure.code}: {failure.reason}" for failure in description.failures),
+        reasons=description.failure_words,
     )

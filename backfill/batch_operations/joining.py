@@ -6,7 +6,7 @@ Law: every entry has exactly one result, and every row is some entry's, or is co
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Self
+from typing import NamedTuple, Self
 
 from backfill.batch_operations.report_rows import HINT, TaskRow
 from backfill.batch_operations.task_results import TaskResult, TaskState
@@ -15,11 +15,22 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.model.escaping import visible_text
 
 
+class AskedVersion(NamedTuple):
+    """A version that a job is asked about, where no manifest entry stands for it."""
+
+    number: int
+    key: str
+    version_id: str | None
+
+
+Asked = ManifestEntry | AskedVersion
+
+
 class Joined(Iterator[TaskResult]):
     """The results, in the order of the entries; `foreign` counts the rows of no entry so far."""
 
     def __init__(
-        self, entries: Iterable[ManifestEntry], rows: Iterable[TaskRow], *, allows_foreign: bool
+        self, entries: Iterable[Asked], rows: Iterable[TaskRow], *, allows_foreign: bool
     ) -> None:
         self.foreign = 0
         self._allows_foreign = allows_foreign
@@ -33,7 +44,7 @@ class Joined(Iterator[TaskResult]):
     def __next__(self) -> TaskResult:
         return next(self._results)
 
-    def _joined(self, entries: Iterable[ManifestEntry]) -> Iterator[TaskResult]:
+    def _joined(self, entries: Iterable[Asked]) -> Iterator[TaskResult]:
         last = ""
         for key, entries_of_key in groupby(entries, key=_key_of):
             assert key > last, "entries come sorted by key"
@@ -73,9 +84,7 @@ class Joined(Iterator[TaskResult]):
         self.foreign += 1
 
 
-def joined(
-    entries: Iterable[ManifestEntry], rows: Iterable[TaskRow], *, allows_foreign: bool
-) -> Joined:
+def joined(entries: Iterable[Asked], rows: Iterable[TaskRow], *, allows_foreign: bool) -> Joined:
     """Stream one task result for each entry; both are sorted by key.
 
     Entries may share a version, one for each destination: its row is the result of all of them.
@@ -87,11 +96,11 @@ def joined(
     return Joined(entries, rows, allows_foreign=allows_foreign)
 
 
-def _key_of(entry: ManifestEntry) -> str:
+def _key_of(entry: Asked) -> str:
     return entry.key
 
 
-def _result(entry: ManifestEntry, row: TaskRow | None) -> TaskResult:
+def _result(entry: Asked, row: TaskRow | None) -> TaskResult:
     if row is None:
         return TaskResult(number=entry.number, state=TaskState.NOT_ATTEMPTED)
     state = TaskState.SUCCEEDED if row.is_succeeded else TaskState.FAILED

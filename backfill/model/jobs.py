@@ -188,6 +188,11 @@ class JobDescription:
     suspended_cause: str = ""
     report: ReportLocation | None = None
 
+    @property
+    def failure_words(self) -> str:
+        """Return what failed the job as a whole, in S3's words; empty where nothing did."""
+        return "; ".join(f"{failure.code}: {failure.reason}" for failure in self.failures)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploaded:

@@ -8,7 +8,8 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion, VersionId
+from backfill.model.attributes import ReplicationStatus
+from backfill.model.objects import NULL_VERSION_ID, ETag, ListedEntry, ObjectVersion, VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.chains import IndexedChain
 from backfill.plan.entries import PlanEntry
@@ -85,10 +86,19 @@ class KeyView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSeen:
+    """What HEAD told of the source version of a row whose bytes nothing stored could prove."""
+
+    etag: ETag
+    replication_status: ReplicationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The listings alone decided."""
+    """A verdict. `unproven`: checksums computed of both versions could still decide content."""
 
     row: VerdictRow
+    unproven: SourceSeen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,42 @@ Never holds more than one key of each look.
 Law: a later look replaces all rows of a key at once, so that they are of one moment.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import cast
 
 from backfill.model.rows import Scalar
 from backfill.verify.rows import Draft, draft_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What all looks of a verification came to; the counts are those of `VerifyTotals`."""
+
+    looks: int
+    plan_rows: int
+    keys_looked_again: int
+    is_settled: bool
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """Return it for an artefact's summary; `looked_of` reads it."""
+        return {name: getattr(self, name) for name in Looked.__dataclass_fields__}
+
+
+def looked_of(summary: Mapping[str, object]) -> Looked:
+    """Return what the looks came to, from a summary that holds it."""
+    # The artefact's digest vouches for the summary.
+    looks, plan_rows, keys_looked_again = (
+        cast("int", summary[name]) for name in ("looks", "plan_rows", "keys_looked_again")
+    )
+    return Looked(
+        looks=looks,
+        plan_rows=plan_rows,
+        keys_looked_again=keys_looked_again,
+        is_settled=bool(summary["is_settled"]),
+    )
 
 
 def drafts_by_key(rows: Iterable[list[Scalar]]) -> Iterator[tuple[str, list[Draft]]]:

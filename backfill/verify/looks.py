@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from backfill.model.attributes import ObjectHead, ReplicationStatus
-from backfill.verify.decisions import AFTER_HORIZON, Judged, Look, LookKind, Unjudged
+from backfill.verify.decisions import (
+    AFTER_HORIZON,
+    Judged,
+    Look,
+    LookKind,
+    SourceSeen,
+    Unjudged,
+)
 from backfill.verify.fidelity import (
     STANDARD,
     TagPair,
@@ -27,6 +34,8 @@ LAYOUT_PARTS_MAX: Final = 1000
 parts the row stays `unverified` (or goes to bytes): 2,000 requests are dearer than they are worth
 for telling `different` from `unverified`."""
 
+
+NOTHING_COMMON: Final = "Nothing stored on both sides can be compared; only the sizes are equal."
 
 _FIELD_WORDS: Final = {
     Field.METADATA: "metadata",
@@ -107,11 +116,13 @@ def concluded(look: Look, seen: Seen) -> Judged | Unjudged:
     if look.kind is LookKind.DESTINATION_STATUS:
         return _extra_after_horizon(look, seen)
     if look.kind is LookKind.SOURCE_STATUS:
-        return Judged(row=_with_source_status(look.row, seen.source))
+        return Judged(row=look.row if seen.source is None else _at_source(look.row, seen.source))
     if seen.source is None or seen.destination is None:
         return Judged(row=_with_fault(look.row, seen.fault_code))
-    row = _compared(look, seen, seen.source, seen.destination)
-    return Judged(row=_with_source_status(row, seen.source))
+    row = _at_source(_compared(look, seen, seen.source, seen.destination), seen.source)
+    source = SourceSeen(etag=seen.source.etag, replication_status=seen.source.replication_status)
+    is_unproven = row.content is Verdict.UNVERIFIED and row.evidence is Evidence.NONE
+    return Judged(row=row, unproven=source if is_unproven else None)
 
 
 def _extra_after_horizon(look: Look, seen: Seen) -> Judged | Unjudged:
@@ -123,12 +134,16 @@ def _extra_after_horizon(look: Look, seen: Seen) -> Judged | Unjudged:
     return Unjudged(number=None, key=row.key, destination=row.destination, reason=AFTER_HORIZON)
 
 
-def _with_source_status(row: VerdictRow, source: ObjectHead | None) -> VerdictRow:
+def _at_source(row: VerdictRow, source: ObjectHead) -> VerdictRow:
+    return with_source_status(row, source.replication_status)
+
+
+def with_source_status(row: VerdictRow, status: ReplicationStatus) -> VerdictRow:
     """Say `in flight` of what is wrong while live replication is still at the source version."""
     is_wrong = row.content is not Verdict.UNVERIFIED or row.fidelity is Fidelity.DIFFERENT
-    if source is None or row.is_good or not is_wrong:
+    if row.is_good or not is_wrong:
         return row
-    if source.replication_status is ReplicationStatus.PENDING:
+    if status is ReplicationStatus.PENDING:
         return replace(
             row,
             content=Verdict.IN_FLIGHT,
@@ -136,7 +151,7 @@ def _with_source_status(row: VerdictRow, source: ObjectHead | None) -> VerdictRo
             fields=(),
             detail="S3 shows PENDING at the source: live replication is still at it.",
         )
-    if source.replication_status is ReplicationStatus.FAILED:
+    if status is ReplicationStatus.FAILED:
         return replace(row, detail=f"{row.detail} S3 shows FAILED at the source.".lstrip())
     return row
 
@@ -208,7 +223,7 @@ def _detail(look: Look, seen: Seen, proof: Proof, fields: tuple[Field, ...]) -> 
     assert destination is not None, "both heads are there"
     says = [look.row.detail] if look.row.detail else []
     if proof.evidence is Evidence.NONE:
-        says.append("Nothing stored on both sides can be compared; only the sizes are equal.")
+        says.append(NOTHING_COMMON)
     if fields:
         says.append(_difference(look, destination, proof, fields))
     if seen.fault_code:

@@ -5,15 +5,17 @@ Law: `verdict_of(row_of(verdict)) == verdict`.
 
 `verify/NN` has the columns of `VERDICT_COLUMNS`: rows in plan order, an extra version after the
 rows of its key. `verify/NN-unjudged` has `UNJUDGED_COLUMNS`: the rows without a verdict whose
-reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS`.
+reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS`, and so are the
+rows of `verify/NN-unproven`, of which `verify/NN-checksums` says what jobs told (see `checksums`).
 """
 
 from dataclasses import dataclass
 from typing import Final, cast
 
+from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import ETag, VersionId
 from backfill.model.rows import Row, Scalar
-from backfill.verify.decisions import Judged, Unjudged
+from backfill.verify.decisions import Judged, SourceSeen, Unjudged
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 
 
@@ -30,6 +32,22 @@ def unjudged_name(verification: int) -> str:
 def look_name(verification: int, look: int) -> str:
     """Return the artefact name of what a look found."""
     return f"verify/{verification:02d}-look-{look}"
+
+
+def unproven_name(verification: int) -> str:
+    """Return the artefact name of the rows that checksum jobs are to decide."""
+    return f"verify/{verification:02d}-unproven"
+
+
+def checksums_name(verification: int) -> str:
+    """Return the artefact name of what checksum jobs told of those rows."""
+    return f"verify/{verification:02d}-checksums"
+
+
+def checksum_ledger_names(verification: int, destinations: int) -> tuple[str, ...]:
+    """Return the documents that remember a verification's jobs: the source's first."""
+    sides = ("source", *(f"destination-{number:02d}" for number in range(destinations)))
+    return tuple(f"verify/{verification:02d}-jobs-{side}.json" for side in sides)
 
 
 def source_listing_name(verification: int) -> str:
@@ -57,7 +75,13 @@ VERDICT_COLUMNS: Final = (
     "destination_is_delete_marker",
 )
 UNJUDGED_COLUMNS: Final = ("number", "key", "destination", "reason")
-DRAFT_COLUMNS: Final = ("is_suspect", "reason", *VERDICT_COLUMNS)
+DRAFT_COLUMNS: Final = (
+    "is_suspect",
+    "reason",
+    "unproven_source_etag",
+    "unproven_source_status",
+    *VERDICT_COLUMNS,
+)
 
 _Cells = tuple[
     int | None,
@@ -137,20 +161,30 @@ def unjudged_row(unjudged: Unjudged) -> Row:
 def draft_row(draft: Draft) -> Row:
     """Return the row of a draft; without a verdict, the verdict's other cells are empty."""
     if isinstance(draft.decision, Judged):
-        return (draft.is_suspect, None, *row_of(draft.decision.row))
+        seen = draft.decision.unproven
+        told = (None, None) if seen is None else (seen.etag, seen.replication_status.value)
+        return (draft.is_suspect, None, *told, *row_of(draft.decision.row))
     left = draft.decision
-    head = (draft.is_suspect, left.reason, left.number, left.key, None, left.destination)
+    place = (left.number, left.key, None, left.destination)
+    head = (draft.is_suspect, left.reason, None, None, *place)
     return (*head, *(None,) * (len(DRAFT_COLUMNS) - len(head)))
 
 
 def draft_of(row: list[Scalar]) -> Draft:
     """Return the draft of a row that `draft_row` made."""
-    is_suspect, reason, *cells = row
+    is_suspect, reason, etag, status, *cells = row
     if reason is None:
-        return Draft(decision=Judged(row=verdict_of(cells)), is_suspect=bool(is_suspect))
+        judged = Judged(row=verdict_of(cells), unproven=_source_seen(etag, status))
+        return Draft(decision=judged, is_suspect=bool(is_suspect))
     number, key, _, destination = cast("tuple[int | None, str, None, int]", tuple(cells[:4]))
     left = Unjudged(number=number, key=key, destination=destination, reason=str(reason))
     return Draft(decision=left, is_suspect=bool(is_suspect))
+
+
+def _source_seen(etag: Scalar, status: Scalar) -> SourceSeen | None:
+    if etag is None:
+        return None
+    return SourceSeen(etag=ETag(str(etag)), replication_status=ReplicationStatus(str(status)))
 
 
 def _version_id(cell: str | None) -> VersionId | None:

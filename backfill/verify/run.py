@@ -4,10 +4,18 @@ Never writes to S3.
 Law: every plan row ends as exactly one verdict row or is counted by the reason for having none.
 
 The artefacts of verification NN are in `rows`. Listing is the inventory stage's and handed in.
+With `checksum_jobs` a verification may wait for jobs for days: called again with what it has seen
+still standing, it goes on with them and speaks of the buckets as they were when it looked.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -26,6 +34,8 @@ from backfill.ports import (
     ProgressCounts,
 )
 from backfill.settings import Settings
+from backfill.verify.checksum_jobs import ChecksumJobs, prove_by_jobs
+from backfill.verify.checksums import decided, proof_of_row
 from backfill.verify.decisions import (
     SUPERSEDED,
     VANISHED,
@@ -34,7 +44,7 @@ from backfill.verify.decisions import (
     PlannedRow,
     Unjudged,
 )
-from backfill.verify.drafts import newest_drafts, suspect_keys
+from backfill.verify.drafts import Looked, looked_of, suspect_keys
 from backfill.verify.judge import judged_key
 from backfill.verify.keys import (
     KeyRows,
@@ -53,6 +63,7 @@ from backfill.verify.rows import (
     UNJUDGED_COLUMNS,
     VERDICT_COLUMNS,
     Draft,
+    checksums_name,
     destination_listing_name,
     draft_row,
     look_name,
@@ -63,6 +74,7 @@ from backfill.verify.rows import (
     verdicts_name,
 )
 from backfill.verify.totals import Tally, VerifyTotals, summary_of
+from backfill.verify.unproven import drafts_of_looks, kept_unproven, write_unproven
 from backfill.verify.verdicts import VerdictRow
 
 SETTLE_KEYS_MAX: Final = 10_000
@@ -70,8 +82,6 @@ SETTLE_KEYS_MAX: Final = 10_000
 race with live replication but a state of affairs, and are reported as they were found."""
 DIFFERENCES_LOGGED_MAX: Final = 100
 """Differences logged one by one; all of them are in the artefact."""
-BREATH_ROWS: Final = 1_000
-"""Rows concluded in one go before signals get their turn."""
 
 
 TakeListings = Callable[[Sequence[Side], str], Awaitable[Mapping[str, str]]]
@@ -95,6 +105,7 @@ class VerifyRequest:
     claims: Callable[[str, int], bool]
     inputs: Mapping[str, str] = field(default_factory=dict)
     is_deep: bool = False
+    checksum_jobs: ChecksumJobs | None = None
 
     def __post_init__(self) -> None:
         assert self.round >= 1, "verifications are counted from 1"
@@ -118,10 +129,10 @@ async def verify(
     Raises:
         StoreFault: one that stops everything (disposition STOP).
         MissingPermissionError: every HEAD of one side was denied.
+        JobWaitsError, InterruptedRunError: see `checksum_jobs`; the same call goes on.
         BackfillError: a listing failed, an artefact is damaged, or totals do not add up.
     """
     job = _Verification(request, artifacts=artifacts, events=events, clock=clock, settings=settings)
-    await job.list_buckets()
     return await job.judge(plan, outcomes)
 
 
@@ -139,7 +150,6 @@ async def verify_buckets(
     The plan follows from the listings (see `keys.pairing_plan`). Raises what `verify` raises.
     """
     job = _Verification(request, artifacts=artifacts, events=events, clock=clock, settings=settings)
-    await job.list_buckets()
 
     def plan() -> Iterator[PlanEntry]:
         return pairing_plan(
@@ -181,7 +191,32 @@ class _Verification:
         self._rows_done = 0
         self._told = 0
 
-    async def list_buckets(self) -> None:
+    async def judge(
+        self,
+        plan: Callable[[], Iterator[PlanEntry]],
+        outcomes: Callable[[], Iterator[PlannedOutcome]],
+    ) -> VerifyTotals:
+        """List and look, have unproven rows proved by jobs, and write the verdicts."""
+        artifacts, number = self._artifacts, self._request.round
+        jobs = self._request.checksum_jobs
+        if jobs is None:
+            await self._list_buckets()
+            return await self._conclude(await self._looked(plan, outcomes), has_proofs=False)
+        asked = {"algorithm": jobs.algorithm, "is_deep": self._request.is_deep}
+        index = kept_unproven(artifacts, number, asked=asked, inputs=self._inputs)
+        if index is None:
+            await self._list_buckets()
+            looked = await self._looked(plan, outcomes)
+            index = await write_unproven(
+                artifacts, number, looked, asked=asked, inputs=self._inputs
+            )
+        self._inputs = dict(index.inputs)
+        await prove_by_jobs(
+            index, jobs, round_number=number, header=self._request.header, artifacts=artifacts
+        )
+        return await self._conclude(looked_of(index.summary), has_proofs=True)
+
+    async def _list_buckets(self) -> None:
         """List all sides afresh."""
         # The time makes it new: an older look must not pass for this one.
         run_id = f"verify {self._request.round} {self._clock.now().isoformat()}"
@@ -196,12 +231,12 @@ class _Verification:
         )
         return key_groups(source, destinations)
 
-    async def judge(
+    async def _looked(
         self,
         plan: Callable[[], Iterator[PlanEntry]],
         outcomes: Callable[[], Iterator[PlannedOutcome]],
-    ) -> VerifyTotals:
-        """Judge all rows, look again at suspects, and write the verdicts."""
+    ) -> Looked:
+        """Judge all rows, and look again at suspects."""
         rows = self._counted(planned_rows(plan(), outcomes()))
         work = work_by_key(rows, self.listed(), destinations=len(self._destinations))
         suspects = await self._look(0, (self._begun(item.rows, item.group) for item in work))
@@ -214,7 +249,12 @@ class _Verification:
             again = rows_of_keys(planned_rows(plan(), outcomes()), keys)
             suspects = await self._look(looks, (partial(self._again, rows) for rows in again))
             looks += 1
-        return await self._conclude(looks, looked_again, is_settled=is_settled)
+        return Looked(
+            looks=looks,
+            plan_rows=self._plan_rows,
+            keys_looked_again=looked_again,
+            is_settled=is_settled,
+        )
 
     def _counted(self, rows: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
         for row in rows:
@@ -273,26 +313,29 @@ class _Verification:
         drafts = begun if isinstance(begun, list) else await begun()
         return drafts or [_nothing_left(rows.key)]
 
-    async def _conclude(self, looks: int, looked_again: int, *, is_settled: bool) -> VerifyTotals:
+    async def _conclude(self, looked: Looked, *, has_proofs: bool) -> VerifyTotals:
         tally = Tally()
         number = self._request.round
-        drafts = newest_drafts([self._artifacts.rows(look_name(number, n)) for n in range(looks)])
+        told = self._artifacts.rows(checksums_name(number)) if has_proofs else iter(())
+        proofs = map(proof_of_row, told)
         begin = partial(self._artifacts.writer, inputs=self._inputs)
         with (
             begin(verdicts_name(number), columns=VERDICT_COLUMNS) as verdicts,
             begin(unjudged_name(number), columns=UNJUDGED_COLUMNS) as unjudged,
         ):
-            for done, draft in enumerate(drafts):
-                if done % BREATH_ROWS == 0:
-                    await asyncio.sleep(0)
-                tally.count(draft.decision)
-                if isinstance(draft.decision, Judged):
-                    verdicts.write(row_of(draft.decision.row))
-                    self._tell(draft.decision.row)
-                elif _is_own_reason(draft.decision):
-                    unjudged.write(unjudged_row(draft.decision))
+            async for draft in drafts_of_looks(self._artifacts, number, looked.looks):
+                decision = decided(draft.decision, proofs) if has_proofs else draft.decision
+                tally.count(decision)
+                if isinstance(decision, Judged):
+                    verdicts.write(row_of(decision.row))
+                    self._tell(decision.row)
+                elif _is_own_reason(decision):
+                    unjudged.write(unjudged_row(decision))
+            assert next(proofs, None) is None, "every proof is of a row"
             totals = tally.totals(
-                plan_rows=self._plan_rows, keys_looked_again=looked_again, is_settled=is_settled
+                plan_rows=looked.plan_rows,
+                keys_looked_again=looked.keys_looked_again,
+                is_settled=looked.is_settled,
             )
             unjudged.commit({})
             verdicts.commit(summary_of(totals))

@@ -29,6 +29,8 @@ class Evidence(enum.StrEnum):
     COMPOSITE_CHECKSUM = "composite-checksum"
     MD5_ETAG = "md5-etag"
     MULTIPART_ETAG = "multipart-etag"
+    CHECKSUM_JOBS = "checksum-jobs"
+    """S3 computed checksums over the whole object on both sides, for this verification."""
     BYTES = "bytes"
     SIZE = "size"
     LISTING = "listing"

@@ -32,8 +32,15 @@ ENGINES = ("batch_operations",)
 """What several stages work with, on their floors: S3 Batch Operations jobs."""
 
 SHELLS = {
-    "batch_operations": {"driver", "collecting", "manifest_files", "sorting", "workplace"},
-    "preflight": {"readable", "engine"},
+    "batch_operations": {
+        "collecting",
+        "driver",
+        "manifest_files",
+        "side_by_side",
+        "sorting",
+        "workplace",
+    },
+    "preflight": {"checksum_jobs", "engine", "readable"},
     "plan": {"reads"},
     "execute": {
         "bench",
@@ -48,7 +55,7 @@ SHELLS = {
         "batch_replication.attempts",
         "batch_replication.work",
     },
-    "verify": {"reader", "ordered"},
+    "verify": {"checksum_jobs", "ordered", "reader", "unproven"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 

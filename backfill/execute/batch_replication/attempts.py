@@ -210,8 +210,7 @@ def _job_trouble(job: EndedJob) -> BackfillError | None:
     summary, description = job.description.summary, job.description
     if summary.status is JobStatus.COMPLETE:
         return None
-    reasons = "; ".join(f"{one.code}: {one.reason}" for one in description.failures)
-    why = reasons or description.status_reason or "S3 gives no reason"
+    why = description.failure_words or description.status_reason or "S3 gives no reason"
     done = f"{summary.progress.done} of {summary.progress.total} tasks were done"
     again = "the same command makes a new job for what is left"
     if summary.status is JobStatus.CANCELLED:
@@ -221,7 +220,7 @@ def _job_trouble(job: EndedJob) -> BackfillError | None:
             f"job {job.job_id} failed ({why}); {done}",
             hint=f"see backfill jobs show {job.job_id}; mend the cause, then {again}",
         )
-    failure = failure_of(description.failures[0].code if reasons else "", None, why)
+    failure = failure_of(description.failures[0].code if description.failures else "", None, why)
     mend = failure.mend or "mend the cause"
     return RefusedError(f"job {job.job_id} failed: {why}", hint=f"{mend}; then {again}")
 
