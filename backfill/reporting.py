@@ -15,8 +15,10 @@ from backfill.inventory.totals import totals_of as inventory_totals_of
 from backfill.manifest.run import plan_entries
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
+from backfill.plan.manifest_way import way_line, way_of
 from backfill.plan.rules import Rule
-from backfill.preflight.scene import Scene
+from backfill.plan.run import PLAN
+from backfill.preflight.scene import Scene, engine_words
 from backfill.report.document import Asked, Count, Place, Report
 from backfill.report.run import Streams, write_report
 from backfill.report.tally import Tally
@@ -97,9 +99,19 @@ def _asked(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Machin
         horizon=scene.horizon,
         rules=tuple(_rule_line(rule) for rule in scene.rules.rules),
         scope=tuple(lines),
+        delivery=tuple(_delivery(scene, here)),
         generated_at=here.clock.now(),
         version=__version__,
     )
+
+
+def _delivery(scene: Scene, here: Machine) -> Iterator[str]:
+    """Say which engine the plan had, and who listed the versions of its jobs."""
+    index = here.artifacts.index(PLAN)
+    if index is not None:
+        yield engine_words(scene.engine)
+        if (way := way_of(index.summary)) is not None:
+            yield way_line(way)
 
 
 def _place(place: BucketPlace) -> Place:

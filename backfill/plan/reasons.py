@@ -99,8 +99,9 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
     Reason.NONCURRENT: Text(
         sentence="It is a noncurrent version; copy workers move current versions only, because a"
         " copy of an older version would become the current one.",
-        remedy=f"{_BY_BATCH}: S3 Batch Replication keeps version IDs and order. Where the detail"
-        " says that it cannot take the key, move away what the detail names first.",
+        remedy="If its detail in rows.csv names what is in the way at the destination, move that"
+        " away first. Then plan anew in another run directory with --batch-role-arn and"
+        " --batch-bucket: S3 Batch Replication keeps version IDs and order.",
     ),
     Reason.SSE_C: Text(
         sentence="It is encrypted with a key that only its owner has (SSE-C); a copy would need"

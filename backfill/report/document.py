@@ -6,7 +6,7 @@ is written.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backfill.errors import TotalsError
@@ -15,15 +15,18 @@ from backfill.plan.routes import Reason, Route
 from backfill.plan.totals import Amount
 from backfill.report.tally import ReportRow, Tally
 from backfill.report.wording import (
-    OUTCOME_SENTENCES,
     REASON_TONES,
     VERDICT_SENTENCES,
     Tone,
+    code_words,
+    outcome_sentence,
     reason_sentence,
     route_sentence,
+    way_name,
+    way_sentence,
 )
 from backfill.verify.decisions import SUPERSEDED, VANISHED
-from backfill.verify.verdicts import Evidence, Verdict
+from backfill.verify.verdicts import Evidence, Fidelity, Verdict
 
 SCHEMA = "backfill.report/1"
 """Raised when a reader of version 1 would misread the document; fields may be added without."""
@@ -51,6 +54,8 @@ class Asked:
     horizon: datetime
     rules: tuple[str, ...]
     scope: tuple[str, ...]
+    delivery: tuple[str, ...]
+    """By which engine, and why; and who lists the versions of its jobs."""
     generated_at: datetime
     version: str
 
@@ -70,11 +75,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """A name, what it means, and how many rows."""
+    """A name, what it means, how many rows, and what a person can do about them."""
 
     name: str
     sentence: str
     rows: int
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +112,8 @@ class Report:
         evidence: Rows by the evidence of their verdict.
         fidelity: Rows by fidelity verdict.
         differences: Rows by field that differs; a row may count under several.
-        codes: Rows by the code of their outcome, S3's or ours.
+        codes: Outcomes by their code, S3's or ours: earlier ones, too, which a later round went
+            beyond; only what is left has a remedy.
         ways: Rows that were worked on, by the way they went: `skipped (DstObjectHardDeleted), then
             copied` is a version that Batch Replication refused and a copy delivered.
         troubles: The first rows that a person must look at.
@@ -179,7 +186,7 @@ def _route_node(tally: Tally, route: Route) -> Node:
     children = tuple(
         _node(
             outcome,
-            OUTCOME_SENTENCES[outcome],
+            outcome_sentence(outcome, route),
             Tone.BAD if outcome in ("failed", "not executed") else Tone.PLAIN,
             tally.total("routed", route, outcome),
             tuple(_verdict_nodes(tally, route, outcome)),
@@ -229,6 +236,21 @@ def counts(
     told = sentences or {}
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Count(name=n, sentence=told.get(n, ""), rows=rows) for n, rows in ordered if rows)
+
+
+def way_counts(tally: Tally) -> tuple[Count, ...]:
+    """Return the ways that rows went, each with what happened and why."""
+    sentences = {way_name(way): way_sentence(way) for way in tally.ways}
+    return counts({way_name(way): rows for way, rows in tally.ways.items()}, sentences)
+
+
+def code_counts(tally: Tally) -> tuple[Count, ...]:
+    """Return every code that an outcome has or had, with what mends those that are left."""
+    return tuple(
+        replace(count, sentence=sentence, remedy=mend if count.name in tally.codes else "")
+        for count in counts(tally.codes + tally.overcome)
+        for sentence, mend in [code_words(count.name)]
+    )
 
 
 def trouble_of(row: ReportRow, destinations: Sequence[str]) -> Trouble:
@@ -301,10 +323,15 @@ EVIDENCE_SENTENCES: Mapping[str, str] = {
     Evidence.COMPOSITE_CHECKSUM: "stored checksums of checksums were compared, over equal parts",
     Evidence.MD5_ETAG: "ETags that are the MD5 of the bytes were compared",
     Evidence.MULTIPART_ETAG: "multipart ETags were compared, over equal parts",
-    Evidence.CHECKSUM_JOBS: "checksums that jobs computed of both versions were compared",
     Evidence.BYTES: "both sides were read and compared",
     Evidence.SIZE: "the sizes differ, nothing more is needed",
-    Evidence.LISTING: "the listings show it",
+    Evidence.LISTING: "the listings show it: a delete marker, or what is missing",
     Evidence.NONE: "nothing common was found to compare",
     Evidence.NOT_READ: "the store refused or failed a read that is needed",
+}
+
+FIDELITY_SENTENCES: Mapping[str, str] = {
+    Fidelity.EQUAL: "read on both sides and equal",
+    Fidelity.DIFFERENT: "a field differs, see below",
+    Fidelity.NOT_LOOKED_AT: "the listings prove the content; verify --deep reads the rest, too",
 }

@@ -15,21 +15,24 @@ from backfill.ports import ArtifactStore
 from backfill.report.csv_rows import COLUMNS, csv_cells, csv_line
 from backfill.report.document import (
     EVIDENCE_SENTENCES,
+    FIDELITY_SENTENCES,
     SCHEMA,
     TROUBLES_MAX,
     Asked,
     Count,
     Report,
     Trouble,
+    code_counts,
     counts,
     headline_of,
     totals_tree,
     trouble_of,
+    way_counts,
 )
 from backfill.report.html import page
 from backfill.report.next_steps import next_steps
 from backfill.report.tally import Tally, is_trouble, joined_rows
-from backfill.report.wording import VERDICT_SENTENCES, code_sentence
+from backfill.report.wording import VERDICT_SENTENCES
 from backfill.verify.verdicts import VerdictRow
 
 REPORT_JSON = "report/report.json"
@@ -113,10 +116,10 @@ def _report(
         totals=totals_tree(tally),
         verdicts=counts(tally.verdicts, verdict_sentences),
         evidence=counts(tally.evidence, EVIDENCE_SENTENCES),
-        fidelity=counts(tally.fidelity),
+        fidelity=counts(tally.fidelity, FIDELITY_SENTENCES),
         differences=counts(tally.fields),
-        codes=counts(tally.codes, {code: code_sentence(code) for code in tally.codes}),
-        ways=counts(tally.ways),
+        codes=code_counts(tally),
+        ways=way_counts(tally),
         troubles=troubles,
         troubles_total=troubles_total,
         listed=listed,

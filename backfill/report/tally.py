@@ -48,6 +48,8 @@ class ReportRow:
 
 Path = tuple[str, ...]
 """A branch of the totals: ("routed", route, outcome, verdict) or ("reason", reason)."""
+Way = tuple[tuple[str, str], ...]
+"""The kind and the code of each outcome of a row, in turn."""
 
 
 @dataclass(slots=True, kw_only=True)  # grows row by row
@@ -60,7 +62,9 @@ class Tally:
     fidelity: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
-    ways: Counter[str] = field(default_factory=Counter)
+    overcome: Counter[str] = field(default_factory=Counter)
+    """Codes of earlier outcomes, which a later round went beyond."""
+    ways: Counter[Way] = field(default_factory=Counter)
     """Rows that were worked on, by `way_of`."""
     rows: int = 0
     extras: int = 0
@@ -82,6 +86,7 @@ class Tally:
             self.ways[way_of(row)] += 1
             if row.outcome.code:
                 self.codes[row.outcome.code] += 1
+            self.overcome.update(one.code for one in row.earlier if one.code)
         if row.verdict is not None:
             self.verdicts[row.verdict.content.value] += 1
             self.evidence[row.verdict.evidence.value] += 1
@@ -106,14 +111,10 @@ def branch_of(row: ReportRow) -> Path:
     return ("routed", row.decision, outcome, verdict)
 
 
-def way_of(row: ReportRow) -> str:
+def way_of(row: ReportRow) -> Way:
     """Return which way a row went: each outcome in turn, with the code that explains it."""
     assert row.outcome is not None, "a way has an end"
-    return ", then ".join(_words_of(outcome) for outcome in (*row.earlier, row.outcome))
-
-
-def _words_of(outcome: Outcome) -> str:
-    return f"{outcome.kind.value} ({outcome.code})" if outcome.code else outcome.kind.value
+    return tuple((one.kind.value, one.code) for one in (*row.earlier, row.outcome))
 
 
 def joined_rows(

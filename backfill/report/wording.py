@@ -12,6 +12,7 @@ from backfill.execute.codes import SENTENCES, Code
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
 from backfill.plan.routes import Reason, Route
+from backfill.report.tally import Way
 from backfill.verify.decisions import SUPERSEDED, VANISHED
 from backfill.verify.verdicts import Verdict
 
@@ -36,6 +37,11 @@ OUTCOME_SENTENCES: Mapping[str, str] = {
     OutcomeKind.FAILED: "every attempt failed",
     "not executed": "nobody has worked on it yet",
 }
+_AFTER_BATCH: Mapping[str, str] = {
+    OutcomeKind.COPIED: "copied by us: what S3 refused or left out, and what a repair mended",
+    OutcomeKind.ALREADY_THERE: "S3 had replicated it before its task's turn came",
+}
+"""Outcomes that mean more where Batch Replication was to deliver the version."""
 
 VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
     Verdict.EQUAL: ("proven equal", Tone.GOOD, ""),
@@ -98,12 +104,29 @@ def reason_sentence(reason: Reason) -> tuple[str, str]:
     return text.sentence, text.remedy
 
 
-def code_sentence(code: str) -> str:
+def outcome_sentence(outcome: str, route: Route) -> str:
+    """Return what an outcome means on a route."""
+    special = _AFTER_BATCH if route is Route.BATCH_REPLICATION else {}
+    return special.get(outcome, OUTCOME_SENTENCES[outcome])
+
+
+def way_name(way: Way) -> str:
+    """Return a way in the words of outcomes and codes."""
+    return ", then ".join(f"{kind} ({code})" if code else kind for kind, code in way)
+
+
+def way_sentence(way: Way) -> str:
+    """Return what happened on a way, and why."""
+    words = [code_words(code)[0] or OUTCOME_SENTENCES[kind] for kind, code in way]
+    return "; then ".join(word.removesuffix(".") for word in words)
+
+
+def code_words(code: str) -> tuple[str, str]:
     """Return what an outcome's code means, and what mends it; empty for what nobody documents."""
     own = next((each for each in Code if each == code), None)
     if own is not None:
-        return SENTENCES[own]
+        return SENTENCES[own], ""
     failure = failure_of(code, None, "")
     if failure.cls is FailureClass.UNKNOWN:
-        return ""
-    return f"{failure.sentence} {failure.mend}".strip()
+        return "", ""
+    return failure.sentence, failure.mend

@@ -51,6 +51,7 @@ def asked() -> Asked:
         horizon=datetime(2026, 11, 1, tzinfo=UTC),
         rules=(HOSTILE,),
         scope=(),
+        delivery=(),
         generated_at=datetime(2026, 11, 2, tzinfo=UTC),
         version="0",
     )
@@ -232,3 +233,36 @@ def test_a_field_that_differs_is_called_a_difference() -> None:
     report, _ = written([entry(0, "a")], [(0, outcome(0))], [unlike], 4)
     assert [trouble.problem for trouble in report.troubles] == ["different: tags"]
     assert "different: 1." in report.next_steps[0]
+
+
+def test_a_way_says_why_a_version_went_twice_and_only_what_is_left_has_a_mend() -> None:
+    """If this fails, nobody learns why a job refused a version, or mends what a copy mended."""
+    refused = outcome(0, OutcomeKind.SKIPPED, "DstObjectHardDeleted")
+    denied = outcome(1, OutcomeKind.FAILED, "DstPutObjectNotPermitted")
+    report, files = written(
+        [entry(0, "a", Route.BATCH_REPLICATION), entry(1, "b", Route.BATCH_REPLICATION)],
+        [(0, refused), (0, outcome(0)), (1, denied)],
+        [],
+        3,
+    )
+    ways = {way.name: way.sentence for way in report.ways}
+    twice = ways["skipped (DstObjectHardDeleted), then copied"]
+    assert "deleted this very version" in twice
+    assert twice.endswith("; then copied by us")
+    assert "may not write the replica" in ways["failed (DstPutObjectNotPermitted)"]
+    mends = {code.name: code.remedy for code in report.codes}
+    assert mends["DstObjectHardDeleted"] == ""
+    assert "s3:ReplicateObject" in mends["DstPutObjectNotPermitted"]
+    assert b"To do: Grant s3:ReplicateObject" in files[REPORT_HTML]
+    (batch,) = report.totals.children[0].children
+    assert [child.sentence for child in batch.children if child.name == "copied"] == [
+        "copied by us: what S3 refused or left out, and what a repair mended"
+    ]
+
+
+def test_a_code_that_nobody_documents_is_counted_without_words() -> None:
+    """If this fails, S3's next code breaks the report, or gets a sentence about something else."""
+    strange = outcome(0, OutcomeKind.FAILED, "BrandNewCode")
+    report, _ = written([entry(0, "a")], [(0, strange)], [], 3)
+    assert report.codes == (Count(name="BrandNewCode", sentence="", rows=1),)
+    assert report.ways[0].sentence == "every attempt failed"
