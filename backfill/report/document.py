@@ -323,6 +323,7 @@ EVIDENCE_SENTENCES: Mapping[str, str] = {
     Evidence.COMPOSITE_CHECKSUM: "stored checksums of checksums were compared, over equal parts",
     Evidence.MD5_ETAG: "ETags that are the MD5 of the bytes were compared",
     Evidence.MULTIPART_ETAG: "multipart ETags were compared, over equal parts",
+    Evidence.CHECKSUM_JOBS: "checksums that jobs computed of both versions were compared",
     Evidence.BYTES: "both sides were read and compared",
     Evidence.SIZE: "the sizes differ, nothing more is needed",
     Evidence.LISTING: "the listings show it: a delete marker, or what is missing",
