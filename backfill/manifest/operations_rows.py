@@ -5,12 +5,14 @@ Law: a row names one object version, or the current one where it has no version 
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from backfill.errors import ManifestError
+from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import Encryption
 from backfill.model.jobs import ManifestFormat
 from backfill.model.objects import VersionId
@@ -111,3 +113,9 @@ def columns_of(names: Iterable[str]) -> Columns:
 def column_name(cell: str) -> str:
     """Return the bare name of a column: `Version_ID ` is `versionid`."""
     return cell.strip().lower().replace("_", "").replace(" ", "")
+
+
+def object_rows(bucket: str, entries: Iterable[ManifestEntry]) -> Iterator[ObjectRow]:
+    """Give a row for each version, however many destinations wait for it."""
+    for (key, version_id), _ in groupby(entries, key=lambda e: (e.key, e.version_id)):
+        yield ObjectRow(bucket=bucket, key=key, version_id=version_id)

@@ -6,8 +6,7 @@ comes after a crash makes the same manifest, the same token, and finds the same 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from backfill.batch_operations.collecting import CollectedReport, merge_reports
@@ -44,7 +43,7 @@ from backfill.execute.batch_replication.work import (
 )
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.operations_rows import ObjectRow
+from backfill.manifest.operations_rows import object_rows
 from backfill.model.jobs import JobOperation, JobStatus
 
 STOP_ROWS_MIN: Final = 10
@@ -135,7 +134,7 @@ class Attempts:
         )
         if attempt == 1 and work.generated is not None:
             return [job_order(at, assignment, 0, work.generated, rows=work.rows)]
-        return await shard_orders(at, assignment, _object_rows(source, self._entries(attempt)))
+        return await shard_orders(at, assignment, object_rows(source, self._entries(attempt)))
 
     # --- the reports ---
 
@@ -197,12 +196,6 @@ class Attempts:
                 }
             )
         return trouble
-
-
-def _object_rows(bucket: str, entries: Iterable[ManifestEntry]) -> Iterator[ObjectRow]:
-    """Give a row for each version, however many destinations wait for it."""
-    for (key, version_id), _ in groupby(entries, key=lambda e: (e.key, e.version_id)):
-        yield ObjectRow(bucket=bucket, key=key, version_id=version_id)
 
 
 def _job_trouble(job: EndedJob) -> BackfillError | None:
