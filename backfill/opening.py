@@ -11,6 +11,7 @@ from backfill.campaign import Campaign, campaign_identity
 from backfill.compose import Clients, Machine
 from backfill.errors import UsageError
 from backfill.plan.rules import configuration_digest
+from backfill.plan.run import PLAN
 from backfill.ports import Events
 from backfill.preflight.engine import EngineChoice, chosen_engine
 from backfill.preflight.run import set_scene
@@ -71,9 +72,9 @@ async def begin(campaign: Campaign, here: Machine, clients: Clients, events: Eve
 async def _settled_engine(
     campaign: Campaign, scene: Scene, here: Machine, clients: Clients
 ) -> EngineChoice:
-    """Return the engine that the run settled on, and settle it now if it begins."""
+    """Return the engine that the run's plan is for; until it has one, settle it now."""
     held = here.artifacts.read_document(SCENE)
-    if held is not None:
+    if held is not None and here.artifacts.index(PLAN) is not None:
         return scene_of(held, campaign).engine
     return await chosen_engine(campaign, scene, clients.source_control, clients.source_batch)
 

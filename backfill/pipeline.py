@@ -35,6 +35,7 @@ from backfill.model.objects import VersionId
 from backfill.opening import Run, begin, remembered_scene
 from backfill.plan.explain import Explanation
 from backfill.plan.header import header_of
+from backfill.plan.routes import Route
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import entry_of as plan_entry_of
 from backfill.plan.rows import row_of as plan_row_of
@@ -194,9 +195,14 @@ def newest_manifest(run: Run) -> ArtifactIndex:
 
 
 async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
-    """Try one version as every copy will read it: by the destination identity."""
+    """Try one version as every copy will read it: by the destination identity.
+
+    S3 itself reads what goes by Batch Replication, so where only that is allowed, nobody need open
+    the source to the destination's account.
+    """
     entries = WorkDone(run.here.artifacts).manifest_entries(round_number)
-    entry = next((e for e in entries if e.version_id is not None and e.etag is not None), None)
+    copied = (entry for entry in entries if entry.route is not Route.BATCH_REPLICATION)
+    entry = next((e for e in copied if e.version_id is not None and e.etag is not None), None)
     if entry is None or entry.version_id is None:
         return
     await refuse_unless_source_is_readable(

@@ -26,6 +26,7 @@ from backfill.model.units import counted
 from backfill.observe import LogFormat, LogLevel, LogOptions
 from backfill.pipeline import Run, begin, has_begun_to_write, newest_manifest
 from backfill.ports import Events
+from backfill.preflight.engine import refuse_another_engine
 from backfill.run_directory.identity import read_run, refuse_another_campaign
 
 Work = Callable[[Run, "Signals"], Awaitable[int]]
@@ -33,11 +34,15 @@ Work = Callable[[Run, "Signals"], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The campaign of a command line, and this machine's side of its run directory."""
+    """The campaign of a command line, and this machine's side of its run directory.
+
+    `says_jobs`: this very command names a role or a bucket for jobs, rather than the run directory.
+    """
 
     campaign: Campaign
     values: Values
     here: Machine
+    says_jobs: bool
 
 
 class Signals:
@@ -93,7 +98,12 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
             f"no run was begun in {here.root}, and no source bucket is named",
             hint=naming_hint(arguments),
         )
-    return Asked(campaign=campaign_of(values), values=values, here=here)
+    return Asked(
+        campaign=campaign_of(values),
+        values=values,
+        here=here,
+        says_jobs=not spoken.keys().isdisjoint({("batch", "role-arn"), ("batch", "bucket")}),
+    )
 
 
 def at_work(arguments: argparse.Namespace, work: Work) -> int:
@@ -186,6 +196,8 @@ async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> i
     ):
         async with clients(asked.campaign, here, events) as both:
             run = await begin(asked.campaign, here, both, events)
+            if asked.says_jobs:
+                refuse_another_engine(asked.campaign, run.scene)
             events.belong_to(run.identity.run_id)
             remember(here.artifacts, asked.values)
             events.emit(

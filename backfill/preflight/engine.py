@@ -9,8 +9,13 @@ import json
 from typing import Final
 from urllib.parse import urlsplit
 
-from backfill.campaign import Campaign, Engine
-from backfill.errors import MissingPermissionError, RefusedError, StoreFault
+from backfill.campaign import Campaign, Engine, EvidenceSource
+from backfill.errors import (
+    ForeignRunDirectoryError,
+    MissingPermissionError,
+    RefusedError,
+    StoreFault,
+)
 from backfill.model.jobs import JobPlace
 from backfill.model.places import BucketPlace
 from backfill.ports import BatchOperations, ControlPlane
@@ -29,6 +34,9 @@ JOB_ACTIONS: Final = (
 )
 
 
+_NOT_GIVEN: Final = "no --batch-role-arn and --batch-bucket were given"
+
+
 async def chosen_engine(
     campaign: Campaign, scene: Scene, control: ControlPlane, batch: BatchOperations
 ) -> EngineChoice:
@@ -44,7 +52,7 @@ async def chosen_engine(
         return _copies("the campaign names its own destination, and jobs follow the bucket's rules")
     options = campaign.batch
     if not (options.role_arn and options.bucket):
-        return _copies("no --batch-role-arn and --batch-bucket were given")
+        return _copies(_NOT_GIVEN)
     _refuse_foreign_role(options.role_arn, scene.source)
     if not _may_have_jobs(campaign.access.endpoint_url):
         # S3 Control would be AWS's own all the same, and know other buckets of these names.
@@ -68,6 +76,38 @@ async def chosen_engine(
         why="it was asked for" if is_only else "the source's account has it, and it keeps history",
         batch_bucket=await _batch_bucket(options.bucket, scene.source, control),
     )
+
+
+def refuse_another_engine(campaign: Campaign, scene: Scene) -> None:
+    """Refuse flags for jobs, said now, that a run cannot follow any more; `scene` is the run's.
+
+    A plan by copies would make copies current where the flags ask for replicas, and then no job may
+    bring the history of their keys. Flags for Compute checksum jobs may come later, and be others.
+
+    Raises:
+        ForeignRunDirectoryError: The run settled on another engine, or another batch bucket.
+        RefusedError: The role is another account's.
+    """
+    options, settled = campaign.batch, scene.engine.batch_bucket
+    is_for_jobs = campaign.engine is not Engine.COPY and campaign.destination is None
+    is_asked = is_for_jobs and bool(options.role_arn and options.bucket)
+    if not is_asked or campaign.evidence is EvidenceSource.CHECKSUM_JOBS:
+        return
+    if settled is None and scene.engine.why == _NOT_GIVEN:
+        raise ForeignRunDirectoryError(
+            "this run was planned for copy workers, before --batch-role-arn and --batch-bucket were"
+            " given",
+            hint="begin anew with another --run-dir, and the plan has S3 Batch Replication; or"
+            " leave both out to go on by copies",
+        )
+    if settled is not None and settled.bucket != options.bucket:
+        raise ForeignRunDirectoryError(
+            f"manifests and reports of this run lie in batch bucket {settled.bucket!r}, now"
+            f" {options.bucket!r} is asked for",
+            hint="go on with the first one, or begin anew with another --run-dir",
+        )
+    if settled is not None:
+        _refuse_foreign_role(options.role_arn, scene.source)
 
 
 def _copies(why: str) -> EngineChoice:

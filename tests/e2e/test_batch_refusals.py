@@ -1,0 +1,101 @@
+"""What a run by jobs asks for, refuses and leaves alone, through the command."""
+
+from pathlib import Path
+
+import pytest
+
+from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
+from tests.doubles.command import Command
+from tests.doubles.jobs_place import POLLS, make_jobs_place
+from tests.doubles.old_world import OldWorld, Rule
+from tests.doubles.own_eyes import S3Client, versions
+
+
+def old_world(sandbox: Sandbox, name: str, *, is_open: bool = True) -> OldWorld:
+    """Return a world with two versions of each of three keys, written before the rule."""
+    world = OldWorld(sandbox, name, is_open=is_open)
+    with world.days_ago(9):
+        for number in range(3):
+            world.put(f"k/{number}", b"first")
+            world.put(f"k/{number}", b"second")
+    world.set_rules(Rule(to=world.destination))
+    return world
+
+
+@pytest.mark.parametrize("engine", ["auto", "batch-replication"])
+def test_the_source_need_not_be_open_to_the_destinations_account(
+    sandbox: Sandbox, command: Command, destination_client: S3Client, engine: str
+) -> None:
+    """If this fails, who lets S3 replicate must first grant reads that nobody will use."""
+    world = old_world(sandbox, f"closed-{engine}", is_open=False)
+    place = make_jobs_place(sandbox, world)
+    words = "run", world.source, "--yes", "--engine", engine, *place.words
+    command.beside(**POLLS).run(*words, code=0)
+    assert len(versions(destination_client, world.destination)) == 6
+
+
+def test_flags_for_jobs_that_come_after_the_plan_are_told_not_ignored(
+    sandbox: Sandbox, command: Command, destination_client: S3Client
+) -> None:
+    """If this fails, a dry run without them decides for copies, and history never comes."""
+    world = old_world(sandbox, "flags-later")
+    place = make_jobs_place(sandbox, world)
+    mine = command.beside(**POLLS)
+    mine.run("run", world.source, "--dry-run", code=0)
+    refused = mine.run("run", world.source, "--yes", *place.words, code=2)
+    assert "planned for copy workers" in refused.stderr
+    assert "--run-dir" in refused.stderr
+    assert not versions(destination_client, world.destination)
+    mine.run("run", world.source, "--yes", "--run-dir", "anew", *place.words, code=0)
+    assert len(versions(destination_client, world.destination)) == 6
+
+
+def test_flags_for_jobs_that_come_before_the_plan_count(
+    sandbox: Sandbox, command: Command, destination_client: S3Client
+) -> None:
+    """If this fails, who lists the buckets first has chosen an engine without knowing."""
+    world = old_world(sandbox, "flags-in-time")
+    place = make_jobs_place(sandbox, world)
+    mine = command.beside(**POLLS)
+    mine.run("inventory", world.source, code=0)
+    mine.run("run", world.source, "--yes", *place.words, code=0)
+    assert len(versions(destination_client, world.destination)) == 6
+
+
+def test_another_batch_bucket_is_refused_once_there_is_a_plan(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, a person looks for manifests and reports where there are none."""
+    world = old_world(sandbox, "another-bucket")
+    place = make_jobs_place(sandbox, world)
+    other = f"{world.source}-other"
+    world.make_bucket(SOURCE, other)
+    mine = command.beside(**POLLS)
+    mine.run("run", world.source, "--dry-run", *place.words, code=0)
+    refused = mine.run("run", world.source, "--yes", "--batch-bucket", other, code=2)
+    assert place.bucket in refused.stderr
+    assert other in refused.stderr
+    mine.run("run", world.source, "--yes", "--batch-bucket", place.bucket, code=0)
+
+
+def test_what_was_written_at_the_destination_before_versioning_survives(
+    sandbox: Sandbox, command: Command, tmp_path: Path, destination_client: S3Client
+) -> None:
+    """If this fails, the replica of a null version destroys somebody's null version for good."""
+    world = OldWorld(sandbox, "nulls-below")
+    sides = ((SOURCE, world.source), (DESTINATION, world.destination))
+    with world.days_ago(300):
+        for account, bucket in sides:
+            world.set_versioning(account, bucket, "Suspended")
+        world.put("k", b"the source's")
+        world.put("k", b"written by others", bucket=world.destination, account=DESTINATION)
+        for account, bucket in sides:
+            world.set_versioning(account, bucket, "Enabled")
+    with world.days_ago(5):
+        world.set_rules(Rule(to=world.destination))
+        world.put("k", b"newer")
+    place = make_jobs_place(sandbox, world)
+    words = "run", world.source, "--yes", "--run-dir", str(tmp_path / "run"), *place.words
+    command.beside(**POLLS).run(*words, code=0)
+    kept = destination_client.get_object(Bucket=world.destination, Key="k", VersionId="null")
+    assert kept["Body"].read() == b"written by others"
