@@ -72,6 +72,6 @@ SENTENCES: Final[dict[Code, str]] = {
     "look at the replication role, the destination's policy and both KMS keys.",
     Code.NOT_DELIVERED: "S3 takes this version for replicated, and the destination does not have "
     "it: it was delivered to another destination, or removed there by its version ID.",
-    Code.MARKER_NOT_REPLICATED: "S3 left this delete marker out, as it does with those that "
-    "lifecycle rules make.",
+    Code.MARKER_NOT_REPLICATED: "The destination does not have this delete marker so far; those "
+    "that lifecycle rules make S3 leaves out.",
 }

@@ -21,7 +21,9 @@ from backfill.plan.routes import Route
 ROUTED_AT_ONCE_MAX: Final = 1000
 """Keys that are planned anew together: about a page of each side's listing."""
 
-_REFUSED: Final = frozenset({Code.NOT_DELIVERED, Code.MARKER_NOT_REPLICATED})
+_UNSETTLED: Final = frozenset({Code.IN_FLIGHT, Code.MARKER_NOT_REPLICATED})
+"""S3 shows no status of a delete marker: one that has not come may be of a lifecycle rule, which S3
+never replicates and no copy worker should; or it may still come, and lie over a copy then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,13 @@ def _is_terminal(entry: ManifestEntry, outcome: Outcome) -> bool:
     """Return whether Batch Replication is done with a row; what failed may be tried again."""
     if entry.route is not Route.BATCH_REPLICATION:
         return False  # the key has had copy workers
-    return outcome.kind is not OutcomeKind.FAILED and outcome.code != Code.IN_FLIGHT
+    return outcome.kind is not OutcomeKind.FAILED and outcome.code not in _UNSETTLED
 
 
 def _is_refused(entry: ManifestEntry, outcome: Outcome) -> bool:
     if entry.route is not Route.BATCH_REPLICATION or outcome.kind is not OutcomeKind.SKIPPED:
         return False
-    if outcome.code in _REFUSED:
+    if outcome.code == Code.NOT_DELIVERED:
         return True
     return failure_of(outcome.code, None, "").cls is FailureClass.OTHER_ROUTE
 

@@ -61,7 +61,6 @@ def planned(version: str, route: Route | None, key: str = "k", destination: int 
         (OutcomeKind.SKIPPED, REFUSED),
         (OutcomeKind.SKIPPED, "SrcObjectNotEligible"),
         (OutcomeKind.SKIPPED, Code.NOT_DELIVERED),
-        (OutcomeKind.SKIPPED, Code.MARKER_NOT_REPLICATED),
     ],
 )
 def test_what_batch_replication_never_delivers_goes_on(kind: OutcomeKind, code: str) -> None:
@@ -77,6 +76,7 @@ def test_what_batch_replication_never_delivers_goes_on(kind: OutcomeKind, code: 
         (OutcomeKind.SKIPPED, "SrcVersionNotFound"),
         (OutcomeKind.FAILED, "InitiateReplicationNotPermitted"),
         (OutcomeKind.SKIPPED, Code.IN_FLIGHT),
+        (OutcomeKind.SKIPPED, Code.MARKER_NOT_REPLICATED),
     ],
 )
 def test_everything_else_stays_where_it_is(kind: OutcomeKind, code: str) -> None:
@@ -85,7 +85,12 @@ def test_everything_else_stays_where_it_is(kind: OutcomeKind, code: str) -> None
 
 @pytest.mark.parametrize(
     "open_one",
-    [outcome(1, OutcomeKind.FAILED, "SlowDown"), outcome(1, code=Code.IN_FLIGHT)],
+    [
+        outcome(1, OutcomeKind.FAILED, "SlowDown"),
+        outcome(1, code=Code.IN_FLIGHT),
+        # S3 shows no status of a delete marker: it may come after the copy, and hide it.
+        outcome(1, code=Code.MARKER_NOT_REPLICATED),
+    ],
 )
 def test_one_row_that_a_job_may_still_deliver_holds_the_whole_key_back(open_one: Outcome) -> None:
     """A copy now would lie over what that job brings later."""
