@@ -6,7 +6,7 @@ for versions that Batch Replication will never deliver (architecture decision 2)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -81,4 +81,4 @@ def routed_on_entries(
     for entry in planned:
         known = refused.get((entry.key, entry.version_id, entry.destination))
         if known is not None and entry.route is not None:
-            yield replace(manifest_entry(0, entry), plan_number=known.plan_number)
+            yield manifest_entry(0, entry)._replace(plan_number=known.plan_number)

@@ -43,6 +43,9 @@ COLUMNS: Final = (
     "replicates_delete_markers",
 )
 
+_ROUTES: Final = {route.value: route for route in Route}
+"""By value: calling the enumeration takes ten times as long."""
+
 _Cells = tuple[
     int, int | None, str, str | None, str | None, int, str, int, str, str, str,
     str | None, str | None, bool, str | None, str | None, bool, bool,
@@ -79,21 +82,21 @@ def entry_of(row: list[Scalar]) -> ManifestEntry:
         rule_id, storage_class, kind, kms_key_arn, is_bucket_key_enabled, precondition,
         seen_version_id, has_other_writers, replicates_delete_markers,
     ) = cast("_Cells", tuple(row))  # fmt: skip
-    return ManifestEntry(
-        number=number,
-        plan_number=plan_number,
-        key=key,
-        version_id=VersionId(version_id) if version_id is not None else None,
-        etag=ETag(etag) if etag is not None else None,
-        size_bytes=size_bytes,
-        last_modified=datetime.fromisoformat(modified),
-        destination=destination,
-        route=Route(route),
-        rule_id=rule_id,
-        storage_class=storage_class,
-        encryption=encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
-        precondition=precondition_of(precondition),
-        seen_version_id=VersionId(seen_version_id) if seen_version_id is not None else None,
-        has_other_writers=has_other_writers,
-        replicates_delete_markers=replicates_delete_markers,
+    return ManifestEntry(  # by position: twice as fast, once a row
+        number,
+        plan_number,
+        key,
+        VersionId(version_id) if version_id is not None else None,
+        ETag(etag) if etag is not None else None,
+        size_bytes,
+        datetime.fromisoformat(modified),
+        destination,
+        _ROUTES[route],
+        rule_id,
+        storage_class,
+        encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
+        precondition_of(precondition),
+        VersionId(seen_version_id) if seen_version_id is not None else None,
+        has_other_writers,
+        replicates_delete_markers,
     )

@@ -5,7 +5,6 @@ Law: the manifest holds exactly the plan's routed rows, in the plan's order, row
 """
 
 from collections.abc import AsyncIterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
@@ -92,7 +91,7 @@ async def write_routed_on_manifest(
     with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
         written = Amount()
         async for entry in entries:
-            writer.write(row_of(replace(entry, number=written.rows)))
+            writer.write(row_of(entry._replace(number=written.rows)))
             written += Amount(rows=1, size_bytes=entry.size_bytes)
         if not written.rows:
             return None

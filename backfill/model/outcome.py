@@ -5,7 +5,7 @@ Law: an outcome is written once, durably, before it is counted.
 """
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backfill.model.objects import ETag, VersionId
 
@@ -31,9 +31,8 @@ class OutcomeKind(enum.StrEnum):
     """Every attempt failed; nothing of ours is current at the destination."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The terminal outcome of entry `number`.
+class Outcome(NamedTuple):
+    """The terminal outcome of entry `number`; a tuple, because millions are made of it.
 
     `code` is an S3 error code or one of the documented outcome codes, empty when there is nothing
     to say; `detail` is one sentence. `version_id` and `etag` describe the destination version that

@@ -6,7 +6,7 @@ Law: what the last repair mended and this one finds again is left to a person.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
@@ -165,7 +165,7 @@ class _Repair:
         )
         for bad, each in zip(own, found, strict=True):
             if isinstance(each, ManifestEntry):
-                yield bad, replace(each, number=self._routes.total())
+                yield bad, each._replace(number=self._routes.total())
                 self._routes[each.route.value] += 1
             else:
                 yield bad, each

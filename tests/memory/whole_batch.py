@@ -62,9 +62,8 @@ from backfill.ports import (
     ControlPlane,
     ObjectStore,
     ProgressCounts,
-    RowWriter,
 )
-from backfill.run_directory.artifacts import LocalArtifacts
+from backfill.run_directory.artifacts import ArtifactWriter, LocalArtifacts
 from backfill.settings import Settings
 from tests.doubles.known_versions import fault
 from tests.doubles.listings import KeptEvents, page_of, place
@@ -184,7 +183,7 @@ class WatchedArtifacts(LocalArtifacts):
     @contextmanager
     def writer(
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
-    ) -> Iterator[RowWriter]:
+    ) -> Iterator[ArtifactWriter]:
         self._watch.begin(phase_of(name))
         with super().writer(name, columns=columns, inputs=inputs) as writer:
             yield writer

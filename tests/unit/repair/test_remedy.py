@@ -70,7 +70,7 @@ WORK = [
     Case("missing", BadRow(verdict=MISSING, entry=ENTRY), Route.COPY_OBJECT, IfAbsent()),
     Case("failed and missing", BadRow(verdict=MISSING, entry=ENTRY, outcome=FAILED),
          Route.COPY_OBJECT, IfAbsent()),
-    Case("raced and missing", BadRow(verdict=MISSING, entry=ENTRY, outcome=replace(SKIPPED,
+    Case("raced and missing", BadRow(verdict=MISSING, entry=ENTRY, outcome=SKIPPED._replace(
          code=Code.IN_FLIGHT.value)), Route.COPY_OBJECT, IfAbsent()),
     Case("large and missing", BadRow(verdict=MISSING,
          entry=replace(ENTRY, route=Route.MULTIPART_COPY)), Route.MULTIPART_COPY, IfAbsent()),
@@ -81,7 +81,7 @@ WORK = [
     Case("unproven with other metadata",
          BadRow(verdict=verdict(Verdict.UNVERIFIED, Field.METADATA), entry=ENTRY),
          Route.COPY_OBJECT, OVER),
-    Case("stale", BadRow(verdict=STALE, entry=ENTRY, outcome=replace(COPIED,
+    Case("stale", BadRow(verdict=STALE, entry=ENTRY, outcome=COPIED._replace(
          version_id=VersionId("buried"))), Route.COPY_OBJECT, OVER),
     Case("under an older source marker",
          BadRow(verdict=HIDDEN, entry=ENTRY, source_markers=frozenset({SEEN})),
@@ -91,11 +91,11 @@ WORK = [
          Route.DELETE_MARKER, None),
     Case("extra, and hiding allowed", BadRow(verdict=EXTRA), Route.HIDE_EXTRA, OVER,
          allows_hiding=True),
-    Case("extra, and hiding allowed again", BadRow(verdict=EXTRA, outcome=replace(SKIPPED,
+    Case("extra, and hiding allowed again", BadRow(verdict=EXTRA, outcome=SKIPPED._replace(
          code=Code.HIDING_NOT_ALLOWED.value)), Route.HIDE_EXTRA, OVER, allows_hiding=True),
     Case("our copy on a later marker, hiding not allowed before and allowed now",
          BadRow(verdict=verdict(Verdict.DIFFERENT, Field.DELETE_MARKER), entry=ENTRY,
-                outcome=replace(SKIPPED, code=Code.HIDING_NOT_ALLOWED.value)),
+                outcome=SKIPPED._replace(code=Code.HIDING_NOT_ALLOWED.value)),
          Route.HIDE_EXTRA, OVER, allows_hiding=True),
     Case("our copy on a later marker, and hiding allowed",
          BadRow(verdict=verdict(Verdict.DIFFERENT, Field.DELETE_MARKER), entry=ENTRY,
@@ -137,7 +137,7 @@ LEFT = [
       for reason in (Reason.DESTINATION_DIFFERS, Reason.DESTINATION_NEWER)),
     (BadRow(verdict=MISSING, entry=FOREIGN), "new run"),
     (BadRow(verdict=ALTERED, entry=FOREIGN), "before this run"),
-    (BadRow(verdict=MISSING, entry=ENTRY, outcome=replace(SKIPPED, code=Code.ARCHIVED.value)),
+    (BadRow(verdict=MISSING, entry=ENTRY, outcome=SKIPPED._replace(code=Code.ARCHIVED.value)),
      SENTENCES[Code.ARCHIVED]),
     (BadRow(verdict=ALTERED, entry=ENTRY, outcome=COPIED, was_repaired=True), "before"),
 ]  # fmt: skip

@@ -57,9 +57,9 @@ def mended(bad: BadRow) -> Remedy:
     "outcome",
     [
         FAILED,
-        replace(FAILED, code=Code.NOT_ATTEMPTED),
-        replace(FAILED, code=Code.REPLICATION_FAILED),
-        replace(HARD_DELETED, code=Code.IN_FLIGHT),
+        FAILED._replace(code=Code.NOT_ATTEMPTED),
+        FAILED._replace(code=Code.REPLICATION_FAILED),
+        HARD_DELETED._replace(code=Code.IN_FLIGHT),
     ],
 )
 def test_what_a_job_may_still_deliver_goes_into_another_one(

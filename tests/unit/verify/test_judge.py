@@ -54,7 +54,7 @@ V4 = replace(V3, version_id="v4")
 COPY_OF_V3 = replace(V3, version_id="copy of v3")
 SWITCHED = PlannedRow(
     entry=planned(0, KEY, V2),
-    outcomes=(replace(copied(0, "copy of v3"), kind=OutcomeKind.SUPERSEDED),),
+    outcomes=(copied(0, "copy of v3")._replace(kind=OutcomeKind.SUPERSEDED),),
 )
 REPLICATED = reasoned(Reason.ALREADY_REPLICATED)
 MARKED = PlannedRow(
