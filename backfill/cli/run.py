@@ -6,12 +6,14 @@ from backfill.cli.arguments import add_campaign_arguments, add_run_arguments, ad
 
 HELP = "backfill a source bucket and prove it: every stage in order, resumable"
 DESCRIPTION = """\
-Read the source bucket's replication configuration, list both sides, plan, copy what the rules want
-and the destination lacks, verify, and write the report. After an interruption the same command
-goes on where it stopped.
+Read the source bucket's replication configuration, list both sides, plan, deliver what the rules
+want and the destination lacks, verify, and write the report. With a role and a bucket for jobs S3
+Batch Replication delivers, which keeps version IDs, times and history; copies deliver the rest, or
+all of it. After an interruption the same command goes on where it stopped.
 
-  backfill run SOURCE_BUCKET --dry-run                 # stop after the plan
+  backfill run SOURCE_BUCKET --dry-run       # stop after the plan: what goes which way, and why
   backfill run SOURCE_BUCKET --source-profile a --destination-profile b --yes
+  backfill run SOURCE_BUCKET --batch-role-arn ROLE_ARN --batch-bucket BUCKET
 """
 
 
@@ -49,7 +51,7 @@ def call(arguments: argparse.Namespace) -> int:
         confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
             await pipeline.deliver(run, stop)
-        await pipeline.verify(run)
+        await pipeline.verify(run, signals.draining)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
         if arguments.json:
             print_json(report)

@@ -30,7 +30,7 @@ OUTCOME_SENTENCES: Mapping[str, str] = {
     OutcomeKind.REPLICATED: "replicated by S3 through a job of ours",
     OutcomeKind.COPIED: "copied by us",
     OutcomeKind.MARKED: "delete marker written by us",
-    OutcomeKind.ALREADY_THERE: "somebody else had delivered it when we looked",
+    OutcomeKind.ALREADY_THERE: "it had arrived before its turn came, by live replication mostly",
     OutcomeKind.SUPERSEDED: "the source moved on; what was asked for is history now",
     OutcomeKind.HIDDEN: "copied, then overtaken by a deletion and hidden by a delete marker",
     OutcomeKind.SKIPPED: "not attempted or not possible, nothing was written",
@@ -39,9 +39,9 @@ OUTCOME_SENTENCES: Mapping[str, str] = {
 }
 _AFTER_BATCH: Mapping[str, str] = {
     OutcomeKind.COPIED: "copied by us: what S3 refused or left out, and what a repair mended",
-    OutcomeKind.ALREADY_THERE: "S3 had replicated it before its task's turn came",
 }
 """Outcomes that mean more where Batch Replication was to deliver the version."""
+_DELIVERED = frozenset({OutcomeKind.REPLICATED, OutcomeKind.COPIED, OutcomeKind.ALREADY_THERE})
 
 VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
     Verdict.EQUAL: ("proven equal", Tone.GOOD, ""),
@@ -117,8 +117,11 @@ def way_name(way: Way) -> str:
 
 def way_sentence(way: Way) -> str:
     """Return what happened on a way, and why."""
-    words = [code_words(code)[0] or OUTCOME_SENTENCES[kind] for kind, code in way]
-    return "; then ".join(word.removesuffix(".") for word in words)
+    sentence = ""
+    for kind, code in way:
+        words = code_words(code)[0] or OUTCOME_SENTENCES[kind]
+        sentence += words.removesuffix(".") + ("; repaired: " if kind in _DELIVERED else "; then ")
+    return sentence.rpartition(";")[0]
 
 
 def code_words(code: str) -> tuple[str, str]:
