@@ -31,6 +31,7 @@ from backfill.model.jobs import (
 )
 from backfill.opening import remembered_scene
 from backfill.ports import ArtifactStore, BatchOperations
+from backfill.verify.rows import checksum_ledger_names
 from backfill.work_done import WorkDone
 
 REASONS: Final = {
@@ -52,6 +53,7 @@ class View:
     begun_at: datetime
     artifacts: ArtifactStore
     sides: Mapping[JobPlace, BatchOperations]
+    destinations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def view_of(campaign: Campaign, here: Machine, clients: Clients) -> View:
         begun_at=identity.horizon,
         artifacts=here.artifacts,
         sides=sides,
+        destinations=len(scene.destinations),
     )
 
 
@@ -99,7 +102,7 @@ async def jobs_of(view: View, *, with_others: bool = False) -> Jobs:
         StoreFault: S3 does not answer.
         ForeignRunDirectoryError: a newer backfill wrote a ledger.
     """
-    ledgers = _Ledgers(view.artifacts)
+    ledgers = _Ledgers(view)
     found: list[Job] = []
     others: list[Job] = []
     has_more = False
@@ -138,7 +141,7 @@ async def described(view: View, job_id: str) -> tuple[JobPlace, JobDescription]:
         except StoreFault as fault:
             if not is_gone(fault):
                 raise
-    for record in _Ledgers(view.artifacts).records:
+    for record in _Ledgers(view).records:
         if record.job_id == job_id and record.ended is not None:
             return next(iter(view.sides)), record.ended
     raise _unknown(view, job_id)
@@ -206,12 +209,12 @@ def report_read(view: View, job: Job) -> ReportRead | None:
 class _Ledgers:
     """What the run directory remembers of jobs."""
 
-    def __init__(self, artifacts: ArtifactStore) -> None:
+    def __init__(self, view: View) -> None:
         self.records: list[JobRecord] = []
         self.damaged: list[str] = []
-        for name in _ledger_names(artifacts):
+        for name in _ledger_names(view):
             try:
-                data = artifacts.read_document(name)
+                data = view.artifacts.read_document(name)
                 self.records += decoded(data, name) if data is not None else ()
             except ArtifactDamagedError:
                 self.damaged.append(name)
@@ -235,9 +238,15 @@ class _Ledgers:
         )
 
 
-def _ledger_names(artifacts: ArtifactStore) -> Iterator[str]:
-    """Give the names of all ledgers that there can be."""
-    yield from (ledger_name(number) for number in range(WorkDone(artifacts).manifests))
+def _ledger_names(view: View) -> Iterator[str]:
+    """Give the names of all ledgers that there can be: rounds' first, then verifications'.
+
+    A verification that waits for its jobs is not done yet, and is the one after those that are.
+    """
+    work = WorkDone(view.artifacts)
+    yield from (ledger_name(number) for number in range(work.manifests))
+    for number in range(1, work.verifications + 2):
+        yield from checksum_ledger_names(number, view.destinations)
 
 
 def _may_be_tagged(view: View, ledgers: _Ledgers, summary: JobSummary) -> bool:

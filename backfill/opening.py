@@ -13,10 +13,10 @@ from backfill.errors import UsageError
 from backfill.plan.rules import configuration_digest
 from backfill.plan.run import PLAN
 from backfill.ports import Events
-from backfill.preflight.engine import EngineChoice, chosen_engine
+from backfill.preflight.engine import chosen_engine
 from backfill.preflight.run import set_scene
 from backfill.preflight.scene import DOCUMENT as SCENE
-from backfill.preflight.scene import Scene, scene_bytes, scene_of
+from backfill.preflight.scene import EngineChoice, Scene, scene_bytes, scene_of
 from backfill.run_directory.identity import RunIdentity, open_run, read_run
 
 

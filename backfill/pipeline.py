@@ -5,11 +5,13 @@ function here can be called alone, and one whose artefact stands already does no
 Law: whatever is done twice is the same as done once.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby, islice
 
 from backfill.aws.faults import error_of
+from backfill.batch_operations.side_by_side import Draining
 from backfill.compose import has_journal, journal
 from backfill.errors import UsageError
 from backfill.execute.bench import ExecutePorts
@@ -48,6 +50,7 @@ from backfill.repair.run import RepairRequest, RepairTotals, repair
 from backfill.run_directory.preview import Preview
 from backfill.stage_inputs import (
     batch_side,
+    checksum_jobs,
     header_of_plan,
     plan_work,
     prove_both_sides,
@@ -214,14 +217,27 @@ async def _refuse_unreadable_source(run: Run, round_number: int) -> None:
     )
 
 
-async def verify(run: Run) -> VerifyTotals:
+@contextmanager
+def unstopped() -> Iterator[StopRequest]:
+    """Give jobs a request to stop that nobody makes; see `batch_operations.side_by_side`."""
+    yield StopRequest()
+
+
+async def verify(run: Run, draining: Draining = unstopped) -> VerifyTotals:
     """Look afresh at both sides and judge every planned version; a new verification each time.
 
-    Without a plan in the run directory the buckets are compared by their current versions.
+    Without a plan in the run directory the buckets are compared by their current versions. Where
+    checksum jobs prove what nothing stored can, one that was left waiting for them is gone on with.
+
+    Raises:
+        JobWaitsError: Jobs wait for a person; the same call goes on.
+        InterruptedRunError: A signal came while jobs were at work; the same call goes on.
+        RefusedError: Jobs were asked for, and cannot be made.
     """
     artifacts, scene = run.here.artifacts, run.scene
     held_plan = artifacts.index(PLAN)
     header = header_of_plan(run)
+    jobs = await checksum_jobs(run, draining)
     await prove_both_sides(run)
     work = WorkDone(artifacts)
     request = VerifyRequest(
@@ -233,6 +249,7 @@ async def verify(run: Run) -> VerifyTotals:
         claims=scene.claims,
         inputs=work.digests(),
         is_deep=run.campaign.is_deep,
+        checksum_jobs=jobs,
     )
     if held_plan is None:
         return await verify_buckets(
@@ -254,7 +271,9 @@ async def verify(run: Run) -> VerifyTotals:
     )
 
 
-async def plan_repair(run: Run, *, is_preview: bool = False) -> RepairTotals:
+async def plan_repair(
+    run: Run, draining: Draining = unstopped, *, is_preview: bool = False
+) -> RepairTotals:
     """Turn the current verification's bad rows into the next manifest, verifying first if need be.
 
     A preview decides the same and leaves no manifest behind.
@@ -270,7 +289,7 @@ async def plan_repair(run: Run, *, is_preview: bool = False) -> RepairTotals:
     if work.outcome_rounds < work.manifests or not work.manifests:
         raise UsageError("the newest manifest is not carried out yet", hint="backfill execute")
     if not work.current_verification:
-        await verify(run)
+        await verify(run, draining)
     request = RepairRequest(
         round=work.manifests,
         verification=work.current_verification,

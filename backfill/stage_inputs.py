@@ -5,10 +5,13 @@ Law: a stage's input is what the run directory holds, and must agree with the sc
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from backfill.aws.faults import error_of
 from backfill.batch_operations.driver import DriverPorts
-from backfill.campaign import Campaign
+from backfill.batch_operations.side_by_side import Draining
+from backfill.batch_operations.workplace import Workplace
+from backfill.campaign import Campaign, EvidenceSource
 from backfill.compose import Machine
 from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.execute.batch_replication.work import BatchPorts, BatchWork
@@ -21,9 +24,11 @@ from backfill.plan.manifest_way import generated_manifest_of
 from backfill.plan.rules import Rules
 from backfill.plan.run import PLAN, PlanWork
 from backfill.plan.terms import Delivery, Terms, terms_of
-from backfill.ports import ArtifactIndex
+from backfill.ports import ArtifactIndex, BatchBucket, BatchOperations
+from backfill.preflight.checksum_jobs import ChecksumPlace, JobPorts, checksum_places
 from backfill.preflight.readable import prove_destinations, prove_source
 from backfill.preflight.scene import Scene
+from backfill.verify.checksum_jobs import ChecksumJobs
 
 
 def terms(campaign: Campaign, scene: Scene) -> Terms:
@@ -98,6 +103,60 @@ async def prove_both_sides(run: Run) -> None:
     await prove_destinations(run.scene, run.clients.destination, scope.prefix, run.events)
 
 
+async def checksum_jobs(run: Run, draining: Draining) -> ChecksumJobs | None:
+    """Return how a verification has checksums computed; None where the campaign does without.
+
+    Raises:
+        RefusedError: What was given for the jobs cannot work; see `preflight.checksum_jobs`.
+    """
+    if run.campaign.evidence is not EvidenceSource.CHECKSUM_JOBS:
+        return None
+    clients = run.clients
+    at_source, at_destination = await checksum_places(
+        run.campaign,
+        run.scene,
+        source=JobPorts(control=clients.source_control, batch=clients.source_batch),
+        destination=JobPorts(control=clients.destination_control, batch=clients.destination_batch),
+    )
+
+    def workplace(at: ChecksumPlace, batch: BatchOperations, files: BatchBucket) -> Workplace:
+        return Workplace(
+            run_id=run.identity.run_id,
+            place=at.place,
+            role_arn=at.role_arn,
+            bucket=at.bucket,
+            files=files,
+            driver=_driver_ports(run, batch),
+            options=run.campaign.batch,
+            settings=run.campaign.settings,
+            scratch=_scratch(run),
+        )
+
+    return ChecksumJobs(
+        algorithm=run.campaign.checksum_algorithm,
+        source=workplace(at_source, clients.source_batch, clients.source_batch_bucket),
+        destination=workplace(
+            at_destination, clients.destination_batch, clients.destination_batch_bucket
+        ),
+        draining=draining,
+    )
+
+
+def _driver_ports(run: Run, batch: BatchOperations) -> DriverPorts:
+    return DriverPorts(
+        batch=batch,
+        artifacts=run.here.artifacts,
+        events=run.events,
+        clock=run.here.clock,
+        random=run.here.random,
+        error_of=error_of,
+    )
+
+
+def _scratch(run: Run) -> Path:
+    return run.here.root / "scratch"
+
+
 def batch_side(run: Run, round_number: int, manifest: ArtifactIndex) -> BatchSide | None:
     """Return what Batch Replication jobs need; None where the run has none."""
     place = run.scene.engine.batch_bucket
@@ -122,17 +181,10 @@ def batch_side(run: Run, round_number: int, manifest: ArtifactIndex) -> BatchSid
         settings=run.campaign.settings,
     )
     ports = BatchPorts(
-        driver=DriverPorts(
-            batch=run.clients.source_batch,
-            artifacts=artifacts,
-            events=run.events,
-            clock=run.here.clock,
-            random=run.here.random,
-            error_of=error_of,
-        ),
+        driver=_driver_ports(run, run.clients.source_batch),
         bucket=run.clients.source_batch_bucket,
         source=run.clients.source,
         destination=run.clients.destination,
-        scratch=run.here.root / "scratch",
+        scratch=_scratch(run),
     )
     return work, ports

@@ -38,7 +38,7 @@ def call(arguments: argparse.Namespace) -> int:
     async def work(run: pipeline.Run, signals: Signals) -> int:
         await pipeline.refuse_unsafe(run)
         if not pipeline.has_open_manifest(run):
-            totals = await pipeline.plan_repair(run, is_preview=arguments.dry_run)
+            totals = await pipeline.plan_repair(run, signals.draining, is_preview=arguments.dry_run)
             if arguments.dry_run and arguments.json:
                 print_json(totals)
             elif not arguments.json:
@@ -58,7 +58,7 @@ def call(arguments: argparse.Namespace) -> int:
         confirm_manifest(arguments, run, signals)
         with signals.draining() as stop:
             await pipeline.deliver(run, stop)
-        await pipeline.verify(run)
+        await pipeline.verify(run, signals.draining)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
         if arguments.json:
             print_json(report)

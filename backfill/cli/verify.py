@@ -32,8 +32,8 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.reporting import report_on
     from backfill.verify.totals import summary_of
 
-    async def work(run: pipeline.Run, _signals: Signals) -> int:
-        totals = await pipeline.verify(run)
+    async def work(run: pipeline.Run, signals: Signals) -> int:
+        totals = await pipeline.verify(run, signals.draining)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
         if arguments.json:
             print_json(summary_of(totals))

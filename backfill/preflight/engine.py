@@ -5,35 +5,27 @@ copy workers only where nobody gave it a role and a bucket, or the store has no 
 Law: the choice comes with its reason, and a role or bucket that does not fit is told, not ignored.
 """
 
-import json
 from typing import Final
-from urllib.parse import urlsplit
 
 from backfill.campaign import Campaign, Engine, EvidenceSource
 from backfill.errors import (
     ForeignRunDirectoryError,
-    MissingPermissionError,
     RefusedError,
     StoreFault,
 )
-from backfill.model.jobs import JobPlace
-from backfill.model.places import BucketPlace
 from backfill.ports import BatchOperations, ControlPlane
+from backfill.preflight.job_places import (
+    SOURCE_JOBS,
+    ask_for_jobs,
+    batch_bucket,
+    jobs_refusal,
+    may_have_jobs,
+    refuse_foreign_role,
+)
 from backfill.preflight.scene import EngineChoice, Scene
 
 _ABSENT: Final = frozenset({404, 405, 501, 0})
 """How stores without Batch Operations answer; 0: nobody listens there."""
-JOB_ACTIONS: Final = (
-    "s3:CreateJob",
-    "s3:DescribeJob",
-    "s3:GetJobTagging",
-    "s3:ListJobs",
-    "s3:PutJobTagging",
-    "s3:UpdateJobPriority",
-    "s3:UpdateJobStatus",
-)
-
-
 _NOT_GIVEN: Final = "no --batch-role-arn and --batch-bucket were given"
 
 
@@ -53,8 +45,8 @@ async def chosen_engine(
     options = campaign.batch
     if not (options.role_arn and options.bucket):
         return _copies(_NOT_GIVEN)
-    _refuse_foreign_role(options.role_arn, scene.source)
-    if not _may_have_jobs(campaign.access.endpoint_url):
+    refuse_foreign_role(options.role_arn, scene.source, SOURCE_JOBS)
+    if not may_have_jobs(campaign.access.endpoint_url):
         # S3 Control would be AWS's own all the same, and know other buckets of these names.
         why = f"{campaign.access.endpoint_url} is no endpoint of AWS"
         if campaign.engine is Engine.BATCH_REPLICATION:
@@ -64,17 +56,19 @@ async def chosen_engine(
             )
         return _copies(why)
     try:
-        await _ask(batch, scene.source)
+        await ask_for_jobs(batch, scene.source)
     except StoreFault as fault:
         if fault.status in _ABSENT and campaign.engine is Engine.AUTO:
             return _copies(f"the store has no S3 Batch Operations ({fault.code})")
-        raise _refusal(fault, scene.source) from fault
+        raise jobs_refusal(
+            fault, scene.source, SOURCE_JOBS, otherwise="--engine copy does without"
+        ) from fault
     is_only = campaign.engine is Engine.BATCH_REPLICATION
     return EngineChoice(
         has_batch=True,
         has_copy=not is_only,
         why="it was asked for" if is_only else "the source's account has it, and it keeps history",
-        batch_bucket=await _batch_bucket(options.bucket, scene.source, control),
+        batch_bucket=await batch_bucket(options.bucket, scene.source, control, SOURCE_JOBS),
     )
 
 
@@ -107,78 +101,8 @@ def refuse_another_engine(campaign: Campaign, scene: Scene) -> None:
             hint="go on with the first one, or begin anew with another --run-dir",
         )
     if settled is not None:
-        _refuse_foreign_role(options.role_arn, scene.source)
+        refuse_foreign_role(options.role_arn, scene.source, SOURCE_JOBS)
 
 
 def _copies(why: str) -> EngineChoice:
     return EngineChoice(has_batch=False, has_copy=True, why=why)
-
-
-def _may_have_jobs(endpoint_url: str) -> bool:
-    """Return whether an endpoint may be AWS's, or a sandbox on this machine."""
-    host = urlsplit(endpoint_url).hostname or "" if endpoint_url else ""
-    is_local = host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
-    return not endpoint_url or is_local or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-
-
-def _refuse_foreign_role(role_arn: str, source: BucketPlace) -> None:
-    account = role_arn.split(":")[4]
-    if account != source.expected_owner:
-        raise RefusedError(
-            f"--batch-role-arn is a role of account {account}, and jobs live in the source's"
-            f" account {source.expected_owner}",
-            hint="S3 takes a role of the job's own account only",
-        )
-
-
-async def _ask(batch: BatchOperations, source: BucketPlace) -> None:
-    """Ask for the first job there is: whoever cannot list jobs cannot find his own again."""
-    jobs = batch.list_jobs(JobPlace(account_id=source.expected_owner, region=source.region))
-    async for _ in jobs:
-        break
-
-
-def _refusal(fault: StoreFault, source: BucketPlace) -> RefusedError:
-    if fault.status in {401, 403}:
-        statement = {
-            "Sid": "BackfillJobs",
-            "Effect": "Allow",
-            "Action": list(JOB_ACTIONS),
-            "Resource": "*",
-        }
-        return MissingPermissionError(
-            f"the source identity may not list Batch Operations jobs ({fault.code})",
-            hint="add to its policies, with iam:PassRole on the batch role: "
-            + json.dumps(statement, separators=(", ", ": ")),
-        )
-    return RefusedError(
-        f"S3 Batch Operations of account {source.expected_owner} in {source.region} do not answer"
-        f" ({fault.code})",
-        hint="--engine copy does without; against a store that is not AWS there is nothing else",
-    )
-
-
-async def _batch_bucket(bucket: str, source: BucketPlace, control: ControlPlane) -> BucketPlace:
-    try:
-        region = await control.bucket_region(bucket)
-    except StoreFault as fault:
-        raise RefusedError(
-            f"batch bucket {bucket!r} does not exist or cannot be reached ({fault.code})",
-            hint="make it in the source's account and Region, or check the name",
-        ) from fault
-    if region != source.region:
-        raise RefusedError(
-            f"batch bucket {bucket!r} is in {region}, the source bucket in {source.region}",
-            hint="manifests and reports of Batch Replication lie in the source bucket's Region",
-        )
-    if bucket == source.bucket:
-        raise RefusedError(
-            "the batch bucket is the source bucket",
-            hint="its rules would replicate manifests and reports, too; take a bucket of its own",
-        )
-    return BucketPlace(
-        bucket=bucket,
-        region=region,
-        expected_owner=source.expected_owner,
-        owner_origin=source.owner_origin,
-    )

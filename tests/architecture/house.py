@@ -40,7 +40,7 @@ SHELLS = {
         "sorting",
         "workplace",
     },
-    "preflight": {"checksum_jobs", "engine", "readable"},
+    "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "plan": {"reads"},
     "execute": {
         "bench",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backfill.sandbox.service import SOURCE, Sandbox
-from tests.doubles.old_world import OldWorld
+from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
+from tests.doubles.old_world import REPLICA_KEY_ARN, SOURCE_KEY_ARN, OldWorld
 
 POLICIES = Path(__file__).resolve().parents[2] / "manifests/batch-operations"
 POLLS = {
@@ -34,19 +34,63 @@ class JobsPlace:
         return "--batch-role-arn", self.role_arn, "--batch-bucket", self.bucket
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksumPlace:
+    """The flags that let verify have checksums computed on both sides; `buckets` take the files."""
+
+    words: tuple[str, ...]
+    buckets: tuple[str, str]
+
+
+def make_checksum_place(
+    sandbox: Sandbox, world: OldWorld, *, without: Sequence[str] = (), on: str = "destination"
+) -> ChecksumPlace:
+    """Make batch buckets and roles on both sides; the role `on` one side lacks some actions."""
+    sides = (
+        (SOURCE, "source", world.source, SOURCE_KEY_ARN),
+        (DESTINATION, "destination", world.destination, REPLICA_KEY_ARN),
+    )
+    buckets, arns = [], []
+    for account, side, bucket, key_arn in sides:
+        files = f"{bucket}-checksums"
+        world.make_bucket(account, files, versioning="")
+        filled = {
+            "<CHECKSUM_BUCKET>": bucket,
+            "<CHECKSUM_BATCH_BUCKET>": files,
+            "<CHECKSUM_KEY_ARN>": key_arn,
+            "<CHECKSUM_REGION>": account.region,
+        }
+        names = ("batch-role-checksum.json", "batch-role-checksum-kms.json")
+        policy = policy_of(names, filled, without=without if side == on else ())
+        buckets.append(files)
+        arns.append(sandbox.add_role(side, f"checksums-{bucket}", policy))
+    words = (
+        *("--evidence", "checksum-jobs"),
+        *("--batch-role-arn", arns[0], "--batch-bucket", buckets[0]),
+        *("--destination-batch-role-arn", arns[1], "--destination-batch-bucket", buckets[1]),
+    )
+    return ChecksumPlace(words=words, buckets=(buckets[0], buckets[1]))
+
+
+def policy_of(names: Sequence[str], filled: Mapping[str, str], *, without: Sequence[str]) -> str:
+    """Return the policy that documents of the project make together, without some actions."""
+    statements = [
+        statement | {"Action": granted}
+        for name in names
+        for statement in statements_of(POLICIES / name, filled)
+        if (granted := [action for action in statement["Action"] if action not in without])
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def make_jobs_place(sandbox: Sandbox, world: OldWorld, *, without: Sequence[str] = ()) -> JobsPlace:
     """Make a batch bucket and a role that may do what jobs need, but for some actions."""
     bucket = f"{world.source}-batch"
     world.make_bucket(SOURCE, bucket, versioning="")
     filled = {"<SOURCE_BUCKET>": world.source, "<BATCH_BUCKET>": bucket}
-    statements = [
-        statement | {"Action": granted}
-        for name in ("batch-role-replicate.json", "batch-role-replicate-generated.json")
-        for statement in statements_of(POLICIES / name, filled)
-        if (granted := [action for action in statement["Action"] if action not in without])
-    ]
-    policy = {"Version": "2012-10-17", "Statement": statements}
-    role_arn = sandbox.add_role("source", f"batch-{world.source}", json.dumps(policy))
+    names = ("batch-role-replicate.json", "batch-role-replicate-generated.json")
+    policy = policy_of(names, filled, without=without)
+    role_arn = sandbox.add_role("source", f"batch-{world.source}", policy)
     return JobsPlace(bucket=bucket, role_arn=role_arn)
 
 

@@ -43,6 +43,7 @@ VIEW = View(
     begun_at=NOW,
     artifacts=MemoryArtifacts(),
     sides={PLACE: ListedJobs(PLACE)},
+    destinations=1,
 )
 
 

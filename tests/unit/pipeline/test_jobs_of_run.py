@@ -35,6 +35,7 @@ class World:
             begun_at=NOW,
             artifacts=self.artifacts,
             sides={PLACE: self.batch},
+            destinations=1,
         )
 
     def ledgers(self, *rounds: Iterable[JobRecord]) -> None:

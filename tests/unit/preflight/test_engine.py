@@ -13,7 +13,8 @@ from backfill.model.jobs import JobPlace, JobProgress, JobStatus, JobSummary
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.rules import Rules
 from backfill.ports import BatchOperations, ControlPlane
-from backfill.preflight.engine import JOB_ACTIONS, chosen_engine
+from backfill.preflight.engine import chosen_engine
+from backfill.preflight.job_places import JOB_ACTIONS
 from backfill.preflight.scene import DestinationScene, EngineChoice, Scene, engine_words
 
 ROLE = "arn:aws:iam::111111111111:role/batch"
