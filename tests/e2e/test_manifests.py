@@ -1,4 +1,4 @@
-"""`backfill manifest --export` and `--check`: what somebody hands to S3 Batch Operations himself."""
+"""`backfill manifest --export` and `--check`: what people hand to Batch Operations themselves."""
 
 import csv
 import hashlib
