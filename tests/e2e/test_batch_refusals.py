@@ -1,9 +1,13 @@
 """What a run by jobs asks for, refuses and leaves alone, through the command."""
 
+import hashlib
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from backfill.sandbox.model.batch_operations.faults import JobFaults, ReportFault, no_job_faults
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command
 from tests.doubles.jobs_place import POLLS, make_jobs_place
@@ -99,3 +103,35 @@ def test_what_was_written_at_the_destination_before_versioning_survives(
     command.beside(**POLLS).run(*words, code=0)
     kept = destination_client.get_object(Bucket=world.destination, Key="k", VersionId="null")
     assert kept["Body"].read() == b"written by others"
+
+
+def test_a_report_that_comes_right_is_read_and_no_second_job_is_made(
+    sandbox: Sandbox, command: Command, source_client: S3Client
+) -> None:
+    """If this fails, a report that is late or was damaged on its way costs every version twice."""
+    world = old_world(sandbox, "report-comes-right")
+    place = make_jobs_place(sandbox, world)
+    with sandbox.held() as model:
+        model.batch_operations.fault_hook = lambda *_: JobFaults(report=ReportFault.BAD_MD5)
+    words = "run", world.source, "--yes", "--run-dir", str(command.folder / "run"), *place.words
+    calls = Counter(sandbox.calls())
+    mine = command.beside(**POLLS)
+    refused = mine.run(*words, code=20)
+    assert "reads the report once more" in refused.stderr
+    with sandbox.held() as model:
+        model.batch_operations.fault_hook = no_job_faults
+    mend_report(source_client, place.bucket)
+    mine.run(*words, code=0)
+    assert (Counter(sandbox.calls()) - calls)["CreateJob"] == 1
+
+
+def mend_report(client: S3Client, bucket: str) -> None:
+    """Let the manifest.json of the only report name the right MD5s."""
+    keys = [each.key for each in versions(client, bucket)]
+    (manifest_key,) = (key for key in keys if "/job-" in key and key.endswith("/manifest.json"))
+    body = client.get_object(Bucket=bucket, Key=manifest_key)["Body"].read()
+    document = json.loads(body)
+    for result in document["Results"]:
+        data = client.get_object(Bucket=bucket, Key=result["Key"])["Body"].read()
+        result["MD5Checksum"] = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    client.put_object(Bucket=bucket, Key=manifest_key, Body=json.dumps(document).encode())

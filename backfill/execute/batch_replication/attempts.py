@@ -5,6 +5,8 @@ Law: what an attempt holds follows from the artefacts before it alone, so that a
 comes after a crash makes the same manifest, the same token, and finds the same job.
 """
 
+import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -38,6 +40,7 @@ from backfill.execute.batch_replication.work import (
     BatchPorts,
     BatchWork,
     ledger_name,
+    refusal_name,
     tasks_name,
     workplace_of,
 )
@@ -46,8 +49,15 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.operations_rows import object_rows
 from backfill.model.jobs import JobOperation, JobStatus
 
+BREATH_ROWS: Final = 2000
+"""Rows joined in one go before signals and copies get their turn."""
 STOP_ROWS_MIN: Final = 10
 """Rows below which one code that hits almost all of them is no reason to stop."""
+
+_READ_AGAIN: Final = (
+    "nothing of this report was counted. Run the same command again: it reads the report once more,"
+    " and if it stays so it makes another job for these versions, which AWS charges again"
+)
 
 
 class Attempts:
@@ -63,7 +73,8 @@ class Attempts:
 
         Raises:
             JobWaitsError: Jobs are Suspended until a person confirms them.
-            ReportRefusedError: A completion report does not add up.
+            ReportRefusedError: A completion report does not add up; the next call reads it once
+                more, and makes another job for its versions if it stays so.
             FailureRateError: One cause fails almost everything; the next call tries again.
             RefusedError: A job failed as a whole, or was cancelled; the next call tries again.
             InterruptedRunError: `stop` was requested; the jobs go on without us.
@@ -111,13 +122,16 @@ class Attempts:
             stop,
             ledger_name=ledger_name(self._work.round),
         )
-        reports, trouble = await self._collected(ended)
+        reports, refused, ending = await self._collected(ended)
         try:
-            trouble = self._write_tasks(attempt, ended, reports, trouble)
+            if refused is not None:
+                self._refuse_once(attempt, refused, ending)
+            trouble = await self._write_tasks(attempt, ended, reports, ending)
         finally:
             for report in reports:
                 report.close()
-        if trouble is not None:
+        is_told = refused is not None and trouble is ending  # by the call before this one
+        if trouble is not None and not is_told:
             raise trouble
 
     # --- the jobs ---
@@ -140,9 +154,10 @@ class Attempts:
 
     async def _collected(
         self, ended: Sequence[EndedJob]
-    ) -> tuple[list[CollectedReport], BackfillError | None]:
-        """Collect what can be believed; and the first reason to stop."""
+    ) -> tuple[list[CollectedReport], ReportRefusedError | None, BackfillError | None]:
+        """Collect what can be believed; the first report that cannot be, and the first bad end."""
         reports: list[CollectedReport] = []
+        refused: ReportRefusedError | None = None
         trouble: BackfillError | None = None
         for job in ended:
             trouble = trouble or _job_trouble(job)
@@ -151,12 +166,25 @@ class Attempts:
                     self._workplace, job, bucket=self._work.header.source.bucket
                 )
             except ReportRefusedError as error:
-                trouble = trouble or error
+                refused = refused or error
             else:
                 reports += [report] if report is not None else []
-        return reports, trouble
+        return reports, refused, trouble
 
-    def _write_tasks(
+    def _refuse_once(
+        self, attempt: int, refused: ReportRefusedError, ending: BackfillError | None
+    ) -> None:
+        """Raise at the first refusal of an attempt: the next call reads its reports once more.
+
+        A report may be late, or damaged on its way to us, and another job is charged for every
+        version again. What is refused twice stays so: its versions get that job.
+        """
+        artifacts, name = self._ports.artifacts, refusal_name(self._work.round, attempt)
+        if artifacts.read_document(name) is None:
+            artifacts.write_document(name, json.dumps({"refused": refused.message}).encode())
+            raise ending or type(refused)(refused.message, hint=_READ_AGAIN)
+
+    async def _write_tasks(
         self,
         attempt: int,
         ended: Sequence[EndedJob],
@@ -179,6 +207,8 @@ class Attempts:
             states: Counter[TaskState] = Counter()
             open_after: Counter[bool] = Counter()
             for result in results:
+                if states.total() % BREATH_ROWS == 0:
+                    await asyncio.sleep(0)
                 writer.write(task_row_of(result))
                 states[result.state] += 1
                 if (failure := failure_in(result)) is not None:

@@ -112,3 +112,8 @@ def look_name(round_number: int, look: int) -> str:
 def ledger_name(round_number: int) -> str:
     """Return the document that remembers a round's jobs."""
     return f"replication/{round_number:02d}-jobs.json"
+
+
+def refusal_name(round_number: int, attempt: int) -> str:
+    """Return the document that remembers that a report of an attempt was refused."""
+    return f"replication/{round_number:02d}-{attempt}-refused.json"
