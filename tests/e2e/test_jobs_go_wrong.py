@@ -161,7 +161,7 @@ def test_a_lost_answer_to_create_job_makes_no_second_job(
     work: Work, destination_client: S3Client
 ) -> None:
     """If this fails, every object is paid for twice whenever a connection breaks."""
-    lost = []
+    lost: list[Call] = []
 
     def hook(call: Call) -> Fault | None:
         if call.operation == "CreateJob" and not lost:

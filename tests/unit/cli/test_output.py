@@ -42,6 +42,7 @@ def report() -> Report:
         fidelity=(),
         differences=(Count(name="tags", sentence="", rows=1),),
         codes=(),
+        ways=(Count(name=f"copied ({HOSTILE})", sentence="", rows=2),),
         troubles=(),
         troubles_total=0,
         listed=(),
@@ -55,6 +56,7 @@ def test_a_report_in_a_terminal_is_lines_of_visible_text() -> None:
     assert lines[1:] == [
         "2 versions, 10 B: all",
         r"  2 copied, 10 B: \x1b[2J\r\nforged: line\u202e\u2028=1+1",
+        r"which way: copied (\x1b[2J\r\nforged: line\u202e\u2028=1+1) 2",
         "evidence: bytes 1, size 1",
         "differences: tags 1",
         r"1. look at \x1b[2J\r\nforged: line\u202e\u2028=1+1",
