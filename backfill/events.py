@@ -172,6 +172,16 @@ class JobCallFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationResumed:
+    """Verify goes on with jobs about what an earlier process saw: nothing is listed anew."""
+
+    name: ClassVar[str] = "verify.resumed"
+    level: ClassVar[str] = "info"
+    verification: int
+    unproven: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceFound:
     """Verify found something wrong after settling."""
 

@@ -11,8 +11,12 @@ at differences after a pause, and write the report. Works alone on two buckets, 
 
   backfill verify SOURCE_BUCKET --destination BUCKET --run-dir DIR
 
-Nothing is written to any bucket. Exit 4: different, missing or extra. Exit 5: only unverified or
-in flight left.
+Nothing is written to either bucket. Where nothing stored on both sides can be compared (KMS, other
+part layouts), --evidence checksum-jobs lets S3 compute checksums on both sides, archived versions
+included, without a download: it needs a role and a bucket for job files in either account.
+
+Exit 4: different, missing or extra. Exit 5: only unverified or in flight left. Exit 13: jobs wait
+for a person; the same command goes on.
 """
 
 

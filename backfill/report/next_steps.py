@@ -66,7 +66,8 @@ def _doubts(tally: Tally) -> list[str]:
         )
     if unverified > 0:
         steps.append(
-            f"without common evidence: {unverified:,}. backfill verify --deep reads both sides;"
+            f"without common evidence: {unverified:,}. backfill verify --evidence checksum-jobs"
+            " has S3 compute checksums on both sides; --deep reads both sides;"
             " --allow-unverified accepts them."
         )
     if in_flight:

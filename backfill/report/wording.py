@@ -53,7 +53,11 @@ VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
         "backfill repair --allow-hiding hides it behind a delete marker; its version stays",
     ),
     Verdict.IN_FLIGHT: ("live replication is still at it", Tone.WAIT, "verify again later"),
-    Verdict.UNVERIFIED: ("no common evidence", Tone.WAIT, "backfill verify --deep reads both"),
+    Verdict.UNVERIFIED: (
+        "no common evidence",
+        Tone.WAIT,
+        "backfill verify --evidence checksum-jobs, or --deep, which reads both",
+    ),
     SUPERSEDED: ("the source moved on since; live replication's now", Tone.PLAIN, ""),
     VANISHED: ("gone from the source since", Tone.PLAIN, ""),
     "not verified": ("not looked at", Tone.WAIT, "backfill verify"),

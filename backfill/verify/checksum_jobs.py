@@ -162,7 +162,8 @@ def _sides(
 
     def assignment(words: str, bucket: str) -> Assignment:
         return Assignment(
-            name=f"verify-{round_number:02d}-{words}",
+            # The digest keeps apart what a verification asked before it had to look afresh.
+            name=f"verify-{round_number:02d}-{unproven.digest[:8]}-{words}",
             operation=JobOperation.COMPUTE_CHECKSUM,
             bucket=bucket,
             digest=unproven.digest,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from backfill.batch_operations.failure_codes import failure_of
+from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.batch_operations.report_rows import checksum_of
 from backfill.batch_operations.task_results import TaskResult, TaskState
 from backfill.model.escaping import visible_text
@@ -80,7 +80,9 @@ def _failure_words(result: TaskResult) -> str:
     failure = failure_of(result.code, result.http_status, result.message)
     message = visible_text(result.message[:MESSAGE_CHARACTERS_MAX])
     said = f" ({message})" if message else ""
-    return f"{visible_text(failure.code)}{said}: {failure.sentence} {failure.mend}".rstrip()
+    # Its own words promise another job, which a verification does not make.
+    mend = "Verify again." if failure.cls is FailureClass.AGAIN else failure.mend
+    return f"{visible_text(failure.code)}{said}: {failure.sentence} {mend}".rstrip()
 
 
 def proof_of(
@@ -117,11 +119,13 @@ def decided(decision: Judged | Unjudged, proofs: Iterator[ChecksumProof]) -> Jud
     assert row.number == proof.number, "a proof is its row's own"
     if proof.content is Verdict.UNVERIFIED:
         return Judged(row=replace(row, detail=f"{row.detail} {proof.detail}".lstrip()))
+    before, _, after = row.detail.partition(NOTHING_COMMON)
+    says = (before.strip(), proof.detail, after.strip())
     found = replace(
         row,
         content=proof.content,
         evidence=Evidence.CHECKSUM_JOBS,
-        detail=row.detail.replace(NOTHING_COMMON, proof.detail).strip(),
+        detail=" ".join(words for words in says if words),
     )
     if proof.content is Verdict.DIFFERENT:
         found = replace(found, fields=(Field.CONTENT, *row.fields))

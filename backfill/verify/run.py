@@ -21,7 +21,7 @@ from functools import partial
 from typing import Final
 
 from backfill.errors import Disposition, StoreFault
-from backfill.events import DifferenceFound
+from backfill.events import DifferenceFound, VerificationResumed
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.rows import entries_of
 from backfill.plan.entries import PlanEntry
@@ -210,6 +210,8 @@ class _Verification:
             index = await write_unproven(
                 artifacts, number, looked, asked=asked, inputs=self._inputs
             )
+        else:
+            self._events.emit(VerificationResumed(verification=number, unproven=index.rows))
         self._inputs = dict(index.inputs)
         await prove_by_jobs(
             index, jobs, round_number=number, header=self._request.header, artifacts=artifacts

@@ -156,9 +156,11 @@ def test_jobs_wait_for_a_person_and_the_same_verification_goes_on_with_them(
         assert "backfill jobs confirm" in waits.stderr
     jobs = mine.run("jobs", "list", "--json", *here).document()["jobs"]
     assert [job["status"] for job in jobs] == ["Suspended", "Suspended"]
-    assert sorted(job["name"] for job in jobs) == [
-        "verify-02-destination-00-0000",
-        "verify-02-source-0000",
+    names = sorted(job["name"] for job in jobs)
+    digest = names[0].split("-")[2]
+    assert names == [
+        f"verify-02-{digest}-destination-00-0000",
+        f"verify-02-{digest}-source-0000",
     ]
     mine.run("jobs", "confirm", "--all", "--yes", *here)
     mine.run("verify", *here, *place.words, "--confirm", code=0)
