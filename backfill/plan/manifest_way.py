@@ -143,7 +143,7 @@ def _obstacle(tally: StatusTally, terms: Terms, statuses: tuple[ReplicationStatu
         (terms.manifest is ManifestWay.OWN, "the campaign asks for it"),
         (not tally.named, "no version goes that way"),
         (terms.scope.tags, "no generated manifest filters by the campaign's object tags"),
-        (markers != "0", f"{markers} delete markers go, whose replication status S3 does not show"),
+        (markers != "0", f"delete markers go ({markers}), and S3 shows no status of theirs"),
         (unread != "0", f"the replication statuses of {unread} versions were not read"),
         (foreign, f"{_listed(foreign)} go, by whose status S3 would name more or cannot choose"),
         (others, f"a generated manifest could name versions that stay ({_listed(others)})"),

@@ -155,7 +155,7 @@ PLAIN = rule()
             [new("a"), Key(source=(marker("m", "m1", is_latest=True),), statuses={})],
             (replace(KMS, replicates_delete_markers=True),),
             {},
-            "1 delete markers",
+            "delete markers go (1)",
         ),
     ],
 )
