@@ -5,7 +5,7 @@ Law: a chain holds entries of exactly its key; a listing that does not advance s
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from backfill.errors import ListingStuckError
@@ -49,24 +49,42 @@ async def read_chains(
     Each page but the first covers at least one key or a thousand versions of one, so this takes at
     most one request more than asking for each key alone, and on dense ranges a hundredth.
     """
-    assert list(keys) == sorted(set(keys)), "keys are sorted and distinct"
     found: dict[str, list[ListedEntry]] = {key: [] for key in keys}
+    async for entries in pages_along(store, place, keys):
+        for entry in entries:
+            if entry.key in found:
+                found[entry.key].append(entry)
+    return {key: tuple(entries) for key, entries in found.items()}
+
+
+async def pages_along(
+    store: ObjectStore,
+    place: BucketPlace,
+    keys: Sequence[str],
+    *,
+    entries_max: int | None = CHAIN_ENTRIES_MAX,
+) -> AsyncIterator[Sequence[ListedEntry]]:
+    """Give the pages that hold the chains of sorted keys, and what lies between; as `read_chains`.
+
+    Of a key about `entries_max` entries are read; None: all, for who looks for old versions.
+    """
+    assert list(keys) == sorted(set(keys)), "keys are sorted and distinct"
     wanted = deque(keys)
     after = position_before(keys[0]) if keys else None
     # Neighbours are in one small page; where it does not reach the end, other keys lie between,
     # and a full one reaches further.
     max_keys = min(LIST_PAGE_MAX, FIRST_PAGE_MIN + ENTRIES_PER_KEY * len(keys))
+    last_key, read = "", 0
     while wanted:
         page = await store.list_object_versions(place, after=after, max_keys=max_keys)
         max_keys = LIST_PAGE_MAX
-        for entry in page.entries:
-            if entry.key in found:
-                found[entry.key].append(entry)
+        yield page.entries
         if page.next_position is None:
             break
         end = _end_of(place, page.entries, after)
-        after = _next_position(wanted, found, end)
-    return {key: tuple(entries) for key, entries in found.items()}
+        own = [entry.key for entry in page.entries].count(end.key)
+        read, last_key = own + (read if last_key == end.key else 0), end.key
+        after = _next_position(wanted, end, is_full=entries_max is not None and read >= entries_max)
 
 
 def position_before(key: str) -> VersionsPosition | None:
@@ -86,12 +104,10 @@ def position_before(key: str) -> VersionsPosition | None:
     return VersionsPosition(key=marker)
 
 
-def _next_position(
-    wanted: deque[str], found: dict[str, list[ListedEntry]], end: VersionsPosition
-) -> VersionsPosition:
+def _next_position(wanted: deque[str], end: VersionsPosition, *, is_full: bool) -> VersionsPosition:
     while wanted and wanted[0] < end.key:
         wanted.popleft()
-    if wanted and wanted[0] == end.key and len(found[end.key]) >= CHAIN_ENTRIES_MAX:
+    if wanted and wanted[0] == end.key and is_full:
         wanted.popleft()
         end = VersionsPosition(key=end.key)
     if not wanted or wanted[0] == end.key:

@@ -11,12 +11,16 @@ import asyncio
 import enum
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count, groupby
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import count, groupby, islice
+from typing import Final, NamedTuple
 
-from backfill.batch_operations.task_results import TaskResult, TaskState
+from backfill.batch_operations.task_results import (
+    TaskResult,
+    TaskState,
+    task_result_of,
+    task_row_of,
+)
 from backfill.errors import Disposition, StoreFault
 from backfill.execute.batch_replication.judgement import (
     Ended,
@@ -28,22 +32,27 @@ from backfill.execute.batch_replication.judgement import (
     standing_of,
 )
 from backfill.execute.batch_replication.work import (
+    BREATH_ROWS,
     LOOK_COLUMNS,
+    WAITING_COLUMNS,
     BatchPorts,
     BatchWork,
     look_name,
     replication_name,
+    waiting_name,
 )
-from backfill.execute.chains import read_chains
+from backfill.execute.chains import pages_along
 from backfill.execute.crew import first_of
-from backfill.execute.outcomes import COLUMNS, outcome_of, row_of
+from backfill.execute.outcomes import COLUMNS, row_of
 from backfill.execute.stop import StopRequest
-from backfill.execute.views import Chain
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
+from backfill.manifest.rows import entry_of
+from backfill.manifest.rows import row_of as entry_row_of
 from backfill.model.attributes import ReplicationStatus
-from backfill.model.objects import NULL_VERSION_ID, DeleteMarker
-from backfill.model.outcome import Outcome
-from backfill.model.rows import Scalar
+from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry
+from backfill.model.places import BucketPlace
+from backfill.model.rows import Row, Scalar
 from backfill.ports import ArtifactIndex, ProgressCounts
 
 BLOCK_ROWS: Final = 1000
@@ -54,9 +63,11 @@ PAUSE_GROWTH_MAX: Final = 10
 """The pause between looks doubles up to so many times the first: large objects take hours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRow:
-    """A row to look for: the work, what its task came to, and after how many attempts."""
+class OpenRow(NamedTuple):
+    """A row to look for: the work, what its task came to, and after how many attempts.
+
+    A tuple, as what it holds: one is made for each of millions of rows.
+    """
 
     entry: ManifestEntry
     result: TaskResult
@@ -135,65 +146,85 @@ class Arrivals:
     # --- one look ---
 
     async def _look(self, look: int, stop: StopRequest) -> None:
+        """Take a look; what it leaves to wait for stands before the look itself does."""
+        work, writer_of = self._work, self._ports.artifacts.writer
         waiting = 0
-        done = self._work.rows - self._waiting(look) if look else 0
-        window: deque[asyncio.Task[list[Ended]]] = deque()
-        with self._ports.artifacts.writer(
-            look_name(self._work.round, look), columns=LOOK_COLUMNS, inputs=self._work.inputs
-        ) as writer:
+        done = work.rows - self._waiting(look) if look else 0
+        window: deque[tuple[list[OpenRow], asyncio.Task[list[Ended]]]] = deque()
+        with (
+            writer_of(
+                look_name(work.round, look), columns=LOOK_COLUMNS, inputs=work.inputs
+            ) as looked,
+            writer_of(
+                waiting_name(work.round, look), columns=WAITING_COLUMNS, inputs=work.inputs
+            ) as left,
+        ):
 
             async def write_first() -> None:
                 nonlocal waiting, done
-                for ended in await window.popleft():
-                    writer.write((*row_of(ended.outcome), ended.is_waiting))
-                    waiting += ended.is_waiting
-                    done += 1
+                block, task = window.popleft()
+                for row, ended in zip(block, await task, strict=True):
+                    looked.write((*row_of(ended.outcome), ended.is_waiting))
+                    if ended.is_waiting:
+                        left.write(_waiting_row(row))
+                        waiting += 1
+                done += len(block)
                 self._ports.events.progress(
-                    ProgressCounts(stage="replicate", done=done - waiting, total=self._work.rows)
+                    ProgressCounts(stage="replicate", done=done - waiting, total=work.rows)
                 )
 
             async with asyncio.TaskGroup() as group:
-                for block in _blocks(self._rows(look)):
+                async for block in self._blocks(look):
                     if stop.draining.is_set():
                         raise stop.error()
-                    window.append(group.create_task(self._seen(block, look)))
+                    window.append((block, group.create_task(self._seen(block, look))))
                     if len(window) >= BLOCKS_MAX:
                         await write_first()
                 while window:
                     await write_first()
-            writer.commit({"waiting": waiting})
+            left.commit({})
+            looked.commit({"waiting": waiting})
+
+    async def _blocks(self, look: int) -> AsyncIterator[list[OpenRow]]:
+        """Give the rows of a look in blocks of neighbouring keys; those of one key stay in one."""
+        block: list[OpenRow] = []
+        for number, row in enumerate(self._rows(look)):
+            if number % BREATH_ROWS == 0:
+                await asyncio.sleep(0)
+            if len(block) >= BLOCK_ROWS and block[-1].entry.key != row.entry.key:
+                yield block
+                block = []
+            block.append(row)
+        if block:
+            yield block
 
     def _rows(self, look: int) -> Iterator[OpenRow]:
         """Stream the rows of a look: all at first, later those that were still waited for."""
-        numbers = None
         if look:
-            rows = self._ports.artifacts.rows(look_name(self._work.round, look - 1))
-            numbers = (outcome.number for outcome, is_waiting in map(_looked, rows) if is_waiting)
-        rows_of_task = _last_results(
-            [self._results(attempt) for attempt in range(1, self._attempts + 1)]
-        )
-        wanted = next(numbers, None) if numbers is not None else None
-        pairs = zip(self._work.entries(), rows_of_task, strict=True)
-        for entry, (attempts, result) in pairs:
+            rows = self._ports.artifacts.rows(waiting_name(self._work.round, look - 1))
+            yield from map(_open_row_of, rows)
+            return
+        results = _last_results([self._results(n + 1) for n in range(self._attempts)])
+        for entry, (attempts, result) in zip(self._work.entries(), results, strict=True):
             assert entry.number == result.number, "every row has its task's result"
-            if numbers is None or entry.number == wanted:
-                yield OpenRow(entry=entry, result=result, attempts=attempts)
-                wanted = next(numbers, None) if numbers is not None else None
+            yield OpenRow(entry, result, attempts)
 
     async def _seen(self, block: Sequence[OpenRow], look: int) -> list[Ended]:
         sights = await self._sights([row.entry for row in block])
-        async with asyncio.TaskGroup() as group:
-            asked = {
-                row.entry.number: group.create_task(self._asked(row, sight, look))
-                for row, sight in zip(block, sights, strict=True)
-                if sight is Sight.UNSURE or (sight is Sight.ABSENT and self._may_come(row))
-            }
+        unsure = (
+            (row, sight)
+            for row, sight in zip(block, sights, strict=True)
+            if sight is Sight.UNSURE or (sight is Sight.ABSENT and self._may_come(row))
+        )
+        asked: dict[int, Ended] = {}
+        while some := list(islice(unsure, BLOCK_ROWS)):  # one key may have a million versions
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._asked(*each, look)) for each in some]
+            asked.update((task.result().outcome.number, task.result()) for task in tasks)
         return [
             arrived(row.result, row.entry, row.attempts)
             if sight is Sight.HELD
-            else asked[row.entry.number].result()
-            if row.entry.number in asked
-            else refused(row.result, row.attempts)
+            else asked.get(row.entry.number) or refused(row.result, row.attempts)
             for row, sight in zip(block, sights, strict=True)
         ]
 
@@ -209,20 +240,31 @@ class Arrivals:
 
     async def _sights(self, entries: Sequence[ManifestEntry]) -> list[Sight]:
         """Return what the destinations' listings show of each row's version."""
-        chains: dict[int, dict[str, Chain]] = {}
+        sights: dict[int, Sight] = {}
         for number in sorted({entry.destination for entry in entries}):
-            keys = sorted({entry.key for entry in entries if entry.destination == number})
+            own = [entry for entry in entries if entry.destination == number]
             place = self._work.header.destinations[number]
             try:
-                chains[number] = await read_chains(self._ports.destination, place, keys)
+                sights |= await self._listed(place, own)
             except StoreFault as fault:
                 self._stop_if_all_is_lost(fault)  # else each is asked for by itself
-        return [
-            _sight(entry, chains[entry.destination][entry.key])
-            if entry.destination in chains
-            else Sight.UNSURE
-            for entry in entries
-        ]
+                sights |= dict.fromkeys((entry.number for entry in own), Sight.UNSURE)
+        return [sights[entry.number] for entry in entries]
+
+    async def _listed(
+        self, place: BucketPlace, entries: Sequence[ManifestEntry]
+    ) -> dict[int, Sight]:
+        """Return what a destination's listing shows of each version, by row number."""
+        wanted = {(entry.key, entry.version_id): entry for entry in entries}
+        sights = dict.fromkeys((entry.number for entry in entries), Sight.ABSENT)
+        keys = sorted({entry.key for entry in entries})
+        # All versions of a key, however many: a backfill asks for the oldest, too.
+        async for page in pages_along(self._ports.destination, place, keys, entries_max=None):
+            for there in page:
+                entry = wanted.get((there.key, there.version_id))
+                if entry is not None:
+                    sights[entry.number] = _sight(entry, there)
+        return sights
 
     async def _asked(self, row: OpenRow, sight: Sight, look: int) -> Ended:
         """Ask both sides about one version that the listing did not show for certain."""
@@ -281,66 +323,65 @@ class Arrivals:
     def _conclude(self, looks: int) -> ArtifactIndex:
         name = replication_name(self._work.round)
         names = [look_name(self._work.round, look) for look in range(looks)]
-        # Of one row the earlier look comes first: a merge keeps the order of its streams.
-        merged = heapq.merge(
-            *(map(_looked, self._ports.artifacts.rows(each)) for each in names),
-            key=lambda looked: looked[0].number,
-        )
+        # Of one row the earlier look comes first: a merge keeps the order of its streams. Rows are
+        # passed on as they are: their artefacts' digests vouch for them.
+        merged = heapq.merge(*map(self._ports.artifacts.rows, names), key=_number_of)
         with self._ports.artifacts.writer(
             name, columns=COLUMNS, inputs=self._work.inputs
         ) as writer:
             rows = 0
-            for _, group in groupby(merged, key=lambda looked: looked[0].number):
-                *_, (outcome, _) = group
-                writer.write(row_of(outcome))
+            for _, group in groupby(merged, key=_number_of):
+                *_, last = group
+                writer.write(last[:-1])
                 rows += 1
             assert rows == self._work.rows, "every row of Batch Replication has its outcome"
             return writer.commit({"looks": looks})
 
 
-def _looked(row: list[Scalar]) -> tuple[Outcome, bool]:
-    return outcome_of(row[:-1]), bool(row[-1])
+def _number_of(row: list[Scalar]) -> int:
+    number = row[0]
+    assert isinstance(number, int), "an outcome's row begins with its number"
+    return number
 
 
-def _sight(entry: ManifestEntry, chain: Chain) -> Sight:
-    """Return what a chain shows of a version: it is held as the same kind of thing, or it is not.
+def _waiting_row(row: OpenRow) -> Row:
+    return (*entry_row_of(row.entry), *task_row_of(row.result)[1:], row.attempts)
+
+
+def _open_row_of(row: list[Scalar]) -> OpenRow:
+    entry = entry_of(row[: len(MANIFEST_COLUMNS)])
+    *told, attempts = row[len(MANIFEST_COLUMNS) :]
+    assert isinstance(attempts, int), "attempts are counted"
+    return OpenRow(entry, task_result_of([entry.number, *told]), attempts)
+
+
+def _sight(entry: ManifestEntry, there: ListedEntry) -> Sight:
+    """Return what an entry with a version's ID shows: it is the same kind of thing, or it is not.
 
     `null` is everybody's version ID. A null delete marker is known by its time, which a replica
     keeps; a null object must be asked whose it is.
     """
-    for there in chain:
-        if there.version_id != entry.version_id:
-            continue
-        is_marker = isinstance(there, DeleteMarker)
-        if is_marker is not (entry.etag is None):
-            return Sight.ABSENT
-        if entry.version_id != NULL_VERSION_ID:
-            return Sight.HELD
-        if not is_marker:
-            return Sight.UNSURE
-        return Sight.HELD if there.last_modified == entry.last_modified else Sight.ABSENT
-    return Sight.ABSENT
+    is_marker = isinstance(there, DeleteMarker)
+    if is_marker is not (entry.etag is None):
+        return Sight.ABSENT
+    if entry.version_id != NULL_VERSION_ID:
+        return Sight.HELD
+    if not is_marker:
+        return Sight.UNSURE
+    return Sight.HELD if there.last_modified == entry.last_modified else Sight.ABSENT
 
 
 def _last_results(
     attempts: Sequence[Iterable[TaskResult]],
 ) -> Iterator[tuple[int, TaskResult]]:
     """Give each row's result of the last attempt that had it, and how many attempts had it."""
-    # Of one row the earlier attempt comes first: a merge keeps the order of its streams.
-    merged = heapq.merge(*attempts, key=lambda result: result.number)
-    for _, group in groupby(merged, key=lambda result: result.number):
-        own = list(group)
-        tried = sum(result.state is not TaskState.NOT_ATTEMPTED for result in own)
-        yield max(tried, 1), own[-1]
-
-
-def _blocks(rows: Iterable[OpenRow]) -> Iterator[list[OpenRow]]:
-    """Cut a stream into blocks of neighbouring keys; the rows of one key stay together."""
-    block: list[OpenRow] = []
-    for _, own in groupby(rows, key=lambda row: row.entry.key):
-        block += own
-        if len(block) >= BLOCK_ROWS:
-            yield block
-            block = []
-    if block:
-        yield block
+    first, *others = attempts
+    later = [(next(results, None), results) for results in map(iter, others)]
+    for result in first:
+        tried, last = int(result.state is not TaskState.NOT_ATTEMPTED), result
+        for place, (newer, rest) in enumerate(later):
+            if newer is not None and newer.number == result.number:
+                tried, last = tried + (newer.state is not TaskState.NOT_ATTEMPTED), newer
+                later[place] = next(rest, None), rest
+        yield max(tried, 1), last
+    assert all(newer is None for newer, _ in later), "what is tried again was tried before"

@@ -37,6 +37,7 @@ from backfill.errors import (
 )
 from backfill.execute.batch_replication.judgement import failure_in, is_tried_again
 from backfill.execute.batch_replication.work import (
+    BREATH_ROWS,
     BatchPorts,
     BatchWork,
     ledger_name,
@@ -49,8 +50,6 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.operations_rows import object_rows
 from backfill.model.jobs import JobOperation, JobStatus
 
-BREATH_ROWS: Final = 2000
-"""Rows joined in one go before signals and copies get their turn."""
 STOP_ROWS_MIN: Final = 10
 """Rows below which one code that hits almost all of them is no reason to stop."""
 

@@ -6,8 +6,7 @@ Law: only a version that was seen at the destination is replicated.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.batch_operations.failure_codes import Failure, FailureClass, failure_of
 from backfill.batch_operations.task_results import TaskResult, TaskState
@@ -16,9 +15,11 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.outcome import Outcome, OutcomeKind
 
-LOOKS_WITHOUT_STATUS_MAX: Final = 3
-"""Looks at a version that is absent though S3 shows nothing under way: the listing may have been
-older than the status. A marker has no status at all, so as many looks are all it gets."""
+LOOKS_WITHOUT_STATUS_MAX: Final = 7
+"""Looks at a version that is absent though S3 shows nothing under way. Six pauses are 17 minutes,
+and S3 replicates most objects within 15 (S3 User Guide: replication-time-control). AWS does not say
+whether a replica, or what is COMPLETED elsewhere, shows PENDING while a job's task is carried out,
+and a marker shows no status at all: called undelivered too soon, they would get a second engine."""
 
 AGAIN: Final = frozenset({FailureClass.AGAIN})
 """Failures that another job overcomes by itself."""
@@ -38,8 +39,7 @@ class Standing(enum.StrEnum):
     """The source could not be asked just now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(NamedTuple):
     """The row has its outcome; `is_waiting`: what it would be if the waiting ended now."""
 
     outcome: Outcome

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from backfill.batch_operations.driver import DriverPorts
+from backfill.batch_operations.task_results import TASK_COLUMNS
 from backfill.batch_operations.workplace import Workplace
 from backfill.campaign import BatchOptions
 from backfill.execute.outcomes import COLUMNS
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
 from backfill.model.jobs import GeneratedManifest, JobPlace
 from backfill.model.places import BucketPlace
 from backfill.plan.header import PlanHeader
@@ -22,6 +24,10 @@ from backfill.settings import Settings
 
 LOOK_COLUMNS: Final = (*COLUMNS, "is_waiting")
 """An outcome, or what the outcome would be if the waiting ended now."""
+WAITING_COLUMNS: Final = (*MANIFEST_COLUMNS, *TASK_COLUMNS[1:], "attempts")
+"""A row that is waited for: its entry, what its task came to, and after how many attempts."""
+BREATH_ROWS: Final = 2000
+"""Rows passed in one go before signals and copies get their turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +113,11 @@ def tasks_name(round_number: int, attempt: int) -> str:
 def look_name(round_number: int, look: int) -> str:
     """Return the artefact of a look at the destination."""
     return f"replication/{round_number:02d}-look-{look}"
+
+
+def waiting_name(round_number: int, look: int) -> str:
+    """Return the artefact of the rows that a look leaves to wait for."""
+    return f"replication/{round_number:02d}-waiting-{look}"
 
 
 def ledger_name(round_number: int) -> str:
