@@ -1,4 +1,4 @@
-"""What two Compute checksum tasks prove: a match needs both values, all else says why it is none."""
+"""What two Compute checksum tasks prove: only both values make a match, all else says why not."""
 
 import base64
 import json

@@ -44,6 +44,7 @@ from backfill.plan.routes import Reason, Route
 from backfill.ports import Event, ObjectStore, ProgressCounts
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.settings import Settings
+from backfill.verify.checksum_jobs import ChecksumJobs
 from backfill.verify.keys import PlannedOutcome
 from backfill.verify.reader import Side
 from backfill.verify.rows import verdict_of, verdicts_name
@@ -350,6 +351,7 @@ class World:
         self.clock = SteppingClock()
         self.settings = settings or Settings(settle_delay_s=7.0, settle_rounds=2)
         self.rounds = 0
+        self.checksum_jobs: ChecksumJobs | None = None
 
     def deliver(self, key: str, stored: Stored, **changes: object) -> None:
         """Lay an object at the source, and our faithful copy of it at the destination."""
@@ -379,7 +381,9 @@ class World:
         return {index.name: index.digest for index in indexes}
 
     def request(self, *, is_deep: bool = False, claims: bool = True) -> VerifyRequest:
-        self.rounds += 1
+        """Ask for a new verification, or again for the one that was not finished."""
+        if not self.rounds or self.artifacts.index(verdicts_name(self.rounds)) is not None:
+            self.rounds += 1
         return VerifyRequest(
             round=self.rounds,
             header=HEADER,
@@ -388,6 +392,7 @@ class World:
             take_listings=self.take_listings,
             claims=lambda _key, _destination: claims,
             is_deep=is_deep,
+            checksum_jobs=self.checksum_jobs,
         )
 
     async def verify(self, *, is_deep: bool = False, claims: bool = True) -> VerifyTotals:
