@@ -16,7 +16,12 @@ from backfill.errors import BugError, StoreFault, VersioningError
 from backfill.events import Draining
 from backfill.execute.batch_replication.arrivals import Arrivals
 from backfill.execute.batch_replication.attempts import Attempts
-from backfill.execute.batch_replication.work import BatchPorts, BatchWork, replication_name
+from backfill.execute.batch_replication.work import (
+    BREATH_ROWS,
+    BatchPorts,
+    BatchWork,
+    replication_name,
+)
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.crew import CopyJob, Crew
 from backfill.execute.outcomes import outcomes_of, write_outcomes
@@ -63,10 +68,13 @@ async def execute(
         BackfillError: a fault that no entry survives, or a disk that refuses.
     """
     await _require_versioning(job, ports)
-    rows = Counter(entry.route is Route.BATCH_REPLICATION for entry in job.entries())
+    rows = await _rows_by_engine(job.entries())
     copies = CopyJob(
         header=job.header,
-        entries=(e for e in job.entries() if e.route is not Route.BATCH_REPLICATION),
+        # Where all rows are a job's, no copy worker need pass them.
+        entries=(e for e in job.entries() if e.route is not Route.BATCH_REPLICATION)
+        if rows[False]
+        else (),
         rows=rows[False],
         allows_hiding=job.allows_hiding,
         settings=job.settings,
@@ -95,6 +103,16 @@ async def execute(
         heapq.merge(replicated, ports.journal.outcomes(), key=lambda outcome: outcome.number),
         job.manifest,
     )
+
+
+async def _rows_by_engine(entries: Iterable[ManifestEntry]) -> Counter[bool]:
+    """Count the rows that go by Batch Replication, and the others."""
+    rows: Counter[bool] = Counter()
+    for passed, entry in enumerate(entries):
+        if passed % BREATH_ROWS == 0:
+            await asyncio.sleep(0)
+        rows[entry.route is Route.BATCH_REPLICATION] += 1
+    return rows
 
 
 def _batch_rows(entries: Iterable[ManifestEntry]) -> Iterator[ManifestEntry]:

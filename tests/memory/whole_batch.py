@@ -184,10 +184,12 @@ class WatchedArtifacts(LocalArtifacts):
     def writer(
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
     ) -> Iterator[ArtifactWriter]:
-        self._watch.begin(phase_of(name))
+        if "waiting" not in name:  # it is written beside a look
+            self._watch.begin(phase_of(name))
         with super().writer(name, columns=columns, inputs=inputs) as writer:
             yield writer
-        self._watch.begin("between")
+        if "waiting" not in name:
+            self._watch.begin("between")
 
 
 def phase_of(name: str) -> str:

@@ -111,6 +111,8 @@ class Attempts:
             if entry.number == number:
                 yield entry
                 number = next(again, None)
+                if number is None:
+                    break
         assert number is None, "every row that is tried again is a row of the manifest"
 
     async def _attempt(self, attempt: int, stop: StopRequest) -> None:
@@ -205,11 +207,13 @@ class Attempts:
             codes: Counter[str] = Counter()
             states: Counter[TaskState] = Counter()
             open_after: Counter[bool] = Counter()
-            for result in results:
-                if states.total() % BREATH_ROWS == 0:
+            for passed, result in enumerate(results):
+                if passed % BREATH_ROWS == 0:
                     await asyncio.sleep(0)
                 writer.write(task_row_of(result))
                 states[result.state] += 1
+                if result.state is TaskState.SUCCEEDED:
+                    continue  # as nearly all do: neither code nor another attempt
                 if (failure := failure_in(result)) is not None:
                     codes[failure.code] += 1
                 for was_stopped in (False, True):
