@@ -44,6 +44,8 @@ class JobsWorld:
     report_lag_s: float = 0.0
     """How long after its job's end a completion report cannot be read."""
     page_max: int = 1000
+    on_created: Callable[[], None] = lambda: None
+    """Told of every CreateJob that S3 has carried out, before anybody hears of it."""
     _asked_at: dict[str, datetime] = field(default_factory=dict)
     _forgotten: dict[str, int] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ class SimulatedCalls:
         request = _create_job_request(parameters, self._world)
         made = self._model.batch_operations.create_job(self._wire.caller, request)
         self._wire.s3.expect_jobs()
+        self._world.on_created()
         return {"JobId": made.job_id}
 
     def _describe_job(self, parameters: Parameters) -> Reply:

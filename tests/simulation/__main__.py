@@ -1,5 +1,5 @@
 """`python -m tests.simulation --seed N`: replay a seeded history."""
 
-from tests.simulation.table import main
+from tests.simulation.replay import main
 
 raise SystemExit(main())

@@ -127,11 +127,9 @@ def _stop_is_told(
     is_common = len(rows) >= 10 and any(
         codes[code] >= 0.9 * len(rows) for code in codes.keys() & _AFTER_MEND
     )
-    is_damaged = any(job.faults.report is not None and job.results for job in jobs)
-    has_stopped = is_common or is_damaged or any(j.status is not JobStatus.COMPLETE for j in jobs)
+    has_stopped = is_common or any(job.status is not JobStatus.COMPLETE for job in jobs)
     told = evidence.was_stopped(one.number, attempt)
-    is_late = told and evidence.batch_scenario.report_lag_s > 0
-    if told is not has_stopped and not is_late:
+    if told is not has_stopped:
         what = f"attempt {attempt} of round {one.number}: was stopped {has_stopped}, told {told}"
         yield Violation(Promise.P4, "", what)
 
@@ -207,24 +205,27 @@ def _problem(
     at_end = evidence.committed[f"outcomes/{one.number:02d}"]
     before_looks = evidence.committed[f"replication/{one.number:02d}-tasks-{attempt}"]
     if outcome.kind in (OutcomeKind.REPLICATED, OutcomeKind.ALREADY_THERE):
-        is_ours = outcome.kind is OutcomeKind.REPLICATED
-        if is_ours is not (told.state == "succeeded"):
-            return f"its last task is {told.state}"
-        if not evidence.holds(entry, at_end):
-            return "the destination does not hold it as a replica"
-        return "" if outcome.version_id == entry.version_id else "another version ID"
+        return _presence_problem(evidence, entry, outcome, told, at_end)
     if outcome.code != "in-flight" and evidence.holds(entry, before_looks):
         return "it was there when it was looked for"
     if outcome.code in _NEEDS_ARRIVAL:
         return _absence_problem(evidence, entry, outcome, told, at_end)
-    if told.state == "not-attempted":
-        is_told = (outcome.kind, outcome.code) == (OutcomeKind.FAILED, "not-attempted")
-        return "" if is_told else "no report speaks of it"
-    if told.state != "failed":
+    if told.state == "succeeded":
         return "its last task succeeded"
-    expected = OutcomeKind.SKIPPED if told.named_code in _SKIPPED else OutcomeKind.FAILED
-    is_same = (outcome.kind, outcome.code) == (expected, told.named_code)
-    return "" if is_same else f"S3 says {told.named_code}"
+    code = "not-attempted" if told.state == "not-attempted" else told.named_code
+    expected = OutcomeKind.SKIPPED if code in _SKIPPED else OutcomeKind.FAILED
+    return "" if (outcome.kind, outcome.code) == (expected, code) else f"S3 says {code}"
+
+
+def _presence_problem(
+    evidence: BatchEvidence, entry: ManifestEntry, outcome: Outcome, told: Told, at_end: int
+) -> str:
+    is_ours = outcome.kind is OutcomeKind.REPLICATED
+    if is_ours is not (told.state == "succeeded"):
+        return f"its last task is {told.state}"
+    if not evidence.holds(entry, at_end):
+        return "the destination does not hold it as a replica"
+    return "" if outcome.version_id == entry.version_id else "another version ID"
 
 
 def _absence_problem(

@@ -2,8 +2,8 @@
 
 Everything of `scenario` holds here too. Added to the past are an earlier Batch Replication job,
 null versions that were overwritten after it, replicas that somebody removed by their version ID,
-and objects under SSE-KMS; to the present a second destination, the pace of jobs, and what S3 promises
-nobody: how long it remembers a token, when it lists a job, when a report can be read.
+and objects under SSE-KMS; to the present a second destination, the pace of jobs, and what S3
+promises nobody: how long it remembers a token, when it lists a job, when a report can be read.
 """
 
 from collections.abc import Callable
@@ -80,6 +80,8 @@ class BatchScenario(Scenario):
     engine: Engine
     manifest: ManifestWay
     is_inventory_format: bool
+    is_plain_past: bool
+    """Nobody ever deleted, copied or replicated: S3 itself may list what there is to do."""
     has_second: bool
     has_kms_objects: bool
     selects_kms: bool
@@ -94,6 +96,8 @@ class BatchScenario(Scenario):
     listing_lag_s: float
     report_lag_s: float
     pace: BatchSettings
+    is_broken_past: bool
+    """What an earlier job replicated last was removed at the destination."""
     planted_share: float
     """How many of the first jobs meet a planted fault."""
 
@@ -160,7 +164,7 @@ def batch_scenario_of(seed: int) -> BatchScenario:
     weather = random.random()
     has_second = random.random() < 0.2
     forgets = random.random() < 0.5
-    kinds = ("kill", "kill", "torn", "written", "lost", "kept", "stop", "end")
+    kinds = ("kill", "kill", "torn", "written", "lost", "kept", "job", "job", "job", "stop", "end")
     return BatchScenario(
         **{name: getattr(base, name) for name in Scenario.__slots__ if name not in _OWN},
         keys=tuple(sorted(random.sample(KEYS, random.randint(5, 14)))),
@@ -179,6 +183,7 @@ def batch_scenario_of(seed: int) -> BatchScenario:
         engine=random.choice((Engine.AUTO, Engine.AUTO, Engine.BATCH_REPLICATION)),
         manifest=random.choice((ManifestWay.OWN, ManifestWay.AUTO)),
         is_inventory_format=random.random() < 0.2,
+        is_plain_past=random.random() < 0.15,
         has_second=has_second,
         has_kms_objects=random.random() < 0.25,
         selects_kms=random.random() < 0.6,
@@ -191,7 +196,7 @@ def batch_scenario_of(seed: int) -> BatchScenario:
         deadline_s=random.choice((3.0, 20.0, 60.0, 60.0)),
         # Each guard against a second job holds alone: the token, and the look-up.
         token_memory_s=0.0 if forgets else float("inf"),
-        listing_lag_s=random.choice((0.0, 3.5)) if forgets else random.choice((0.0, 3.5, 900.0)),
+        listing_lag_s=random.choice((0.0, 3.5, 3.5) if forgets else (0.0, 3.5, 900.0)),
         report_lag_s=random.choice((0.0, 0.0, 0.0, 5.0, 30.0)),
         pace=BatchSettings(
             status_s=random.choice((0.0, 0.5, 3.0)),
@@ -201,6 +206,7 @@ def batch_scenario_of(seed: int) -> BatchScenario:
             active_jobs_count=random.choice((1, 2, 6)),
             failure_threshold_tasks=random.choice((4, 1000, 1000)),
         ),
+        is_broken_past=random.random() < 0.3,
         planted_share=random.choice((0.0, 0.3, 0.6)),
     )
 
@@ -287,20 +293,41 @@ class BatchPrehistory(Prehistory):
 
     def write(self) -> None:
         """Write it all."""
+        scenario, random = self._scenario, self.random
+        if scenario.is_plain_past:
+            self._write_plainly()
+            return
         super(BatchPrehistory, self).write()
-        random = self.random
-        if random.random() < 0.5:
+        if random.random() < 0.3:
+            self._write_as_null()
+        if random.random() < 0.6:
+            self._each(0.5, self._put)
             self._earlier_job()
             if random.random() < 0.4:
-                self._overwrite_nulls()
-        if random.random() < 0.5:
-            self._each(0.5, self._remove_replica)
-        self._each(0.3, self._put)
+                self._write_as_null()
+        self._each(0.25, self._put)
+        if scenario.is_broken_past:
+            self._earlier_job(only_current=True)
+        if scenario.is_broken_past or random.random() < 0.5:
+            self._each(0.6, self._remove_replica)
+
+    @property
+    def _scenario(self) -> BatchScenario:
+        assert isinstance(self.scenario, BatchScenario), "the past of a run by jobs"
+        return self.scenario
+
+    def _write_plainly(self) -> None:
+        for caller, bucket in ((OWNER, SOURCE), (RECEIVER, DESTINATION)):
+            self.model.create_bucket(
+                caller, CreateBucketRequest(bucket=bucket, location=caller.region)
+            )
+            versioning = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
+            self.model.put_bucket_versioning(caller, versioning)
+        for share in (1.0, 0.6, 0.3):
+            self._each(share, self._put)
 
     def _put(self, key: str) -> None:
-        scenario = self.scenario
-        assert isinstance(scenario, BatchScenario), "the past of a run by jobs"
-        if not scenario.has_kms_objects or self.random.random() < 0.5:
+        if not self._scenario.has_kms_objects or self.random.random() < 0.5:
             Prehistory._put(self, key)
             return
         encryption = RequestedEncryption(algorithm="aws:kms", kms_key_id=SOURCE_KEY)
@@ -312,29 +339,30 @@ class BatchPrehistory(Prehistory):
         )
         self.model.put_object(OWNER, request)
 
-    def _earlier_job(self) -> None:
+    def _earlier_job(self, *, only_current: bool = False) -> None:
         """A job replicated some of what was there, by another rule."""
-        scenario = self.scenario
-        assert isinstance(scenario, BatchScenario), "the past of a run by jobs"
-        document = replace(scenario, prefix="", is_first_schema=False).document
+        document = replace(self._scenario, prefix="", is_first_schema=False).document
         assert document is not None, "jobs follow rules"
         put_rule(self.model, document)
         replicating = Replicating(self.model.world, self.model.replication)
-        for entry in list(self.model.world.buckets[SOURCE].entries()):
-            if self.random.random() < 0.5:
+        source = self.model.world.buckets[SOURCE]
+        for entry in list(source.entries()):
+            is_asked_for = not only_current or entry is source.current(entry.key)
+            if is_asked_for and self.random.random() < 0.7:
                 task = Task(bucket=SOURCE, encoded_key=entry.key, version_id=entry.version_id)
                 replicating.result(OWNER, replace(task, encoded_key=_quoted(entry.key)))
         self.clock.skip(60)
         self.model.replication.advance(self.clock.now())
         self.model.delete_bucket_replication(OWNER, BucketRequest(bucket=SOURCE))
 
-    def _overwrite_nulls(self) -> None:
-        """Versioning was suspended for a while, so that null versions were written over others."""
+    def _write_as_null(self) -> None:
+        """Versioning was suspended for a while: null versions and markers over others."""
         for status in ("Suspended", "Enabled"):
             versioning = PutBucketVersioningRequest(bucket=SOURCE, status=status)
             self.model.put_bucket_versioning(OWNER, versioning)
             if status == "Suspended":
                 self._each(0.5, self._put)
+                self._each(0.15, self._delete)
 
     def _remove_replica(self, key: str) -> None:
         """Somebody removed a replica for good, by its version ID."""
@@ -344,8 +372,9 @@ class BatchPrehistory(Prehistory):
                 for entry in self.model.world.buckets[bucket].chain(key)
                 if entry.replication_status is ReplicationStatus.REPLICA
             ]
-            if replicas and self.random.random() < 0.7:
-                version_id = self.random.choice(replicas).version_id
+            if replicas and self.random.random() < 0.8:
+                newest = self.random.random() < 0.6
+                version_id = (replicas[-1] if newest else self.random.choice(replicas)).version_id
                 removal = DeleteObjectRequest(bucket=bucket, key=key, version_id=version_id)
                 self.model.delete_object(RECEIVER, removal)
 

@@ -50,8 +50,10 @@ from tests.simulation.simulate import (
     carried_out,
 )
 
-_DISK_SHARE = 30
+DISK_SHARE = 30
 """An interruption's moment, in rounds of the loop, over this is its artefact."""
+JOBS_SHARE = 3
+"""An interruption's moment modulo this: how many jobs are made before it."""
 
 
 def simulate_batch(seed: int, scenario: BatchScenario | None = None) -> Run:
@@ -108,7 +110,7 @@ class BatchSimulation(Simulation):
             if ending == "endless":
                 return False
             self._help(ending)
-            await self._run.s3.clock.sleep(self._random.choice((0.0, 1.0, 5.0, 40.0)))
+            await self._run.s3.clock.sleep(self._random.choice((0.0, 0.5, 5.0, 40.0)))
         return False
 
     def _help(self, ending: str) -> None:
@@ -132,7 +134,10 @@ class BatchSimulation(Simulation):
     # --- where a process dies ---
 
     def _interrupt(self, process: Process, stop: StopRequest, kind: str, when: int) -> None:
-        self._dies_at = (when // _DISK_SHARE + 1, kind) if kind in ("lost", "kept") else None
+        self._dies_at = (when // DISK_SHARE + 1, kind) if kind in ("lost", "kept") else None
+        if kind == "job":
+            # Right after S3 made it: nobody has been told of the job.
+            self._world.on_created = _countdown(when % JOBS_SHARE, process.die)
         super()._interrupt(process, stop, kind, when)
 
     def _artifacts(self, process: Process) -> ArtifactStore:
@@ -184,6 +189,17 @@ class BatchSimulation(Simulation):
             source_batch=S3BatchOperations(calls, retries),
             source_batch_bucket=S3BatchBucket(calls, retries),
         )
+
+
+def _countdown(calls: int, act: Callable[[], object]) -> Callable[[], None]:
+    """Return what acts at its call after so many, and at no other."""
+    left = [True, *([False] * calls)]
+
+    def count() -> None:
+        if left and left.pop():
+            act()
+
+    return count
 
 
 @dataclass(slots=True)

@@ -335,9 +335,10 @@ def _ending_of(life: "asyncio.Task[None]", process: Process) -> str:
         return "endless"
     if process.is_dead:
         return "killed"
-    if life.cancelled():
-        return "cancelled"
-    error = life.exception()
+    return "cancelled" if life.cancelled() else _word_of(life.exception())
+
+
+def _word_of(error: BaseException | None) -> str:
     match error:
         case None:
             return "finished"

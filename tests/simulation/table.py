@@ -1,8 +1,5 @@
-"""A simulated run as a table that a person can read, and the command behind `scripts/sim`."""
+"""A simulated run as a table that a person can read."""
 
-import argparse
-import sys
-import time
 from collections.abc import Iterator
 
 from backfill.model.escaping import visible_text
@@ -11,7 +8,7 @@ from tests.doubles.history import Chain, Changed, Counted, Event, Listed, Reopen
 from tests.simulation.checkers import violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.scenario import DESTINATION, SOURCE
-from tests.simulation.simulate import Run, simulate
+from tests.simulation.simulate import Run
 
 CHOICES = (
     *("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"),
@@ -30,10 +27,10 @@ def table(run: Run, key: str = "") -> Iterator[str]:
     yield "before:"
     for (bucket, name), chain in run.history.origins.items():
         if key in ("", name):
-            yield f"  {bucket:18} {visible_text(name):8} {_chain(chain, evidence)}"
+            yield f"  {bucket:18} {visible_text(name):8} {chain_words(chain, evidence)}"
     yield "what happened:"
     for event in run.history.events:
-        line = _line(event, evidence, key)
+        line = event_line(event, evidence, key)
         if line:
             yield f"{event.at_s:9.3f}  {line}"
     yield from _end(evidence, key)
@@ -54,7 +51,7 @@ def _end(evidence: Evidence, key: str) -> Iterator[str]:
     for name in evidence.scenario.keys:
         for bucket in (SOURCE, DESTINATION):
             if key in ("", name):
-                chain = _chain(evidence.final(bucket, name), evidence)
+                chain = chain_words(evidence.final(bucket, name), evidence)
                 yield f"  {bucket:18} {visible_text(name):8} {chain}"
     for row in evidence.verdicts:
         if key in ("", row.key):
@@ -64,15 +61,14 @@ def _end(evidence: Evidence, key: str) -> Iterator[str]:
             )
 
 
-def _line(event: Event, evidence: Evidence, key: str) -> str:
-    """Return what to show of an event; empty for nothing."""
+def event_line(event: Event, evidence: Evidence, key: str) -> str:
+    """Return what to show of an event; empty for nothing. With a key, only what bears on it."""
     said = ""
     match event:
         case Changed() if key in ("", event.key):
             made = _entry(event.made, evidence) if event.made else "removed for good"
-            side = "source" if event.bucket == SOURCE else "destination"
-            where = f"{side:12} {visible_text(event.key):8} {made}"
-            now = _chain(event.after, evidence)
+            where = f"{event.bucket:18} {visible_text(event.key):8} {made}"
+            now = chain_words(event.after, evidence)
             said = f"{event.actor:11} {event.operation:24} {where}   now {now}"
         case Sent() if event.fault and key in ("", event.parameters.get("Key")):
             shown = visible_text(str(event.parameters.get("Key", "")))
@@ -88,7 +84,8 @@ def _line(event: Event, evidence: Evidence, key: str) -> str:
     return said
 
 
-def _chain(chain: Chain, evidence: Evidence) -> str:
+def chain_words(chain: Chain, evidence: Evidence) -> str:
+    """Return a chain, newest first, each entry with its rank."""
     return " > ".join(_entry(entry, evidence) for entry in chain) or "absent"
 
 
@@ -102,35 +99,3 @@ def _entry(entry: Entry, evidence: Evidence) -> str:
         rank = f"ours of #{change.source.sequence}" if change.source else "ours"
     status = f" {entry.replication_status}" if entry.replication_status else ""
     return f"[{entry.version_id[:5]} {rank} {kind}{status}]"
-
-
-def main() -> int:
-    """Replay seeds; the exit code is 1 if any promise was broken."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/sim", description="Replay seeded histories of copy workers."
-    )
-    parser.add_argument("--seed", type=int, required=True, metavar="N", help="the first seed")
-    parser.add_argument(
-        "--histories", type=int, default=1, metavar="M", help="how many seeds; one is shown whole"
-    )
-    parser.add_argument("--key", default="", help="show only what bears on one key")
-    arguments = parser.parse_args()
-    if arguments.histories == 1:
-        run = simulate(arguments.seed)
-        sys.stdout.write("\n".join([*table(run, arguments.key), ""]))
-        return int(bool(violations(run)))
-    begun, broken, windows = time.perf_counter(), 0, 0
-    for seed in range(arguments.seed, arguments.seed + arguments.histories):
-        run = simulate(seed)
-        found = violations(run)
-        windows += Evidence(run).has_marker_window()
-        broken += bool(found)
-        for one in found:
-            told = f"seed {seed}: {one.promise}: {visible_text(one.key)}: {one.what}\n"
-            sys.stdout.write(told)
-    elapsed_s = time.perf_counter() - begun
-    sys.stderr.write(
-        f"{arguments.histories} histories, {broken} broken, {windows} with the marker window,"
-        f" {arguments.histories / elapsed_s:.1f} a second\n"
-    )
-    return int(bool(broken))

@@ -1,0 +1,169 @@
+"""Teeth for runs by jobs: with one guard removed, the simulation finds the promise it protects.
+
+As `test_mutants`: only a violation of the named promise counts as found.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from backfill.aws import job_requests
+from backfill.batch_operations import collecting, joining
+from backfill.batch_operations.driver import _Driver
+from backfill.batch_operations.report_rows import TaskRow
+from backfill.batch_operations.standings import Standing
+from backfill.batch_operations.task_results import TaskResult, TaskState
+from backfill.execute.batch_replication import attempts
+from backfill.execute.batch_replication.arrivals import Arrivals, OpenRow
+from backfill.execute.batch_replication.judgement import (
+    Ended,
+    arrived,
+    is_expected,
+    is_tried_again,
+    refused,
+)
+from backfill.manifest import routing_on
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.jobs import JobRequest
+from backfill.model.outcome import Outcome
+from backfill.plan.routes import Route
+from tests.doubles.model_requests import Parameters
+from tests.simulation.batch_checkers import batch_violations
+from tests.simulation.batch_simulate import simulate_batch
+from tests.simulation.checkers import Promise
+
+# A process that is killed leaves its open files to whoever collects them.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+SEEDS_MAX = 300
+
+Patch = pytest.MonkeyPatch
+
+
+def a_token_drawn_anew(patch: Patch) -> None:
+    """As the SDK does where a caller names none."""
+    whole, random = job_requests.create_job_parameters, Random(0)
+
+    def without(request: JobRequest) -> Parameters:
+        return {**whole(request), "ClientRequestToken": f"{random.getrandbits(128):032x}"}
+
+    patch.setattr(job_requests, "create_job_parameters", without)
+
+
+def no_intent_before_create(patch: Patch) -> None:
+    whole = _Driver._keep
+
+    def forgetful(driver: _Driver, index: int, standing: Standing) -> None:
+        if standing.record.is_open:
+            driver._standings[index] = standing
+        else:
+            whole(driver, index, standing)
+
+    patch.setattr(_Driver, "_keep", forgetful)
+
+
+def missing_rows_count_as_done(patch: Patch) -> None:
+    whole = joining._result
+
+    def generous(entry: ManifestEntry, row: TaskRow | None) -> TaskResult:
+        if row is None:
+            return TaskResult(number=entry.number, state=TaskState.SUCCEEDED, http_status=200)
+        return whole(entry, row)
+
+    patch.setattr(collecting, "check_totals", lambda *_said, **_more: None)
+    patch.setattr(joining, "_result", generous)
+
+
+def complete_means_delivered(patch: Patch) -> None:
+    whole = Arrivals._seen
+
+    async def trusting(self: Arrivals, block: Sequence[OpenRow], look: int) -> list[Ended]:
+        ended = await whole(self, block, look)
+        return [
+            arrived(row.result, row.entry, row.attempts)
+            if row.result.state is TaskState.SUCCEEDED
+            else one
+            for row, one in zip(block, ended, strict=True)
+        ]
+
+    patch.setattr(Arrivals, "_seen", trusting)
+
+
+def a_report_has_the_last_word(patch: Patch) -> None:
+    whole = Arrivals._seen
+
+    async def deaf(self: Arrivals, block: Sequence[OpenRow], look: int) -> list[Ended]:
+        ended = await whole(self, block, look)
+        return [
+            one if is_expected(row.result) else refused(row.result, row.attempts)
+            for row, one in zip(block, ended, strict=True)
+        ]
+
+    patch.setattr(Arrivals, "_seen", deaf)
+
+
+def routed_on_too_early(patch: Patch) -> None:
+    def eager(entry: ManifestEntry, _outcome: Outcome) -> bool:
+        return entry.route is Route.BATCH_REPLICATION
+
+    patch.setattr(routing_on, "_is_terminal", eager)
+
+
+def everything_is_tried_again(patch: Patch) -> None:
+    def stubborn(result: TaskResult, *, was_stopped: bool) -> bool:
+        return result.state is not TaskState.SUCCEEDED or was_stopped
+
+    patch.setattr(attempts, "is_tried_again", stubborn)
+
+
+def a_mend_changes_nothing(patch: Patch) -> None:
+    def resigned(result: TaskResult, *, was_stopped: bool) -> bool:
+        assert was_stopped in (False, True), "it is told, and not listened to"
+        return is_tried_again(result, was_stopped=False)
+
+    patch.setattr(attempts, "is_tried_again", resigned)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A removed guard and the promise that it protects."""
+
+    remove: Callable[[Patch], None]
+    promise: Promise
+
+
+MUTANTS = (
+    Mutant(a_token_drawn_anew, Promise.JOBS),
+    Mutant(no_intent_before_create, Promise.JOBS),
+    Mutant(missing_rows_count_as_done, Promise.P4),
+    Mutant(complete_means_delivered, Promise.P4),
+    Mutant(a_report_has_the_last_word, Promise.P4),
+    Mutant(routed_on_too_early, Promise.ENGINE),
+    Mutant(everything_is_tried_again, Promise.RETRIES),
+    Mutant(a_mend_changes_nothing, Promise.RETRIES),
+)
+
+
+def seeds_to_catch(mutant: Mutant) -> int | None:
+    """Return how many seeds it takes, from 0, until the promise is seen broken."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutant.remove(patch)
+        for seed in range(SEEDS_MAX):
+            try:
+                found = batch_violations(simulate_batch(seed))
+            except Exception:  # noqa: BLE001, S112 - a mutant that stumbles is not caught by that
+                continue
+            if any(violation.promise is mutant.promise for violation in found):
+                return seed + 1
+    return None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
+def test_a_removed_guard_is_caught_by_its_promise(mutant: Mutant) -> None:
+    """If this fails, the simulation would not notice that this guard is gone."""
+    seeds = seeds_to_catch(mutant)
+    assert seeds is not None
+    # The control: with the guard in place the same seed keeps every promise.
+    assert batch_violations(simulate_batch(seeds - 1)) == []
