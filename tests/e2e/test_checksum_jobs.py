@@ -4,6 +4,8 @@ The objects' ETags say nothing (SSE-KMS, other part layouts), and their stored c
 """
 
 import json
+import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -124,7 +126,10 @@ def test_two_buckets_without_a_run_are_proved_other_parts_and_archived_ones_incl
             (world.destination, DESTINATION, AT_DESTINATION),
         ):
             world.put("archived", bucket=bucket, account=account, encryption=encryption)
-    strip(world, "media/parts", "archived")
+            world.set_versioning(account, bucket, "Suspended")
+            world.put("null", bucket=bucket, account=account, encryption=encryption)
+            world.set_versioning(account, bucket, "Enabled")
+    strip(world, "media/parts", "archived", "null")
     with sandbox.held() as model:
         for bucket in (world.source, world.destination):
             raw_edits.set_archived(model, bucket, "archived", storage_class="DEEP_ARCHIVE")
@@ -137,7 +142,11 @@ def test_two_buckets_without_a_run_are_proved_other_parts_and_archived_ones_incl
     assert {row["content"] for row in stored.values()} == {"unverified"}
     mine.run(*words, "--run-dir", str(run_directory), *place.words, code=None)
     found = verdicts(run_directory, 1)
-    assert set(found) == {"media/parts", "archived"}
+    assert {key: row["version_id"] == "null" for key, row in found.items()} == {
+        "media/parts": False,
+        "archived": False,
+        "null": True,
+    }
     assert {row["evidence"] for row in found.values()} == {"checksum-jobs"}
     assert {row["content"] for row in found.values()} == {"equal"}
 
@@ -168,3 +177,40 @@ def test_jobs_wait_for_a_person_and_the_same_verification_goes_on_with_them(
     assert calls["CreateJob"] == 2
     assert json.loads((run_directory / "verify/02/index.json").read_bytes())["rows"] == len(KEYS)
     assert not (run_directory / "verify/03").exists()
+
+
+def test_a_signal_leaves_the_jobs_at_work_and_the_same_command_comes_back_to_them(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, Ctrl-C loses jobs that are paid for, or the next run makes them again."""
+    world, run_directory = copied(sandbox, "signalled", command)
+    place = make_checksum_place(sandbox, world)
+    words = "verify", "--run-dir", str(run_directory), *place.words
+    before = Counter(sandbox.calls())
+    # An hour between looks at a job: the command is still waiting when the signal comes.
+    started = command.beside(**{**POLLS, "BACKFILL_LIMITS_JOB_POLL_S": "3600"}).start(*words)
+    while (Counter(sandbox.calls()) - before)["CreateJob"] < 2:
+        assert not started.has_ended(), started.end()
+        time.sleep(0.02)
+    started.send(signal.SIGINT)
+    ended = started.end()
+    assert ended.code == 130, ended
+    assert "jobs go on in AWS" in ended.stderr
+    command.beside(**POLLS).run(*words, code=0)
+    assert (Counter(sandbox.calls()) - before)["CreateJob"] == 2
+    assert not (run_directory / "verify/03").exists()
+
+
+def test_a_job_that_fails_as_a_whole_leaves_everything_unverified_and_is_named(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, a role that S3 may not assume ends in a proof, or in a riddle."""
+    world, run_directory = copied(sandbox, "untrusted", command)
+    place = make_checksum_place(sandbox, world)
+    sandbox.add_role("source", f"checksums-{world.source}", trusts=())
+    words = "verify", "--run-dir", str(run_directory), *place.words
+    command.beside(**POLLS).run(*words, code=5)
+    for row in verdicts(run_directory, 2).values():
+        assert row["content"] == "unverified"
+        assert "No checksum of the source version: job " in str(row["detail"])
+        assert "is Failed" in str(row["detail"])
