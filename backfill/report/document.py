@@ -195,7 +195,9 @@ def _route_node(tally: Tally, route: Route) -> Node:
         if tally.total("routed", route, outcome).rows
     )
     total = tally.total("routed", route)
-    return _node(route.value, route_sentence(route), Tone.PLAIN, total, children)
+    is_beside_jobs = tally.total("routed", Route.BATCH_REPLICATION).rows > 0
+    sentence = route_sentence(route, is_beside_jobs=is_beside_jobs)
+    return _node(route.value, sentence, Tone.PLAIN, total, children)
 
 
 def _verdict_nodes(tally: Tally, route: Route, outcome: str) -> list[Node]:

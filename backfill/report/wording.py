@@ -97,9 +97,13 @@ REASON_TONES: Mapping[Reason, Tone] = {
 """Plain: the rules do not want it. Wait: a person may want to act. Bad: a person must look."""
 
 
-def route_sentence(route: Route) -> str:
-    """Return what a route does."""
-    return ROUTE_TEXTS[route].sentence
+_NOT_BY_JOBS = " No job may have its key: its detail in rows.csv names what is in the way."
+
+
+def route_sentence(route: Route, *, is_beside_jobs: bool = False) -> str:
+    """Return what a route does; beside jobs also why it is none of theirs."""
+    is_left_out = is_beside_jobs and route is not Route.BATCH_REPLICATION
+    return ROUTE_TEXTS[route].sentence + (_NOT_BY_JOBS if is_left_out else "")
 
 
 def reason_sentence(reason: Reason) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ _LIMITS = {
 }
 """Seconds where AWS takes minutes, and asks to be polled no more often than every 30 s."""
 _QUIET_TIMEOUT_S = 30.0
+_COLUMNS = 100
 _FIRST = "00"
 """The round of the plan's own work; repairs count on from it."""
 
@@ -139,7 +141,7 @@ class _Story:
             "--log-level",
             "warning",
         ]
-        _say(f"$ backfill {' '.join((verb, *words))}")
+        print(f"demo: $ backfill {' '.join((verb, *words))}", flush=True)
         done = subprocess.run(command, env=self._environment, check=False)  # noqa: S603 - as above
         if done.returncode not in expected:
             raise BugError(f"backfill {verb} ended with {done.returncode}, expected {expected}")
@@ -200,4 +202,7 @@ def _introduce(told: Told) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"demo: {line}", flush=True)
+    wrapped = textwrap.wrap(
+        f"demo: {line}", _COLUMNS, subsequent_indent=" " * 8, break_on_hyphens=False
+    )
+    print("\n".join(wrapped), flush=True)

@@ -266,3 +266,14 @@ def test_a_code_that_nobody_documents_is_counted_without_words() -> None:
     report, _ = written([entry(0, "a")], [(0, strange)], [], 3)
     assert report.codes == (Count(name="BrandNewCode", sentence="", rows=1),)
     assert report.ways[0].sentence == "every attempt failed"
+
+
+def test_what_is_copied_beside_jobs_says_where_its_why_stands() -> None:
+    """If this fails, the page shows two engines and not why a version had the lesser one."""
+    entries = [entry(0, "a", Route.BATCH_REPLICATION), entry(1, "b")]
+    both, _ = written(entries, [], [], 5)
+    batch, copies = both.totals.children[0].children
+    assert "rows.csv" not in batch.sentence
+    assert "its detail in rows.csv names what is in the way" in copies.sentence
+    alone, _ = written([entry(0, "a")], [], [], 5)
+    assert "rows.csv" not in alone.totals.children[0].children[0].sentence
