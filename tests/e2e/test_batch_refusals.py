@@ -10,7 +10,13 @@ import pytest
 from backfill.sandbox.model.batch_operations.faults import JobFaults, ReportFault, no_job_faults
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command
-from tests.doubles.jobs_place import POLLS, make_jobs_place
+from tests.doubles.jobs_place import (
+    POLICIES,
+    POLLS,
+    JobsPlace,
+    make_jobs_place,
+    statements_of,
+)
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, versions
 
@@ -135,3 +141,37 @@ def mend_report(client: S3Client, bucket: str) -> None:
         data = client.get_object(Bucket=bucket, Key=result["Key"])["Body"].read()
         result["MD5Checksum"] = hashlib.md5(data, usedforsecurity=False).hexdigest()
     client.put_object(Bucket=bucket, Key=manifest_key, Body=json.dumps(document).encode())
+
+
+def test_a_manifest_that_the_role_cannot_read_is_told_with_the_statement_it_lacks(
+    sandbox: Sandbox, command: Command, destination_client: S3Client
+) -> None:
+    """If this fails, a person mends the wrong thing, or believes in a job that never comes."""
+    world = old_world(sandbox, "unread-manifest")
+    place = make_jobs_place(sandbox, world, without=["s3:GetObject", "s3:GetObjectVersion"])
+    words = "run", world.source, "--yes", "--run-dir", str(command.folder / "run"), *place.words
+    mine = command.beside(**POLLS)
+    for _ in range(2):
+        _, hint = mine.run(*words, code=10).complaint
+        assert "s3:GetObject and s3:GetObjectVersion on the batch bucket's objects" in hint
+        assert hint.endswith("the same command makes a new job for what is left")
+    _, last = mine.run(*words, code=10).complaint
+    assert "the same command ends the round" in last
+    mine.run(*words, code=3)
+    assert mended_place(sandbox, world, place) == place
+    mine.run("repair", "--yes", "--run-dir", str(command.folder / "run"), code=0)
+    assert len(versions(destination_client, world.destination)) == 6
+
+
+def mended_place(sandbox: Sandbox, world: OldWorld, place: JobsPlace) -> JobsPlace:
+    """Mend the batch role of a place."""
+    statements = role_statements(world.source, place.bucket)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    role_arn = sandbox.add_role("source", f"batch-{world.source}", policy)
+    return JobsPlace(bucket=place.bucket, role_arn=role_arn)
+
+
+def role_statements(source: str, batch: str) -> list[dict[str, object]]:
+    """Return the batch role's statements that the project hands out."""
+    filled = {"<SOURCE_BUCKET>": source, "<BATCH_BUCKET>": batch}
+    return list(statements_of(POLICIES / "batch-role-replicate.json", filled))

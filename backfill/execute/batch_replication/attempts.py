@@ -13,6 +13,7 @@ from typing import Final
 
 from backfill.batch_operations.collecting import CollectedReport, merge_reports
 from backfill.batch_operations.driver import carry_out_jobs
+from backfill.batch_operations.explaining import job_failure_texts
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.batch_operations.joining import joined
 from backfill.batch_operations.orders import EndedJob, JobOrder
@@ -123,7 +124,7 @@ class Attempts:
             stop,
             ledger_name=ledger_name(self._work.round),
         )
-        reports, refused, ending = await self._collected(ended)
+        reports, refused, ending = await self._collected(attempt, ended)
         try:
             if refused is not None:
                 self._refuse_once(attempt, refused, ending)
@@ -153,15 +154,24 @@ class Attempts:
 
     # --- the reports ---
 
+    def _what_follows(self, attempt: int) -> str:
+        """Return what the same command does next about what could not be delivered."""
+        if attempt < self._work.settings.job_attempts_max:
+            return "the same command makes a new job for what is left"
+        return (
+            f"the same command ends the round, because these were jobs {attempt} of {attempt} for"
+            " what is left; after it backfill repair makes new ones"
+        )
+
     async def _collected(
-        self, ended: Sequence[EndedJob]
+        self, attempt: int, ended: Sequence[EndedJob]
     ) -> tuple[list[CollectedReport], ReportRefusedError | None, BackfillError | None]:
         """Collect what can be believed; the first report that cannot be, and the first bad end."""
         reports: list[CollectedReport] = []
         refused: ReportRefusedError | None = None
         trouble: BackfillError | None = None
         for job in ended:
-            trouble = trouble or _job_trouble(job)
+            trouble = trouble or _job_trouble(job, self._what_follows(attempt))
             try:
                 report = await report_of(
                     self._workplace, job, bucket=self._work.header.source.bucket
@@ -218,7 +228,8 @@ class Attempts:
                     codes[failure.code] += 1
                 for was_stopped in (False, True):
                     open_after[was_stopped] += is_tried_again(result, was_stopped=was_stopped)
-            trouble = trouble or _common_cause(codes, states.total(), self._work)
+            follows = self._what_follows(attempt)
+            trouble = trouble or _common_cause(codes, states.total(), self._work, follows)
             writer.commit(
                 {
                     "states": {state.value: states[state] for state in TaskState},
@@ -231,27 +242,26 @@ class Attempts:
         return trouble
 
 
-def _job_trouble(job: EndedJob) -> BackfillError | None:
+def _job_trouble(job: EndedJob, follows: str) -> BackfillError | None:
     """Return why a job that ended is a reason to stop; None where its report tells everything."""
     summary, description = job.description.summary, job.description
     if summary.status is JobStatus.COMPLETE:
         return None
     why = description.failure_words or description.status_reason or "S3 gives no reason"
     done = f"{summary.progress.done} of {summary.progress.total} tasks were done"
-    again = "the same command makes a new job for what is left"
     if summary.status is JobStatus.CANCELLED:
-        return RefusedError(f"job {job.job_id} was cancelled ({why}); {done}", hint=again)
+        return RefusedError(f"job {job.job_id} was cancelled ({why}); {done}", hint=follows)
+    mends = dict.fromkeys(text.mend for text in job_failure_texts(description))
+    mend = " ".join(filter(None, mends)) or f"See backfill jobs show {job.job_id}; mend the cause."
+    hint = f"{mend} Then {follows}"
     if summary.progress.done:
-        return FailureRateError(
-            f"job {job.job_id} failed ({why}); {done}",
-            hint=f"see backfill jobs show {job.job_id}; mend the cause, then {again}",
-        )
-    failure = failure_of(description.failures[0].code if description.failures else "", None, why)
-    mend = failure.mend or "mend the cause"
-    return RefusedError(f"job {job.job_id} failed: {why}", hint=f"{mend}; then {again}")
+        return FailureRateError(f"job {job.job_id} failed ({why}); {done}", hint=hint)
+    return RefusedError(f"job {job.job_id} failed: {why}", hint=hint)
 
 
-def _common_cause(codes: Counter[str], rows: int, work: BatchWork) -> BackfillError | None:
+def _common_cause(
+    codes: Counter[str], rows: int, work: BatchWork, follows: str
+) -> BackfillError | None:
     """Return the one cause that fails almost everything, if there is one."""
     for code, count in codes.most_common(1):
         failure = failure_of(code, None, "")
@@ -259,7 +269,7 @@ def _common_cause(codes: Counter[str], rows: int, work: BatchWork) -> BackfillEr
         if is_common and failure.cls is FailureClass.AFTER_MEND:
             return FailureRateError(
                 f"{count:,} of {rows:,} versions failed with {code}: {failure.sentence}",
-                hint=f"{failure.mend} Then the same command tries them again.",
+                hint=f"{failure.mend} Then {follows}",
             )
     return None
 
