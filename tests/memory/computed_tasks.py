@@ -102,7 +102,7 @@ class ComputedSource:
 
     def key(self, number: int) -> str:
         place = number // self.of_each_key
-        return f"archive/{place // 1000:06d}/{place:09d} {TAILS[place % len(TAILS)]}"
+        return f"archive/{place // 1000:06d}/{place:09d}-{TAILS[place % len(TAILS)]}"
 
     def first_of(self, key: str) -> int:
         """Return the number of a key's newest version."""

@@ -184,11 +184,12 @@ class WatchedArtifacts(LocalArtifacts):
     def writer(
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
     ) -> Iterator[ArtifactWriter]:
-        if "waiting" not in name:  # it is written beside a look
+        is_beside = "waiting" in name or "open" in name  # written beside a look or tasks
+        if not is_beside:
             self._watch.begin(phase_of(name))
         with super().writer(name, columns=columns, inputs=inputs) as writer:
             yield writer
-        if "waiting" not in name:
+        if not is_beside:
             self._watch.begin("between")
 
 

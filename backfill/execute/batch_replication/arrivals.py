@@ -377,11 +377,18 @@ def _last_results(
     """Give each row's result of the last attempt that had it, and how many attempts had it."""
     first, *others = attempts
     later = [(next(results, None), results) for results in map(iter, others)]
+    upcoming = _next_number(later)
     for result in first:
         tried, last = int(result.state is not TaskState.NOT_ATTEMPTED), result
-        for place, (newer, rest) in enumerate(later):
-            if newer is not None and newer.number == result.number:
-                tried, last = tried + (newer.state is not TaskState.NOT_ATTEMPTED), newer
-                later[place] = next(rest, None), rest
+        if result.number == upcoming:
+            for place, (newer, rest) in enumerate(later):
+                if newer is not None and newer.number == upcoming:
+                    tried, last = tried + (newer.state is not TaskState.NOT_ATTEMPTED), newer
+                    later[place] = next(rest, None), rest
+            upcoming = _next_number(later)
         yield max(tried, 1), last
-    assert all(newer is None for newer, _ in later), "what is tried again was tried before"
+    assert upcoming is None, "what is tried again was tried before"
+
+
+def _next_number(later: Sequence[tuple[TaskResult | None, Iterator[TaskResult]]]) -> int | None:
+    return min((newer.number for newer, _ in later if newer is not None), default=None)

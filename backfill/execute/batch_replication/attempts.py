@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import tee
 from typing import Final
 
 from backfill.batch_operations.collecting import CollectedReport, merge_reports
@@ -39,9 +40,11 @@ from backfill.errors import (
 from backfill.execute.batch_replication.judgement import failure_in, is_tried_again
 from backfill.execute.batch_replication.work import (
     BREATH_ROWS,
+    OPEN_COLUMNS,
     BatchPorts,
     BatchWork,
     ledger_name,
+    open_name,
     refusal_name,
     tasks_name,
     workplace_of,
@@ -49,6 +52,7 @@ from backfill.execute.batch_replication.work import (
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.operations_rows import object_rows
+from backfill.manifest.rows import entry_of, row_of
 from backfill.model.jobs import JobOperation, JobStatus
 
 STOP_ROWS_MIN: Final = 10
@@ -102,19 +106,11 @@ class Attempts:
         index = self._ports.artifacts.index(tasks_name(self._work.round, attempt - 1))
         assert index is not None, "the attempt before has ended"
         was_stopped = bool(index.summary["was_stopped"])
-        again = (
-            result.number
-            for result in self.results(attempt - 1)
-            if is_tried_again(result, was_stopped=was_stopped)
-        )
-        number = next(again, None)
-        for entry in self._work.entries():
-            if entry.number == number:
-                yield entry
-                number = next(again, None)
-                if number is None:
-                    break
-        assert number is None, "every row that is tried again is a row of the manifest"
+        for *row, needs_mend in self._ports.artifacts.rows(
+            open_name(self._work.round, attempt - 1)
+        ):
+            if was_stopped or not needs_mend:
+                yield entry_of(row)
 
     async def _attempt(self, attempt: int, stop: StopRequest) -> None:
         ended = await carry_out_jobs(
@@ -203,21 +199,25 @@ class Attempts:
         trouble: BackfillError | None,
     ) -> BackfillError | None:
         """Join the reports with the attempt's rows, and say whether one cause stops it all."""
-        is_generated = attempt == 1 and self._work.generated is not None
+        work, writer_of = self._work, self._ports.artifacts.writer
+        to_join, entries = tee(self._entries(attempt))  # in step: no more than a row is held
         results = joined(
-            self._entries(attempt),
+            to_join,
             merge_reports(*reports),
-            allows_foreign=is_generated,
+            allows_foreign=attempt == 1 and work.generated is not None,
         )
-        with self._ports.artifacts.writer(
-            tasks_name(self._work.round, attempt),
-            columns=TASK_COLUMNS,
-            inputs=self._work.inputs,
-        ) as writer:
+        with (
+            writer_of(
+                tasks_name(work.round, attempt), columns=TASK_COLUMNS, inputs=work.inputs
+            ) as writer,
+            writer_of(
+                open_name(work.round, attempt), columns=OPEN_COLUMNS, inputs=work.inputs
+            ) as left,
+        ):
             codes: Counter[str] = Counter()
             states: Counter[TaskState] = Counter()
             open_after: Counter[bool] = Counter()
-            for passed, result in enumerate(results):
+            for passed, (entry, result) in enumerate(zip(entries, results, strict=True)):
                 if passed % BREATH_ROWS == 0:
                     await asyncio.sleep(0)
                 writer.write(task_row_of(result))
@@ -226,10 +226,14 @@ class Attempts:
                     continue  # as nearly all do: neither code nor another attempt
                 if (failure := failure_in(result)) is not None:
                     codes[failure.code] += 1
-                for was_stopped in (False, True):
-                    open_after[was_stopped] += is_tried_again(result, was_stopped=was_stopped)
+                is_open = is_tried_again(result, was_stopped=False)
+                is_open_after_stop = is_tried_again(result, was_stopped=True)
+                open_after.update({False: is_open, True: is_open_after_stop})
+                if is_open_after_stop:
+                    left.write((*row_of(entry), not is_open))
             follows = self._what_follows(attempt)
             trouble = trouble or _common_cause(codes, states.total(), self._work, follows)
+            left.commit({})  # before the tasks: an attempt that has ended leaves both
             writer.commit(
                 {
                     "states": {state.value: states[state] for state in TaskState},

@@ -26,6 +26,8 @@ LOOK_COLUMNS: Final = (*COLUMNS, "is_waiting")
 """An outcome, or what the outcome would be if the waiting ended now."""
 WAITING_COLUMNS: Final = (*MANIFEST_COLUMNS, *TASK_COLUMNS[1:], "attempts")
 """A row that is waited for: its entry, what its task came to, and after how many attempts."""
+OPEN_COLUMNS: Final = (*MANIFEST_COLUMNS, "needs_mend")
+"""An entry that another job may deliver, and whether only after a person mended something."""
 BREATH_ROWS: Final = 2000
 """Rows passed in one go before signals and copies get their turn."""
 
@@ -108,6 +110,11 @@ def replication_name(round_number: int) -> str:
 def tasks_name(round_number: int, attempt: int) -> str:
     """Return the artefact of what the completion reports of an attempt say of its rows."""
     return f"replication/{round_number:02d}-tasks-{attempt}"
+
+
+def open_name(round_number: int, attempt: int) -> str:
+    """Return the artefact of the rows that an attempt leaves to the next."""
+    return f"replication/{round_number:02d}-open-{attempt}"
 
 
 def look_name(round_number: int, look: int) -> str:
