@@ -31,7 +31,7 @@ from backfill.model.jobs import (
 )
 from backfill.opening import remembered_scene
 from backfill.ports import ArtifactStore, BatchOperations
-from backfill.verify.rows import checksum_ledger_names
+from backfill.verify.rows import checksum_ledger_names, checksums_name
 from backfill.work_done import WorkDone
 
 REASONS: Final = {
@@ -41,6 +41,9 @@ REASONS: Final = {
 """StatusUpdateReason: who looks at the job later sees who changed it."""
 
 _ORDER_NAME: Final = re.compile(r"(\d{2,})-(\d+)-\d{4,}")
+_CHECKSUM_ORDER_NAME: Final = re.compile(
+    r"verify-(\d{2,})-[0-9a-f]{8}-(source|destination-\d{2,})-\d{4,}"
+)
 _STATUS_AS_CODE: Final = re.compile(r"HTTP(\d{3})")
 
 
@@ -181,29 +184,38 @@ async def update(view: View, job: Job, requested: RequestedStatus) -> JobStatus:
 
 def report_read(view: View, job: Job) -> ReportRead | None:
     """Return what the run has read of a job's completion report; None while it has not."""
-    name = _ORDER_NAME.fullmatch(job.name)
-    if name is None:
+    found = _told_of(view.artifacts, job.name)
+    if found is None:
         return None
-    index = view.artifacts.index(tasks_name(int(name[1]), int(name[2])))
-    if index is None:
-        return None
-    match index.summary:
+    artifact, told = found
+    match told:
         case {"jobs": [*jobs], "states": {**states}, "codes": {**codes}}:
             pass
         case _:
             raise ArtifactDamagedError(
-                f"the summary of {index.name} is not what a run writes",
+                f"the summary of {artifact} is not what a run writes",
                 hint="use the version of backfill that wrote the run directory",
             )
     if not any(isinstance(one, dict) and one.get("job_id") == job.job_id for one in jobs):
         return None
     counts = sorted(((_count(n), str(code)) for code, n in codes.items()), reverse=True)
     return ReportRead(
-        artifact=index.name,
+        artifact=artifact,
         jobs=len(jobs),
         states={str(state): _count(number) for state, number in states.items()},
         failures=tuple((number, _failure(code)) for number, code in counts),
     )
+
+
+def _told_of(artifacts: ArtifactStore, order: str) -> tuple[str, object] | None:
+    """Return the artefact that an order's report went into, and what its summary says of it."""
+    if name := _ORDER_NAME.fullmatch(order):
+        index = artifacts.index(tasks_name(int(name[1]), int(name[2])))
+        return (index.name, index.summary) if index is not None else None
+    if name := _CHECKSUM_ORDER_NAME.fullmatch(order):
+        index = artifacts.index(checksums_name(int(name[1])))
+        return (index.name, index.summary.get(name[2])) if index is not None else None
+    return None
 
 
 class _Ledgers:

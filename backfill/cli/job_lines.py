@@ -48,6 +48,10 @@ _AFTER_FAILURES: Final = (
     "Mend what is named below, then: backfill repair. If the run stopped over it: the same"
     " `backfill run` again."
 )
+_READ_TO_VERIFY: Final = (
+    "Nothing at S3. `backfill verify` has read the completion report, see below, and judged by it."
+)
+_AFTER_FAILURES_TO_VERIFY: Final = "Mend what is named below, then: backfill verify."
 _FORGOTTEN: Final = "S3 has forgotten it; this is how it ended"
 _REMARKS: Final[Mapping[KnownBy, str]] = {
     KnownBy.LEDGER: "",
@@ -162,7 +166,8 @@ def _operation(summary: JobSummary) -> str:
 
 def _whose(job: Job) -> Iterator[str]:
     if job.name:
-        yield f"job {job.name} of this run (round, attempt, number)"
+        parts = "verification, side" if job.name.startswith("verify-") else "round, attempt"
+        yield f"job {job.name} of this run ({parts}, number)"
     if job.is_forgotten:
         yield _FORGOTTEN
     if remark := _REMARKS[job.known_by]:
@@ -173,7 +178,10 @@ def _told(job: Job, summary: JobSummary, read: ReportRead | None) -> tuple[str, 
     """Return what the status means, what comes next, and what a person can do."""
     text = STATUS_TEXTS[summary.status]
     if summary.status is JobStatus.COMPLETE and read is not None:
-        return text.meaning, _READ, _AFTER_FAILURES if read.failures else ""
+        is_to_verify = summary.operation == JobOperation.COMPUTE_CHECKSUM.value
+        comes = _READ_TO_VERIFY if is_to_verify else _READ
+        mend = _AFTER_FAILURES_TO_VERIFY if is_to_verify else _AFTER_FAILURES
+        return text.meaning, comes, mend if read.failures else ""
     return text.meaning, text.next, text.todo if job.is_ours else ""
 
 

@@ -19,6 +19,7 @@ from backfill.batch_operations.joining import AskedVersion, joined
 from backfill.batch_operations.orders import EndedJob
 from backfill.batch_operations.side_by_side import Draining, Shift, carry_out_side_by_side
 from backfill.batch_operations.task_results import TaskResult
+from backfill.batch_operations.task_tally import TaskTally
 from backfill.batch_operations.workplace import Assignment, Workplace, report_of, shard_orders
 from backfill.manifest.operations_rows import ObjectRow
 from backfill.model.escaping import visible_text
@@ -35,7 +36,7 @@ from backfill.verify.checksums import (
     reading_of,
 )
 from backfill.verify.decisions import Judged, SourceSeen
-from backfill.verify.rows import checksum_ledger_names, checksums_name, draft_of
+from backfill.verify.rows import checksum_ledger_names, checksums_name, draft_of, job_sides
 from backfill.verify.verdicts import VerdictRow
 
 BREATH_ROWS: Final = 1_000
@@ -68,6 +69,7 @@ class _Unproven:
 class _Side:
     """The jobs about one bucket's versions. `asked` streams them in the rows' order, anew."""
 
+    word: str
     at: Workplace
     assignment: Assignment
     ledger_name: str
@@ -79,13 +81,15 @@ class _Told:
     """What a side's jobs left: their checked reports, and how a job broke off (empty: none did)."""
 
     side: _Side
+    job_ids: tuple[str, ...]
     reports: tuple[CollectedReport, ...]
     ending: str
+    tally: TaskTally
 
     def results(self) -> Iterator[TaskResult]:
         """Stream what was told of each version that was asked about, in the rows' order."""
         rows = merge_reports(*self.reports)
-        return joined(self.side.asked(), rows, allows_foreign=False)
+        return self.tally.counted(joined(self.side.asked(), rows, allows_foreign=False))
 
 
 async def prove_by_jobs(
@@ -130,7 +134,7 @@ async def prove_by_jobs(
                 if joined_rows % BREATH_ROWS == 0:
                     await asyncio.sleep(0)
                 writer.write(proof_row_of(proof))
-            writer.commit({})
+            writer.commit({one.side.word: one.tally.summary(one.job_ids) for one in told})
 
 
 def _unproven(artifacts: ArtifactStore, index: ArtifactIndex) -> Iterator[_Unproven]:
@@ -160,10 +164,10 @@ def _sides(
             if one.row.destination == number:
                 yield AskedVersion(one.number, one.row.key, one.row.destination_version_id)
 
-    def assignment(words: str, bucket: str) -> Assignment:
+    def assignment(word: str, bucket: str) -> Assignment:
         return Assignment(
             # The digest keeps apart what a verification asked before it had to look afresh.
-            name=f"verify-{round_number:02d}-{unproven.digest[:8]}-{words}",
+            name=f"verify-{round_number:02d}-{unproven.digest[:8]}-{word}",
             operation=JobOperation.COMPUTE_CHECKSUM,
             bucket=bucket,
             digest=unproven.digest,
@@ -171,16 +175,19 @@ def _sides(
         )
 
     ledgers = checksum_ledger_names(round_number, len(header.destinations))
+    source_word, *words = job_sides(len(header.destinations))
     source = _Side(
+        word=source_word,
         at=jobs.source,
-        assignment=assignment("source", header.source.bucket),
+        assignment=assignment(source_word, header.source.bucket),
         ledger_name=ledgers[0],
         asked=of_source,
     )
     destinations = (
         _Side(
+            word=words[number],
             at=jobs.destination,
-            assignment=assignment(f"destination-{number:02d}", place.bucket),
+            assignment=assignment(words[number], place.bucket),
             ledger_name=ledgers[number + 1],
             asked=partial(of_destination, number),
         )
@@ -212,8 +219,10 @@ async def _collected(side: _Side, jobs: Sequence[EndedJob], reports: ExitStack) 
     ending = "; ".join(_ending(job) for job in broken)
     return _Told(
         side=side,
+        job_ids=tuple(job.job_id for job in jobs),
         reports=tuple(found),
         ending=ending and f"{ending}.",
+        tally=TaskTally(),
     )
 
 

@@ -44,9 +44,14 @@ def checksums_name(verification: int) -> str:
     return f"verify/{verification:02d}-checksums"
 
 
+def job_sides(destinations: int) -> tuple[str, ...]:
+    """Return the words for the sides that checksum jobs are made on: the source's first."""
+    return ("source", *(f"destination-{number:02d}" for number in range(destinations)))
+
+
 def checksum_ledger_names(verification: int, destinations: int) -> tuple[str, ...]:
-    """Return the documents that remember a verification's jobs: the source's first."""
-    sides = ("source", *(f"destination-{number:02d}" for number in range(destinations)))
+    """Return the documents that remember a verification's jobs, in the order of `job_sides`."""
+    sides = job_sides(destinations)
     return tuple(f"verify/{verification:02d}-jobs-{side}.json" for side in sides)
 
 

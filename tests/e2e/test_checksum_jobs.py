@@ -175,6 +175,10 @@ def test_jobs_wait_for_a_person_and_the_same_verification_goes_on_with_them(
     mine.run("verify", *here, *place.words, "--confirm", code=0)
     calls = Counter(sandbox.calls()) - before
     assert calls["CreateJob"] == 2
+    for job in jobs:
+        shown = mine.run("jobs", "show", job["job_id"], "--json", *here).document()
+        assert shown["results"]["artifact"] == "verify/02-checksums"
+        assert shown["results"]["states"]["succeeded"] == len(KEYS)
     assert json.loads((run_directory / "verify/02/index.json").read_bytes())["rows"] == len(KEYS)
     assert not (run_directory / "verify/03").exists()
 

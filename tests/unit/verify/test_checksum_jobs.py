@@ -122,6 +122,13 @@ async def test_a_refused_task_leaves_its_row_and_only_its_row_unverified(scene: 
         "plain": Verdict.EQUAL,
     }
     assert "source version: AccessDenied" in scene.world.verdicts()["a"].detail
+    index = scene.world.artifacts.index(checksums_name(1))
+    assert index is not None
+    assert index.summary["source"] == {
+        "jobs": [{"job_id": "job-1-0"}],
+        "states": {"succeeded": 2, "failed": 1, "not-attempted": 0},
+        "codes": {"AccessDenied": 1},
+    }
 
 
 async def test_a_job_that_failed_as_a_whole_is_named_in_every_row_of_its(scene: Scene) -> None:
