@@ -71,6 +71,8 @@ _RETRIED: Final = frozenset(
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""
 
+_BROUGHT: Final = frozenset({OutcomeKind.REPLICATED, OutcomeKind.ALREADY_THERE})
+
 _IN_FLIGHT: Final = "Live replication is at work on it: verify again later."
 _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with --deep."
 _NOT_READ: Final = (
@@ -102,6 +104,12 @@ _NOT_HIDDEN: Final = (
 _JOB_FIRST: Final = (
     "Another version of the key goes by Batch Replication first: run repair again afterwards."
 )
+_HISTORY_LOST: Final = (
+    "A replica of a noncurrent version that is gone or changed cannot be had again: S3 replicates a"
+    " version once and never brings back what was deleted by its version ID, and a copy of it would"
+    " become the current version."
+)
+_NEVER_AGAIN: Final = "DstObjectHardDeleted"
 _TWICE: Final = (
     "It lies below the current version and harms nobody; lifecycle rules for noncurrent versions "
     "remove it."
@@ -180,6 +188,9 @@ def _of_batch(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool
 
 
 def _why_no_copy(bad: BadRow, outcome: Outcome) -> str:
+    was_there = outcome.kind in _BROUGHT or outcome.code == _NEVER_AGAIN
+    if was_there and bad.entry is not None and not bad.entry.is_latest:
+        return _HISTORY_LOST
     if bad.by_copy is not None and bad.by_copy.reason is not None:
         text = REASON_TEXTS[bad.by_copy.reason]
         return f"{text.sentence} {text.remedy}".strip()

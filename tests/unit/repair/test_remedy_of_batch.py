@@ -122,3 +122,14 @@ def test_a_key_has_one_engine_in_a_repair_as_in_a_plan() -> None:
     assert "repair again" in first.sentence
     assert second == job
     assert one_engine([copy, copy]) == [copy, copy]
+
+
+@pytest.mark.parametrize("outcome", [REPLICATED, HARD_DELETED])
+def test_history_that_was_there_is_never_promised_back(outcome: Outcome) -> None:
+    """If this fails, a person begins a new run for what S3 never brings back."""
+    noncurrent = replace(ENTRY, is_latest=False)
+    no_copy = replace(noncurrent, number=0, route=None, storage_class="", reason=Reason.NONCURRENT)
+    found = mended(BadRow(verdict=MISSING, entry=noncurrent, outcome=outcome, by_copy=no_copy))
+    assert isinstance(found, Person)
+    assert "cannot be had again" in found.sentence
+    assert "begin a new run" not in found.sentence.lower()
