@@ -5,9 +5,10 @@ Law: the same rows of the same artefact give the same files, tokens and orders, 
 which comes after a crash finds the jobs of the one before.
 """
 
+import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,14 @@ from backfill.batch_operations.tokens import (
     manifest_text,
 )
 from backfill.campaign import BatchOptions
-from backfill.errors import ReportMissingError, StoreFault
+from backfill.errors import (
+    ArtifactDamagedError,
+    RefusedError,
+    ReportMissingError,
+    StoreFault,
+)
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow
+from backfill.model.escaping import visible_text
 from backfill.model.jobs import (
     GeneratedManifest,
     JobOperation,
@@ -84,12 +91,13 @@ async def shard_orders(
         ManifestError, RefusedError: See `write_shards`.
         BackfillError: The batch bucket does not take them.
     """
+    at = as_begun(at, assignment.name)
     folder = at.scratch / assignment.name
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     prefix = f"{at.options.prefix}/{at.run_id}/manifests/{assignment.name}"
     is_inventory = at.options.is_inventory_format
     try:
+        _make_folder(folder)
         shards = write_shards(
             rows,
             folder,
@@ -108,6 +116,52 @@ async def shard_orders(
         ]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_begun(at: Workplace, name: str) -> Workplace:
+    """Return the workplace as it was when the manifests of assignment `name` were first written.
+
+    Other limits, another format or prefix would cut other manifests at a resume, which have no jobs
+    yet, while those that have are forgotten: they count from the next assignment on.
+    """
+    artifacts, document = at.driver.artifacts, f"jobs/{name}.json"
+    data = artifacts.read_document(document)
+    if data is None:
+        shape = {
+            "rows_max": at.settings.job_manifest_rows_max,
+            "bytes_max": at.settings.job_manifest_bytes_max,
+            "is_inventory_format": at.options.is_inventory_format,
+            "prefix": at.options.prefix,
+        }
+        artifacts.write_document(document, json.dumps(shape, indent=1, sort_keys=True).encode())
+        return at
+    try:
+        shape = json.loads(data)
+        settings = replace(
+            at.settings,
+            job_manifest_rows_max=int(shape["rows_max"]),
+            job_manifest_bytes_max=int(shape["bytes_max"]),
+        )
+        options = replace(
+            at.options,
+            is_inventory_format=bool(shape["is_inventory_format"]),
+            prefix=str(shape["prefix"]),
+        )
+    except (ValueError, KeyError, TypeError) as fault:
+        raise ArtifactDamagedError(
+            f"{document} is cut or altered", hint="begin anew with another --run-dir"
+        ) from fault
+    return replace(at, settings=settings, options=options)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RefusedError(
+            f"cannot make {visible_text(str(folder))}: {fault.strerror or fault}",
+            hint="see to the disk; the same command resumes",
+        ) from fault
 
 
 async def _uploaded(at: Workplace, shard: ManifestShard, prefix: str) -> ManifestLocation:
@@ -173,7 +227,7 @@ async def report_of(at: Workplace, job: EndedJob, *, bucket: str) -> CollectedRe
         BackfillError: The batch bucket or the disk refuses.
     """
     scratch = at.scratch / "reports"
-    scratch.mkdir(parents=True, exist_ok=True)
+    _make_folder(scratch)
     for look in range(REPORT_LOOKS_MAX):
         try:
             return await collect_report(

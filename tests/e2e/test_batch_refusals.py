@@ -163,6 +163,55 @@ def test_a_manifest_that_the_role_cannot_read_is_told_with_the_statement_it_lack
     assert len(versions(destination_client, world.destination)) == 6
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"BACKFILL_LIMITS_JOB_MANIFEST_ROWS_MAX": "100"},
+        {"BACKFILL_BATCH_MANIFEST_FORMAT": "inventory"},
+        {"BACKFILL_BATCH_PREFIX": "elsewhere"},
+    ],
+)
+def test_jobs_that_wait_are_gone_on_with_though_manifests_would_be_cut_otherwise_now(
+    sandbox: Sandbox,
+    command: Command,
+    destination_client: S3Client,
+    changes: dict[str, str],
+) -> None:
+    """If this fails, a changed limit leaves paid jobs alone, and the run cannot go on."""
+    (name,) = changes
+    world = old_world(sandbox, name.lower().replace("_", "-")[-30:])
+    place = make_jobs_place(sandbox, world)
+    here = "--run-dir", str(command.folder / "run")
+    words = "run", world.source, "--yes", *here, "--confirm", *place.words
+    mine = command.beside(**POLLS, BACKFILL_LIMITS_JOB_MANIFEST_ROWS_MAX="2")
+    calls = Counter(sandbox.calls())
+    mine.run(*words, code=13)
+    changed = mine.beside(**changes)
+    changed.run(*words, code=13)
+    changed.run("jobs", "confirm", "--all", "--yes", *here, code=0)
+    changed.run(*words, code=0)
+    assert (Counter(sandbox.calls()) - calls)["CreateJob"] == 3
+    assert len(versions(destination_client, world.destination)) == 6
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_told_as_the_disks_fault(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, a full disk reads as a bug of ours."""
+    world = old_world(sandbox, "no-scratch")
+    place = make_jobs_place(sandbox, world)
+    run_directory = command.folder / "run"
+    words = "run", world.source, "--run-dir", str(run_directory), *place.words
+    mine = command.beside(**POLLS)
+    mine.run(*words, "--dry-run", code=0)
+    (run_directory / "scratch").write_text("in the way")
+    line, hint = mine.run(*words, "--yes", code=10).complaint
+    assert "scratch" in line
+    assert "the same command resumes" in hint
+    (run_directory / "scratch").unlink()
+    mine.run(*words, "--yes", code=0)
+
+
 def mended_place(sandbox: Sandbox, world: OldWorld, place: JobsPlace) -> JobsPlace:
     """Mend the batch role of a place."""
     statements = role_statements(world.source, place.bucket)
