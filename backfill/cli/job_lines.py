@@ -40,18 +40,19 @@ _CLASSES: Final[Mapping[FailureClass, str]] = {
     FailureClass.STATE: "can succeed once the object is changed",
     FailureClass.UNKNOWN: "not documented by AWS",
 }
-_READ: Final = (
-    "Nothing at S3. The run has read the completion report, see below, and looks at the destination"
-    " for each version."
-)
-_AFTER_FAILURES: Final = (
-    "Mend what is named below, then: backfill repair. If the run stopped over it: the same"
-    " `backfill run` again."
-)
-_READ_TO_VERIFY: Final = (
-    "Nothing at S3. `backfill verify` has read the completion report, see below, and judged by it."
-)
-_AFTER_FAILURES_TO_VERIFY: Final = "Mend what is named below, then: backfill verify."
+_READ: Final = {
+    False: (
+        "Nothing at S3. The run has read the completion report, see below, and looks at the"
+        " destination for each version.",
+        "Mend what is named below, then: backfill repair. If the run stopped over it: the same"
+        " `backfill run` again.",
+    ),
+    True: (
+        "Nothing at S3. `backfill verify` has read the completion report and judged by it.",
+        "Mend what is named below, then: backfill verify.",
+    ),
+}
+"""By whether verify asked for the job: what comes next, and what a person does about failures."""
 _FORGOTTEN: Final = "S3 has forgotten it; this is how it ended"
 _REMARKS: Final[Mapping[KnownBy, str]] = {
     KnownBy.LEDGER: "",
@@ -178,9 +179,7 @@ def _told(job: Job, summary: JobSummary, read: ReportRead | None) -> tuple[str, 
     """Return what the status means, what comes next, and what a person can do."""
     text = STATUS_TEXTS[summary.status]
     if summary.status is JobStatus.COMPLETE and read is not None:
-        is_to_verify = summary.operation == JobOperation.COMPUTE_CHECKSUM.value
-        comes = _READ_TO_VERIFY if is_to_verify else _READ
-        mend = _AFTER_FAILURES_TO_VERIFY if is_to_verify else _AFTER_FAILURES
+        comes, mend = _READ[summary.operation == JobOperation.COMPUTE_CHECKSUM.value]
         return text.meaning, comes, mend if read.failures else ""
     return text.meaning, text.next, text.todo if job.is_ours else ""
 
