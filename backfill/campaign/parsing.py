@@ -34,6 +34,8 @@ _LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,576}")
+_BATCH_PREFIX_MAX = 400
+"""Characters: a report's prefix has 512 at most (S3 API: JobReport), ours with a run ID behind."""
 
 
 def values_of_document(
@@ -160,6 +162,12 @@ def _batch(read: Values) -> BatchOptions:
         raise CampaignError(
             f"[batch] prefix: {prefix!r} begins or ends with a slash",
             hint="S3 adds its own slash behind it and would write the report under '//'",
+        )
+    if len(prefix) > _BATCH_PREFIX_MAX or not prefix.isprintable() or prefix != prefix.strip():
+        raise CampaignError(
+            f"[batch] prefix: {prefix!r} is too long, or holds control characters or outer spaces",
+            hint=f"S3 takes 512 characters with what follows it: at most {_BATCH_PREFIX_MAX},"
+            " printable",
         )
     priority = read.get(("batch", "priority"), base.priority)
     assert isinstance(priority, int), "integers were checked"

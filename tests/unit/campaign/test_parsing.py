@@ -157,6 +157,9 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
         ({**SOURCE, ("destination", "storage-class"): "GLACIER_IR"}, "without a destination"),
         ({**SOURCE, ("batch", "role-arn"): "role/batch"}, "no role ARN"),
         ({**SOURCE, ("batch", "prefix"): "ends/"}, "slash"),
+        ({**SOURCE, ("batch", "prefix"): "p" * 401}, "too long"),
+        ({**SOURCE, ("batch", "prefix"): "a\nb"}, "control characters"),
+        ({**SOURCE, ("batch", "prefix"): " a"}, "outer spaces"),
         ({**SOURCE, ("execute", "engine"): "batch-replication"}, "without a role and a bucket"),
         (
             {
