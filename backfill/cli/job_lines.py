@@ -42,10 +42,8 @@ _CLASSES: Final[Mapping[FailureClass, str]] = {
 }
 _READ: Final = {
     False: (
-        "Nothing at S3. The run has read the completion report, see below, and looks at the"
-        " destination for each version.",
-        "Mend what is named below, then: backfill repair. If the run stopped over it: the same"
-        " `backfill run` again.",
+        "Nothing at S3. The run has read the report and looks at the destination for each version.",
+        "Mend what is named below, then: backfill repair; if that stopped the run, run it again.",
     ),
     True: (
         "Nothing at S3. `backfill verify` has read the completion report and judged by it.",
