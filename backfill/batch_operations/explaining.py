@@ -148,8 +148,9 @@ _TOLD: Final = (
         r"reading the manifest is forbidden|ManifestForbidden",
         "The role of the job may not read the manifest in the batch bucket.",
         "Grant s3:GetObject and s3:GetObjectVersion on the batch bucket's objects to the batch role"
-        " and look for a Deny in the bucket's policy. A CSV manifest cannot be read under SSE-KMS"
-        " or SSE-C: keep the bucket from encrypting it anew.",
+        " and look for a Deny in the bucket's policy. A manifest in the inventory format under"
+        " SSE-KMS needs kms:Decrypt and kms:GenerateDataKey on the key, too. A CSV manifest cannot"
+        " be read under SSE-KMS or SSE-C: keep the bucket from encrypting it anew.",
     ),
     _told(
         r"no keys matching",
