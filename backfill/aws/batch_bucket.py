@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from backfill.aws import requests
 from backfill.aws.calls import READ_TIMEOUT_S, Call, Calls
@@ -84,7 +84,7 @@ class S3BatchBucket:
         limit_s = READ_TIMEOUT_S + digests.size_bytes / UPLOAD_BYTES_PER_S_MIN
 
         async def put() -> Uploaded:
-            with await asyncio.to_thread(path.open, "rb") as body:
+            with _opened(path) as body:
                 call = Call(
                     operation="PutObject",
                     region=place.region,
@@ -143,6 +143,11 @@ class S3BatchBucket:
             raise _taken(place, key) from fault
         is_versioned = head.version_id != NULL_VERSION_ID
         return Uploaded(etag=head.etag, version_id=head.version_id if is_versioned else None)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file here, not in a thread: a call that is cancelled would leave it open there."""
+    return path.open("rb")
 
 
 def file_digests(path: Path) -> FileDigests:

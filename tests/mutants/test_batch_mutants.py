@@ -34,9 +34,6 @@ from tests.simulation.batch_checkers import batch_violations
 from tests.simulation.batch_simulate import simulate_batch
 from tests.simulation.checkers import Promise
 
-# A process that is killed leaves its open files to whoever collects them.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 SEEDS_MAX = 300
 
 Patch = pytest.MonkeyPatch

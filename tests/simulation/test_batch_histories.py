@@ -16,9 +16,6 @@ from tests.simulation.batch_table import batch_table
 from tests.simulation.scenario import DESTINATION
 from tests.simulation.simulate import Run
 
-# A process that is killed leaves its open files to whoever collects them.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 CHUNKS = 16
 SEEDS_A_CHUNK = 20
 """320 histories in chunks, so that several processes share them."""
