@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from backfill.errors import BugError, StoreFault, VersioningError
+from backfill.errors import BugError, InterruptedRunError, StoreFault, VersioningError
 from backfill.events import Draining
 from backfill.execute.batch_replication.arrivals import Arrivals
 from backfill.execute.batch_replication.attempts import Attempts
@@ -92,6 +92,9 @@ async def execute(
     try:
         await _guarded(crew, stop, ports, job.settings)
         replicated = await replicating
+    except InterruptedRunError as interrupted:
+        # The signal came to both; only who leads the jobs can say that they go on.
+        raise _told_by(replicating) or interrupted from None
     finally:
         replicating.cancel()
         await asyncio.wait({replicating})
@@ -113,6 +116,12 @@ async def _rows_by_engine(entries: Iterable[ManifestEntry]) -> Counter[bool]:
             await asyncio.sleep(0)
         rows[entry.route is Route.BATCH_REPLICATION] += 1
     return rows
+
+
+def _told_by(replicating: "asyncio.Task[Iterator[Outcome]]") -> InterruptedRunError | None:
+    has_ended = replicating.done() and not replicating.cancelled()
+    error = replicating.exception() if has_ended else None
+    return error if isinstance(error, InterruptedRunError) else None
 
 
 def _batch_rows(entries: Iterable[ManifestEntry]) -> Iterator[ManifestEntry]:

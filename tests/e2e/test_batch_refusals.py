@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import signal
+import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from backfill.sandbox.http.faults import Call, Fault, no_faults
 from backfill.sandbox.model.batch_operations.faults import JobFaults, ReportFault, no_job_faults
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command
@@ -210,6 +214,51 @@ def test_a_scratch_folder_that_cannot_be_made_is_told_as_the_disks_fault(
     assert "the same command resumes" in hint
     (run_directory / "scratch").unlink()
     mine.run(*words, "--yes", code=0)
+
+
+def test_ctrl_c_while_copies_are_left_tells_of_the_jobs_that_go_on(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, a person believes that all has stopped, while S3 goes on and charges."""
+    world = OldWorld(sandbox, "both-at-work")
+    with world.days_ago(9):
+        for number in range(20):
+            world.put(f"by-job/{number}")
+        for number in range(400):
+            world.put(f"by-copy/{number}", b"one")
+            world.put(f"by-copy/{number}", b"one", bucket=world.destination, account=DESTINATION)
+            world.put(f"by-copy/{number}", b"two")
+    world.set_rules(Rule(to=world.destination))
+    place = make_jobs_place(sandbox, world)
+    with sandbox.held() as model:
+        engine = model.batch_operations
+        before, settings = len(engine.jobs()), engine.settings
+        engine.settings = replace(settings, step_s=60.0)
+
+    def slowly(_call: Call) -> Fault | None:
+        time.sleep(0.01)
+        return None
+
+    sandbox.set_fault_hook(slowly)
+    try:
+        started = command.beside(**POLLS, BACKFILL_CONCURRENCY="2").start(
+            "run", world.source, "--yes", *place.words
+        )
+        job_id = ""
+        while not job_id and not started.has_ended():
+            time.sleep(0.02)
+            with sandbox.held() as model:
+                jobs = model.batch_operations.jobs()[before:]
+                job_id = next((job.job_id for job in jobs if job.status == "Active"), "")
+        started.send(signal.SIGINT)
+        ended = started.end()
+    finally:
+        sandbox.set_fault_hook(no_faults)
+        with sandbox.held() as model:
+            model.batch_operations.settings = settings
+    assert ended.code == 130
+    assert job_id
+    assert job_id in "\n".join(ended.complaint)
 
 
 def mended_place(sandbox: Sandbox, world: OldWorld, place: JobsPlace) -> JobsPlace:
