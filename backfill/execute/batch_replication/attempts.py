@@ -238,6 +238,8 @@ class Attempts:
                 {
                     "states": {state.value: states[state] for state in TaskState},
                     "codes": dict(sorted(codes.items())),
+                    # Versions that S3 listed itself and the plan did not mean: live writes, mostly.
+                    "foreign": results.foreign,
                     "jobs": [_job_summary(job) for job in ended],
                     "was_stopped": trouble is not None,
                     "open_rows": open_after[trouble is not None],
