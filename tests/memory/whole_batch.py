@@ -1,11 +1,12 @@
 """One round of Batch Replication, or a plan of it, in this process over buckets held nowhere.
 
-    python -m tests.memory.whole_batch prepare|execute|plan FOLDER VERSIONS [OF_EACH_KEY]
+    python -m tests.memory.whole_batch prepare|execute|plan FOLDER VERSIONS OF_EACH_KEY [small]
 
 `prepare` writes what the two others begin with: a manifest, and the inventories of both sides.
 `execute` is the product's own from the manifest's artefact to that of the outcomes; each job's
 tasks are carried out by another process (`computed_tasks`). Prints one JSON document of phases:
-CPU and wall seconds without those of the doubles, and the peak of resident memory in each.
+CPU and wall seconds without those of the doubles, and the peak of resident memory in each. With
+`small`, what is held of a report for a while is little beside what a leak would hold for good.
 Law: every outcome is looked at, and must be what its version's number says.
 """
 
@@ -16,15 +17,18 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import cast
+from unittest.mock import patch
 
 from backfill.aws.faults import error_of
+from backfill.batch_operations import collecting, sorting
 from backfill.batch_operations.driver import DriverPorts
+from backfill.batch_operations.sorting import RowSorter
 from backfill.campaign import BatchOptions, Scope
 from backfill.compose import journal, machine
 from backfill.execute.batch_replication.work import BatchPorts, BatchWork
@@ -63,6 +67,7 @@ from backfill.ports import (
     ObjectStore,
     ProgressCounts,
 )
+from backfill.run_directory import segments
 from backfill.run_directory.artifacts import ArtifactWriter, LocalArtifacts
 from backfill.settings import Settings
 from tests.doubles.known_versions import fault
@@ -481,15 +486,26 @@ def prepare(folder: Path, source: ComputedSource) -> None:
             writer.commit({})
 
 
+@contextmanager
+def small_windows() -> Iterator[None]:
+    with (
+        patch.object(collecting, "RowSorter", partial(RowSorter, run_chars=64 * 1024)),
+        patch.object(sorting, "BLOCKS_BYTES", 64 * 1024),
+        patch.object(segments, "BLOCK_BYTES", 8 * 1024),
+    ):
+        yield
+
+
 def main() -> None:
-    verb, folder, *numbers = sys.argv[1:]
-    source = ComputedSource(*map(int, numbers))
+    verb, folder, versions, of_each_key, *windows = sys.argv[1:]
+    source = ComputedSource(int(versions), int(of_each_key))
     if verb == "prepare":
         prepare(Path(folder), source)
         return
     base_kib = peak_kib()
     world = World(folder=Path(folder), source=source, watch=Watch())
-    asyncio.run({"execute": delivered, "plan": planned}[verb](world))
+    with small_windows() if windows else nullcontext():
+        asyncio.run({"execute": delivered, "plan": planned}[verb](world))
     told = {
         "base_kib": base_kib,
         "phases": world.watch.phases,

@@ -1,0 +1,73 @@
+"""Memory of Batch Replication does not grow with its rows, nor its work with their square.
+
+A process of its own takes computed rows from the manifest's artefact to that of the outcomes; its
+jobs are carried out by others. What it checks of the outcomes is in `whole_batch`.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROWS_FEW, ROWS_MANY = 10_000, 60_000
+GROWTH_MAX_KIB = 3 * 1024
+"""About 2 MiB is what a fuller heap was seen to take. One string of a version ID's length, kept of
+each row, takes 4 more."""
+VERSIONS_OF_ONE_KEY = 100_000
+CEILING_KIB = 250 * 1024
+"""What the product promises for a process."""
+TIMEOUT_S = 240
+"""Ten times what it takes. Work that grows with the square of these versions takes longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Peaks of resident memory by phase, and requests by operation."""
+
+    peaks_kib: dict[str, float]
+    requests: dict[str, int]
+
+
+def seen(folder: Path, verb: str, versions: int, of_each_key: int) -> Seen:
+    """Let a process do its work, and return what it told."""
+    words = verb, str(folder), str(versions), str(of_each_key), "small"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.memory.whole_batch", *words],
+        check=True,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        timeout=TIMEOUT_S,
+    )
+    told = json.loads(done.stdout or b'{"phases": {}, "requests": {}}')
+    peaks_kib = {phase: took[2] for phase, took in told["phases"].items()}
+    return Seen(peaks_kib=peaks_kib, requests=told["requests"])
+
+
+def test_many_rows_take_no_more_memory_than_few(tmp_path: Path) -> None:
+    """If this fails, some step keeps what it should stream, and a job of millions ends the run."""
+    peaks = []
+    for rows in (ROWS_FEW, ROWS_MANY):
+        folder = tmp_path / str(rows)
+        seen(folder, "prepare", rows, 2)
+        peaks.append(seen(folder, "execute", rows, 2).peaks_kib)
+    few, many = peaks
+    assert few.keys() == many.keys() > {"manifest", "reports", "join", "look", "outcomes"}
+    assert max(many.values()) < CEILING_KIB
+    growth_kib = {phase: many[phase] - few[phase] for phase in few}
+    assert max(growth_kib.values()) < GROWTH_MAX_KIB, growth_kib
+
+
+def test_a_key_of_100_000_versions_is_worked_on_once_and_fits(tmp_path: Path) -> None:
+    """If this fails, one counter that is written every minute holds up the whole bucket."""
+    versions = VERSIONS_OF_ONE_KEY
+    seen(tmp_path, "prepare", versions, versions)
+    done = seen(tmp_path, "execute", versions, versions)
+    # One look finds nearly all; another what was late. Nothing of this is asked for by itself.
+    assert done.requests.pop("HeadObject computed-source") == 3 * versions // 1000
+    assert done.requests.keys() == {"ListObjectVersions"}
+    assert done.requests["ListObjectVersions"] <= 2 * (versions // 1000 + 1)
+    assert max(done.peaks_kib.values()) < CEILING_KIB
+    plan = seen(tmp_path, "plan", versions, versions)
+    assert not plan.requests
+    assert max(plan.peaks_kib.values()) < CEILING_KIB
