@@ -23,7 +23,6 @@ from backfill.plan.routes import Route
 from backfill.sandbox.model.batch_operations.job import Job
 from backfill.sandbox.model.batch_operations.tasks import TaskResult
 from backfill.sandbox.model.values import ReplicationStatus
-from backfill.sandbox.model.versions import Entry
 from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Committed
 from tests.simulation.batch_scenario import BATCH, BatchScenario
@@ -225,22 +224,6 @@ class BatchEvidence(Evidence):
                 break
             chain = change.after
         return chain
-
-    def meant(self, entry: ManifestEntry) -> Entry | None:
-        """Return the source version that a row is about."""
-        chains = [self.history.origins.get((SOURCE, entry.key), ())]
-        chains += [change.after for _, change in self.source_changed[entry.key]]
-        return next(
-            (
-                one
-                for chain in chains
-                for one in chain
-                if one.version_id == entry.version_id
-                and one.last_modified == entry.last_modified
-                and getattr(one, "etag", None) == entry.etag
-            ),
-            None,
-        )
 
     def holds(self, entry: ManifestEntry, position: int) -> bool:
         """Return whether this destination held the replica of a row's version at a position."""

@@ -361,7 +361,13 @@ def _was_ever_there(evidence: Evidence, entry: ManifestEntry) -> bool:
     shown = [chain[0] if chain else None for chain in chains]
     if entry.route is Route.DELETE_MARKER:
         return any(not isinstance(one, ObjectVersion) for one in shown)
-    return any(isinstance(one, ObjectVersion) and one.etag == entry.etag for one in shown)
+    meant = evidence.meant(entry)
+    return any(
+        isinstance(one, ObjectVersion)
+        # Under SSE-KMS a copy has an ETag of its own.
+        and (one.etag == entry.etag or (meant and evidence.rank(one) == meant.sequence))
+        for one in shown
+    )
 
 
 def _verdicts_are_true(evidence: Evidence) -> Iterator[Violation]:

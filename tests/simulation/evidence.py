@@ -112,6 +112,22 @@ class Evidence:
         change = self.ours.get((entry.key, entry.version_id))
         return change.source.sequence if change is not None and change.source else None
 
+    def meant(self, entry: ManifestEntry) -> Entry | None:
+        """Return the source version that a row is about."""
+        chains = [self.history.origins.get((SOURCE, entry.key), ())]
+        chains += [change.after for _, change in self.source_changed[entry.key]]
+        return next(
+            (
+                one
+                for chain in chains
+                for one in chain
+                if one.version_id == entry.version_id
+                and one.last_modified == entry.last_modified
+                and getattr(one, "etag", None) == entry.etag
+            ),
+            None,
+        )
+
     def is_ours(self, entry: Entry | None) -> bool:
         """Return whether a process of this run made a destination entry."""
         return entry is not None and (entry.key, entry.version_id) in self.ours
