@@ -149,7 +149,7 @@ def test_a_few_that_need_a_mend_end_failed_with_it_and_repair_brings_them(
     document = ended.document()
     (code,) = document["codes"]
     assert (code["name"], code["rows"]) == ("DstPutObjectNotPermitted", 2)
-    assert "s3:ReplicateObject" in code["sentence"]
+    assert "s3:ReplicateObject" in code["remedy"]
     assert work.jobs() == ["Complete"], "no other job before somebody mended it"
     assert delivered(destination_client, work) == 2 * (KEYS - 1)
     work.command.run("repair", "--yes", "--run-dir", str(work.run_directory), code=0)
