@@ -171,6 +171,8 @@ async def route_on(run: Run) -> ArtifactIndex | None:
     outcomes = run.here.artifacts.index(outcomes_name(number)) if number >= 0 else None
     if outcomes is None or work.manifests > work.outcome_rounds or not _has_both_engines(run):
         return None
+    if work.current_verification:
+        return None  # nothing was left when this round ended; what came since is for repair
     refused = keys_to_route_on(work.manifest_entries(number), work.outcomes(number))
 
     async def entries() -> AsyncIterator[ManifestEntry]:

@@ -20,7 +20,7 @@ from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from backfill.batch_operations.manifest_files import write_shards
+from backfill.batch_operations.manifest_files import shard_steps, write_shards
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow
 from backfill.manifest.reading import read_csv, read_inventory
 from backfill.model.jobs import ManifestFormat
@@ -86,7 +86,7 @@ def written(
     rows: Iterator[ObjectRow], folder: Path, manifest_format: ManifestFormat
 ) -> tuple[ManifestShard, ...]:
     """Write manifests with the product's own limits."""
-    return write_shards(
+    steps = shard_steps(
         rows,
         folder,
         format=manifest_format,
@@ -96,6 +96,7 @@ def written(
         key_prefix="",
         source_bucket=BUCKET,
     )
+    return write_shards(steps)
 
 
 def work(

@@ -7,7 +7,7 @@ Law: the same rows give the same files, byte for byte: an upload is recognised b
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,22 @@ _SSE_S3: Final = Encryption(kind=EncryptionKind.SSE_S3)
 _BUCKET_DEFAULT: Final = Encryption(kind=EncryptionKind.NONE)
 
 
+def write_shards(steps: "ShardSteps") -> tuple[ManifestShard, ...]:
+    """Write to the end in one go, and return the manifests. Raises: as `shard_steps`."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            shards: tuple[ManifestShard, ...] = end.value
+            return shards
+
+
+ShardSteps = Generator[None, None, tuple[ManifestShard, ...]]
+"""Manifests being written: each step some thousand rows at most, the end returns them."""
+
+
 # The three last name where the inventory format's files will lie: one keyword for each fact.
-def write_shards(  # noqa: PLR0913 - see above
+def shard_steps(  # noqa: PLR0913 - see above
     rows: Iterable[ObjectRow],
     folder: Path,
     *,
@@ -44,8 +58,8 @@ def write_shards(  # noqa: PLR0913 - see above
     bucket: str,
     key_prefix: str,
     source_bucket: str,
-) -> tuple[ManifestShard, ...]:
-    """Write the manifests of these rows into `folder`, none for no rows, and return them.
+) -> ShardSteps:
+    """Write the manifests of these rows into `folder`, step by step; none for no rows.
 
     Rows of one key must stand together, and stay together: a shard has more than `rows_max` rows,
     or a CSV more than `bytes_max` bytes, only if a key alone has, or one of more than
@@ -74,7 +88,7 @@ def write_shards(  # noqa: PLR0913 - see above
         )
 
     try:
-        return _written(lines, new_shard)
+        return (yield from _written(lines, new_shard))
     except OSError as fault:
         raise RefusedError(
             f"cannot write {visible_text(str(folder))}: {fault.strerror or fault}",
@@ -82,14 +96,13 @@ def write_shards(  # noqa: PLR0913 - see above
         ) from fault
 
 
-def _written(
-    batches: Iterable[Lines], new_shard: Callable[[int], "_Shard"]
-) -> tuple[ManifestShard, ...]:
+def _written(batches: Iterable[Lines], new_shard: Callable[[int], "_Shard"]) -> ShardSteps:
     """Write the lines into one shard after the other."""
     finished: list[ManifestShard] = []
     shard: _Shard | None = None
     try:
         for batch in batches:
+            yield
             # A batch that fits as a whole, as nearly all do, need not be taken apart.
             whole_fits = shard is not None and shard.has_room(batch)
             for part in (batch,) if whole_fits else batch.by_key():

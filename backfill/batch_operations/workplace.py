@@ -5,6 +5,7 @@ Law: the same rows of the same artefact give the same files, tokens and orders, 
 which comes after a crash finds the jobs of the one before.
 """
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import Final
 
 from backfill.batch_operations.collecting import CollectedReport, collect_report
 from backfill.batch_operations.driver import DriverPorts
-from backfill.batch_operations.manifest_files import write_shards
+from backfill.batch_operations.manifest_files import ShardSteps, shard_steps
 from backfill.batch_operations.orders import EndedJob, JobOrder
 from backfill.batch_operations.tokens import (
     client_request_token,
@@ -29,6 +30,7 @@ from backfill.errors import (
     ReportMissingError,
     StoreFault,
 )
+from backfill.execute.stop import StopRequest
 from backfill.manifest.operations_rows import ManifestShard, ObjectRow
 from backfill.model.escaping import visible_text
 from backfill.model.jobs import (
@@ -88,7 +90,7 @@ async def shard_orders(
     """Write and upload the manifests of these rows, and return an order for each; none for none.
 
     Raises:
-        ManifestError, RefusedError: See `write_shards`.
+        ManifestError, RefusedError: See `shard_steps`.
         BackfillError: The batch bucket does not take them.
     """
     at = as_begun(at, assignment.name)
@@ -98,7 +100,7 @@ async def shard_orders(
     is_inventory = at.options.is_inventory_format
     try:
         _make_folder(folder)
-        shards = write_shards(
+        steps = shard_steps(
             rows,
             folder,
             format=ManifestFormat.INVENTORY if is_inventory else ManifestFormat.CSV,
@@ -108,6 +110,7 @@ async def shard_orders(
             key_prefix=prefix,
             source_bucket=assignment.bucket,
         )
+        shards = await _written(steps)
         return [
             job_order(
                 at, assignment, shard.number, await _uploaded(at, shard, prefix), rows=shard.rows
@@ -162,6 +165,19 @@ def _make_folder(folder: Path) -> None:
             f"cannot make {visible_text(str(folder))}: {fault.strerror or fault}",
             hint="see to the disk; the same command resumes",
         ) from fault
+
+
+async def _written(steps: ShardSteps) -> tuple[ManifestShard, ...]:
+    """Write manifests and let copies and signals in between."""
+    try:
+        while True:
+            next(steps)
+            await asyncio.sleep(0)
+    except StopIteration as end:
+        shards: tuple[ManifestShard, ...] = end.value
+        return shards
+    finally:
+        steps.close()
 
 
 async def _uploaded(at: Workplace, shard: ManifestShard, prefix: str) -> ManifestLocation:
@@ -219,10 +235,13 @@ def job_order(
     return JobOrder(name=name, request=request, rows=rows)
 
 
-async def report_of(at: Workplace, job: EndedJob, *, bucket: str) -> CollectedReport | None:
+async def report_of(
+    at: Workplace, job: EndedJob, *, bucket: str, stop: StopRequest | None = None
+) -> CollectedReport | None:
     """Fetch the report of an ended job about versions of `bucket`; None: no task was carried out.
 
     Raises:
+        InterruptedRunError: `stop` was requested while a late report was waited for.
         ReportRefusedError: It is not there after some looks, or does not add up.
         BackfillError: The batch bucket or the disk refuses.
     """
@@ -238,5 +257,6 @@ async def report_of(at: Workplace, job: EndedJob, *, bucket: str) -> CollectedRe
                 raise
         except StoreFault as fault:
             raise at.driver.error_of(fault) from fault
-        await at.driver.clock.sleep(at.settings.job_poll_s)
+        rest = at.driver.clock.sleep(at.settings.job_poll_s)
+        await (rest if stop is None else stop.pause(rest))
     raise AssertionError("the last look returns or raises")

@@ -76,7 +76,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _exported(asked: "Asked", folder: Path) -> "tuple[ManifestShard, ...]":
-    from backfill.batch_operations.manifest_files import write_shards
+    from backfill.batch_operations.manifest_files import shard_steps, write_shards
     from backfill.errors import UsageError
     from backfill.manifest.operations_rows import object_rows
     from backfill.model.jobs import ManifestFormat
@@ -96,7 +96,7 @@ def _exported(asked: "Asked", folder: Path) -> "tuple[ManifestShard, ...]":
         for entry in WorkDone(asked.here.artifacts).manifest_entries(0)
         if entry.route is Route.BATCH_REPLICATION
     )
-    return write_shards(
+    steps = shard_steps(
         object_rows(campaign.source_bucket, entries),
         folder,
         format=ManifestFormat.INVENTORY if batch.is_inventory_format else ManifestFormat.CSV,
@@ -106,6 +106,7 @@ def _exported(asked: "Asked", folder: Path) -> "tuple[ManifestShard, ...]":
         key_prefix=f"{batch.prefix}/exported",
         source_bucket=campaign.source_bucket,
     )
+    return write_shards(steps)
 
 
 def _shard_document(shard: "ManifestShard") -> dict[str, object]:

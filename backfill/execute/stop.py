@@ -5,6 +5,7 @@ Law: however a run is stopped, the same command resumes it.
 """
 
 import asyncio
+from collections.abc import Coroutine
 
 from backfill.errors import InterruptedRunError
 
@@ -27,6 +28,23 @@ class StopRequest:
             return
         self.signal_number = signal_number
         self.draining.set()
+
+    async def pause(self, rest: Coroutine[object, object, None]) -> None:
+        """Rest, unless the run is asked to stop.
+
+        Raises:
+            InterruptedRunError: It was asked, before the rest or in the middle of it.
+        """
+        resting = asyncio.create_task(rest)
+        stopping = asyncio.create_task(self.draining.wait())
+        try:
+            await asyncio.wait({resting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (resting, stopping):
+                task.cancel()
+            await asyncio.wait({resting, stopping})
+        if self.draining.is_set():
+            raise self.error()
 
     @property
     def signal_name(self) -> str:

@@ -108,7 +108,7 @@ class Arrivals:
         pause_s, looks = settings.job_poll_s, self._looks()
         while not looks or (self._waiting(looks) and clock.monotonic_s() < deadline_s):
             if looks:
-                await self._pause(min(pause_s, deadline_s - clock.monotonic_s()), stop)
+                await stop.pause(clock.sleep(min(pause_s, deadline_s - clock.monotonic_s())))
                 pause_s = min(pause_s * 2, settings.job_poll_s * PAUSE_GROWTH_MAX)
             try:
                 await self._look(looks, stop)
@@ -129,19 +129,6 @@ class Arrivals:
         waiting = index.summary["waiting"]
         assert isinstance(waiting, int), "a look counts who waits"
         return waiting
-
-    async def _pause(self, duration_s: float, stop: StopRequest) -> None:
-        """Wait, unless the run is asked to stop."""
-        pause = asyncio.create_task(self._ports.clock.sleep(duration_s))
-        stopping = asyncio.create_task(stop.draining.wait())
-        try:
-            await asyncio.wait({pause, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pause, stopping):
-                task.cancel()
-            await asyncio.wait({pause, stopping})
-        if stop.draining.is_set():
-            raise stop.error()
 
     # --- one look ---
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import tee
+from itertools import count, tee
 from typing import Final
 
 from backfill.batch_operations.collecting import CollectedReport, merge_reports
@@ -83,15 +83,18 @@ class Attempts:
             RefusedError: A job failed as a whole, or was cancelled; the next call tries again.
             InterruptedRunError: `stop` was requested; the jobs go on without us.
         """
-        for attempt in range(1, self._work.settings.job_attempts_max + 1):
+        for attempt in count(1):
             index = self._ports.artifacts.index(tasks_name(self._work.round, attempt))
             if index is None:
+                # What an earlier process made under another limit counts all the same.
+                if attempt > self._work.settings.job_attempts_max:
+                    return attempt - 1
                 await self._attempt(attempt, stop)
                 index = self._ports.artifacts.index(tasks_name(self._work.round, attempt))
                 assert index is not None, "an attempt leaves its tasks"
             if not index.summary["open_rows"]:
                 return attempt
-        return self._work.settings.job_attempts_max
+        raise AssertionError("attempts have a limit")
 
     def results(self, attempt: int) -> Iterator[TaskResult]:
         """Stream the results of an attempt, in entry order."""
@@ -120,11 +123,16 @@ class Attempts:
             stop,
             ledger_name=ledger_name(self._work.round),
         )
-        reports, refused, ending = await self._collected(attempt, ended)
+        reports, refused, ending = await self._collected(attempt, ended, stop)
         try:
             if refused is not None:
                 self._refuse_once(attempt, refused, ending)
-            trouble = await self._write_tasks(attempt, ended, reports, ending)
+            try:
+                trouble = await self._write_tasks(attempt, ended, reports, ending)
+            except ReportRefusedError as error:
+                # Each report adds up by itself, and not with the manifest: none is believed.
+                self._refuse_once(attempt, error, ending)
+                refused, trouble = error, await self._write_tasks(attempt, ended, (), ending)
         finally:
             for report in reports:
                 report.close()
@@ -160,7 +168,7 @@ class Attempts:
         )
 
     async def _collected(
-        self, attempt: int, ended: Sequence[EndedJob]
+        self, attempt: int, ended: Sequence[EndedJob], stop: StopRequest
     ) -> tuple[list[CollectedReport], ReportRefusedError | None, BackfillError | None]:
         """Collect what can be believed; the first report that cannot be, and the first bad end."""
         reports: list[CollectedReport] = []
@@ -170,7 +178,7 @@ class Attempts:
             trouble = trouble or _job_trouble(job, self._what_follows(attempt))
             try:
                 report = await report_of(
-                    self._workplace, job, bucket=self._work.header.source.bucket
+                    self._workplace, job, bucket=self._work.header.source.bucket, stop=stop
                 )
             except ReportRefusedError as error:
                 refused = refused or error
@@ -269,12 +277,12 @@ def _common_cause(
     codes: Counter[str], rows: int, work: BatchWork, follows: str
 ) -> BackfillError | None:
     """Return the one cause that fails almost everything, if there is one."""
-    for code, count in codes.most_common(1):
+    for code, hit in codes.most_common(1):
         failure = failure_of(code, None, "")
-        is_common = count >= rows * work.settings.breaker_failure_ratio and rows >= STOP_ROWS_MIN
+        is_common = hit >= rows * work.settings.breaker_failure_ratio and rows >= STOP_ROWS_MIN
         if is_common and failure.cls is FailureClass.AFTER_MEND:
             return FailureRateError(
-                f"{count:,} of {rows:,} versions failed with {code}: {failure.sentence}",
+                f"{hit:,} of {rows:,} versions failed with {code}: {failure.sentence}",
                 hint=f"{failure.mend} Then {follows}",
             )
     return None

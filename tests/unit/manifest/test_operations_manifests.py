@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backfill.batch_operations import manifest_files as files
-from backfill.batch_operations.manifest_files import write_shards
+from backfill.batch_operations.manifest_files import shard_steps, write_shards
 from backfill.errors import ManifestError, RefusedError
 from backfill.manifest import csv_format, records
 from backfill.manifest.csv_format import decoded_key, encoded_key
@@ -68,12 +68,12 @@ def written(
     rows: Iterable[ObjectRow],
     folder: Path,
     *,
-    format: ManifestFormat = ManifestFormat.CSV,  # noqa: A002 - as `write_shards` calls it
+    format: ManifestFormat = ManifestFormat.CSV,  # noqa: A002 - as `shard_steps` calls it
     rows_max: int = 1000,
     bytes_max: int = 1 << 30,
     source_bucket: str = "my-bucket",
 ) -> tuple[ManifestShard, ...]:
-    return write_shards(
+    steps = shard_steps(
         rows,
         folder,
         format=format,
@@ -83,6 +83,7 @@ def written(
         key_prefix="run/manifests",
         source_bucket=source_bucket,
     )
+    return write_shards(steps)
 
 
 def md5_hex(data: bytes) -> str:
@@ -250,7 +251,7 @@ def test_an_inventory_report_looks_like_one_of_s3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ManifestFormat)
 def test_the_same_rows_give_the_same_bytes(
-    format: ManifestFormat,  # noqa: A002 - as `write_shards` calls it
+    format: ManifestFormat,  # noqa: A002 - as `shard_steps` calls it
     tmp_path: Path,
 ) -> None:
     """If this fails, a manifest that a crash left in the bucket is taken for a stranger's."""
@@ -384,7 +385,7 @@ def test_a_folder_that_cannot_be_written_is_a_refusal_with_a_hint(tmp_path: Path
 
 @pytest.mark.parametrize("format", ManifestFormat)
 def test_no_rows_make_no_shard(
-    format: ManifestFormat,  # noqa: A002 - as `write_shards` calls it
+    format: ManifestFormat,  # noqa: A002 - as `shard_steps` calls it
     tmp_path: Path,
 ) -> None:
     """If this fails, a job is created that has nothing to do, and fails."""
