@@ -163,6 +163,14 @@ class ControlPlane(Protocol):
         """Return Enabled, Suspended or an empty string."""
         ...
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        """Ask for a bucket by its expected owner: a fault where another account owns it."""
+        ...
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        """Return whether Object Lock retains new objects by itself; False where it is not told."""
+        ...
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:

@@ -22,6 +22,7 @@ _UNSUPPORTED: Final = frozenset({"NotImplemented", "501", "MethodNotAllowed"})
 """What stores that are not AWS answer to questions about features that they do not have."""
 
 _UNREADABLE: Final = frozenset({"AccessDenied", "403"})
+_NO_LOCK: Final = frozenset({"ObjectLockConfigurationNotFoundError"})
 
 T = TypeVar("T")
 
@@ -90,6 +91,22 @@ class S3ControlPlane:
             _bucket_call("GetBucketVersioning", place), lambda reply: _text(reply, "Status")
         )
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        """Ask HeadBucket with the expected owner; S3 answers 403 where another one owns it.
+
+        A 403 may also be a missing s3:ListBucket: HEAD has no body that would tell them apart.
+        """
+        await self._calls.send(_bucket_call("HeadBucket", place), lambda _: None)
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        """Return whether GetObjectLockConfiguration has a DefaultRetention; a denial is no."""
+        return await self._answer(
+            _bucket_call("GetObjectLockConfiguration", place),
+            _has_default_retention,
+            otherwise=False,
+            when=_UNSUPPORTED | _UNREADABLE | _NO_LOCK,
+        )
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:
@@ -129,7 +146,7 @@ class S3ControlPlane:
             _bucket_call("GetObjectLockConfiguration", place),
             lambda reply: _lock(reply) == "Enabled",
             otherwise=False,
-            when=_UNSUPPORTED | {"ObjectLockConfigurationNotFoundError"},
+            when=_UNSUPPORTED | _NO_LOCK,
         )
 
     async def _object_ownership(self, place: BucketPlace) -> str:
@@ -182,6 +199,11 @@ def _headers(reply: Mapping[str, object]) -> Mapping[str, object]:
 
 def _lock(reply: Reply) -> str:
     return _text(_mapping(reply, "ObjectLockConfiguration"), "ObjectLockEnabled")
+
+
+def _has_default_retention(reply: Reply) -> bool:
+    rule = _mapping(_mapping(reply, "ObjectLockConfiguration"), "Rule")
+    return bool(_mapping(rule, "DefaultRetention"))
 
 
 def _ownership(reply: Reply) -> str:

@@ -278,6 +278,14 @@ class RetryingControlPlane:
         """Ask for a bucket's versioning, with retries."""
         return await self._retries.ask(lambda: self._inner.versioning(place))
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        """Ask for a bucket by its expected owner, with retries."""
+        return await self._retries.ask(lambda: self._inner.require_owner(place))
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        """Ask whether a bucket retains new objects by itself, with retries."""
+        return await self._retries.ask(lambda: self._inner.has_default_retention(place))
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from backfill.errors import MissingPermissionError, RefusedError, StoreFault
 from backfill.model.jobs import JobPlace
+from backfill.model.permissions import missing_statements
 from backfill.model.places import BucketPlace
 from backfill.ports import BatchOperations, ControlPlane
 
@@ -103,7 +104,8 @@ async def batch_bucket(
     """Return where manifests and reports of jobs about a bucket's versions lie.
 
     Raises:
-        RefusedError: It does not exist, is in another Region, or is the bucket itself.
+        RefusedError: It does not exist, is in another Region, is the bucket itself, is another
+            account's, or retains what is written into it.
     """
     try:
         region = await control.bucket_region(bucket)
@@ -123,9 +125,41 @@ async def batch_bucket(
             hint="manifests and reports would be taken for objects to replicate or to verify;"
             " take a bucket of its own",
         )
-    return BucketPlace(
+    place = BucketPlace(
         bucket=bucket,
         region=region,
         expected_owner=of.expected_owner,
         owner_origin=of.owner_origin,
     )
+    await _refuse_unusable(place, control, side)
+    return place
+
+
+async def _refuse_unusable(place: BucketPlace, control: ControlPlane, side: JobSide) -> None:
+    """Refuse a batch bucket that manifests cannot be put into, or reports not be written to."""
+    name = f"batch bucket {place.bucket!r}"
+    try:
+        await control.require_owner(place)
+        is_retained = await control.has_default_retention(place)
+    except StoreFault as fault:
+        if fault.status not in {401, 403}:
+            raise RefusedError(
+                f"{name} cannot be asked about ({fault.operation}: {fault.code})",
+                hint="nothing was made yet: run the same command again",
+            ) from fault
+        raise MissingPermissionError(
+            f"{name} must be the {side.word} account's ({place.expected_owner}) own: it is another"
+            f" account's, or the {side.word} identity may not ask about it ({fault.code})",
+            hint=f"take a bucket of account {place.expected_owner}; if this one is,"
+            f" {missing_statements(operation=fault.operation, bucket=place.bucket)}",
+        ) from fault
+    if is_retained:
+        # Asked before a job is made, since the job would run, and be charged, without its report.
+        # S3 User Guide: troubleshooting-batch-operations.
+        raise RefusedError(
+            f"{name} has a default retention of Object Lock, and S3 writes no completion report"
+            " into such a bucket",
+            hint=f"take another bucket, or remove the default: aws s3api"
+            f" put-object-lock-configuration --bucket {place.bucket}"
+            " --object-lock-configuration ObjectLockEnabled=Enabled",
+        )

@@ -55,6 +55,16 @@ class ModelControlPlane:
 
         return await self._wire.send("GetBucketVersioning", {"Bucket": place.bucket}, act)
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        def act(_: Parameters) -> None:
+            request = BucketRequest(bucket=place.bucket, expected_bucket_owner=place.expected_owner)
+            self._model.head_bucket(self._wire.caller, request)
+
+        await self._wire.send("HeadBucket", {"Bucket": place.bucket}, act)
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        return self._model.world.buckets[place.bucket].default_retention is not None
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:

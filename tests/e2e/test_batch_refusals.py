@@ -92,6 +92,52 @@ def test_another_batch_bucket_is_refused_once_there_is_a_plan(
     mine.run("run", world.source, "--yes", "--batch-bucket", place.bucket, code=0)
 
 
+@pytest.mark.parametrize("engine", ["auto", "batch-replication"])
+def test_a_batch_bucket_that_reports_cannot_be_written_to_is_refused_before_a_job(
+    sandbox: Sandbox, command: Command, source_client: S3Client, engine: str
+) -> None:
+    """If this fails, a job runs and is charged, and nobody learns how its tasks ended."""
+    world = old_world(sandbox, f"retained-{engine}")
+    place = make_jobs_place(sandbox, world)
+    world.set_versioning(SOURCE, place.bucket, "Enabled")
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    source_client.put_object_lock_configuration(
+        Bucket=place.bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule},
+    )
+    calls = Counter(sandbox.calls())
+    words = "run", world.source, "--yes", "--engine", engine, *place.words
+    line, hint = command.beside(**POLLS).run(*words, code=10).complaint
+    assert "default retention of Object Lock" in line
+    assert place.bucket in hint
+    assert not (Counter(sandbox.calls()) - calls)["CreateJob"]
+    assert not versions(source_client, place.bucket)
+
+
+def test_a_batch_bucket_of_another_account_is_refused_before_anything_is_listed(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, hours of listing end at an upload that is denied."""
+    world = old_world(sandbox, "foreign-batch")
+    place = make_jobs_place(sandbox, world)
+    foreign = f"{world.source}-theirs"
+    world.make_bucket(replace(DESTINATION, region=SOURCE.region), foreign)
+    # Whoever may list it sees no difference, but for the owner that S3 is told to expect.
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": SOURCE.root.arn},
+        "Action": ["s3:ListBucket"],
+        "Resource": f"arn:aws:s3:::{foreign}",
+    }
+    world.set_policy(DESTINATION, foreign, statement)
+    calls = Counter(sandbox.calls())
+    words = "run", world.source, "--yes", *place.words, "--batch-bucket", foreign
+    line, hint = command.beside(**POLLS).run(*words, code=10).complaint
+    assert f"{foreign!r} must be the source account's ({SOURCE.account_id}) own" in line
+    assert "s3:ListBucket" in hint
+    assert not (Counter(sandbox.calls()) - calls)["ListObjectVersions"]
+
+
 def test_what_was_written_at_the_destination_before_versioning_survives(
     sandbox: Sandbox, command: Command, tmp_path: Path, destination_client: S3Client
 ) -> None:

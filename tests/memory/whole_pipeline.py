@@ -212,6 +212,12 @@ class ComputedControl:
     async def versioning(self, place: BucketPlace) -> str:
         return (await self.bucket_facts(place)).versioning
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        assert place.expected_owner == ACCOUNT
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        return (await self.bucket_facts(place)).has_object_lock
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:

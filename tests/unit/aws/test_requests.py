@@ -73,6 +73,7 @@ async def recorded(name: str) -> Call:
     plane._regions[ops.SOURCE.bucket] = "us-east-1"
     bucket_questions: dict[str, Callable[[], Awaitable[object]]] = {
         "GetBucketVersioning": lambda: plane.versioning(ops.SOURCE),
+        "HeadBucket": lambda: plane.require_owner(ops.SOURCE),
         "GetBucketReplication": lambda: plane.replication_configuration(
             ops.SOURCE.bucket, ops.SOURCE.expected_owner
         ),
@@ -88,6 +89,7 @@ async def recorded(name: str) -> Call:
 ALL = (
     *ops.OPERATIONS,
     "GetBucketVersioning",
+    "HeadBucket",
     "GetBucketReplication",
     "GetObjectLockConfiguration",
     "GetBucketOwnershipControls",

@@ -218,6 +218,8 @@ async def test_a_stream_that_is_left_early_is_closed_at_once() -> None:
         lambda plane: plane.bucket_region("b"),
         lambda plane: plane.bucket_facts(SOURCE),
         lambda plane: plane.versioning(SOURCE),
+        lambda plane: plane.require_owner(SOURCE),
+        lambda plane: plane.has_default_retention(SOURCE),
         lambda plane: plane.replication_configuration("b", None),
     ],
 )

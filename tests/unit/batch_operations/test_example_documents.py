@@ -78,7 +78,7 @@ POLICIES: dict[str, dict[str, set[str]]] = {
             "s3:UpdateJobStatus",
         },
         "arn:aws:iam::<SOURCE_ACCOUNT>:role/<BATCH_ROLE>": {"iam:PassRole"},
-        BATCH: {"s3:ListBucket"},
+        BATCH: {"s3:GetBucketObjectLockConfiguration", "s3:ListBucket"},
         f"{BATCH}/*": READ | {"s3:PutObject"},
     },
 }

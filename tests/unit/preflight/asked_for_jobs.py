@@ -30,8 +30,8 @@ SCENE = Scene(
 GIVEN = BatchOptions(role_arn=ROLE, bucket="jobs-bucket")
 
 
-def fault(status: int, code: str) -> StoreFault:
-    return StoreFault(operation="ListJobs", code=code, status=status, disposition=Disposition.FAIL)
+def fault(status: int, code: str, operation: str = "ListJobs") -> StoreFault:
+    return StoreFault(operation=operation, code=code, status=status, disposition=Disposition.FAIL)
 
 
 class Jobs:
@@ -58,12 +58,23 @@ class Jobs:
 
 
 class Regions:
-    """A control plane that knows buckets' Regions."""
+    """A control plane that knows buckets' Regions, and of some what makes them unusable."""
 
     def __init__(self, **regions: str) -> None:
         self.regions = {name.replace("_", "-"): region for name, region in regions.items()}
+        self.owner_faults: dict[str, StoreFault] = {}
+        self.retained: set[str] = set()
+        self.owners_asked: list[tuple[str, str]] = []
 
     async def bucket_region(self, bucket: str) -> str:
         if bucket not in self.regions:
             raise fault(404, "NoSuchBucket")
         return self.regions[bucket]
+
+    async def require_owner(self, place: BucketPlace) -> None:
+        self.owners_asked.append((place.bucket, place.expected_owner))
+        if place.bucket in self.owner_faults:
+            raise self.owner_faults[place.bucket]
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        return place.bucket in self.retained

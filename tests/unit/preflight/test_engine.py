@@ -110,6 +110,38 @@ async def test_a_role_or_bucket_that_cannot_work_is_refused_and_not_ignored(
         assert refused.value.hint
 
 
+@pytest.mark.parametrize("engine", [Engine.AUTO, Engine.BATCH_REPLICATION])
+async def test_a_batch_bucket_that_retains_what_is_written_is_refused_before_a_job(
+    engine: Engine,
+) -> None:
+    """If this fails, a job runs and is charged, and nobody learns how its tasks ended."""
+    regions = Regions(jobs_bucket="us-east-1")
+    regions.retained = {"jobs-bucket"}
+    with pytest.raises(RefusedError, match="no completion report") as refused:
+        await chosen(engine, regions=regions)
+    assert refused.value.exit_code == 10
+    assert "put-object-lock-configuration --bucket jobs-bucket" in (refused.value.hint or "")
+
+
+async def test_a_batch_bucket_of_another_account_is_refused_before_hours_of_listing() -> None:
+    """If this fails, the first upload of a manifest is denied, and nothing says why."""
+    regions = Regions(jobs_bucket="us-east-1")
+    regions.owner_faults["jobs-bucket"] = fault(403, "403", "HeadBucket")
+    with pytest.raises(MissingPermissionError, match="must be the source account's") as refused:
+        await chosen(Engine.AUTO, regions=regions)
+    assert regions.owners_asked == [("jobs-bucket", "111111111111")]
+    assert "s3:ListBucket" in (refused.value.hint or "")
+
+
+async def test_a_store_that_fails_when_asked_of_the_batch_bucket_is_no_lack_of_permission() -> None:
+    """If this fails, an outage of S3 sends a person to look for a policy."""
+    regions = Regions(jobs_bucket="us-east-1")
+    regions.owner_faults["jobs-bucket"] = fault(503, "SlowDown", "HeadBucket")
+    with pytest.raises(RefusedError, match="HeadBucket: SlowDown") as refused:
+        await chosen(Engine.AUTO, regions=regions)
+    assert not isinstance(refused.value, MissingPermissionError)
+
+
 @pytest.mark.parametrize(
     ("endpoint_url", "has_batch"),
     [

@@ -67,6 +67,15 @@ class ToldControlPlane:
         self._fail("GetBucketVersioning")
         return self.versioning_of.get(place.bucket, "Enabled")
 
+    async def require_owner(self, place: BucketPlace) -> None:
+        self.owners_asked.append(("owner", place.bucket, place.expected_owner))
+        self._fail("HeadBucket")
+
+    async def has_default_retention(self, place: BucketPlace) -> bool:
+        self.owners_asked.append(("retention", place.bucket, place.expected_owner))
+        self._fail("GetObjectLockConfiguration")
+        return False
+
     async def replication_configuration(
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:

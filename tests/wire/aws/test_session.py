@@ -336,6 +336,32 @@ async def test_a_denied_object_lock_question_is_a_fault_and_not_a_no(
     assert caught.value.operation == "GetObjectLockConfiguration"
 
 
+LOCK = (
+    b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>%s"
+    b"</ObjectLockConfiguration>"
+)
+DAYS = b"<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_retained"),
+    [
+        (200, LOCK % DAYS, True),
+        (200, LOCK % b"", False),
+        (404, refusal("ObjectLockConfigurationNotFoundError"), False),
+        (403, refusal("AccessDenied"), False),
+    ],
+    ids=["default retention", "no default", "no lock", "may not be asked"],
+)
+async def test_a_default_retention_is_told_as_far_as_it_can_be_read(
+    calls: Calls, raw_server: RawServer, status: int, body: bytes, *, is_retained: bool
+) -> None:
+    """If this fails, a report cannot be written, or whoever may not ask cannot run jobs at all."""
+    raw_server.forget()
+    raw_server.script = lambda _: answer(status, body)
+    assert await S3ControlPlane(calls).has_default_retention(SOURCE) is is_retained
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_a_loopback_endpoint_is_addressed_by_path_from_the_environment_too(
     raw_server: RawServer, identity: pytest.MonkeyPatch, host: str
