@@ -156,13 +156,15 @@ _TOLD: Final = (
         r"no keys matching",
         "S3 should have listed the versions itself and found none that its rules replicate.",
         "Check that the rule is Enabled and covers the keys, and that SSE-KMS objects are opted in;"
-        " a new rule needs some minutes. Or let backfill list them: --batch-manifest own",
+        " a new rule needs some minutes. The run's next attempt takes a manifest of backfill's own:"
+        " run the same `backfill run` again.",
     ),
     _told(
         r"manifest generation failed|ManifestGeneration",
         "S3 should have listed the versions itself and could not.",
         "Grant s3:PutInventoryConfiguration and s3:GetReplicationConfiguration on the source bucket"
-        " to the batch role. Or let backfill list the versions: --batch-manifest own",
+        " to the batch role, for runs to come. The next attempt of this one takes a manifest of"
+        " backfill's own: run the same `backfill run` again.",
     ),
     _told(
         r"\bETag\b|ManifestETag",

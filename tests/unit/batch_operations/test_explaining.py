@@ -81,3 +81,16 @@ def test_a_job_that_failed_is_explained_by_its_cause(
 ) -> None:
     """If this fails, the mend that is shown belongs to another cause."""
     assert words in " ".join(told(code, reason, progress))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["Manifest generation found no keys matching the filter", "Manifest generation failed"],
+)
+def test_the_mend_of_a_generated_manifest_asks_for_no_flag_that_the_run_refuses(
+    reason: str,
+) -> None:
+    """If this fails, a person is sent to a flag that a run with a plan does not take any more."""
+    _, mend = told("X", reason, NONE_DONE)
+    assert "--batch-manifest" not in mend
+    assert mend.endswith("manifest of backfill's own: run the same `backfill run` again.")
