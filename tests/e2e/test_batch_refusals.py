@@ -236,6 +236,9 @@ def test_jobs_that_wait_are_gone_on_with_though_manifests_would_be_cut_otherwise
     mine = command.beside(**POLLS, BACKFILL_LIMITS_JOB_MANIFEST_ROWS_MAX="2")
     calls = Counter(sandbox.calls())
     mine.run(*words, code=13)
+    told = mine.run("status", *here, code=0).stdout.splitlines()[-1]
+    assert told.startswith("next: outcomes/00; waits for a person to confirm jobs ")
+    assert told.endswith(": see backfill jobs")
     changed = mine.beside(**changes)
     changed.run(*words, code=13)
     changed.run("jobs", "confirm", "--all", "--yes", *here, code=0)

@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from backfill.batch_operations.ledger import JobRecord, encoded
 from backfill.cli.output import print_json, print_lines
 from backfill.cli.report_lines import report_lines
 from backfill.compose import machine
+from backfill.errors import ArtifactDamagedError
+from backfill.execute.batch_replication.work import ledger_name
+from backfill.model.jobs import JobStatus
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.report.document import Count, Node, Report
 from backfill.report.run import report_json
 from backfill.run_directory.identity import RunIdentity
 from backfill.status import status_lines, status_of
+from backfill.verify.rows import checksum_ledger_names
+from tests.unit.batch_operations.ordering import description, order
 from tests.unit.report.test_report import asked
 
 HOSTILE = "\x1b[2J\r\nforged: line\u202e\u2028=1+1"
@@ -125,3 +131,55 @@ def test_status_says_what_stands_and_what_is_next(tmp_path: Path) -> None:
     for name in ("manifest/00", "outcomes/00", "verify/01"):
         write(tmp_path, name, 1)
     assert list(status_lines(status_of(identity, machine(tmp_path))))[-1] == "every stage stands"
+
+
+def job(number: int, status: JobStatus | None) -> JobRecord:
+    """Return the record of a job; it has ended if its status says so."""
+    wanted, job_id = order(number), f"job-{number}" if status else ""
+    has_ended = status is not None and status.is_terminal
+    return JobRecord(
+        name=wanted.name,
+        token=wanted.request.token,
+        intended_at=NOON,
+        sent_at=NOON,
+        job_id=job_id,
+        status=status,
+        ended=description(wanted, job_id, status) if has_ended and status else None,
+    )
+
+
+WAITS, WORKS, ENDED = JobStatus.SUSPENDED, JobStatus.ACTIVE, JobStatus.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        ([ENDED, WAITS, WORKS], "; waits for a person to confirm job job-1: see backfill jobs"),
+        ([WAITS] * 5, " confirm jobs job-0, job-1, job-2 and 2 more: see backfill jobs"),
+        ([WORKS, ENDED], "; at work at S3 when last seen: job job-0: see backfill jobs"),
+        ([None], "; at work at S3 when last seen: job (ID not told yet): see backfill jobs"),
+        ([ENDED], "next: outcomes/00"),
+    ],
+)
+def test_status_names_the_jobs_that_the_run_waits_for(
+    tmp_path: Path, statuses: list[JobStatus | None], words: str
+) -> None:
+    """If this fails, a job waits 30 days for a person who reads that a stage is next."""
+    for name in ("inventory/source", "inventory/destination-00", "plan", "manifest/00"):
+        write(tmp_path, name, 1)
+    here = machine(tmp_path)
+    records = [job(number, status) for number, status in enumerate(statuses)]
+    here.artifacts.write_document(ledger_name(0), encoded(records))
+    identity = RunIdentity(run_id="01RUN", horizon=NOON, campaign={})
+    told = list(status_lines(status_of(identity, here)))[-1]
+    assert told.startswith("next: outcomes/00")
+    assert told.endswith(words)
+    write(tmp_path, "outcomes/00", 1)
+    # The round is over: nobody waits for its jobs, whatever was seen of them last.
+    assert list(status_lines(status_of(identity, here)))[-1] == "next: verify/01"
+    (ledger, _) = checksum_ledger_names(1, 1)
+    here.artifacts.write_document(ledger, encoded([job(0, WAITS)]))
+    assert "confirm job job-0" in list(status_lines(status_of(identity, here)))[-1]
+    here.artifacts.write_document(ledger, b"{}")
+    with pytest.raises(ArtifactDamagedError, match="jobs-source"):
+        status_of(identity, here)
