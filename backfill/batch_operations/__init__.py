@@ -2,5 +2,5 @@
 
 Serves execute (Replicate) and verify (Compute checksum).
 Never moves a byte itself, and never takes "Complete" for done: the completion report is read.
-Law: a crash at any moment creates no second job and loses none.
+Law: however a process dies, each piece of work has one job, and that job's report is read.
 """
