@@ -56,9 +56,10 @@ class ModelControlPlane:
         return await self._wire.send("GetBucketVersioning", {"Bucket": place.bucket}, act)
 
     async def require_owner(self, place: BucketPlace) -> None:
-        def act(_: Parameters) -> None:
+        def act(_: Parameters) -> bool:
             request = BucketRequest(bucket=place.bucket, expected_bucket_owner=place.expected_owner)
             self._model.head_bucket(self._wire.caller, request)
+            return True
 
         await self._wire.send("HeadBucket", {"Bucket": place.bucket}, act)
 
