@@ -24,8 +24,9 @@ from backfill.preflight.job_places import (
 )
 from backfill.preflight.scene import EngineChoice, Scene
 
-_ABSENT: Final = frozenset({404, 405, 501, 0})
-"""How stores without Batch Operations answer; 0: nobody listens there."""
+_ABSENT: Final = frozenset({404, 405, 501})
+"""How stores without Batch Operations answer. No answer at all is none: the network may be down for
+a moment, and the choice of copies stands for the whole run."""
 _NOT_GIVEN: Final = "no --batch-role-arn and --batch-bucket were given"
 
 

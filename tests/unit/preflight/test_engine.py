@@ -72,7 +72,7 @@ async def test_copies_come_with_their_reason_and_without_a_question(
     assert why in engine_words(choice)
 
 
-@pytest.mark.parametrize(("status", "code"), [(404, "404"), (501, "NotImplemented"), (0, "Gone")])
+@pytest.mark.parametrize(("status", "code"), [(404, "404"), (405, "405"), (501, "NotImplemented")])
 async def test_a_store_without_jobs_is_copied_from_unless_jobs_were_asked_for(
     status: int, code: str
 ) -> None:
@@ -163,3 +163,11 @@ async def test_jobs_are_never_created_at_aws_for_another_store(
     if not has_batch:
         with pytest.raises(RefusedError, match="no endpoint of AWS"):
             await chosen(Engine.BATCH_REPLICATION, jobs=jobs, endpoint_url=endpoint_url)
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, "ConnectionClosedError"), (503, "SlowDown")])
+async def test_a_moment_without_an_answer_settles_on_nothing(status: int, code: str) -> None:
+    """If this fails, a lost connection turns a run into copies, and history stays behind."""
+    for engine in (Engine.AUTO, Engine.BATCH_REPLICATION):
+        with pytest.raises(RefusedError, match=code):
+            await chosen(engine, jobs=Jobs(fault(status, code)))
