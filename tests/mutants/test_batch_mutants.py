@@ -3,8 +3,7 @@
 As `test_mutants`: only a violation of the named promise counts as found.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -30,13 +29,12 @@ from backfill.model.jobs import JobRequest
 from backfill.model.outcome import Outcome
 from backfill.plan.routes import Route
 from tests.doubles.model_requests import Parameters
+from tests.mutants.teeth import Mutant, Patch, seeds_to_catch
 from tests.simulation.batch_checkers import batch_violations
 from tests.simulation.batch_simulate import simulate_batch
-from tests.simulation.checkers import Promise
+from tests.simulation.checkers import Promise, Violation
 
 SEEDS_MAX = 300
-
-Patch = pytest.MonkeyPatch
 
 
 def a_token_drawn_anew(patch: Patch) -> None:
@@ -123,14 +121,6 @@ def a_mend_changes_nothing(patch: Patch) -> None:
     patch.setattr(attempts, "is_tried_again", resigned)
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A removed guard and the promise that it protects."""
-
-    remove: Callable[[Patch], None]
-    promise: Promise
-
-
 MUTANTS = (
     Mutant(a_token_drawn_anew, Promise.JOBS),
     Mutant(no_intent_before_create, Promise.JOBS),
@@ -143,24 +133,15 @@ MUTANTS = (
 )
 
 
-def seeds_to_catch(mutant: Mutant) -> int | None:
-    """Return how many seeds it takes, from 0, until the promise is seen broken."""
-    with pytest.MonkeyPatch.context() as patch:
-        mutant.remove(patch)
-        for seed in range(SEEDS_MAX):
-            try:
-                found = batch_violations(simulate_batch(seed))
-            except Exception:  # noqa: BLE001, S112 - a mutant that stumbles is not caught by that
-                continue
-            if any(violation.promise is mutant.promise for violation in found):
-                return seed + 1
-    return None
+def broken(seed: int) -> list[Violation]:
+    """Return what a seed breaks."""
+    return batch_violations(simulate_batch(seed))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
 def test_a_removed_guard_is_caught_by_its_promise(mutant: Mutant) -> None:
     """If this fails, the simulation would not notice that this guard is gone."""
-    seeds = seeds_to_catch(mutant)
+    seeds = seeds_to_catch(mutant, broken, seeds_max=SEEDS_MAX)
     assert seeds is not None
     # The control: with the guard in place the same seed keeps every promise.
-    assert batch_violations(simulate_batch(seeds - 1)) == []
+    assert broken(seeds - 1) == []

@@ -5,8 +5,7 @@ found: a mutant that crashes, hangs or breaks something else is not caught by th
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -27,12 +26,11 @@ from backfill.model.store import (
     Precondition,
 )
 from tests.doubles.model_requests import Parameters
-from tests.simulation.checkers import Promise, violations
+from tests.mutants.teeth import Mutant, Patch, seeds_to_catch
+from tests.simulation.checkers import Promise, Violation, violations
 from tests.simulation.simulate import simulate
 
 SEEDS_MAX = 1000
-
-Patch = pytest.MonkeyPatch
 
 
 def no_if_none_match(patch: Patch) -> None:
@@ -131,14 +129,6 @@ def parts_without_tags(patch: Patch) -> None:
     patch.setattr(multipart, "create_upload_request", without)
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A removed guard and the promise that it protects."""
-
-    remove: Callable[[Patch], None]
-    promise: Promise
-
-
 MUTANTS = (
     Mutant(no_if_none_match, Promise.P1),
     Mutant(no_if_match, Promise.P1),
@@ -155,24 +145,15 @@ MUTANTS = (
 )
 
 
-def seeds_to_catch(mutant: Mutant) -> int | None:
-    """Return how many seeds it takes, from 0, until the promise is seen broken."""
-    with pytest.MonkeyPatch.context() as patch:
-        mutant.remove(patch)
-        for seed in range(SEEDS_MAX):
-            try:
-                found = violations(simulate(seed))
-            except Exception:  # noqa: BLE001, S112 - a mutant that stumbles is not caught by that
-                continue
-            if any(violation.promise is mutant.promise for violation in found):
-                return seed + 1
-    return None
+def broken(seed: int) -> list[Violation]:
+    """Return what a seed breaks."""
+    return violations(simulate(seed))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
 def test_a_removed_guard_is_caught_by_its_promise(mutant: Mutant) -> None:
     """If this fails, the simulation would not notice that this guard is gone."""
-    seeds = seeds_to_catch(mutant)
+    seeds = seeds_to_catch(mutant, broken, seeds_max=SEEDS_MAX)
     assert seeds is not None
     # The control: with the guard in place the same seed keeps every promise.
-    assert violations(simulate(seeds - 1)) == []
+    assert broken(seeds - 1) == []
