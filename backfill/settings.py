@@ -25,8 +25,18 @@ class Settings:
     """Limits of one run; tests and the sandbox lower some of them.
 
     Attributes:
-        concurrency: Copies in flight. 128 keeps a loop of this client busy at 20 ms a call; more
-            only queues. S3 takes 3,500 writes/s a prefix.
+        concurrency: Copies in flight, over all processes. 128 at 20 ms a call are 6,400 a second,
+            more than the 3,500 writes/s that S3 takes a prefix.
+        processes: Processes that copy and verify. One saturates a prefix's limit; more serve
+            buckets with many prefixes, and need a core each.
+        requests_per_second_max: Requests to S3 a second, over all processes; 0: as many as S3
+            lets pass.
+        bandwidth_max: Bytes a second that deep verification may download, over all processes; 0:
+            no limit.
+        listing_concurrency: Pages of listings in flight, over all buckets. 128 pages of 1,000 keys
+            at 100 ms are more than one core parses.
+        parts_in_flight_max: Parts of large objects in flight, over all objects: S3 copies at some
+            tens of MB/s a part, and too many parts at once only meet SlowDown.
         copy_object_bytes_max: Above it an object goes by UploadPartCopy.
         part_bytes: Part size where the source's boundaries cannot be read; grown for large
             objects so that 10,000 parts suffice. 64 MiB keeps a retry cheap.
@@ -61,6 +71,11 @@ class Settings:
     """
 
     concurrency: int = 128
+    processes: int = 1
+    requests_per_second_max: int = 0
+    bandwidth_max: int = 0
+    listing_concurrency: int = 128
+    parts_in_flight_max: int = 64
     copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
     part_bytes: int = 64 * MIB
     part_concurrency: int = 8

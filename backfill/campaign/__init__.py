@@ -53,6 +53,14 @@ class EvidenceSource(enum.StrEnum):
     """Compute checksum jobs of S3 Batch Operations on both sides: no byte is downloaded."""
 
 
+class Client(enum.StrEnum):
+    """What sends the hot calls of the data plane."""
+
+    LEAN = "lean"
+    """backfill's own client; what it does not do goes to the SDK, and that is said."""
+    SDK = "sdk"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
     """Everything about S3 Batch Operations jobs. Empty texts mean: not given.
@@ -104,6 +112,7 @@ class Access:
     destination_profile: str = ""
     region: str = ""
     endpoint_url: str = ""
+    client: Client = Client.LEAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from backfill.campaign import (
     Access,
     BatchOptions,
     Campaign,
+    Client,
     DestinationSpec,
     Engine,
     EvidenceSource,
@@ -125,6 +126,7 @@ def campaign_of(values: Values) -> Campaign:
             destination_profile=_text(read, "destination", "profile"),
             region=_text(read, "access", "region"),
             endpoint_url=_text(read, "access", "endpoint-url"),
+            client=Client(_text(read, "access", "client") or Client.LEAN),
         ),
         settings=_settings(read),
     )
@@ -215,6 +217,13 @@ def _settings(read: Values) -> Settings:
     return replace(
         base,
         concurrency=int(_limit(read, "concurrency", base.concurrency)),
+        processes=int(_limit(read, "processes", base.processes)),
+        requests_per_second_max=int(
+            _limit(read, "max-requests-per-second", base.requests_per_second_max)
+        ),
+        bandwidth_max=int(_limit(read, "max-bandwidth", base.bandwidth_max)),
+        listing_concurrency=int(_limit(read, "listing-concurrency", base.listing_concurrency)),
+        parts_in_flight_max=int(_limit(read, "parts-in-flight", base.parts_in_flight_max)),
         copy_object_bytes_max=int(
             _limit(read, "copy-object-bytes-max", base.copy_object_bytes_max)
         ),

@@ -8,8 +8,6 @@ Sources: S3 API reference, ListObjectVersions (keys in UTF-8 binary order, the m
 of a key first, KeyMarker and VersionIdMarker exclusive).
 """
 
-from dataclasses import replace
-
 from backfill.errors import ListingStuckError
 from backfill.model.escaping import visible_text
 from backfill.model.objects import ListedEntry
@@ -46,7 +44,7 @@ class ListingLaws:
         """
         entries = page.entries
         if entries and entries[0].key == self._key and entries[0].is_latest:
-            entries = (replace(entries[0], is_latest=False), *entries[1:])
+            entries = (entries[0]._replace(is_latest=False), *entries[1:])
         for entry in entries:
             self._admit_entry(entry)
         if page.next_position is not None:

@@ -45,14 +45,14 @@ def version(key: str, version_id: str, etag: str, size_bytes: int, **changes: An
         size_bytes=size_bytes,
         storage_class="STANDARD",
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def marker(key: str, version_id: str, **changes: Any) -> DeleteMarker:
     plain = DeleteMarker(
         key=key, version_id=VersionId(version_id), is_latest=False, last_modified=BEFORE
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def head_of(entry: ObjectVersion, **changes: Any) -> ObjectHead:

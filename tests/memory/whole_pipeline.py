@@ -15,7 +15,6 @@ import sys
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain, islice, takewhile
@@ -131,7 +130,7 @@ class ComputedBuckets:
             return ()
         original = source_chain(number)[0]
         version_id = VersionId(f"{number:030d}.copy")
-        return (replace(original, version_id=version_id, last_modified=self.copied_at),)
+        return (original._replace(version_id=version_id, last_modified=self.copied_at),)
 
     async def list_object_versions(
         self,

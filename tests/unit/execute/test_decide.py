@@ -67,13 +67,13 @@ SOURCES: dict[str, tuple[ListedEntry, ...]] = {
     "newer": (NEWER, PINNED, OLDER_MARKER, OLDER),
     "deleted": (NEWER_MARKER, PINNED, OLDER_MARKER, OLDER),
     "purged": (OLDER_MARKER, OLDER),
-    "overwritten": (replace(PINNED, etag=ETag("other")), OLDER_MARKER, OLDER),
+    "overwritten": (PINNED._replace(etag=ETag("other")), OLDER_MARKER, OLDER),
 }
 SEEN_OBJECT, SEEN_MARKER = version("seen", 7), marker("seen-marker", 7)
 DESTINATIONS: dict[str, tuple[ListedEntry, ...]] = {
     "absent": (),
     "as seen": (SEEN_OBJECT,),
-    "seen id, other etag": (replace(SEEN_OBJECT, etag=ETag("altered")),),
+    "seen id, other etag": (SEEN_OBJECT._replace(etag=ETag("altered")),),
     "seen marker": (SEEN_MARKER,),
     "pinned": (PINNED,),
     "newer": (NEWER, PINNED),

@@ -107,7 +107,7 @@ def test_a_known_older_replica_is_replaced_and_nothing_else() -> None:
 
 def test_same_bytes_put_again_replace_the_older_version() -> None:
     """If this fails, new metadata over old bytes never arrives: version IDs outrank content."""
-    again = replace(OLDER, version_id=CURRENT.version_id, is_latest=True)
+    again = OLDER._replace(version_id=CURRENT.version_id, is_latest=True)
     move = moved(decided([again, OLDER], [OLDER]))
     assert move.precondition == IfReplaces(etag=OLDER.etag)
 
@@ -166,7 +166,7 @@ def test_a_delete_marker_falls_to_the_rule_without_tags() -> None:
 
 def test_the_same_version_id_with_another_etag_is_still_the_replica() -> None:
     """If this fails, every KMS-encrypted replica is copied again."""
-    replica = replace(CURRENT, etag=OLDER.etag)
+    replica = CURRENT._replace(etag=OLDER.etag)
     stay = decided([CURRENT], [replica])
     assert isinstance(stay, Stay)
     assert stay.reason is Reason.ALREADY_REPLICATED
@@ -183,7 +183,7 @@ def test_a_replica_that_is_not_current_there_is_said_to_be_so() -> None:
 
 def test_null_on_both_sides_needs_a_head_and_never_passes_by_name() -> None:
     """If this fails, two unrelated null versions pass for a replica."""
-    null = replace(CURRENT, version_id=marker(KEY, "null").version_id)
+    null = CURRENT._replace(version_id=marker(KEY, "null").version_id)
     asked = decided([null], [null])
     assert isinstance(asked, Needs)
     assert asked.destination_heads == {null.version_id}
@@ -229,7 +229,7 @@ def test_equal_sizes_that_nothing_stored_tells_apart_are_unproven_and_not_differ
     mine: str, theirs: str, expected: Reason
 ) -> None:
     """If this fails, a second run tells a person to delete the first run's good copy."""
-    current, copy = replace(CURRENT, etag=ETag(mine)), version(KEY, "x", theirs, 30, is_latest=True)
+    current, copy = CURRENT._replace(etag=ETag(mine)), version(KEY, "x", theirs, 30, is_latest=True)
     facts = Facts(
         source=SourceFacts(head=head_of(current)),
         destination_heads={copy.version_id: head_of(copy)},
@@ -245,8 +245,8 @@ def test_what_somebody_wrote_after_the_horizon_is_left_alone() -> None:
 
 def test_the_instant_of_the_horizon_belongs_to_live_replication() -> None:
     """If this fails, a version is claimed by both, or by nobody."""
-    assert reason(decided([replace(CURRENT, last_modified=HORIZON)], [])) is Reason.AFTER_HORIZON
-    just_before = replace(CURRENT, last_modified=HORIZON - timedelta(microseconds=1))
+    assert reason(decided([CURRENT._replace(last_modified=HORIZON)], [])) is Reason.AFTER_HORIZON
+    just_before = CURRENT._replace(last_modified=HORIZON - timedelta(microseconds=1))
     assert isinstance(decided([just_before], []), Move)
 
 
@@ -287,7 +287,7 @@ def test_encryption_follows_the_rule_and_never_weakens(
 
 def test_storage_class_is_the_rules_or_the_sources() -> None:
     """If this fails, copies land in STANDARD and cost more than the rule says."""
-    kept = replace(CURRENT, storage_class="ONEZONE_IA")
+    kept = CURRENT._replace(storage_class="ONEZONE_IA")
     assert moved(decided([kept], [])).storage_class == "ONEZONE_IA"
     assert moved(decided([kept], [], rule(storage_class="GLACIER_IR"))).storage_class == (
         "GLACIER_IR"
@@ -305,7 +305,7 @@ def test_storage_class_is_the_rules_or_the_sources() -> None:
 )
 def test_size_chooses_the_route(size_bytes: int, expected: Route | Reason) -> None:
     """If this fails, an object is sent to a call that refuses it."""
-    decision = decided([replace(CURRENT, size_bytes=size_bytes)], [])
+    decision = decided([CURRENT._replace(size_bytes=size_bytes)], [])
     assert (decision.route if isinstance(decision, Move) else reason(decision)) == expected
 
 
@@ -334,7 +334,7 @@ def test_a_copy_that_only_its_parts_can_prove_goes_in_parts(
 ) -> None:
     """If this fails, no multipart upload below 5 GB is ever proven equal without reading it."""
     etag = ETag(f"{PLAIN}-{parts}" if parts else PLAIN)
-    current = replace(CURRENT, etag=etag, size_bytes=size_bytes)
+    current = CURRENT._replace(etag=etag, size_bytes=size_bytes)
     by_rule = rule(selects_kms=True, replica_kms_key="arn:k")
     move = moved(decided([current], [], by_rule, **head))
     assert move.route is expected
@@ -343,7 +343,7 @@ def test_a_copy_that_only_its_parts_can_prove_goes_in_parts(
 
 def test_an_archived_class_needs_no_request() -> None:
     """If this fails, every object in GLACIER costs a HEAD to learn what the listing said."""
-    archived = replace(CURRENT, storage_class="DEEP_ARCHIVE")
+    archived = CURRENT._replace(storage_class="DEEP_ARCHIVE")
     assert reason(decided([archived], [], facts=Facts())) is Reason.ARCHIVED
 
 

@@ -324,7 +324,7 @@ def source_chain(entry: ListedEntry) -> tuple[ListedEntry, ...]:
 def destination_chain(shape: str, entry: ListedEntry) -> tuple[ListedEntry, ...]:
     own_id = entry.version_id
     strange = version(KEY, "x", "ex", 77)
-    replica = marker(KEY, own_id) if isinstance(entry, DeleteMarker) else replace(entry)
+    replica = marker(KEY, own_id) if isinstance(entry, DeleteMarker) else entry
     other_kind = (
         version(KEY, own_id, "ex", 77) if isinstance(entry, DeleteMarker) else marker(KEY, own_id)
     )
@@ -342,7 +342,7 @@ def destination_chain(shape: str, entry: ListedEntry) -> tuple[ListedEntry, ...]
         "equal content": (version(KEY, "x", "e3", 30),),
         "equal size": (version(KEY, "x", "ex", 30),),
         "strange": (strange,),
-        "newer": (replace(strange, last_modified=LATER),),
+        "newer": (strange._replace(last_modified=LATER),),
     }[shape]
 
 

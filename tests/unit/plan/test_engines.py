@@ -35,11 +35,11 @@ SOURCE: list[ListedEntry] = [
 NULL = version(KEY, "null", "e0", 5, is_latest=True)
 STATES: dict[str, tuple[list[ListedEntry], str]] = {
     "absent": ([], "free"),
-    "the replica": ([replace(SOURCE[0])], "free"),
+    "the replica": ([SOURCE[0]], "free"),
     "the replica under KMS": ([version(KEY, "v3", "kms", 30, is_latest=True)], "free"),
     "an older replica": ([version(KEY, "v1", "e1", 10, is_latest=True)], "free"),
     "a replicated marker": ([marker(KEY, "m2", is_latest=True)], "free"),
-    "a stranger below": ([replace(SOURCE[0]), version(KEY, "x", "ex", 7)], "free"),
+    "a stranger below": ([SOURCE[0], version(KEY, "x", "ex", 7)], "free"),
     "our copy": ([version(KEY, "x", "e3", 30, is_latest=True)], "foreign"),
     "our older copy": ([version(KEY, "x", "e1", 10, is_latest=True)], "foreign"),
     "our copy on a replica": (
@@ -52,7 +52,7 @@ STATES: dict[str, tuple[list[ListedEntry], str]] = {
         "asks",
     ),
     "a newcomer's marker": (
-        [replace(marker(KEY, "mx", is_latest=True), last_modified=HORIZON)],
+        [marker(KEY, "mx", is_latest=True)._replace(last_modified=HORIZON)],
         "foreign",
     ),
     "an unknown marker": ([marker(KEY, "mx", is_latest=True)], "foreign"),
@@ -61,9 +61,9 @@ STATES: dict[str, tuple[list[ListedEntry], str]] = {
     "another null version": ([version(KEY, "null", "ex", 7, is_latest=True)], "foreign"),
     "a null marker": ([marker(KEY, "null", is_latest=True)], "foreign"),
     "a null pair": ([NULL], "asks"),
-    "a null stranger below": ([replace(SOURCE[0]), version(KEY, "null", "ex", 7)], "foreign"),
-    "a null pair below": ([replace(SOURCE[0]), replace(SOURCE[3])], "asks"),
-    "a null marker below": ([replace(SOURCE[0]), marker(KEY, "null")], "free"),
+    "a null stranger below": ([SOURCE[0], version(KEY, "null", "ex", 7)], "foreign"),
+    "a null pair below": ([SOURCE[0], SOURCE[3]], "asks"),
+    "a null marker below": ([SOURCE[0], marker(KEY, "null")], "free"),
 }
 COVERAGES: dict[str, dict[str, Any]] = {
     "all": {},

@@ -238,7 +238,7 @@ def _random_key(chance: Random, number: int, likely: list[ReplicationStatus]) ->
     is_held = [chance.random() < 0.3 for _ in source]
     theirs = [entry for entry, there in zip(source, is_held, strict=True) if there]
     if theirs:
-        theirs[0] = replace(theirs[0], is_latest=True)
+        theirs[0] = theirs[0]._replace(is_latest=True)
     if chance.random() < 0.05:
         theirs = [version(name, "x", "ex", 7, is_latest=True)]
     statuses: dict[str, ReplicationStatus] = {

@@ -140,7 +140,7 @@ async def test_reads_that_follow_from_a_null_version_are_forecast(tmp_path: Path
     """If this fails, null versions cost more requests than the person was told."""
     null = version("k", "null", "e", 1, is_latest=True)
     above = version("k", "x1", "opaque", 1, is_latest=True)
-    theirs: list[ListedEntry] = [above, replace(null, is_latest=False)]
+    theirs: list[ListedEntry] = [above, null._replace(is_latest=False)]
     world = world_of(TO_X, source=[null], destinations=[theirs])
     world.know("x", null)
     world.know("x", above)
