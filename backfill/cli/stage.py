@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from backfill.aws.faults import error_of
 from backfill.campaign import Campaign, campaign_identity
 from backfill.campaign.parsing import Values, campaign_of
+from backfill.cli import loop
 from backfill.cli.remembered import remember, remembered_values
 from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
 from backfill.compose import Clients, Machine, clients, held, machine, talking
@@ -57,16 +58,16 @@ class Signals:
         self._handle()
 
     def _handle(self) -> None:
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._receive, number)
+            running.add_signal_handler(number, self._receive, number)
 
     @contextmanager
     def unhandled(self) -> Iterator[None]:
         """Let Ctrl-C end the process while it blocks on a question: the loop cannot see it then."""
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+            running.remove_signal_handler(number)
         try:
             yield
         finally:
@@ -110,7 +111,7 @@ def at_work(arguments: argparse.Namespace, work: Work) -> int:
     """Carry out work that talks to AWS, holding the run directory; return its exit code."""
     asked = asked_of(arguments)
     with held(asked.here):
-        return asyncio.run(_at_work(arguments, asked, work))
+        return loop.run(_at_work(arguments, asked, work))
 
 
 def at_rest(arguments: argparse.Namespace, work: Callable[[Asked, Events], int]) -> int:
@@ -135,7 +136,7 @@ def beside_work(
     asked = asked_of(arguments)
     refuse_unless_begun(asked)
     refuse_unless_same(asked)
-    return asyncio.run(_beside_work(arguments, asked, work))
+    return loop.run(_beside_work(arguments, asked, work))
 
 
 def refuse_unless_begun(asked: Asked) -> None:

@@ -7,6 +7,7 @@ import pytest
 from backfill.campaign import (
     BatchOptions,
     Campaign,
+    Client,
     Engine,
     EvidenceSource,
     ManifestWay,
@@ -62,9 +63,14 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "destination-bucket": "their-jobs-bucket",
         },
         "repair": {"allow-hiding": True},
-        "access": {"region": "eu-west-1", "endpoint-url": "http://127.0.0.1:1"},
+        "access": {"region": "eu-west-1", "endpoint-url": "http://127.0.0.1:1", "client": "sdk"},
         "limits": {
             "concurrency": 7,
+            "processes": 3,
+            "max-requests-per-second": 100,
+            "max-bandwidth": 2000,
+            "listing-concurrency": 13,
+            "parts-in-flight": 17,
             "copy-object-bytes-max": 9,
             "part-bytes": 5 * 1024 * 1024,
             "attempts-max": 3,
@@ -97,8 +103,14 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
     assert campaign.access.destination_profile == "b"
     assert campaign.access.region == "eu-west-1"
     assert campaign.access.endpoint_url == "http://127.0.0.1:1"
+    assert campaign.access.client is Client.SDK
     assert campaign.settings == Settings(
         concurrency=7,
+        processes=3,
+        requests_per_second_max=100,
+        bandwidth_max=2000,
+        listing_concurrency=13,
+        parts_in_flight_max=17,
         copy_object_bytes_max=9,
         part_bytes=5 * 1024 * 1024,
         attempts_max=3,
