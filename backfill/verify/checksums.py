@@ -9,7 +9,7 @@ Source: S3 User Guide: batch-ops-compute-checksums (the ResultMessage of a task)
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, cast
 
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
@@ -118,17 +118,16 @@ def decided(decision: Judged | Unjudged, proofs: Iterator[ChecksumProof]) -> Jud
     row, source, proof = decision.row, decision.unproven, next(proofs)
     assert row.number == proof.number, "a proof is its row's own"
     if proof.content is Verdict.UNVERIFIED:
-        return Judged(row=replace(row, detail=f"{row.detail} {proof.detail}".lstrip()))
+        return Judged(row=row._replace(detail=f"{row.detail} {proof.detail}".lstrip()))
     before, _, after = row.detail.partition(NOTHING_COMMON)
     says = (before.strip(), proof.detail, after.strip())
-    found = replace(
-        row,
+    found = row._replace(
         content=proof.content,
         evidence=Evidence.CHECKSUM_JOBS,
         detail=" ".join(words for words in says if words),
     )
     if proof.content is Verdict.DIFFERENT:
-        found = replace(found, fields=(Field.CONTENT, *row.fields))
+        found = found._replace(fields=(Field.CONTENT, *row.fields))
     # What differs in fidelity was wrong before, and has been told the source's status.
     if row.fidelity is Fidelity.DIFFERENT:
         return Judged(row=found)

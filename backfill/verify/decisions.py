@@ -5,8 +5,8 @@ Law: a row that is not judged carries the reason that says why.
 """
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, ETag, ListedEntry, ObjectVersion, VersionId
@@ -24,8 +24,7 @@ AFTER_HORIZON = "after-horizon"
 """Live replication wrote it after the horizon."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRow:
+class PlannedRow(NamedTuple):
     """A plan row and how work on it ended: its outcomes in the order of the rounds."""
 
     entry: PlanEntry
@@ -51,8 +50,7 @@ class PlannedRow:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyView:
+class KeyView(NamedTuple):
     """What the fresh listings show of one key at one destination."""
 
     key: str
@@ -85,24 +83,21 @@ class KeyView:
         return next((version for version in own if version is not None), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSeen:
+class SourceSeen(NamedTuple):
     """What HEAD told of the source version of a row whose bytes nothing stored could prove."""
 
     etag: ETag
     replication_status: ReplicationStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """A verdict. `unproven`: checksums computed of both versions could still decide content."""
 
     row: VerdictRow
     unproven: SourceSeen | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unjudged:
+class Unjudged(NamedTuple):
     """No verdict, for a reason: of the plan, or one of those above. `number` None: no plan row."""
 
     number: int | None
@@ -122,8 +117,7 @@ class LookKind(enum.StrEnum):
     """HEAD the destination: REPLICA means that live replication made it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(NamedTuple):
     """A look that is needed. `row` is what the listings say if nothing can be read.
 
     `is_stale`: another version than the one that delivers the row is current, so that content

@@ -6,8 +6,7 @@ be what the plan said.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, Pairs
 from backfill.verify.verdicts import Field
@@ -18,8 +17,7 @@ STANDARD: Final = "STANDARD"
 _KMS: Final = frozenset({EncryptionKind.SSE_KMS, EncryptionKind.DSSE_KMS})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expected(NamedTuple):
     """What the destination version shall have where that is not simply the source's.
 
     `storage_class` None is not compared: nobody said what it shall be. Nor is `encryption` where it
@@ -33,8 +31,7 @@ class Expected:
 ANY: Final = Expected()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagPair:
+class TagPair(NamedTuple):
     """The object tags of both sides, each sorted."""
 
     source: Pairs

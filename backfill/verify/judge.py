@@ -8,7 +8,6 @@ the plan is live replication's.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
@@ -279,8 +278,8 @@ def _compare_newer(row: PlannedRow, newest: ObjectVersion, copy: ObjectVersion) 
     """Compare the newer version that the worker copied, in place of the planned one."""
     look = _compare(row, copy)
     detail = "The source had moved on, so its newer version was copied; that is judged here."
-    judged = replace(look.row, version_id=newest.version_id, detail=detail)
-    return replace(look, row=judged, expected=ANY)
+    judged = look.row._replace(version_id=newest.version_id, detail=detail)
+    return look._replace(row=judged, expected=ANY)
 
 
 def _different(row: PlannedRow, seen: ListedEntry | None, field: Field, detail: str) -> VerdictRow:
@@ -292,7 +291,7 @@ def _different(row: PlannedRow, seen: ListedEntry | None, field: Field, detail: 
         fidelity=Fidelity.NOT_LOOKED_AT,
         detail=detail,
     )
-    return replace(found, fields=(field,))
+    return found._replace(fields=(field,))
 
 
 def _equal_marker(row: PlannedRow, seen: ListedEntry | None) -> VerdictRow:

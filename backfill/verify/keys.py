@@ -6,9 +6,9 @@ Law: every plan row, and every key of every listing, appears in exactly one `Key
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from backfill.errors import TotalsError
 from backfill.inventory.join import KeyGroup
@@ -24,16 +24,14 @@ PlannedOutcome = tuple[int, Outcome]
 """The number of a plan row, and an outcome of work on it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRows:
+class KeyRows(NamedTuple):
     """The plan rows of one key; empty for a key that the plan does not know."""
 
     key: str
     rows: tuple[PlannedRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyWork:
+class KeyWork(NamedTuple):
     """One key to judge."""
 
     rows: KeyRows

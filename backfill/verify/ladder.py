@@ -11,8 +11,7 @@ Object (what an ETag is, and that it is opaque under SSE-KMS, DSSE-KMS and SSE-C
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.model.attributes import EncryptionKind, ObjectHead, ReplicationStatus
 from backfill.model.objects import (
@@ -32,8 +31,7 @@ _DIGEST_ETAGS: Final = frozenset({EncryptionKind.NONE, EncryptionKind.SSE_S3})
 _RAW_PREFIX: Final = "x-amz-checksum-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(NamedTuple):
     """What was found out about content: EQUAL, DIFFERENT or UNVERIFIED, and by what."""
 
     verdict: Verdict
@@ -91,8 +89,7 @@ def all_checksums(head: ObjectHead) -> tuple[Checksum, ...]:
     return head.checksums + tuple(checksum for checksum in raw if checksum is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layouts:
+class _Layouts(NamedTuple):
     source: PartSizes | None
     destination: PartSizes | None
 

@@ -7,8 +7,7 @@ makes a row better.
 """
 
 import enum
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.model.attributes import ObjectHead, ReplicationStatus
 from backfill.verify.decisions import (
@@ -65,8 +64,7 @@ _DECIDING: Final = frozenset({Need.PARTS, Need.BYTES})
 """Reads after the heads that decide about content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """What was read for a row so far. `tried` holds every need that was met or failed.
 
     `failed` holds those that failed, `fault_code` the S3 code of the last one; `is_gone` says that
@@ -144,22 +142,20 @@ def with_source_status(row: VerdictRow, status: ReplicationStatus) -> VerdictRow
     if row.is_good or not is_wrong:
         return row
     if status is ReplicationStatus.PENDING:
-        return replace(
-            row,
+        return row._replace(
             content=Verdict.IN_FLIGHT,
             fidelity=Fidelity.NOT_LOOKED_AT,
             fields=(),
             detail="S3 shows PENDING at the source: live replication is still at it.",
         )
     if status is ReplicationStatus.FAILED:
-        return replace(row, detail=f"{row.detail} S3 shows FAILED at the source.".lstrip())
+        return row._replace(detail=f"{row.detail} S3 shows FAILED at the source.".lstrip())
     return row
 
 
 def _with_fault(row: VerdictRow, code: str) -> VerdictRow:
     is_unproven = row.content is Verdict.UNVERIFIED
-    return replace(
-        row,
+    return row._replace(
         evidence=Evidence.NOT_READ if is_unproven else row.evidence,
         detail=f"{row.detail} It could not be read: {code}.".lstrip(),
     )
@@ -180,7 +176,7 @@ def _proof(look: Look, seen: Seen) -> Proof:
     if proof.verdict is not Verdict.UNVERIFIED:
         return proof
     if seen.are_bytes_equal is None:
-        return replace(proof, evidence=Evidence.NOT_READ) if seen.failed & _DECIDING else proof
+        return proof._replace(evidence=Evidence.NOT_READ) if seen.failed & _DECIDING else proof
     if seen.are_bytes_equal:
         return Proof(verdict=Verdict.EQUAL, evidence=Evidence.BYTES)
     return Proof(verdict=Verdict.DIFFERENT, evidence=Evidence.BYTES, fields=(Field.CONTENT,))
@@ -192,11 +188,10 @@ def _is_stale(look: Look, proof: Proof) -> bool:
 
 def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHead) -> VerdictRow:
     proof = _proof(look, seen)
-    row = replace(look.row, destination_etag=destination.etag)
+    row = look.row._replace(destination_etag=destination.etag)
     if _is_stale(look, proof):
         detail = row.detail or "Another version than the one delivered is the current one."
-        return replace(
-            row,
+        return row._replace(
             content=Verdict.DIFFERENT,
             evidence=proof.evidence if proof.fields else Evidence.LISTING,
             fields=(Field.CURRENT_VERSION,),
@@ -207,8 +202,7 @@ def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHea
         seen.tags is not None or not needs_tags(source, destination)
     )
     fidelity = Fidelity.EQUAL if is_complete else Fidelity.NOT_LOOKED_AT
-    return replace(
-        row,
+    return row._replace(
         content=proof.verdict,
         evidence=proof.evidence,
         fidelity=Fidelity.DIFFERENT if fields else fidelity,

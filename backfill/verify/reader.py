@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import Disposition, MissingPermissionError, StoreFault
@@ -128,25 +128,25 @@ class Reader:
                 if fault.disposition is Disposition.STOP:
                     raise
                 is_gone = seen.is_gone or fault.status == _GONE
-                seen = replace(
-                    seen, fault_code=fault.code, is_gone=is_gone, failed=seen.failed | {need}
+                seen = seen._replace(
+                    fault_code=fault.code, is_gone=is_gone, failed=seen.failed | {need}
                 )
-            seen = replace(seen, tried=seen.tried | {need})
+            seen = seen._replace(tried=seen.tried | {need})
         result = concluded(decision, seen)
         return Draft(decision=result, is_suspect=is_suspect(result, seen))
 
     async def _met(self, need: Need, row: VerdictRow, seen: Seen) -> Seen:
         match need:
             case Need.SOURCE_HEAD:
-                return replace(seen, source=await self._source_head(row))
+                return seen._replace(source=await self._source_head(row))
             case Need.DESTINATION_HEAD:
-                return replace(seen, destination=await self._destination_head(row))
+                return seen._replace(destination=await self._destination_head(row))
             case Need.TAGS:
-                return replace(seen, tags=await self._tags(row))
+                return seen._replace(tags=await self._tags(row))
             case Need.PARTS:
                 return await self._with_parts(row, seen)
             case Need.BYTES:
-                return replace(seen, are_bytes_equal=await self._are_bytes_equal(row))
+                return seen._replace(are_bytes_equal=await self._are_bytes_equal(row))
 
     async def _source_head(self, row: VerdictRow, part_number: int | None = None) -> ObjectHead:
         return await self._head(self._source, row.key, row.version_id, part_number)
@@ -198,7 +198,7 @@ class Reader:
             theirs.append(heads[1].size_bytes)
             if ours != theirs:
                 break
-        return replace(seen, source_parts=tuple(ours), destination_parts=tuple(theirs))
+        return seen._replace(source_parts=tuple(ours), destination_parts=tuple(theirs))
 
     async def _are_bytes_equal(self, row: VerdictRow) -> bool:
         source, destination = self._source, self._destinations[row.destination]

@@ -9,8 +9,7 @@ reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS
 rows of `verify/NN-unproven`, of which `verify/NN-checksums` says what jobs told (see `checksums`).
 """
 
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import ETag, VersionId
@@ -104,8 +103,7 @@ _Cells = tuple[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """A decision that is final unless it is looked at again. `is_suspect`: it may yet change."""
 
     decision: Judged | Unjudged

@@ -5,7 +5,7 @@ Law: no common evidence is `unverified`, never a match.
 """
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backfill.model.objects import ETag, VersionId
 
@@ -63,8 +63,7 @@ class Field(enum.StrEnum):
     DELETE_MARKER = "delete-marker"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictRow:
+class VerdictRow(NamedTuple):
     """The verdict on plan entry `number`, or on an extra destination version (`number` None).
 
     `destination_version_id`/`destination_etag` describe the destination version that was looked

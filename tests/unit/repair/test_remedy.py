@@ -44,7 +44,7 @@ def verdict(
 
 
 def hidden(content_row: VerdictRow) -> VerdictRow:
-    return replace(content_row, destination_etag=None, destination_is_delete_marker=True)
+    return content_row._replace(destination_etag=None, destination_is_delete_marker=True)
 
 
 MISSING = verdict(Verdict.MISSING, is_there=False)
@@ -120,7 +120,7 @@ FOREIGN = planned(7, KEY, Stored(version_id="v", data=b"data"), reason=Reason.AL
 LEFT = [
     (BadRow(verdict=verdict(Verdict.IN_FLIGHT), entry=ENTRY), "Live replication"),
     (BadRow(verdict=verdict(Verdict.UNVERIFIED), entry=ENTRY), "--deep"),
-    (BadRow(verdict=replace(verdict(Verdict.UNVERIFIED), evidence=Evidence.NOT_READ), entry=ENTRY),
+    (BadRow(verdict=verdict(Verdict.UNVERIFIED)._replace(evidence=Evidence.NOT_READ), entry=ENTRY),
      "mend the permissions"),
     (BadRow(verdict=MISSING, entry=replace(ENTRY, is_latest=False)), "noncurrent"),
     (BadRow(verdict=HIDDEN, entry=ENTRY), "delete marker that the source does not have"),
@@ -130,9 +130,9 @@ LEFT = [
     (BadRow(verdict=UNMARKED, entry=replace(MARKER, has_other_writers=True)), "conditional"),
     (BadRow(verdict=EXTRA), "allows hiding"),
     (BadRow(verdict=verdict(Verdict.DIFFERENT, Field.DELETE_MARKER), entry=ENTRY), "allows hiding"),
-    (BadRow(verdict=replace(EXTRA, version_id=VersionId("v"))), "harms nobody"),
+    (BadRow(verdict=EXTRA._replace(version_id=VersionId("v"))), "harms nobody"),
     (BadRow(verdict=STALE, entry=ENTRY, outcome=COPIED), "new run"),
-    (BadRow(verdict=replace(ALTERED, version_id=VersionId("newer")), entry=ENTRY), "new run"),
+    (BadRow(verdict=ALTERED._replace(version_id=VersionId("newer")), entry=ENTRY), "new run"),
     *((BadRow(verdict=SHOWN, entry=replace(MARKER, route=None, reason=reason)), "before this run")
       for reason in (Reason.DESTINATION_DIFFERS, Reason.DESTINATION_NEWER)),
     (BadRow(verdict=MISSING, entry=FOREIGN), "new run"),
@@ -153,6 +153,6 @@ def test_what_repair_cannot_mend_is_left_to_a_person_with_a_reason(bad: BadRow, 
 
 def test_hiding_allowed_does_not_hide_what_lies_twice() -> None:
     """If this fails, a sound current copy is hidden for having a double below it."""
-    bad = BadRow(verdict=replace(EXTRA, version_id=VersionId("v")))
+    bad = BadRow(verdict=EXTRA._replace(version_id=VersionId("v")))
     found = remedy(bad, number=0, horizon=HORIZON, allows_hiding=True)
     assert isinstance(found, Person)

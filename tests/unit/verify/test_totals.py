@@ -1,7 +1,6 @@
 """Totals, exit codes and rows."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -29,8 +28,7 @@ GOOD = VerdictRow(
     evidence=Evidence.MD5_ETAG,
     fidelity=Fidelity.EQUAL,
 )
-BAD = replace(
-    GOOD,
+BAD = GOOD._replace(
     number=None,
     version_id=None,
     content=Verdict.DIFFERENT,
@@ -52,10 +50,10 @@ def tallied(*rows: VerdictRow) -> VerifyTotals:
 
 
 def of(content: Verdict, fidelity: Fidelity = Fidelity.EQUAL) -> VerdictRow:
-    return replace(GOOD, content=content, fidelity=fidelity)
+    return GOOD._replace(content=content, fidelity=fidelity)
 
 
-UNREAD = replace(of(Verdict.UNVERIFIED), evidence=Evidence.NOT_READ)
+UNREAD = of(Verdict.UNVERIFIED)._replace(evidence=Evidence.NOT_READ)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +69,7 @@ UNREAD = replace(of(Verdict.UNVERIFIED), evidence=Evidence.NOT_READ)
         ([of(Verdict.DIFFERENT), of(Verdict.UNVERIFIED)], 4, 4),
         ([of(Verdict.MISSING)], 4, 4),
         ([of(Verdict.EXTRA), of(Verdict.IN_FLIGHT)], 4, 4),
-        ([of(Verdict.EQUAL), replace(UNREAD, evidence=Evidence.NONE)], 5, 0),
+        ([of(Verdict.EQUAL), UNREAD._replace(evidence=Evidence.NONE)], 5, 0),
         ([of(Verdict.EQUAL), UNREAD], 5, 5),
         ([of(Verdict.MISSING), UNREAD], 4, 4),
     ],
@@ -91,7 +89,7 @@ def test_totals_add_up_or_are_refused() -> None:
     tally.count(Judged(row=GOOD))
     tally.count(Judged(row=BAD))
     tally.count(LEFT)
-    tally.count(replace(LEFT, number=None))
+    tally.count(LEFT._replace(number=None))
     totals = tally.totals(plan_rows=2, keys_looked_again=0, is_settled=True)
     assert (totals.judged, totals.extras, totals.explained) == (1, 1, 1)
     assert totals.unjudged == {"superseded": 1}
