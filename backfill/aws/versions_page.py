@@ -28,6 +28,7 @@ from backfill.model.store import VersionsPage, VersionsPosition
 
 RAW_PAGE: Final = "BackfillRawPage"
 _ROOT: Final = "ListVersionsResult"
+_OPENING: Final = b"<" + _ROOT.encode()
 _STAND_IN: Final = b"<ListVersionsResult/>"
 _PAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 """1,000 entries with keys of 1,024 bytes, each byte percent-encoded, are below 5 MB."""
@@ -45,10 +46,15 @@ def keep_raw_page(
     body = response_dict.get("body")
     if response_dict.get("status_code") != 200 or not isinstance(body, bytes):
         return
-    if b"<" + _ROOT.encode() not in body[:1024]:
+    if not is_page(body):
         return
     customized_response_dict[RAW_PAGE] = body
     response_dict["body"] = _STAND_IN
+
+
+def is_page(body: bytes) -> bool:
+    """Return whether a body says that it is a page; whether it is one, `versions_page` finds."""
+    return _OPENING in body[:1024]
 
 
 def versions_page(body: bytes) -> VersionsPage:
