@@ -6,5 +6,6 @@ Law: a row holds JSON scalars only, in the order of its artefact's columns.
 
 from collections.abc import Sequence
 
-Scalar = str | int | float | bool | None
+Scalar = str | int | bool | None
+"""No floats: nothing that is kept is a fraction, and JSON has no spelling of all of them."""
 Row = Sequence[Scalar]

@@ -9,6 +9,7 @@ writer that dies before it leaves only files that no index names, and its succes
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -66,12 +67,10 @@ class LocalArtifacts:
                 f"{shown_path(self._path(name) / INDEX_FILE)} is missing",
                 hint="run the stage that writes it",
             )
-        return self._stream(name, stored)
-
-    def _stream(self, name: str, stored: StoredIndex) -> Iterator[list[Scalar]]:
         folder = self._path(name)
-        for segment in stored.segments:
-            yield from segment_rows(folder / segment.file, segment)
+        return chain.from_iterable(
+            segment_rows(folder / segment.file, segment) for segment in stored.segments
+        )
 
     @contextmanager
     def writer(

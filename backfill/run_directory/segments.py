@@ -2,7 +2,7 @@
 
 Never holds more than one block of rows in memory, and never yields a row of a damaged segment:
 the digest of a whole segment is checked before its first row is given away.
-Law: equal rows make equal bytes (gzip without time and name).
+Law: equal rows make equal bytes (gzip without time and name) with one build of the compressor.
 """
 
 import hashlib
@@ -12,25 +12,24 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+
+import orjson
+from isal import isal_zlib
 
 from backfill.errors import ArtifactDamagedError
 from backfill.model.rows import Row, Scalar
 from backfill.run_directory.durable import close_file, disk_faults_refused, shown_path
 
 BLOCK_ROWS: Final = 512
-"""Rows encoded at once: amortises the call into the JSON encoder; at most about 3 MiB of text."""
+"""Rows encoded at once: amortises compressing and writing; at most about 3 MiB of text."""
 BLOCK_BYTES: Final = 128 * 1024
 """Bytes of text decoded at once: a few hundred rows alive, whatever the artefact's size."""
 GZIP: Final = zlib.MAX_WBITS | 16
+_NO_GZIP: Final = cast("type[Exception]", isal_zlib.IsalError)  # the stub calls it an instance
 MEND: Final = "delete this artefact's folder and run its stage again; nothing else is lost"
-
-# A raw newline cannot occur inside a JSON string, so a separator that holds one can be told from
-# every key, however hostile: whole blocks are encoded by one call and cut into lines afterwards.
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",\n", ":")
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +43,32 @@ class Segment:
 
 
 def encoded_rows(rows: Sequence[Row]) -> bytes:
-    """Return rows as lines of JSON arrays, ASCII only."""
-    text = _ENCODER.encode(rows)[1:-1].replace("],\n[", "]\n[").replace(",\n", ",") + "\n"
-    assert text.count("\n") == len(rows), "cells are scalars"
-    return text.encode("ascii")
+    """Return rows as lines of JSON arrays; a raw newline cannot occur inside a JSON string."""
+    assert all(isinstance(cell, Scalar) for cell in rows[0]), "cells are scalars"
+    try:
+        return b"".join([orjson.dumps(row, None, orjson.OPT_APPEND_NEWLINE) for row in rows])
+    except orjson.JSONEncodeError:
+        return b"".join(map(_encoded_oddly, rows))
+
+
+def _encoded_oddly(row: Row) -> bytes:
+    """Return the line of a row that may hold what is no UTF-8: a store's message, say.
+
+    A lone surrogate is no character, but JSON's escapes can spell it.
+    """
+    # Beyond 64 bits the decoder would make a float of it.
+    assert all(not isinstance(cell, int) or -(1 << 63) <= cell < 1 << 64 for cell in row), "64 bits"
+    return json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def decoded_rows(lines: bytes) -> list[list[Scalar]]:
     """Return the rows of whole lines."""
-    cells = lines[:-1].decode("ascii").replace("\n", ",")
-    rows: list[list[Scalar]] = json.loads(f"[{cells}]")
+    text = b"[%b]" % lines[:-1].replace(b"\n", b",")
+    rows: list[list[Scalar]]
+    try:
+        rows = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        rows = json.loads(text)
     return rows
 
 
@@ -63,7 +78,7 @@ class SegmentWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._digest = hashlib.sha256()
-        self._compressor = zlib.compressobj(level=1, wbits=GZIP)
+        self._compressor = isal_zlib.compressobj(level=1, wbits=GZIP)
         self._size_bytes = 0
         self.rows = 0
         self.text_bytes = 0
@@ -108,6 +123,10 @@ def segment_rows(path: Path, segment: Segment) -> Iterator[list[Scalar]]:
     Raises:
         ArtifactDamagedError: the file is missing, cut, altered, or holds another number of rows.
     """
+    return chain.from_iterable(_blocks(path, segment))
+
+
+def _blocks(path: Path, segment: Segment) -> Iterator[list[list[Scalar]]]:
     try:
         file = path.open("rb")
     except FileNotFoundError as fault:
@@ -121,7 +140,7 @@ def segment_rows(path: Path, segment: Segment) -> Iterator[list[Scalar]]:
         for lines in _whole_lines(file, path):
             block = decoded_rows(lines)
             rows += len(block)
-            yield from block
+            yield block
     if rows != segment.rows:
         raise ArtifactDamagedError(
             f"{shown_path(path)} holds {rows} rows, its index says {segment.rows}", hint=MEND
@@ -146,7 +165,7 @@ def _check_digest(file: BufferedReader, path: Path, segment: Segment) -> None:
 
 
 def _whole_lines(file: BufferedReader, path: Path) -> Iterator[bytes]:
-    decoder = zlib.decompressobj(wbits=GZIP)
+    decoder = isal_zlib.decompressobj(wbits=GZIP)
     pending = b""
     try:
         while not decoder.eof:
@@ -161,7 +180,7 @@ def _whole_lines(file: BufferedReader, path: Path) -> Iterator[bytes]:
                 pending = tail
             else:
                 pending += tail
-    except zlib.error as fault:
+    except _NO_GZIP as fault:
         raise ArtifactDamagedError(f"{shown_path(path)} is no gzip: {fault}", hint=MEND) from fault
     if pending:
         raise ArtifactDamagedError(f"{shown_path(path)} ends inside a row", hint=MEND)

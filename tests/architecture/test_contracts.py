@@ -33,6 +33,8 @@ VIOLATIONS = {
     "Only aws knows the SDK": ("compose.py", "botocore"),
     "Only the report stage imports jinja2": ("cli/report_lines.py", "jinja2"),
     "Only the sandbox imports what is its extra": ("aws/replies.py", "awscrt"),
+    "Only the lean client and the sandbox parse HTTP": ("aws/replies.py", "httptools"),
+    "Only the run directory imports the codecs of its rows": ("journal/frames.py", "isal"),
 }
 """Contract: module of backfill, and what it must not import."""
 
