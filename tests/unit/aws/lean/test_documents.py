@@ -1,6 +1,6 @@
 """Whole answers become the replies and errors that botocore makes of the same bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Final, cast
@@ -8,7 +8,7 @@ from typing import Final, cast
 import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ClientError
-from botocore.handlers import _handle_200_error  # the one truth on errors inside a 200
+from botocore.handlers import _handle_200_error  # type: ignore[attr-defined] # not in stubs
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import ResponseParserError, RestXMLParser
@@ -74,7 +74,7 @@ RETENTION: Final = (
 )
 HOLD: Final = f"{DECLARATION}<LegalHold {SPACE}><Status>ON</Status></LegalHold>"
 
-PARSERS: Final = {
+PARSERS: Final[Mapping[str, Callable[[Reply], object]]] = {
     "CopyObject": lambda reply: replies.write_result(reply, result="CopyObjectResult"),
     "UploadPartCopy": lambda reply: replies.copied_part(reply, part_number=1),
     "CreateMultipartUpload": replies.upload_id,
@@ -115,15 +115,15 @@ def botocore_reply(operation: str, answer: WireReply) -> Reply:
     }
     model = operation_model(operation)
     _handle_200_error(model, response)
-    parsed = cast("Reply", RestXMLParser().parse(response, model.output_shape))
+    assert model.output_shape is not None
+    parsed = RestXMLParser().parse(response, model.output_shape)
     if cast("int", response["status_code"]) >= 300:
         raise ClientError(parsed, operation)
-    return parsed
+    return cast("Reply", parsed)
 
 
-def told(operation: str, make: object, answer: WireReply) -> object:
+def told(operation: str, make: Callable[[str, WireReply], Reply], answer: WireReply) -> object:
     """The typed result of an answer, or what the fault says."""
-    assert callable(make)
     try:
         return PARSERS[operation](make(operation, answer))
     except ClientError as error:
@@ -233,7 +233,7 @@ def test_one_wrong_byte_ends_as_with_the_sdk(position: int, byte: int) -> None:
 
 
 HOSTILE: Final = {
-    "entities": b'<!DOCTYPE r [<!ENTITY a "b">]><CopyObjectResult><ETag>&a;</ETag></CopyObjectResult>',
+    "entities": b'<!DOCTYPE r [<!ENTITY a "b">]><r><ETag>&a;</ETag></r>',
     "an external entity": b'<!DOCTYPE r SYSTEM "http://127.0.0.1/x"><r><ETag>e</ETag></r>',
     "a document type alone": b"<!DOCTYPE r><CopyObjectResult><ETag>e</ETag></CopyObjectResult>",
     "a bomb": b'<!DOCTYPE r [<!ENTITY a "'
