@@ -8,6 +8,7 @@ the destination and begins to count anew.
 """
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ def main() -> int:
     is_over: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: is_over.append(1))
-    children = []
+    children: list[int] = []
     process = 0
     for number in range(1, options.processes):
         child = os.fork()
@@ -59,6 +60,7 @@ def main() -> int:
             first.close()
             break
         children.append(child)
+    gc.disable()  # nothing here is a cycle
     shared.enter(process)
     answers.enter()
     throttle = Throttle(options.throttle / options.processes) if options.throttle else None

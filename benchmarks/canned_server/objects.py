@@ -4,19 +4,20 @@ Never stores an object. Law: names grow with their numbers, so that a listing co
 marker, whatever it says, is found by bisection.
 """
 
-import base64
 import bisect
 import re
+from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-MASK: Final = (1 << 64) - 1
+_MASK: Final = (1 << 128) - 1
+_ODD: Final = 0xD1B54A32D192ED03A0761D6478BD642F
 EPOCH: Final = datetime(2022, 1, 1, tzinfo=UTC)
 EPOCH_S: Final = int(EPOCH.timestamp())
 DAYS: Final = 4000
-WRITTEN_DAYS: Final = 1000
+_WRITTEN_S: Final = 1000 * 86400
 HEX_WIDTH: Final = 12
 DATED_A_DAY: Final = 1000
 SOURCE_ID: Final = b"3sL4kqtJlcpXroDT"
@@ -31,21 +32,22 @@ _HTTP_DAYS: Final = [
 ]
 
 
-def mixed(number: int, version: int) -> int:
-    """Return 64 bits that look like chance (splitmix64's finalizer)."""
-    bits = (number * 0x9E3779B97F4A7C15 + version * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) & MASK
-    bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & MASK
-    return bits ^ (bits >> 31)
+def bits_of(number: int, version: int) -> int:
+    """Return 128 bits that look like chance, the upper ones most."""
+    return (number * 0x9E3779B97F4A7C15F39CC0605CEDC835 + version * _ODD + _ODD) & _MASK
+
+
+def _hex_step(count: int) -> int:
+    return (1 << 4 * HEX_WIDTH) // max(2, count)
 
 
 def _hex_name(count: int) -> Callable[[int], bytes]:
-    step = (1 << 4 * HEX_WIDTH) // max(1, count)
-    return lambda number: b"%012x.json" % (number * step + mixed(number, 7) % max(1, step - 1))
+    step = _hex_step(count)
+    return lambda number: b"%012x.json" % (number * step + number * 0x9E3779B97F4A7C15 % step)
 
 
 def _hex_number(count: int) -> Callable[[bytes], int]:
-    step = (1 << 4 * HEX_WIDTH) // max(1, count)
+    step = _hex_step(count)
     return lambda name: int(name[:HEX_WIDTH], 16) // step
 
 
@@ -127,25 +129,17 @@ class Objects:
         find = bisect.bisect_right if is_after else bisect.bisect_left
         return find(range(self.count), key, key=self.shape.name)
 
-    def etag(self, number: int, version: int) -> bytes:
-        """Return what stands for an MD5 digest."""
-        bits = mixed(number, version)
-        return b"%016x%016x" % (bits, bits * 0x9E3779B1 & MASK)
-
-    def size(self, number: int, version: int) -> int:
-        """Return the size in bytes."""
-        if self.size_bytes is not None:
-            return self.size_bytes
-        return 1000 + mixed(number, version) % 900_000
-
-    def checksum(self, number: int, version: int) -> bytes:
-        """Return what stands for a CRC64NVME over the full object."""
-        return base64.b64encode(mixed(number, version).to_bytes(8, "big"))
-
-    def modified_s(self, number: int, version: int) -> int:
-        """Return when a source version was written, in seconds since 1970."""
-        newest = EPOCH_S + 86400 + mixed(number, 0) % (WRITTEN_DAYS * 86400)
-        return newest - min(version, 86400)
+    def facts(self, number: int, version: int) -> tuple[bytes, int, bytes, int]:
+        """Return ETag, size in bytes, CRC64NVME, and when it was written in seconds since 1970."""
+        bits = bits_of(number, version)
+        chance = bits >> 64
+        size_bytes = self.size_bytes
+        return (
+            b"%032x" % bits,
+            1000 + chance % 900_000 if size_bytes is None else size_bytes,
+            b2a_base64(chance.to_bytes(8, "big"), newline=False),
+            EPOCH_S + 86400 + (bits_of(number, 0) >> 90) % _WRITTEN_S - min(version, 86400),
+        )
 
     def source_id(self, number: int, version: int) -> bytes:
         """Return the version ID of a source version."""

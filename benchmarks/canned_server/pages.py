@@ -1,12 +1,12 @@
 """Listing pages of both buckets: ListObjectVersions and ListObjectsV2.
 
-Never walks the keys: a marker is found by bisection. Entries of the source are rendered once, in
-blocks, so that a page costs a join; those of the destination show what was copied by then.
+Never walks the keys: a marker is found by bisection. Entries of the source are rendered once, so
+that a page costs a join; those of the destination show what was copied by then.
 Law: pages are those of S3 (API: ListObjectVersions): keys in UTF-8 order, percent-encoded as forms
 are where asked, versions newest first, a key marker alone resumes after all versions of its key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_plus
@@ -14,7 +14,8 @@ from urllib.parse import quote_plus
 from benchmarks.canned_server.objects import Objects
 from benchmarks.canned_server.shared import Shared
 
-BLOCK: Final = 100
+_BEFORE_ID: Final = b"</Key><VersionId>"
+_BEFORE_TIME: Final = b"</VersionId><IsLatest>true</IsLatest><LastModified>"
 OWNER: Final = b"75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 _HEAD: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPACE: Final = b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -46,67 +47,64 @@ class Pages:
     objects: Objects
     shared: Shared
     source: str
-    _blocks: dict[int, bytes] = field(default_factory=dict)
+    _entries: list[bytes | None] = field(default_factory=list)
 
     def warm(self, entries_max: int) -> None:
-        """Render blocks ahead; those beyond are rendered when they are first listed."""
-        entries = min(self.objects.count * self.objects.versions, entries_max)
-        for block in range(-(-entries // BLOCK)):
-            self._block(block)
+        """Render entries ahead; those beyond are rendered when they are first listed."""
+        entries = self.objects.count * self.objects.versions
+        self._entries = [None] * entries
+        for entry in range(min(entries, entries_max)):
+            self._source_entry(entry)
 
     # --- Entries. Entry `key * versions + version` of the source; a key has one copy at most. ---
 
     def _source_entry(self, entry: int) -> bytes:
-        objects = self.objects
-        number, version = divmod(entry, objects.versions)
-        return _VERSION % (
-            encoded(objects.shape.name(number)),
-            objects.source_id(number, version),
-            b"false" if version else b"true",
-            objects.iso_time(objects.modified_s(number, version)),
-            objects.etag(number, version),
-            _CHECKSUM if objects.has_checksums else b"",
-            objects.size(number, version),
-        )
+        told = self._entries[entry]
+        if told is None:
+            objects = self.objects
+            number, version = divmod(entry, objects.versions)
+            etag, size_bytes, _, modified_s = objects.facts(number, version)
+            told = self._entries[entry] = _VERSION % (
+                objects.shape.name(number),  # no shape makes a name that needs encoding
+                objects.source_id(number, version),
+                b"false" if version else b"true",
+                objects.iso_time(modified_s),
+                etag,
+                _CHECKSUM if objects.has_checksums else b"",
+                size_bytes,
+            )
+        return told
 
-    def _copy_entry(self, number: int) -> bytes:
-        objects = self.objects
-        return _VERSION % (
-            encoded(objects.shape.name(number)),
-            objects.copy_id(number),
-            b"true",
-            objects.iso_time(self.shared.copied_s[number]),
-            objects.etag(number, 0),
-            _CHECKSUM,
-            objects.size(number, 0),
-        )
+    def _copies(self, numbers: Sequence[int]) -> list[bytes]:
+        """Return entries of the destination: those of the source with another ID and time."""
+        objects, times = self.objects, self.shared.copied_s
+        iso_times: dict[int, bytes] = {}
+        told: list[bytes] = []
+        for number in numbers:
+            source = self._source_entry(number * objects.versions)
+            moment_s = times[number]
+            if (iso_time := iso_times.get(moment_s)) is None:
+                iso_time = iso_times[moment_s] = objects.iso_time(moment_s)
+            at = source.index(_BEFORE_ID) + len(_BEFORE_ID)
+            told += (
+                source[:at],
+                objects.copy_id(number),
+                _BEFORE_TIME,
+                iso_time,
+                source[at + 32 + len(_BEFORE_TIME) + len(iso_time) :],
+            )
+        return told
 
     def _contents(self, number: int, moment_s: int) -> bytes:
         objects = self.objects
+        etag, size_bytes, _, _ = objects.facts(number, 0)
         return _CONTENTS % (
-            encoded(objects.shape.name(number)),
+            objects.shape.name(number),
             objects.iso_time(moment_s),
-            objects.etag(number, 0),
+            etag,
             _CHECKSUM if objects.has_checksums else b"",
-            objects.size(number, 0),
+            size_bytes,
         )
-
-    def _block(self, block: int) -> bytes:
-        if block not in self._blocks:
-            first = block * BLOCK
-            end = min(first + BLOCK, self.objects.count * self.objects.versions)
-            self._blocks[block] = b"".join(map(self._source_entry, range(first, end)))
-        return self._blocks[block]
-
-    def _source_entries(self, first: int, end: int) -> Iterator[bytes]:
-        while first < end:
-            block, into = divmod(first, BLOCK)
-            if not into and first + BLOCK <= end:
-                yield self._block(block)
-                first += BLOCK
-            else:
-                yield self._source_entry(first)
-                first += 1
 
     # --- Pages ---
 
@@ -124,12 +122,12 @@ class Pages:
             return self._folders(bucket, query, prefix, (first // a_key, end // a_key))
         if is_source:
             last = min(end, first + page_max)
-            listed, is_cut = list(self._source_entries(first, last)), last < end
+            listed, is_cut = [self._source_entry(at) for at in range(first, last)], last < end
             number, version = divmod(last - 1, a_key)
             rows, version_id = max(0, last - first), objects.source_id(number, max(0, version))
         else:
             numbers, is_cut = self._copied(first, end, page_max)
-            listed = [self._copy_entry(number) for number in numbers]
+            listed = self._copies(numbers)
             number, rows = (numbers[-1] if numbers else 0), len(numbers)
             version_id = objects.copy_id(number)
         self.shared.count("listed_entries", rows)
@@ -166,7 +164,8 @@ class Pages:
         if query.get("delimiter"):
             return self._folders(bucket, query, prefix, (first, end))
         if bucket == self.source:
-            numbers, is_cut = range(first, min(end, first + page_max)), first + page_max < end
+            numbers = list(range(first, min(end, first + page_max)))
+            is_cut = first + page_max < end
         else:
             numbers, is_cut = self._copied(first, end, page_max)
         entries = b"".join(
@@ -237,7 +236,7 @@ class Pages:
 
     def _time(self, bucket: str, number: int) -> int:
         if bucket == self.source:
-            return self.objects.modified_s(number, 0)
+            return self.objects.facts(number, 0)[3]
         return self.shared.copied_s[number]
 
     def _copied(self, first: int, end: int, most: int) -> tuple[list[int], bool]:
