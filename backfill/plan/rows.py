@@ -21,13 +21,14 @@ Law: `entry_of(row_of(entry)) == entry`.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, cast
 
 from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.rows import Row, Scalar
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
-from backfill.plan.entries import DestinationSeen, PlanEntry
+from backfill.plan.entries import DestinationSeen, PlanEntry, assert_lawful
 from backfill.plan.routes import Reason, Route
 
 COLUMNS: Final = (
@@ -60,9 +61,17 @@ _ABSENT = "*"
 """No ETag is `*`: S3's own word in If-None-Match for any version at all."""
 
 EncryptionCells = tuple[str | None, str | None, bool]
+_ROUTES: Final = {route.value: route for route in Route}
+_REASONS: Final = {reason.value: reason for reason in Reason}
+"""By value: calling the enumeration takes ten times as long."""
+_IF_ABSENT: Final = IfAbsent()
+ENCRYPTIONS_MAX: Final = 1024
+"""Encryptions of decoded rows that are kept: of a plan there are as many as keys of KMS."""
+
 _Cells = tuple[
-    int, str, str, bool, bool, str, str | None, int, int, str | None, str | None, str, str, str,
-    str | None, str | None, bool, str | None, str | None, bool, str | None, bool, bool,
+    int, str, VersionId, bool, bool, str, ETag | None, int, int, str | None, str | None,
+    str, str, str, str | None, str | None, bool, str | None,
+    VersionId | None, bool, ETag | None, bool, bool,
 ]  # fmt: skip
 
 
@@ -73,6 +82,7 @@ def encryption_cells(encryption: Encryption | None) -> EncryptionCells:
     return encryption.kind.value, encryption.kms_key_arn, encryption.is_bucket_key_enabled
 
 
+@lru_cache(maxsize=ENCRYPTIONS_MAX)
 def encryption_of(cells: EncryptionCells) -> Encryption | None:
     """Return the encryption that `encryption_cells` was given."""
     kind, kms_key_arn, is_bucket_key_enabled = cells
@@ -101,17 +111,18 @@ def precondition_of(cell: str | None) -> Precondition | None:
     """Return the precondition that `precondition_cell` was given."""
     if cell is None:
         return None
-    return IfAbsent() if cell == _ABSENT else IfReplaces(etag=ETag(cell))
+    return _IF_ABSENT if cell == _ABSENT else IfReplaces(etag=ETag(cell))
 
 
 def time_cell(moment: datetime) -> str:
     """Return a time's cell; it must be aware of its time zone."""
     assert moment.tzinfo is not None, "times are aware"
-    return moment.astimezone(UTC).isoformat()
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 
 def row_of(entry: PlanEntry) -> Row:
     """Return the row of an entry."""
+    assert_lawful(entry)
     seen = entry.seen
     return (
         entry.number,
@@ -148,37 +159,27 @@ def entry_of(row: list[Scalar]) -> PlanEntry:
         kind, kms_key_arn, is_bucket_key_enabled, precondition,
         seen_version_id, seen_is_delete_marker, seen_etag,
         has_other_writers, replicates_delete_markers,
-    ) = cast("_Cells", tuple(row))  # fmt: skip
-    return PlanEntry(
-        number=number,
-        key=key,
-        version_id=VersionId(version_id),
-        is_delete_marker=is_delete_marker,
-        is_latest=is_latest,
-        last_modified=datetime.fromisoformat(modified),
-        etag=ETag(etag) if etag is not None else None,
-        size_bytes=size_bytes,
-        destination=destination,
-        route=Route(route) if route is not None else None,
-        reason=Reason(reason) if reason is not None else None,
-        detail=detail,
-        rule_id=rule_id,
-        storage_class=storage_class,
-        encryption=encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
-        precondition=precondition_of(precondition),
-        seen=_seen(seen_version_id, seen_etag, is_delete_marker=seen_is_delete_marker),
-        has_other_writers=has_other_writers,
-        replicates_delete_markers=replicates_delete_markers,
-    )
-
-
-def _seen(
-    version_id: str | None, etag: str | None, *, is_delete_marker: bool
-) -> DestinationSeen | None:
-    if version_id is None:
-        return None
-    return DestinationSeen(
-        version_id=VersionId(version_id),
-        is_delete_marker=is_delete_marker,
-        etag=ETag(etag) if etag is not None else None,
+    ) = cast("_Cells", row)  # fmt: skip
+    return PlanEntry(  # by position: twice as fast
+        number,
+        key,
+        version_id,
+        is_delete_marker,
+        is_latest,
+        datetime.fromisoformat(modified),
+        etag,
+        size_bytes,
+        destination,
+        None if route is None else _ROUTES[route],
+        None if reason is None else _REASONS[reason],
+        detail,
+        rule_id,
+        storage_class,
+        None if kind is None else encryption_of((kind, kms_key_arn, is_bucket_key_enabled)),
+        None if precondition is None else precondition_of(precondition),
+        None
+        if seen_version_id is None
+        else DestinationSeen(seen_version_id, seen_is_delete_marker, seen_etag),
+        has_other_writers,
+        replicates_delete_markers,
     )

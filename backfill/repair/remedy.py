@@ -182,7 +182,7 @@ def _of_batch(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool
         return _work(entry, bad.verdict, number, Route.BATCH_REPLICATION, None)
     if bad.by_copy is None or bad.by_copy.route is None:
         return Person(sentence=_why_no_copy(bad, outcome))
-    by_copy = replace(bad.by_copy, number=entry.number)
+    by_copy = bad.by_copy._replace(number=entry.number)
     done = replace(bad, entry=by_copy, outcome=None if outcome.version_id is None else outcome)
     return _object(done, by_copy, number, allows_hiding=allows_hiding)
 

@@ -371,7 +371,7 @@ def their_heads(shape: str, word: str, *, is_null: bool) -> dict[VersionId, Obje
     by_word: dict[str, dict[str, Any]] = {
         "replica": {"replication_status": ReplicationStatus.REPLICA},
         "equal": {"checksums": (CHECKSUM,)},
-        "other": {"checksums": (replace(CHECKSUM, value="BBBB"),)},
+        "other": {"checksums": (CHECKSUM._replace(value="BBBB"),)},
     }
     changes = by_word.get(word, {})
     return {

@@ -245,7 +245,7 @@ def test_the_same_key_by_copy_is_planned_as_if_batch_replication_did_not_exist()
             if plan.engine == BY_BATCH:
                 continue
             for entry, other in zip(plan.entries(0), alone.entries(0), strict=True):
-                assert replace(entry, detail="") == replace(other, detail="")
+                assert entry._replace(detail="") == other._replace(detail="")
 
 
 def test_batch_rows_that_the_listing_decides_cost_no_request() -> None:

@@ -193,7 +193,7 @@ async def test_totals_add_up_and_reach_the_manifest(tmp_path: Path) -> None:
 
 
 def _is_of(work: ManifestEntry, entry: PlanEntry) -> bool:
-    shared = {*ManifestEntry._fields} & {*PlanEntry.__slots__} - {"number"}
+    shared = {*ManifestEntry._fields} & {*PlanEntry._fields} - {"number"}
     seen = entry.seen.version_id if entry.seen else None
     return work.seen_version_id == seen and all(
         getattr(work, name) == getattr(entry, name) for name in shared

@@ -19,6 +19,7 @@ from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import explanation_lines
 from backfill.plan.manifest_way import way_of
 from backfill.plan.routes import Reason, Route
+from backfill.plan.rows import row_of
 from backfill.plan.run import explain_key, make_plan, plan_keys
 from backfill.plan.terms import COPY_ONLY, Delivery, terms_digest
 from backfill.plan.totals import totals_document, totals_of, tree_lines
@@ -49,7 +50,7 @@ def mixed_world(seed: int, delivery: Delivery, manifest: ManifestWay = ManifestW
     for name, head in world.store.heads.items():
         if name[0] != SOURCE and not isinstance(head, StoreFault) and chance.random() < 0.6:
             replica = ReplicationStatus.REPLICA
-            world.store.heads[name] = replace(head, replication_status=replica)
+            world.store.heads[name] = head._replace(replication_status=replica)
     return world
 
 
@@ -106,7 +107,7 @@ async def test_a_plan_by_copy_is_the_plan_that_it_was(tmp_path: Path, seed: int)
     assert not fallen & batch
     for one, other in zip(ours, theirs, strict=True):
         if one.key in fallen:
-            assert replace(one, detail="") == replace(other, detail=""), one.key
+            assert one._replace(detail="") == other._replace(detail=""), one.key
 
 
 @pytest.mark.parametrize("manifest", list(ManifestWay))
@@ -266,7 +267,7 @@ async def test_planning_anew_decides_as_a_plan_by_copy_does(tmp_path: Path, seed
     keys = sorted({entry.key for entry in alone.source})[::2]
     rows = await planned_anew(mixed_world(seed, AUTO), keys, given_max=7)
     wanted = [entry for entry in expected if entry.key in set(keys)]
-    assert [replace(row, number=0) for row in rows] == [replace(row, number=0) for row in wanted]
+    assert [row._replace(number=0) for row in rows] == [row._replace(number=0) for row in wanted]
 
 
 async def test_many_keys_are_planned_anew_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,4 +384,4 @@ def test_a_row_of_batch_replication_has_no_guard() -> None:
         precondition=IfAbsent(),
     )
     with pytest.raises(AssertionError, match="without a guard"):
-        replace(copied, route=Route.BATCH_REPLICATION)
+        row_of(copied._replace(route=Route.BATCH_REPLICATION))

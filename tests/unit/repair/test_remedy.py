@@ -1,6 +1,6 @@
 """The table of remedies: what repair writes, over what, and what it leaves to a person."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.unit.verify.two_buckets import HORIZON, PLAIN, Marker, Stored, copied
 
 KEY = "a key"
 ENTRY = planned(7, KEY, Stored(version_id="v", data=b"data"))
-MARKER = replace(planned(7, KEY, Marker(version_id="m")), has_other_writers=False)
+MARKER = planned(7, KEY, Marker(version_id="m"))._replace(has_other_writers=False)
 SEEN, ETAG = VersionId("there"), ETag("its-etag")
 OVER = IfReplaces(etag=ETAG)
 COPIED = copied(0, "there", ETAG)
@@ -73,7 +73,7 @@ WORK = [
     Case("raced and missing", BadRow(verdict=MISSING, entry=ENTRY, outcome=SKIPPED._replace(
          code=Code.IN_FLIGHT.value)), Route.COPY_OBJECT, IfAbsent()),
     Case("large and missing", BadRow(verdict=MISSING,
-         entry=replace(ENTRY, route=Route.MULTIPART_COPY)), Route.MULTIPART_COPY, IfAbsent()),
+         entry=ENTRY._replace(route=Route.MULTIPART_COPY)), Route.MULTIPART_COPY, IfAbsent()),
     Case("altered", BadRow(verdict=ALTERED, entry=ENTRY, outcome=COPIED), Route.COPY_OBJECT, OVER),
     Case("failed over a stranger", BadRow(verdict=ALTERED, entry=ENTRY, outcome=FAILED),
          Route.COPY_OBJECT, OVER),
@@ -122,18 +122,18 @@ LEFT = [
     (BadRow(verdict=verdict(Verdict.UNVERIFIED), entry=ENTRY), "--deep"),
     (BadRow(verdict=verdict(Verdict.UNVERIFIED)._replace(evidence=Evidence.NOT_READ), entry=ENTRY),
      "mend the permissions"),
-    (BadRow(verdict=MISSING, entry=replace(ENTRY, is_latest=False)), "noncurrent"),
+    (BadRow(verdict=MISSING, entry=ENTRY._replace(is_latest=False)), "noncurrent"),
     (BadRow(verdict=HIDDEN, entry=ENTRY), "delete marker that the source does not have"),
     (BadRow(verdict=HIDDEN, entry=ENTRY, source_markers=frozenset({VersionId("other")})),
      "delete marker that the source does not have"),
-    (BadRow(verdict=SHOWN, entry=replace(MARKER, replicates_delete_markers=False)), "No rule"),
-    (BadRow(verdict=UNMARKED, entry=replace(MARKER, has_other_writers=True)), "conditional"),
+    (BadRow(verdict=SHOWN, entry=MARKER._replace(replicates_delete_markers=False)), "No rule"),
+    (BadRow(verdict=UNMARKED, entry=MARKER._replace(has_other_writers=True)), "conditional"),
     (BadRow(verdict=EXTRA), "allows hiding"),
     (BadRow(verdict=verdict(Verdict.DIFFERENT, Field.DELETE_MARKER), entry=ENTRY), "allows hiding"),
     (BadRow(verdict=EXTRA._replace(version_id=VersionId("v"))), "harms nobody"),
     (BadRow(verdict=STALE, entry=ENTRY, outcome=COPIED), "new run"),
     (BadRow(verdict=ALTERED._replace(version_id=VersionId("newer")), entry=ENTRY), "new run"),
-    *((BadRow(verdict=SHOWN, entry=replace(MARKER, route=None, reason=reason)), "before this run")
+    *((BadRow(verdict=SHOWN, entry=MARKER._replace(route=None, reason=reason)), "before this run")
       for reason in (Reason.DESTINATION_DIFFERS, Reason.DESTINATION_NEWER)),
     (BadRow(verdict=MISSING, entry=FOREIGN), "new run"),
     (BadRow(verdict=ALTERED, entry=FOREIGN), "before this run"),

@@ -17,11 +17,11 @@ from tests.unit.verify.two_buckets import HORIZON, Stored, planned
 
 KEY = "a key"
 BY_COPY = planned(0, KEY, Stored(version_id="v", data=b"data"))
-ENTRY = replace(
-    BY_COPY, number=7, route=Route.BATCH_REPLICATION, precondition=None, encryption=None
+ENTRY = BY_COPY._replace(
+    number=7, route=Route.BATCH_REPLICATION, precondition=None, encryption=None
 )
-KMS = replace(
-    BY_COPY, encryption=Encryption(kind=EncryptionKind.SSE_KMS, kms_key_arn="arn:aws:kms:x:1:key/k")
+KMS = BY_COPY._replace(
+    encryption=Encryption(kind=EncryptionKind.SSE_KMS, kms_key_arn="arn:aws:kms:x:1:key/k")
 )
 FAILED = Outcome(number=3, kind=OutcomeKind.FAILED, code="InitiateReplicationNotPermitted")
 REPLICATED = Outcome(number=3, kind=OutcomeKind.REPLICATED, version_id=ENTRY.version_id)
@@ -73,7 +73,7 @@ def test_what_a_job_may_still_deliver_goes_into_another_one(
 
 
 def test_a_noncurrent_version_that_failed_goes_into_another_job_too() -> None:
-    noncurrent = replace(ENTRY, is_latest=False)
+    noncurrent = ENTRY._replace(is_latest=False)
     found = mended(BadRow(verdict=MISSING, entry=noncurrent, outcome=FAILED))
     assert isinstance(found, ManifestEntry)
     assert found.route is Route.BATCH_REPLICATION
@@ -81,7 +81,7 @@ def test_a_noncurrent_version_that_failed_goes_into_another_job_too() -> None:
 
 def test_no_job_brings_history_to_a_key_that_copy_workers_have_written() -> None:
     """If this fails, a replica lands over our copy, or under it for ever."""
-    bad = BadRow(verdict=MISSING, entry=replace(ENTRY, is_latest=False), outcome=FAILED)
+    bad = BadRow(verdict=MISSING, entry=ENTRY._replace(is_latest=False), outcome=FAILED)
     assert isinstance(mended(replace(bad, has_copies=True)), Person)
 
 
@@ -104,7 +104,7 @@ def test_a_replica_that_is_gone_for_good_is_copied(outcome: Outcome) -> None:
 
 
 def test_where_no_copy_can_be_made_whole_a_person_hears_why() -> None:
-    locked = replace(BY_COPY, route=None, reason=Reason.OBJECT_LOCK, precondition=None)
+    locked = BY_COPY._replace(route=None, reason=Reason.OBJECT_LOCK, precondition=None)
     by_plan = mended(BadRow(verdict=ALTERED, entry=ENTRY, outcome=REPLICATED, by_copy=locked))
     assert isinstance(by_plan, Person)
     assert "Object Lock" in by_plan.sentence
@@ -115,7 +115,7 @@ def test_where_no_copy_can_be_made_whole_a_person_hears_why() -> None:
 
 def test_a_key_has_one_engine_in_a_repair_as_in_a_plan() -> None:
     """If this fails, the copy of a current version buries what a job brings of its history."""
-    job = mended(BadRow(verdict=MISSING, entry=replace(ENTRY, is_latest=False), outcome=FAILED))
+    job = mended(BadRow(verdict=MISSING, entry=ENTRY._replace(is_latest=False), outcome=FAILED))
     copy = mended(BadRow(verdict=ALTERED, entry=ENTRY, outcome=REPLICATED, by_copy=BY_COPY))
     first, second = one_engine([copy, job])
     assert isinstance(first, Person)
@@ -127,8 +127,8 @@ def test_a_key_has_one_engine_in_a_repair_as_in_a_plan() -> None:
 @pytest.mark.parametrize("outcome", [REPLICATED, HARD_DELETED])
 def test_history_that_was_there_is_never_promised_back(outcome: Outcome) -> None:
     """If this fails, a person begins a new run for what S3 never brings back."""
-    noncurrent = replace(ENTRY, is_latest=False)
-    no_copy = replace(noncurrent, number=0, route=None, storage_class="", reason=Reason.NONCURRENT)
+    noncurrent = ENTRY._replace(is_latest=False)
+    no_copy = noncurrent._replace(number=0, route=None, storage_class="", reason=Reason.NONCURRENT)
     found = mended(BadRow(verdict=MISSING, entry=noncurrent, outcome=outcome, by_copy=no_copy))
     assert isinstance(found, Person)
     assert "cannot be had again" in found.sentence

@@ -144,7 +144,7 @@ async def test_verdicts_of_another_plan_are_refused_with_a_word_and_not_with_a_b
     """If this fails, a stale verification ends as a traceback, or is repaired by wrong rows."""
     await damaged.world.verify()
     entries = damaged.world.entries
-    others = [replace(entry, number=entry.number + 9) for entry in entries]
+    others = [entry._replace(number=entry.number + 9) for entry in entries]
     for plan, inputs in ((others, {}), (entries, {"manifest/00": "another digest"})):
         request = RepairRequest(round=1, verification=1, header=HEADER, inputs=inputs)
         with pytest.raises(ArtifactDamagedError) as refusal:

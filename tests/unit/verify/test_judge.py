@@ -238,7 +238,7 @@ def test_a_version_that_was_not_wanted_is_counted_by_its_reason_and_never_missin
 def test_what_the_plan_could_not_read_says_so_with_the_code_of_the_plan() -> None:
     """If this fails, --allow-unverified forgives a version that nobody ever read."""
     denied = reasoned(Reason.NOT_READABLE)
-    denied = denied._replace(entry=replace(denied.entry, detail="AccessDenied"))
+    denied = denied._replace(entry=denied.entry._replace(detail="AccessDenied"))
     (row,) = decisions([denied], [V2], [])
     assert isinstance(row, Judged)
     assert row.row.evidence is Evidence.NOT_READ

@@ -399,7 +399,7 @@ class World:
         """Verify the run; entries are sorted and numbered as a plan is."""
         order = sorted(self.entries, key=lambda entry: entry.key)
         numbers = {entry.number: place for place, entry in enumerate(order)}
-        plan = [replace(entry, number=numbers[entry.number]) for entry in order]
+        plan = [entry._replace(number=numbers[entry.number]) for entry in order]
         outcomes = sorted(
             ((numbers[number], outcome) for number, outcome in self.outcomes),
             key=lambda pair: pair[0],
