@@ -8,12 +8,13 @@ reads were retried within their budget. Writes are never retried below this port
 who can settle an ambiguous attempt, may send a write again.
 """
 
+from asyncio import Future
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import Field, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from backfill.model.attributes import Encryption, ObjectHead, Pairs
 from backfill.model.jobs import (
@@ -291,8 +292,7 @@ class ArtifactStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """What is about to be written for an entry, durable before the write is sent.
 
     `seen_version_id` is the destination's current version ID before the write (None: absent).
@@ -317,12 +317,12 @@ class OpenIntent:
 class Journal(Protocol):
     """Durable run state of one manifest: intent before, outcome after, durable before counted."""
 
-    async def intend(self, intent: Intent) -> None:
-        """Make an intent durable (group commit); returns when it is on disk."""
+    def intend(self, intent: Intent) -> Future[None]:
+        """Give an intent to the next group commit: done when it is on disk, or raises."""
         ...
 
-    async def conclude(self, outcome: Outcome) -> None:
-        """Make an outcome durable (group commit); returns when it is on disk."""
+    def conclude(self, outcome: Outcome) -> Future[None]:
+        """Give an outcome to the next group commit: done, in order, when it is on disk."""
         ...
 
     def outcome(self, number: int) -> Outcome | None:

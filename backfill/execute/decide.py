@@ -24,9 +24,11 @@ from backfill.execute.views import (
     LookAtSource,
     Made,
     MarkAbsent,
+    SourceLook,
     Step,
     View,
     Wait,
+    has_open_question,
     is_known_older,
     position,
 )
@@ -71,6 +73,29 @@ def next_step(entry: ManifestEntry, view: View) -> Step:
     return _already_there(entry, view) or moved_on or _before_copy(entry, view)
 
 
+def first_step(entry: ManifestEntry, view: View) -> Step:
+    """Decide by chains read since the plan; the status of the version is the plan's word.
+
+    Only the listings go stale in the hours between: a version that S3 did not choose to
+    replicate when it was written is not chosen later.
+    """
+    assert entry.version_id is not None, "hiding an extra object begins with a reading"
+    planned = {entry.version_id: SourceLook(status=ReplicationStatus.NONE)}
+    return next_step(entry, replace(view, looks=planned))
+
+
+def surrendered(entry: ManifestEntry, view: View, ended: End, unfinished: Code) -> End:
+    """End without another write; a write of ours that stands is reported as standing."""
+    if view.made is None:
+        if has_open_question(view):
+            detail = f"{ended.detail} An attempt may have been applied.".strip()
+            return replace(ended, detail=detail)
+        return ended
+    if ended.code == Code.KEEPS_CHANGING:
+        return as_it_stands(entry, view, ended.code)
+    return as_it_stands(entry, view, unfinished, ended.code)
+
+
 def as_it_stands(entry: ManifestEntry, view: View, code: str, detail: str = "") -> End:
     """Return how an entry ends whose newest write of ours is not touched any more."""
     made = view.made
@@ -81,7 +106,7 @@ def as_it_stands(entry: ManifestEntry, view: View, code: str, detail: str = "") 
         return replace(ended, kind=OutcomeKind.MARKED)
     if is_marker:
         # What a person wants to find is the copy; it lies right below the marker that hides it.
-        hidden = replace(made, version_id=made.seen_version_id, etag=None)
+        hidden = replace(made, version_id=made.seen_version_id, etag=None, checksum="")
         return replace(ended, kind=OutcomeKind.HIDDEN, made=hidden)
     if made.source_version_id != entry.version_id:
         return replace(ended, kind=OutcomeKind.SUPERSEDED, code=code or Code.NEWER_VERSION_COPIED)

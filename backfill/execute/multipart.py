@@ -11,7 +11,7 @@ Law: nothing is visible before CompleteMultipartUpload, and that one is conditio
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from backfill.errors import Disposition, StoreFault
@@ -210,8 +210,7 @@ def _completion(
         # S3 may tell a checksum of its own for each part, and refuses it here with 400 InvalidPart
         # unless Create named that algorithm (S3 API: CompletedPart).
         parts=tuple(
-            replace(
-                part,
+            part._replace(
                 checksums=tuple(
                     each for each in part.checksums if each.algorithm == created.checksum_algorithm
                 ),

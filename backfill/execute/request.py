@@ -17,10 +17,38 @@ from backfill.model.store import (
     HideRequest,
     MarkAbsentRequest,
 )
+from backfill.plan.routes import Route
 
 _FULL_OBJECT_ALGORITHMS = frozenset({"CRC64NVME", "CRC32", "CRC32C"})
 """Those that a multipart upload can carry as FULL_OBJECT (S3 User Guide:
 checking-object-integrity); SHA-1 and SHA-256 exist there as COMPOSITE only."""
+
+
+def goes_by_parts(entry: ManifestEntry, step: Copy, *, copy_object_bytes_max: int) -> bool:
+    """Return whether a step is carried out by UploadPartCopy."""
+    is_planned = step.version_id == entry.version_id
+    is_routed = is_planned and entry.route is Route.MULTIPART_COPY
+    # An upload of no bytes has no part to copy (S3 API: UploadPartCopy).
+    return step.size_bytes > 0 and (is_routed or step.size_bytes > copy_object_bytes_max)
+
+
+def planned_request(
+    entry: ManifestEntry, *, source: BucketPlace, destination: BucketPlace
+) -> CopyObjectRequest:
+    """Return the CopyObject that the manifest prepared: `copy_request` of the planned step."""
+    assert entry.version_id is not None, "a copy has a source version"
+    assert entry.etag is not None, "a copy has a source version"
+    assert entry.precondition is not None, "every copy is conditional"
+    return CopyObjectRequest(
+        destination=destination,
+        key=entry.key,
+        source=CopySource(
+            place=source, key=entry.key, version_id=entry.version_id, etag=entry.etag
+        ),
+        precondition=entry.precondition,
+        storage_class=entry.storage_class,
+        encryption=entry.encryption,
+    )
 
 
 def copy_source(entry: ManifestEntry, step: Copy, source: BucketPlace) -> CopySource:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from backfill.errors import BugError, InterruptedRunError, StoreFault, VersioningError
+from backfill.errors import InterruptedRunError, StoreFault, VersioningError
 from backfill.events import Draining
 from backfill.execute.batch_replication.arrivals import Arrivals
 from backfill.execute.batch_replication.attempts import Attempts
@@ -68,25 +68,23 @@ async def execute(
         BackfillError: a fault that no entry survives, or a disk that refuses.
     """
     await _require_versioning(job, ports)
-    rows = await _rows_by_engine(job.entries())
+    # Without jobs all rows are the copy workers', who find out if one is not.
+    rows = await _rows_by_engine(job.entries()) if batch else Counter({False: job.manifest.rows})
     copies = CopyJob(
         header=job.header,
         # Where all rows are a job's, no copy worker need pass them.
-        entries=(e for e in job.entries() if e.route is not Route.BATCH_REPLICATION)
-        if rows[False]
-        else (),
+        entries=job.entries() if rows[False] else (),
         rows=rows[False],
+        has_jobs=batch is not None,
         allows_hiding=job.allows_hiding,
         settings=job.settings,
     )
     crew = Crew(copies, ports)
-    if not rows[True]:
+    if batch is None or not rows[True]:
         await _guarded(crew, stop, ports, job.settings)
         return write_outcomes(
             ports.artifacts, job.outcomes_name, ports.journal.outcomes(), job.manifest
         )
-    if batch is None:
-        raise BugError("a manifest has rows of Batch Replication, and nothing to create jobs with")
     work = replace(batch[0], entries=lambda: _batch_rows(job.entries()), rows=rows[True])
     replicating = asyncio.create_task(_replicated(work, batch[1], stop))
     try:

@@ -43,12 +43,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The newest write of ours that is settled. `source_version_id` is None for a marker."""
+    """The newest write of ours that is settled. `source_version_id` is None for a marker.
+
+    `checksum` is what S3 said of the content in its answer; see `model.outcome`.
+    """
 
     version_id: VersionId | None
     etag: ETag | None
     source_version_id: VersionId | None
     seen_version_id: VersionId | None
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +161,19 @@ class End:
 
 Write = Copy | Hide | MarkAbsent
 Step = Write | Compare | LookAtSource | Wait | Adopt | End
+
+
+def attempt_of(step: Write) -> Attempt:
+    """Return what is known of a write before its answer."""
+    return Attempt(
+        seen_version_id=None if isinstance(step, MarkAbsent) else step.seen_version_id,
+        source_version_id=step.version_id if isinstance(step, Copy) else None,
+    )
+
+
+def has_open_question(view: View) -> bool:
+    """Return whether an attempt went without an answer, so that it may have been applied."""
+    return any(not attempt.was_refused for attempt in view.attempts)
 
 
 def position(chain: Chain, version_id: VersionId | None) -> int | None:

@@ -7,6 +7,7 @@ onto a quiet key, which S3 offers none for).
 Law: a 412 is never retried as it was, and a lost answer is never taken for a failure.
 """
 
+from asyncio import Future
 from dataclasses import replace
 
 from backfill.errors import Disposition, StoreFault
@@ -14,11 +15,22 @@ from backfill.events import EntryRetried
 from backfill.execute.bench import Bench
 from backfill.execute.chains import read_chain
 from backfill.execute.codes import Code
-from backfill.execute.decide import as_it_stands, next_step, planned_step
-from backfill.execute.endings import failure_of, outcome_of, unproven
+from backfill.execute.decide import (
+    as_it_stands,
+    first_step,
+    next_step,
+    planned_step,
+    surrendered,
+)
+from backfill.execute.endings import failure_of, is_proven, outcome_of, proof_of, unproven
 from backfill.execute.evidence import compared, looked_at
 from backfill.execute.multipart import RefusedCopyError, UploadHooks, abort, copy_in_parts
-from backfill.execute.request import copy_request, hide_request, mark_absent_request
+from backfill.execute.request import (
+    copy_request,
+    goes_by_parts,
+    hide_request,
+    mark_absent_request,
+)
 from backfill.execute.views import (
     Adopt,
     Attempt,
@@ -30,17 +42,16 @@ from backfill.execute.views import (
     LookAtSource,
     Made,
     MarkAbsent,
-    SourceLook,
     Step,
     View,
     Wait,
     Write,
+    attempt_of,
+    has_open_question,
 )
 from backfill.manifest.entries import ManifestEntry
-from backfill.model.attributes import ReplicationStatus
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import MarkerResult, MultipartUpload, WriteResult
-from backfill.plan.routes import Route
 from backfill.ports import Intent
 
 Chains = tuple[Chain, Chain]
@@ -59,7 +70,10 @@ _UNDECIDED = (Disposition.RETRY, Disposition.SETTLE)
 
 
 class Worker:
-    """Works on one entry. `deliver` first; `review` if that left the outcome to a look back."""
+    """Works on one entry. `deliver` first; `review` if that left the outcome to a look back.
+
+    Where the planned copy was sent already (see `crew`), `take_over` or `adopt` comes first.
+    """
 
     def __init__(
         self, entry: ManifestEntry, bench: Bench, open_intents: tuple[Intent, ...] = ()
@@ -107,10 +121,36 @@ class Worker:
             # uploads are aborted first: after that nothing of them can become visible any more.
             await self._abort_old_uploads()
         elif chains is not None:
-            step = self._first_step(chains)
+            self._view = replace(self._view, source=chains[0], destination=chains[1])
+            step = first_step(self.entry, self._view)
         else:
             step = planned_step(self.entry)
         return await self._advance(step, defers_review=defers_review)
+
+    async def take_over(self, fault: StoreFault, chains: Chains | None) -> Outcome | None:
+        """Go on where the planned copy, its intent durable, met a fault. Returns as `deliver`.
+
+        `chains` are what was read before it, as planned; None: the manifest's word was taken.
+
+        Raises:
+            StoreFault, AbandonedError: as `deliver`.
+        """
+        step = self._planned_copy(chains)
+        self._sent = attempt_of(step)
+        return await self._advance(await self._after_fault(fault, step), defers_review=True)
+
+    def adopt(self, result: WriteResult, chains: Chains | None) -> None:
+        """Take the planned copy for ours, as S3 confirmed it; `review` comes next."""
+        step = self._planned_copy(chains)
+        self._stands(step, attempt_of(step), result)
+
+    def _planned_copy(self, chains: Chains | None) -> Copy:
+        step = planned_step(self.entry)
+        assert isinstance(step, Copy), "only copies are begun elsewhere"
+        if chains is not None:
+            self._view = replace(self._view, source=chains[0], destination=chains[1])
+        self._writes = 1
+        return step
 
     async def review(self, chains: Chains | None) -> Outcome | None:
         """Look back at the key and mend what the window let through; None: look again later.
@@ -127,17 +167,6 @@ class Worker:
             self._view = replace(self._view, source=chains[0], destination=chains[1])
             step = next_step(self.entry, self._view)
         return await self._advance(step, defers_review=False)
-
-    def _first_step(self, chains: Chains) -> Step:
-        """Decide by chains read since the plan; the status of the version is the plan's word.
-
-        Only the listings go stale in the hours between: a version that S3 did not choose to
-        replicate when it was written is not chosen later.
-        """
-        assert self.entry.version_id is not None, "hiding an extra object begins with a reading"
-        planned = {self.entry.version_id: SourceLook(status=ReplicationStatus.NONE)}
-        self._view = replace(self._view, source=chains[0], destination=chains[1])
-        return next_step(self.entry, replace(self._view, looks=planned))
 
     async def _abort_old_uploads(self) -> None:
         for intent in self._intents:
@@ -178,7 +207,7 @@ class Worker:
                 step = await self._after_fault(fault, step)
             except RefusedCopyError as refusal:
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=refusal.code)
-                step = None if self._has_open_question() else self._surrender(self._give_up)
+                step = None if has_open_question(self._view) else self._surrender(self._give_up)
         raise AssertionError("an entry ends within its limits")
 
     # --- Reading ---
@@ -214,56 +243,44 @@ class Worker:
             return next_step(self.entry, self._view)
         look = await looked_at(self._bench, self.entry, self._view, step.version_id)
         self._view = replace(self._view, looks={**self._view.looks, step.version_id: look})
-        # The chains are read after the status: COMPLETED then means that its replica is listed.
-        return None
+        return None  # chains are read after the status: its replica is listed if COMPLETED
 
     # --- Writing ---
 
     async def _write(self, step: Write) -> None:
-        source_version_id = step.version_id if isinstance(step, Copy) else None
-        seen_version_id = None if isinstance(step, MarkAbsent) else step.seen_version_id
-        attempt = Attempt(seen_version_id=seen_version_id, source_version_id=source_version_id)
+        attempt = attempt_of(step)
         self._writes += 1
-        if isinstance(step, Copy) and self._goes_by_parts(step):
+        bytes_max = self._bench.settings.copy_object_bytes_max
+        if isinstance(step, Copy) and goes_by_parts(
+            self.entry, step, copy_object_bytes_max=bytes_max
+        ):
             result: WriteResult | MarkerResult = await self._copy_in_parts(step, attempt)
         else:
             await self._intend(attempt)
             result = await self._send(step, attempt)
-        etag = result.etag if isinstance(result, WriteResult) else None
-        if result.version_id is None or (isinstance(step, Copy) and not etag):
+        if not is_proven(result):
             # Success without proof, such as 200 with an empty body: only the chain can tell.
             self._sent = attempt
             raise unproven(step)
-        # Looking back matters as much as writing, so it has patience of its own.
+        self._stands(step, attempt, result)
+
+    def _stands(self, step: Write, attempt: Attempt, result: WriteResult | MarkerResult) -> None:
+        """Keep a write that S3 confirmed; looking back has patience of its own."""
         self._sent, self._faults = None, 0
-        self._view = replace(
-            self._view,
-            attempts=(),
-            made=Made(
-                version_id=result.version_id,
-                etag=etag,
-                source_version_id=source_version_id,
-                seen_version_id=seen_version_id,
-            ),
+        made = Made(
+            version_id=result.version_id,
+            etag=result.etag if isinstance(result, WriteResult) else None,
+            source_version_id=attempt.source_version_id,
+            seen_version_id=attempt.seen_version_id,
+            checksum=proof_of(result),
         )
+        self._view = replace(self._view, attempts=(), made=made)
         self._bytes += step.size_bytes if isinstance(step, Copy) else 0
 
-    def _goes_by_parts(self, step: Copy) -> bool:
-        is_planned = step.version_id == self.entry.version_id
-        is_routed = is_planned and self.entry.route is Route.MULTIPART_COPY
-        # An upload of no bytes has no part to copy (S3 API: UploadPartCopy).
-        is_large = step.size_bytes > self._bench.settings.copy_object_bytes_max
-        return step.size_bytes > 0 and (is_routed or is_large)
-
-    async def _intend(self, attempt: Attempt, upload_id: str = "") -> None:
-        await self._bench.ports.journal.intend(
-            Intent(
-                number=self.entry.number,
-                attempt=self._writes,
-                seen_version_id=attempt.seen_version_id,
-                source_version_id=attempt.source_version_id,
-                upload_id=upload_id,
-            )
+    def _intend(self, attempt: Attempt, upload_id: str = "") -> Future[None]:
+        seen_version_id, source_version_id = attempt.seen_version_id, attempt.source_version_id
+        return self._bench.ports.journal.intend(
+            Intent(self.entry.number, self._writes, seen_version_id, source_version_id, upload_id)
         )
 
     async def _send(self, step: Write, attempt: Attempt) -> WriteResult | MarkerResult:
@@ -347,7 +364,7 @@ class Worker:
             self._faults = self._read_faults = 0
             return Wait()
         ended = self._give_up or failure_of(fault)
-        if is_write and self._give_up is None and self._has_open_question():
+        if is_write and self._give_up is None and has_open_question(self._view):
             # One more reading, to learn whether a lost attempt has succeeded.
             self._give_up = ended
             return None
@@ -362,31 +379,19 @@ class Worker:
         is_write = isinstance(step, Copy | Hide | MarkAbsent)
         if fault.disposition is Disposition.SKIP and fault.code not in _ARCHIVED_CODES:
             # Gone, says one call; which side, and what is there now, only the chains tell.
-            if is_write and self._view.made is None and not self._has_open_question():
+            if is_write and self._view.made is None and not has_open_question(self._view):
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=Code.VANISHED)
             return None
         ended = failure_of(fault)
         if fault.disposition is Disposition.SKIP:
             ended = End(kind=OutcomeKind.SKIPPED, code=Code.ARCHIVED, detail=fault.code)
-        if is_write and self._has_open_question() and self._give_up is None:
+        if is_write and has_open_question(self._view) and self._give_up is None:
             self._give_up = ended
             return None
         return self._surrender(ended, Code.NOT_MENDED if is_write else Code.NOT_REVIEWED)
 
-    def _has_open_question(self) -> bool:
-        return any(not attempt.was_refused for attempt in self._view.attempts)
-
     def _surrender(self, ended: End, unfinished: Code = Code.NOT_REVIEWED) -> End:
-        """End without another write; a write of ours that stands is reported as standing."""
-        if self._view.made is None:
-            if self._has_open_question():
-                return replace(
-                    ended, detail=f"{ended.detail} An attempt may have been applied.".strip()
-                )
-            return ended
-        if ended.code == Code.KEEPS_CHANGING:
-            return as_it_stands(self.entry, self._view, ended.code)
-        return as_it_stands(self.entry, self._view, unfinished, ended.code)
+        return surrendered(self.entry, self._view, ended, unfinished)
 
     def _outcome(self, ended: End) -> Outcome:
         if self._leftover:

@@ -1,11 +1,12 @@
 """The Journal port on segment files: group commit, lazy reading, eight bytes an entry in memory.
 
 Never counts anything as done and never retries a failed sync: after one, the journal is shut.
-Law: `intend` and `conclude` return only when their record is on disk.
+Law: the future that `intend` and `conclude` return is done only when their record is on disk.
 """
 
 import asyncio
 from array import array
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
@@ -32,15 +33,35 @@ _OFFSET_BITS: Final = 40
 """Of a location's 64 bits; a segment is far smaller than 2**40 bytes."""
 
 
-class _Waiting:
-    """Records that wait for the next commit, and whoever waits for them."""
+COMMIT_INTERVAL_S: Final = 0.01
+"""Between the beginnings of two commits, unless one lasts longer: a sync and its thread take about
+0.25 ms of CPU, so at a hundred a second they are nothing beside the copies."""
 
-    __slots__ = ("done", "number", "record")
 
-    def __init__(self, number: int | None, record: bytes, done: "asyncio.Future[None]") -> None:
-        self.number = number
-        self.record = record
-        self.done = done
+class _Durable(asyncio.Future[None]):
+    """Done when a commit is on disk. Many wait for it, so that none of them may cancel it."""
+
+    def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002 - as the future has it
+        """Refuse: whoever waits is cancelled when the commit is done."""
+        return False
+
+
+class _Commit:
+    """Records of one commit; `numbers` are the concluded entries', `_NO_OUTCOME` for intents."""
+
+    __slots__ = ("durable", "numbers", "records")
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.numbers: list[int] = []
+        self.durable = _Durable()
+
+
+_NO_OUTCOME: Final = -1
+
+
+def _in_thread(call: Callable[[], None]) -> Awaitable[None]:
+    return asyncio.get_running_loop().run_in_executor(None, call)
 
 
 class SegmentJournal:
@@ -52,9 +73,10 @@ class SegmentJournal:
         # Number -> location of its outcome plus one, 0 while there is none: 8 MB for 10^6 entries.
         self._concluded = array("Q")
         self._open_records: dict[int, list[bytes]] = {}
-        self._waiting: list[_Waiting] = []
+        self._commits: deque[_Commit] = deque()
         self._committer: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
+        self._is_closing = False
 
     @classmethod
     def open(
@@ -63,7 +85,7 @@ class SegmentJournal:
         *,
         manifest_digest: str,
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
-        blocking: Blocking = asyncio.to_thread,
+        blocking: Blocking = _in_thread,
     ) -> Self:
         """Open or create the journal in `directory` and replay what is in it.
 
@@ -83,15 +105,15 @@ class SegmentJournal:
             raise
         return journal
 
-    async def intend(self, intent: Intent) -> None:
-        """Make an intent durable; returns when it is on disk."""
+    def intend(self, intent: Intent) -> asyncio.Future[None]:
+        """Give an intent to the next commit; what is returned is done when it is on disk."""
         assert not self._is_concluded(intent.number), "an entry with an outcome is finished"
-        await self._commit(None, intent_record(intent))
+        return self._put(_NO_OUTCOME, intent_record(intent))
 
-    async def conclude(self, outcome: Outcome) -> None:
-        """Make an outcome durable; returns when it is on disk."""
+    def conclude(self, outcome: Outcome) -> asyncio.Future[None]:
+        """Give an outcome to the next commit; what is returned is done when it is on disk."""
         assert not self._is_concluded(outcome.number), "an entry has one outcome"
-        await self._commit(outcome.number, outcome_record(outcome))
+        return self._put(outcome.number, outcome_record(outcome))
 
     def outcome(self, number: int) -> Outcome | None:
         """Return the outcome of an entry, None while it has none."""
@@ -121,6 +143,7 @@ class SegmentJournal:
 
     async def close(self) -> None:
         """Wait for the commit that is under way and close the files."""
+        self._is_closing = True
         while self._committer is not None:
             await asyncio.wait({self._committer})
         self._files.close()
@@ -136,61 +159,64 @@ class SegmentJournal:
         if self._is_concluded(number):
             raise ValueError("an entry has two outcomes")
         self._open_records.pop(number, None)
-        self._note_outcome(number, location)
+        self._note_outcome(number, (location.segment << _OFFSET_BITS | location.offset) + 1)
 
-    def _note_outcome(self, number: int, location: Location) -> None:
-        if number >= len(self._concluded):
-            self._concluded.frombytes(bytes(8 * (number + 1 - len(self._concluded))))
-        self._concluded[number] = (location.segment << _OFFSET_BITS | location.offset) + 1
+    def _note_outcome(self, number: int, packed: int) -> None:
+        missing = number + 1 - len(self._concluded)
+        if missing > 0:
+            self._concluded.frombytes(bytes(8 * missing))
+        self._concluded[number] = packed
 
-    async def _commit(self, number: int | None, record: bytes) -> None:
-        self._refuse_after_failure()
-        waiting = _Waiting(number, record, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+    def _put(self, number: int, record: bytes) -> asyncio.Future[None]:
+        if self._failure is not None:
+            raise self._refusal()
+        if not self._commits or len(self._commits[-1].records) >= FRAME_RECORDS_MAX:
+            self._commits.append(_Commit())
+        commit = self._commits[-1]
+        commit.records.append(record)
+        commit.numbers.append(number)
         if self._committer is None:
             # It starts in the next round of the loop: whoever is ready now shares its sync.
-            self._committer = asyncio.create_task(self._commit_waiting())
-        await waiting.done
+            self._committer = asyncio.create_task(self._commit_all())
+        return commit.durable
 
-    async def _commit_waiting(self) -> None:
+    async def _commit_all(self) -> None:
+        """Commit until nothing waits; what comes while a sync runs is the next commit."""
+        loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
-                batch = self._waiting[:FRAME_RECORDS_MAX]
-                del self._waiting[:FRAME_RECORDS_MAX]
-                await self._commit_batch(batch)
+            while self._commits:
+                began_s = loop.time()
+                await self._write(self._commits.popleft())
+                pause_s = began_s + COMMIT_INTERVAL_S - loop.time()
+                if pause_s > 0 and not self._is_closing:
+                    await asyncio.sleep(pause_s)
         finally:
             self._committer = None
 
-    async def _commit_batch(self, batch: list[_Waiting]) -> None:
-        frame, offsets = encoded_frame([waiting.record for waiting in batch])
+    async def _write(self, commit: _Commit) -> None:
+        frame, offsets = encoded_frame(commit.records)
         places: list[Location] = []
         try:
             await self._blocking(lambda: places.append(self._files.append(frame)))
         # Whatever happened, nobody may take his record for durable; it is raised in every caller.
         except BaseException as failure:  # noqa: BLE001 - as said above
-            self._shut(failure, batch)
+            self._shut(failure, commit)
             return
-        (frame_place,) = places
-        for waiting, offset in zip(batch, offsets, strict=True):
-            if waiting.number is not None:
-                place = Location(segment=frame_place.segment, offset=frame_place.offset + offset)
-                self._note_outcome(waiting.number, place)
-            if not waiting.done.done():
-                waiting.done.set_result(None)
+        (place,) = places
+        base = (place.segment << _OFFSET_BITS | place.offset) + 1
+        for number, offset in zip(commit.numbers, offsets, strict=True):
+            if number != _NO_OUTCOME:
+                self._note_outcome(number, base + offset)
+        commit.durable.set_result(None)
 
-    def _shut(self, failure: BaseException, batch: list[_Waiting]) -> None:
+    def _shut(self, failure: BaseException, commit: _Commit) -> None:
         self._failure = failure
-        for waiting in (*batch, *self._waiting):
-            if not waiting.done.done():
-                waiting.done.set_exception(self._refusal())
-        self._waiting.clear()
-
-    def _refuse_after_failure(self) -> None:
-        if self._failure is not None:
-            raise self._refusal()
+        for waiting in (commit, *self._commits):
+            waiting.durable.set_exception(self._refusal())
+            waiting.durable.exception()  # looked at: whoever comes later is told as well
+        self._commits.clear()
 
     def _refusal(self) -> BackfillError:
-        # One exception object for each caller: a shared one would collect all their tracebacks.
         if isinstance(self._failure, BackfillError):
             return type(self._failure)(self._failure.message, hint=self._failure.hint)
         return BugError(f"the journal failed: {self._failure!r}")

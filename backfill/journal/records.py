@@ -31,31 +31,28 @@ _NUMBER_OF_KIND: Final = {kind: number for number, kind in enumerate(_KINDS)}
 assert len(_NUMBER_OF_KIND) == len(OutcomeKind), "every kind has its number"
 
 _HEAD: Final = struct.Struct("<BI")
-_INTENT: Final = struct.Struct("<BII")
-_OUTCOME: Final = struct.Struct("<BIBIQ")
-_LENGTH: Final = struct.Struct("<H")
+# The lengths of the texts stand before the texts, so that a head is one call.
+_INTENT: Final = struct.Struct("<BIIHHH")
+_OUTCOME: Final = struct.Struct("<BIBIQHHHHH")
 _ABSENT: Final = 0xFFFF
 TEXT_BYTES_MAX: Final = 0xFFFE
+
+_Texts = tuple[str | None, ...]
 
 
 def intent_record(intent: Intent) -> bytes:
     """Return an intent's bytes."""
-    head = _INTENT.pack(INTENT, intent.number, intent.attempt)
-    texts = (intent.seen_version_id, intent.source_version_id, intent.upload_id)
-    return head + b"".join(map(_text_bytes, texts))
+    number, attempt, seen, source, upload = intent
+    lengths, data = _text_bytes((seen, source, upload))
+    return _INTENT.pack(INTENT, number, attempt, *lengths) + data
 
 
 def outcome_record(outcome: Outcome) -> bytes:
     """Return an outcome's bytes."""
-    head = _OUTCOME.pack(
-        OUTCOME,
-        outcome.number,
-        _NUMBER_OF_KIND[outcome.kind],
-        outcome.attempts,
-        outcome.bytes_copied,
-    )
-    texts = (outcome.code, outcome.detail, outcome.version_id, outcome.etag)
-    return head + b"".join(map(_text_bytes, texts))
+    number, kind, code, detail, version_id, etag, attempts, bytes_copied, checksum = outcome
+    lengths, data = _text_bytes((code, detail, version_id, etag, checksum))
+    head = _OUTCOME.pack(OUTCOME, number, _NUMBER_OF_KIND[kind], attempts, bytes_copied, *lengths)
+    return head + data
 
 
 def kind_and_number(record: bytes) -> tuple[int, int]:
@@ -80,10 +77,10 @@ def decoded_intent(record: bytes) -> Intent:
         ValueError: it is none.
     """
     try:
-        kind, number, attempt = _INTENT.unpack_from(record)
-        seen, source, upload = _texts(record, _INTENT.size, 3)
+        kind, number, attempt, *lengths = _INTENT.unpack_from(record)
     except struct.error as fault:
         raise ValueError("an intent is cut") from fault
+    seen, source, upload = _texts(record, _INTENT.size, lengths)
     if kind != INTENT or upload is None:
         raise ValueError("this record is no intent")
     return Intent(
@@ -102,45 +99,61 @@ def decoded_outcome(record: bytes) -> Outcome:
         ValueError: it is none.
     """
     try:
-        record_kind, number, kind, attempts, bytes_copied = _OUTCOME.unpack_from(record)
-        code, detail, version_id, etag = _texts(record, _OUTCOME.size, 4)
+        record_kind, number, kind, attempts, bytes_copied, *lengths = _OUTCOME.unpack_from(record)
     except struct.error as fault:
         raise ValueError("an outcome is cut") from fault
-    if record_kind != OUTCOME or kind >= len(_KINDS) or code is None or detail is None:
+    code, detail, version_id, etag, checksum = _texts(record, _OUTCOME.size, lengths)
+    if record_kind != OUTCOME or kind >= len(_KINDS):
         raise ValueError("this record is no outcome")
-    return Outcome(
-        number=number,
-        kind=_KINDS[kind],
-        code=code,
-        detail=detail,
-        version_id=None if version_id is None else VersionId(version_id),
-        etag=None if etag is None else ETag(etag),
-        attempts=attempts,
-        bytes_copied=bytes_copied,
+    if code is None or detail is None or checksum is None:
+        raise ValueError("this outcome lacks a text")
+    return Outcome(  # by position: twice as fast, once a row
+        number,
+        _KINDS[kind],
+        code,
+        detail,
+        None if version_id is None else VersionId(version_id),
+        None if etag is None else ETag(etag),
+        attempts,
+        bytes_copied,
+        checksum,
     )
 
 
-def _text_bytes(text: str | None) -> bytes:
-    if text is None:
-        return _LENGTH.pack(_ABSENT)
-    # A store's message may hold what is no UTF-8; it must not stop the journal.
-    data = text.encode("utf-8", "surrogatepass")
+def _text_bytes(texts: _Texts) -> tuple[list[int], bytes]:
+    """Return the lengths of the texts in bytes, and their bytes one after the other."""
+    joined = "".join([text for text in texts if text])
+    if joined.isascii():
+        lengths = [_ABSENT if text is None else len(text) for text in texts]
+        data = joined.encode("ascii")
+    else:
+        # A store's message may hold what is no UTF-8; it must not stop the journal.
+        pieces = [(text or "").encode("utf-8", "surrogatepass") for text in texts]
+        lengths = [
+            _ABSENT if text is None else len(piece)
+            for text, piece in zip(texts, pieces, strict=True)
+        ]
+        data = b"".join(pieces)
     assert len(data) <= TEXT_BYTES_MAX, "texts in a journal are cut where they are made"
-    return _LENGTH.pack(len(data)) + data
+    return lengths, data
 
 
-def _texts(record: bytes, offset: int, count: int) -> list[str | None]:
+def _texts(record: bytes, offset: int, lengths: list[int]) -> list[str | None]:
     texts: list[str | None] = []
-    for _ in range(count):
-        (length,) = _LENGTH.unpack_from(record, offset)
-        offset += _LENGTH.size
+    # Of plain bytes, which nearly all are, positions are the characters'.
+    data = record[offset:]
+    plain = data.decode("ascii") if data.isascii() else None
+    at = 0
+    for length in lengths:
         if length == _ABSENT:
             texts.append(None)
             continue
-        if offset + length > len(record):
-            raise ValueError("a text is cut")
-        texts.append(record[offset : offset + length].decode("utf-8", "surrogatepass"))
-        offset += length
-    if offset != len(record):
-        raise ValueError("a record has bytes left over")
+        end = at + length
+        if plain is not None:
+            texts.append(plain[at:end])
+        else:
+            texts.append(data[at:end].decode("utf-8", "surrogatepass"))
+        at = end
+    if at != len(data):
+        raise ValueError("the texts of a record are cut, or there is something left over")
     return texts

@@ -33,10 +33,14 @@ SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """A segment is read whole at a replay: this is what it costs in memory."""
 OPEN_READERS_MAX: Final = 16
 _BLOCK_BYTES: Final = 512 * 1024
-"""More than any record (four texts of at most 64 KiB), and a few thousand usual ones."""
+"""More than any record (texts of at most 64 KiB together), and a few thousand usual ones."""
+_BLOCK_BEHIND_BYTES: Final = 128 * 1024
+"""Of a block, what lies before the record that was asked for: outcomes are read in entry order and
+were written in almost that order, so the next ones may lie before it."""
 
 _HEADER: Final = struct.Struct("<16sI32sI")
-_FORMAT: Final = b"backfill jrnl 01"
+_FORMAT: Final = b"backfill jrnl 02"
+_ANY_FORMAT: Final = _FORMAT[:-2]
 _NAME: Final = re.compile(r"segment-([0-9]{6})")
 _HINT: Final = (
     "the record of what was written is damaged: restore this file from a copy, or plan anew into "
@@ -188,6 +192,12 @@ class SegmentFiles:
                 f"{shown_path(self._path(number))} is the journal of another manifest",
                 hint="use the run directory that the manifest came from",
             )
+        if is_sound and header.startswith(_ANY_FORMAT):
+            raise ForeignRunDirectoryError(
+                f"{shown_path(self._path(number))} was written by another version of backfill",
+                hint="finish with that version, or begin a new run directory: what was delivered "
+                "is recognised there",
+            )
         return False
 
     def _replay_frames(
@@ -226,10 +236,11 @@ class SegmentFiles:
         """Return the bytes from a location on, out of the last block that was read."""
         block = self._block
         if block is None or block.segment != location.segment or not block.holds(location.offset):
+            begin = max(0, location.offset - _BLOCK_BEHIND_BYTES)
             with disk_faults_refused(self._path(location.segment), "read"):
-                data = os.pread(self._reader(location.segment), _BLOCK_BYTES, location.offset)
+                data = os.pread(self._reader(location.segment), _BLOCK_BYTES, begin)
             block = self._block = _Block(
-                segment=location.segment, offset=location.offset, data=memoryview(data)
+                segment=location.segment, offset=begin, data=memoryview(data)
             )
         return block.data[location.offset - block.offset :]
 

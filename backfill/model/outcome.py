@@ -36,7 +36,8 @@ class Outcome(NamedTuple):
 
     `code` is an S3 error code or one of the documented outcome codes, empty when there is nothing
     to say; `detail` is one sentence. `version_id` and `etag` describe the destination version that
-    we made (the journal's version-ID map); None when we made none.
+    we made (the journal's version-ID map); None when we made none. `checksum` is `algorithm:value`
+    of the FULL_OBJECT checksum that S3 returned with the write itself, empty when it gave none.
     """
 
     number: int
@@ -47,3 +48,4 @@ class Outcome(NamedTuple):
     etag: ETag | None = None
     attempts: int = 1
     bytes_copied: int = 0
+    checksum: str = ""

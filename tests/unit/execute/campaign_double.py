@@ -43,14 +43,18 @@ class MemoryJournal:
         self.intents: list[Intent] = []
         self.log: list[Intent | Outcome] = []
 
-    async def intend(self, intent: Intent) -> None:
-        await asyncio.sleep(0)
+    def intend(self, intent: Intent) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._intend(intent))
+
+    async def _intend(self, intent: Intent) -> None:
         assert intent.number not in self.done
         self.intents.append(intent)
         self.log.append(intent)
 
-    async def conclude(self, outcome: Outcome) -> None:
-        await asyncio.sleep(0)
+    def conclude(self, outcome: Outcome) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._conclude(outcome))
+
+    async def _conclude(self, outcome: Outcome) -> None:
         assert outcome.number not in self.done, "an entry has one outcome"
         self.done[outcome.number] = outcome
         self.log.append(outcome)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, RefusedError
-from backfill.journal import segments
 from backfill.journal.journal import SegmentJournal
 from backfill.journal.records import (
     decoded_intent,
@@ -36,6 +35,7 @@ outcomes = st.builds(
     etag=st.none() | st.text(max_size=40).map(ETag),
     attempts=st.integers(0, 1000),
     bytes_copied=st.integers(0, 2**60),
+    checksum=texts,
 )
 intents = st.builds(
     Intent,
@@ -68,6 +68,10 @@ def copied(number: int, detail: str = "") -> Outcome:
     return Outcome(
         number=number, kind=OutcomeKind.COPIED, detail=detail, version_id=VersionId(f"d{number}")
     )
+
+
+async def concluded(journal: SegmentJournal, number: int) -> None:
+    await journal.conclude(copied(number))
 
 
 def intent(number: int, attempt: int = 1) -> Intent:
@@ -171,7 +175,7 @@ async def test_nobody_returns_before_the_sync(tmp_path: Path) -> None:
         call()
 
     journal = SegmentJournal.open(tmp_path, manifest_digest="m1", blocking=held)
-    caller = asyncio.create_task(journal.conclude(copied(1)))
+    caller = asyncio.ensure_future(journal.conclude(copied(1)))
     for _ in range(20):
         await asyncio.sleep(0)
     assert not caller.done()
@@ -185,7 +189,7 @@ async def test_nobody_returns_before_the_sync(tmp_path: Path) -> None:
 async def test_a_cancelled_caller_leaves_the_others_whole(tmp_path: Path) -> None:
     """If this fails, one cancelled copy hangs every other copy of the same commit."""
     journal = opened(tmp_path)
-    tasks = [asyncio.create_task(journal.conclude(copied(number))) for number in range(4)]
+    tasks = [asyncio.create_task(concluded(journal, number)) for number in range(4)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -313,9 +317,8 @@ async def test_damage_after_opening_is_found_when_it_is_read(tmp_path: Path) -> 
 def test_a_million_entries_stay_below_the_ceiling(tmp_path: Path) -> None:
     """If this fails, memory grows with objects: eight bytes an entry are allowed."""
     journal = opened(tmp_path)
-    place = segments.Location(segment=1, offset=10)
     for number in range(0, 1_000_000, 100_000):
-        journal._note_outcome(number + 99_999, place)
+        journal._note_outcome(number + 99_999, 10)
     assert len(journal._concluded) * journal._concluded.itemsize <= 8_000_000
     journal._files.close()
 

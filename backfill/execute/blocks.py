@@ -1,0 +1,132 @@
+"""A manifest cut into blocks of neighbouring keys, what has an outcome or goes by jobs left out.
+
+Never reads a store. The rows of one key stay together.
+Law: between two breaths no more than `BREATH_ROWS` rows are passed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from backfill.errors import BugError
+from backfill.execute.batch_replication.work import BREATH_ROWS
+from backfill.execute.ordinary import is_ordinary
+from backfill.execute.views import Chain
+from backfill.execute.worker import Chains, Worker
+from backfill.manifest.entries import ManifestEntry
+from backfill.model.outcome import Outcome
+from backfill.model.store import WriteResult
+from backfill.plan.routes import Route
+from backfill.ports import Intent, Journal
+from backfill.settings import Settings
+
+BLOCK_ENTRIES: Final = 100
+"""Entries that are looked back at together: two listings a hundred copies, and never more than
+this many copies wait, written and not yet concluded, for the slowest of them."""
+
+Rows = tuple[ManifestEntry, ...]
+
+
+@dataclass(slots=True, kw_only=True)  # filled listing by listing
+class Listed:
+    """Chains of a range of keys, by side."""
+
+    source: Mapping[str, Chain] = field(default_factory=dict)
+    destinations: dict[int, Mapping[str, Chain]] = field(default_factory=dict)
+
+    def get(self, entry: ManifestEntry) -> Chains | None:
+        """Return source and destination chain of an entry's key, None if they were not read."""
+        source = self.source.get(entry.key)
+        if source is None:
+            return None
+        return source, self.destinations[entry.destination][entry.key]
+
+
+@dataclass(slots=True, kw_only=True)  # worked off key by key
+class Block:
+    """Neighbouring keys: those that may go straight, and the rows of the others.
+
+    `written`: straight copies that S3 confirmed; `waiting`: the workers of writes that stand. Both
+    are looked back at together once nothing is `left`.
+    """
+
+    ordinary: list[ManifestEntry] = field(default_factory=list)
+    others: list[Rows] = field(default_factory=list)
+    listed: Listed = field(default_factory=Listed)
+    written: list[tuple[ManifestEntry, WriteResult]] = field(default_factory=list)
+    waiting: list[Worker] = field(default_factory=list)
+    left: int = 0
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def entries(self) -> Iterable[ManifestEntry]:
+        """Give all entries."""
+        yield from self.ordinary
+        for rows in self.others:
+            yield from rows
+
+    def finish_one(self) -> None:
+        """Count a key as worked on."""
+        self.left -= 1
+        if not self.left:
+            self.done.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutter:
+    """Cuts what is left of a manifest. `intents` are those that an earlier process left open.
+
+    `has_jobs`: rows of Batch Replication are another engine's, and not a mistake.
+    """
+
+    entries: Iterable[ManifestEntry]
+    has_jobs: bool
+    journal: Journal
+    intents: Mapping[int, list[Intent]]
+    settings: Settings
+    count: Callable[[Outcome], None]
+    """Takes the outcomes that are there already."""
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Give block after block.
+
+        Raises:
+            BugError: a row is nobody's work.
+        """
+        block, rows = Block(), list[ManifestEntry]()
+        outcome_of, taken = self.journal.outcome, 0
+        for passed, entry in enumerate(self.entries):
+            if passed % BREATH_ROWS == 0:
+                await asyncio.sleep(0)
+            if entry.route is Route.BATCH_REPLICATION:
+                self._require_jobs()
+                continue
+            outcome = outcome_of(entry.number)
+            if outcome is not None:
+                self.count(outcome)
+                continue
+            if rows and entry.key != rows[0].key:
+                self._add(block, rows)
+                rows = []
+                if taken >= BLOCK_ENTRIES:
+                    yield block
+                    block, taken = Block(), 0
+            rows.append(entry)
+            taken += 1
+        if rows:
+            self._add(block, rows)
+            yield block
+
+    def _add(self, block: Block, rows: list[ManifestEntry]) -> None:
+        first, bytes_max = rows[0], self.settings.copy_object_bytes_max
+        is_alone = len(rows) == 1 and first.number not in self.intents
+        if is_alone and is_ordinary(first, copy_object_bytes_max=bytes_max):
+            block.ordinary.append(first)
+        else:
+            block.others.append(tuple(rows))
+
+    def _require_jobs(self) -> None:
+        if not self.has_jobs:
+            raise BugError(
+                "a manifest has rows of Batch Replication, and nothing to create jobs with"
+            )
