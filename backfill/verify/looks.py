@@ -83,6 +83,10 @@ class Seen(NamedTuple):
     failed: frozenset[Need] = frozenset()
 
 
+NOTHING_SEEN: Final = Seen()
+BOTH_HEADS: Final = frozenset({Need.DESTINATION_HEAD, Need.SOURCE_HEAD})
+
+
 def next_need(look: Look, seen: Seen, *, is_deep: bool) -> Need | None:
     """Return what to read next, None when what was read must do."""
     if look.kind is LookKind.SOURCE_STATUS:

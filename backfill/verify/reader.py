@@ -15,15 +15,23 @@ from backfill.errors import Disposition, MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.listing_laws import ListingLaws
 from backfill.model.attributes import ObjectHead
-from backfill.model.objects import ListedEntry, VersionId
+from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
 from backfill.ports import ObjectStore
 from backfill.settings import LIST_PAGE_MAX
-from backfill.verify.decisions import Decision, Look
+from backfill.verify.decisions import Decision, Look, PlannedRow
 from backfill.verify.fidelity import TagPair
 from backfill.verify.ladder import parts_to_compare
-from backfill.verify.looks import Need, Seen, concluded, is_suspect, next_need
+from backfill.verify.looks import (
+    BOTH_HEADS,
+    NOTHING_SEEN,
+    Need,
+    Seen,
+    concluded,
+    is_suspect,
+    next_need,
+)
 from backfill.verify.rows import Draft
 from backfill.verify.verdicts import VerdictRow
 
@@ -62,13 +70,34 @@ class Reader:
         self._heads: Counter[str] = Counter()
         self._denied_heads: Counter[str] = Counter()
 
-    async def drafts(self, decisions: Iterable[Decision]) -> list[Draft]:
-        """Return a draft for each decision, in order.
+    async def drafts(self, decisions: Iterable[Decision], seen: Seen = NOTHING_SEEN) -> list[Draft]:
+        """Return a draft for each decision, in order. `seen` was read for them already.
 
         Raises:
             StoreFault: with disposition STOP.
         """
-        return [await self._draft(decision) for decision in decisions]
+        return [await self._draft(decision, seen) for decision in decisions]
+
+    async def heads(self, row: PlannedRow, delivery: ObjectVersion) -> Seen:
+        """Return both heads of a row and the version that delivers it, as far as they can be read.
+
+        Raises:
+            StoreFault: with disposition STOP.
+        """
+        entry, need = row.entry, Need.DESTINATION_HEAD
+        destination: ObjectHead | None = None
+        try:
+            destination = await self._head(
+                self._destinations[entry.destination], entry.key, delivery.version_id, None
+            )
+            need = Need.SOURCE_HEAD
+            source = await self._head(self._source, entry.key, entry.version_id, None)
+        except StoreFault as fault:
+            seen = NOTHING_SEEN
+            if destination is not None:
+                seen = Seen(destination=destination, tried=frozenset({Need.DESTINATION_HEAD}))
+            return _after_fault(seen, need, fault)
+        return Seen(source=source, destination=destination, tried=BOTH_HEADS)
 
     def refuse_if_all_denied(self) -> None:
         """Say that nothing can be verified where every HEAD of a side was denied.
@@ -116,22 +145,16 @@ class Reader:
             is_truncated = page.next_position is not None and is_of_key
         return tuple(chain)
 
-    async def _draft(self, decision: Decision) -> Draft:
+    async def _draft(self, decision: Decision, seen: Seen) -> Draft:
         if not isinstance(decision, Look):
             return Draft(decision=decision, is_suspect=is_suspect(decision, None))
-        seen = Seen()
         # Finite: every round adds a need to those tried, and there are five.
         while (need := next_need(decision, seen, is_deep=self._is_deep)) is not None:
             try:
                 seen = await self._met(need, decision.row, seen)
+                seen = seen._replace(tried=seen.tried | {need})
             except StoreFault as fault:
-                if fault.disposition is Disposition.STOP:
-                    raise
-                is_gone = seen.is_gone or fault.status == _GONE
-                seen = seen._replace(
-                    fault_code=fault.code, is_gone=is_gone, failed=seen.failed | {need}
-                )
-            seen = seen._replace(tried=seen.tried | {need})
+                seen = _after_fault(seen, need, fault)
         result = concluded(decision, seen)
         return Draft(decision=result, is_suspect=is_suspect(result, seen))
 
@@ -208,6 +231,18 @@ class Reader:
                 destination.place, row.key, version_id=row.destination_version_id
             ),
         )
+
+
+def _after_fault(seen: Seen, need: Need, fault: StoreFault) -> Seen:
+    """Return what was seen, with a read that failed; raise a fault that stops everything."""
+    if fault.disposition is Disposition.STOP:
+        raise fault
+    return seen._replace(
+        fault_code=fault.code,
+        is_gone=seen.is_gone or fault.status == _GONE,
+        failed=seen.failed | {need},
+        tried=seen.tried | {need},
+    )
 
 
 async def are_bytes_equal(one: AsyncIterator[bytes], two: AsyncIterator[bytes]) -> bool:

@@ -22,8 +22,10 @@ from typing import Final
 
 from backfill.errors import Disposition, StoreFault
 from backfill.events import DifferenceFound, VerificationResumed
+from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.rows import entries_of
+from backfill.model.objects import ObjectVersion
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader
 from backfill.ports import (
@@ -39,6 +41,7 @@ from backfill.verify.checksums import decided, proof_of_row
 from backfill.verify.decisions import (
     SUPERSEDED,
     VANISHED,
+    Decision,
     Judged,
     Look,
     PlannedRow,
@@ -56,7 +59,7 @@ from backfill.verify.keys import (
     work_by_key,
 )
 from backfill.verify.looks import is_suspect
-from backfill.verify.ordered import Begin, Drafts, in_order
+from backfill.verify.plain import plain_delivery, plain_verdict
 from backfill.verify.reader import Reader, Side
 from backfill.verify.rows import (
     DRAFT_COLUMNS,
@@ -83,6 +86,10 @@ race with live replication but a state of affairs, and are reported as they were
 DIFFERENCES_LOGGED_MAX: Final = 100
 """Differences logged one by one; all of them are in the artefact."""
 
+
+Drafts = list[Draft]
+Begin = Callable[[], Awaitable[Drafts]]
+"""Begins work that needs requests; not called, it leaves no coroutine behind."""
 
 TakeListings = Callable[[Sequence[Side], str], Awaitable[Mapping[str, str]]]
 """Lists sides into inventory artefacts of their `listing_name`, afresh for every new run ID, and
@@ -277,13 +284,25 @@ class _Verification:
                 self._rows_done += len(drafts)
                 self._events.progress(ProgressCounts(stage="verify", done=self._rows_done))
 
-            await in_order(work, write, limit=self._settings.concurrency)
+            await in_order(work, write, slots=self._settings.concurrency)
             writer.commit({"suspect_keys": suspects})
         return suspects
 
     def _begun(self, rows: KeyRows, group: KeyGroup) -> Drafts | Begin:
         """Judge a key: at once where the listings are enough."""
-        decisions = list(
+        if (delivery := plain_delivery(rows.rows, group)) is not None:
+            return partial(self._plain, rows, group, delivery)
+        decisions = self._decisions(rows, group)
+        ready = [
+            Draft(decision=decision, is_suspect=is_suspect(decision, None))
+            for decision in decisions
+            if not isinstance(decision, Look)
+        ]
+        is_ready = len(ready) == len(decisions)
+        return ready if is_ready else partial(self._reader.drafts, decisions)
+
+    def _decisions(self, rows: KeyRows, group: KeyGroup) -> list[Decision]:
+        return list(
             judged_key(
                 rows.rows,
                 views_of(group, self._request.header.horizon),
@@ -295,13 +314,16 @@ class _Verification:
                 ),
             )
         )
-        ready = [
-            Draft(decision=decision, is_suspect=is_suspect(decision, None))
-            for decision in decisions
-            if not isinstance(decision, Look)
-        ]
-        is_ready = len(ready) == len(decisions)
-        return ready if is_ready else partial(self._reader.drafts, decisions)
+
+    async def _plain(self, rows: KeyRows, group: KeyGroup, delivery: ObjectVersion) -> Drafts:
+        """Judge a plain key by its two heads; what they do not settle goes the whole way."""
+        (row,) = rows.rows
+        seen = await self._reader.heads(row, delivery)
+        if seen.source is not None and seen.destination is not None:
+            verdict = plain_verdict(row.entry, delivery, seen.source, seen.destination)
+            if verdict is not None:
+                return [Draft(decision=Judged(row=verdict), is_suspect=False)]
+        return await self._reader.drafts(self._decisions(rows, group), seen)
 
     async def _again(self, rows: KeyRows) -> Drafts:
         """Judge a suspect key by fresh listings; none if it cannot be listed now."""

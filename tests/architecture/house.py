@@ -55,13 +55,13 @@ SHELLS = {
         "batch_replication.attempts",
         "batch_replication.work",
     },
-    "verify": {"checksum_jobs", "ordered", "reader", "unproven"},
+    "verify": {"checksum_jobs", "reader", "unproven"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 
 FLOORS = {
     0: "model, errors, events, settings, campaign, its options, and the nouns of the stages: pure",
-    1: "ports: the Protocols that stages speak",
+    1: "ports: the Protocols that stages speak; in_order: how they keep requests in flight",
     2: "shells of the stages, and the adapters",
     3: "pipeline with stage_inputs and opening, compose, and what reads across stages: work_done, "
     "reporting, status, jobs_of_run",
@@ -69,7 +69,7 @@ FLOORS = {
 }
 _FLOOR_OF_TOP = {
     **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
-    "ports": 1,
+    **dict.fromkeys(("ports", "in_order"), 1),
     **dict.fromkeys(ADAPTERS, 2),
     **dict.fromkeys(("pipeline", "stage_inputs", "opening", "compose", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),

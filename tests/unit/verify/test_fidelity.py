@@ -99,7 +99,7 @@ def test_tags_are_fetched_only_where_their_counts_do_not_decide(
 def test_metadata_that_http_cannot_show_is_not_called_equal() -> None:
     """If this fails, metadata that S3 hides (x-amz-missing-meta) passes unseen."""
     head = SOURCE.head()
-    hidden = replace(head, missing_metadata_count=1)
+    hidden = head._replace(missing_metadata_count=1)
     assert is_metadata_readable(head, head)
     assert not is_metadata_readable(hidden, hidden)
     assert differing_fields(head, hidden, ANY, None) == (Field.METADATA,)

@@ -131,7 +131,7 @@ def test_the_ladder_is_never_wrong_about_the_bytes() -> None:
 def test_another_size_decides_before_any_evidence() -> None:
     """If this fails, a truncated copy with a stale checksum passes."""
     source = Stored(version_id="v", data=A).head()
-    proof = content_proof(source, replace(source, size_bytes=len(LONGER)))
+    proof = content_proof(source, source._replace(size_bytes=len(LONGER)))
     assert (proof.verdict, proof.evidence) == (Verdict.DIFFERENT, Evidence.SIZE)
     assert proof.fields == (Field.SIZE,)
 
@@ -156,7 +156,7 @@ def test_a_version_id_is_evidence_only_of_a_replica_with_a_name_and_the_same_eta
     """If this fails, `null` on both sides, or an ID without REPLICA, passes for identity."""
     source = replace(SAME, version_id=version_id).head()
     changes = {"etag": source.etag if etag == "same" else "0" * 32}
-    destination = replace(source, replication_status=status, **changes)  # type: ignore[arg-type] # an ETag is a str
+    destination = source._replace(replication_status=status, **changes)  # type: ignore[arg-type] # an ETag is a str
     assert content_proof(source, destination).verdict is verdict
 
 
@@ -164,7 +164,7 @@ def test_one_proof_of_difference_outweighs_the_same_version_id_and_etag() -> Non
     """If this fails, a replica whose stored checksum changed is called equal."""
     source = replace(SAME, algorithms=("CRC32",), encryption=PLAIN)
     damaged = replace(source, data=B).head()
-    proof = content_proof(source.head(), replace(damaged, etag=source.etag))
+    proof = content_proof(source.head(), damaged._replace(etag=source.etag))
     assert (proof.verdict, proof.evidence) == (Verdict.DIFFERENT, Evidence.FULL_OBJECT_CHECKSUM)
 
 
@@ -215,7 +215,7 @@ def test_part_sizes_are_asked_for_only_where_they_can_decide(
 def test_equal_values_over_parts_of_other_sizes_prove_nothing() -> None:
     """If this fails, 32-bit values over different cuts of the bytes pass for proof."""
     source = Stored(version_id="one", data=A, parts=(10, 23), algorithms=()).head()
-    destination = replace(source, version_id=VersionId("two"))
+    destination = source._replace(version_id=VersionId("two"))
     proof = content_proof(source, destination, source_parts=(10,), destination_parts=(20,))
     assert proof.verdict is Verdict.UNVERIFIED
     assert content_proof(source, destination).evidence is Evidence.MULTIPART_ETAG
