@@ -1,0 +1,28 @@
+"""Both clients of the product, opened by name: `sdk` is botocore's, `lean` our own.
+
+Law: nothing but the name differs, so that what a test finds of one it finds of the other.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from backfill.aws.calls import READ_TIMEOUT_S, Calls
+from backfill.aws.session import AwsSession, Connection
+from backfill.ports import Events
+
+CLIENTS: Final = ("sdk",)
+
+
+@asynccontextmanager
+async def opened_calls(
+    client: str,
+    connection: Connection,
+    events: Events,
+    *,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> AsyncIterator[Calls]:
+    """Open the calls of one identity through a client."""
+    assert client in CLIENTS, f"no client is called {client!r}"
+    async with AwsSession(connection) as session:
+        yield Calls(session, events, read_timeout_s=read_timeout_s)
