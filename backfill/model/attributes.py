@@ -7,6 +7,7 @@ Law: what a store returned and we do not know stays visible, never taken for abs
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from backfill.model.objects import Checksum, ETag, VersionId
 
@@ -55,14 +56,14 @@ class ReplicationStatus(enum.StrEnum):
     REPLICA = "REPLICA"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectHead:
+class ObjectHead(NamedTuple):
     """What HeadObject (ChecksumMode=ENABLED) tells about one version. Sizes in bytes.
 
     `tag_count` is x-amz-tagging-count (0 when absent). `metadata` keys are lower case, sorted.
     `archive_status` is set for the archive tiers of INTELLIGENT_TIERING; `restore` is the raw
     x-amz-restore. `missing_metadata_count` is x-amz-missing-meta and the headers that are no UTF-8.
     `unmodelled_checksums` holds raw x-amz-checksum-* headers that the SDK's model does not know.
+    A named tuple, because plan and verify make one for each version.
     """
 
     version_id: VersionId

@@ -5,7 +5,6 @@ Law: keys are compared as Python strings, whose code-point order equals S3's UTF
 """
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, NewType
 
@@ -25,9 +24,8 @@ class ChecksumType(enum.StrEnum):
     COMPOSITE = "COMPOSITE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checksum:
-    """One stored checksum, normalised.
+class Checksum(NamedTuple):
+    """One stored checksum, normalised. Make it with keywords.
 
     `value` is base64 without the `-N` suffix that HeadObject shows for COMPOSITE and
     GetObjectAttributes does not (S3 User Guide: checking-object-integrity); N is `part_count`.

@@ -1,12 +1,14 @@
 """Requests to an object store and what comes back: the vocabulary of the ObjectStore port.
 
-Never sends anything. Every request names the expected owner of each bucket it touches.
+Never sends anything. Every request names the expected owner of each bucket it touches. What is made
+for each object is a named tuple: a frozen dataclass takes five times as long to make.
 Law: a destination write without a precondition cannot be expressed here, except the one that S3
 offers no precondition for (a delete marker onto an absent key), which has a type of its own.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from backfill.model.attributes import ContentHeaders, Encryption, Pairs
 from backfill.model.objects import Checksum, ChecksumType, ETag, ListedEntry, VersionId
@@ -28,24 +30,21 @@ class IfReplaces:
 Precondition = IfAbsent | IfReplaces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionsPosition:
+class VersionsPosition(NamedTuple):
     """Where a listing resumes: after all versions of `key`, or after one version of it."""
 
     key: str
     version_id: VersionId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionsPage:
+class VersionsPage(NamedTuple):
     """One page of ListObjectVersions, entries in S3's own order, versions and markers mixed."""
 
     entries: tuple[ListedEntry, ...]
     next_position: VersionsPosition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopySource:
+class CopySource(NamedTuple):
     """The pinned source of a copy: this version, only while it still has this ETag."""
 
     place: BucketPlace
@@ -54,8 +53,7 @@ class CopySource:
     etag: ETag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyObjectRequest:
+class CopyObjectRequest(NamedTuple):
     """CopyObject with metadata and tagging directives COPY. At most 5 GB (S3 API: CopyObject)."""
 
     destination: BucketPlace
@@ -66,8 +64,7 @@ class CopyObjectRequest:
     encryption: Encryption | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteResult:
+class WriteResult(NamedTuple):
     """A write that the store confirmed with an ETag; `version_id` is None when not returned."""
 
     etag: ETag
@@ -111,8 +108,7 @@ class UploadPartCopyRequest:
     last_byte: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedPart:
+class CopiedPart(NamedTuple):
     """One copied part, as CompleteMultipartUpload wants it back."""
 
     part_number: int
@@ -152,8 +148,7 @@ class MarkAbsentRequest:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkerResult:
+class MarkerResult(NamedTuple):
     """A delete marker that the store confirmed."""
 
     version_id: VersionId | None

@@ -70,7 +70,7 @@ def head_of(entry: ObjectVersion, **changes: Any) -> ObjectHead:
         encryption=ENCRYPTIONS[EncryptionKind.SSE_S3],
         replication_status=ReplicationStatus.NONE,
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def rule(rule_id: str = "all", *, bucket: str = DESTINATION, **changes: Any) -> Rule:

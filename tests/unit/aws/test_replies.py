@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from backfill.aws import replies
 from backfill.aws.replies import NoETagError, ReplyError, UnknownValueError
@@ -254,3 +257,20 @@ def test_an_answer_without_a_lock_is_no_answer(parse: Callable[[replies.Reply], 
     """S3 says 404 where there is none: an empty 200 is something on the way."""
     with pytest.raises(replies.ReplyError):
         parse({})
+
+
+ORDINARY_TIME = "Sun, 22 Nov 2026 10:00:00 GMT"
+
+
+@given(st.integers(0, len(ORDINARY_TIME) - 1), st.sampled_from(" 0123456789:,-+.TGZNov²"))
+@example(12, "0")
+def test_a_time_is_what_the_standard_library_makes_of_it(position: int, character: str) -> None:
+    """The short way reads one form only; it may not read more into it than the long way."""
+    text = ORDINARY_TIME[:position] + character + ORDINARY_TIME[position + 1 :]
+    try:
+        expected = parsedate_to_datetime(text)
+    except ValueError:
+        with pytest.raises(ReplyError):
+            head(last_modified=text)
+    else:
+        assert head(last_modified=text).last_modified == expected

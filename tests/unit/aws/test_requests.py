@@ -144,8 +144,7 @@ async def test_no_write_ever_names_a_version_to_delete(name: str) -> None:
 
 
 def copy(**changes: object) -> CopyObjectRequest:
-    fields = {name: getattr(ops.copy_request(), name) for name in CopyObjectRequest.__slots__}
-    return CopyObjectRequest(**{**fields, **changes})
+    return CopyObjectRequest(**{**ops.copy_request()._asdict(), **changes})
 
 
 def test_every_write_of_an_object_is_conditional() -> None:

@@ -443,7 +443,7 @@ class VersionedStore:
 
     def _make(self, request: CopyObjectRequest, source: Stored) -> Stored:
         checksums = tuple(
-            replace(checksum, type=ChecksumType.FULL_OBJECT, part_count=None)
+            checksum._replace(type=ChecksumType.FULL_OBJECT, part_count=None)
             for checksum in source.checksums
         )
         return self.put(
