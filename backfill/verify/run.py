@@ -21,7 +21,7 @@ from functools import partial
 from typing import Final
 
 from backfill.errors import Disposition, StoreFault
-from backfill.events import DifferenceFound, VerificationResumed
+from backfill.events import VerificationResumed
 from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.rows import entries_of
@@ -38,8 +38,8 @@ from backfill.ports import (
 from backfill.settings import Settings
 from backfill.verify.checksum_jobs import ChecksumJobs, prove_by_jobs
 from backfill.verify.checksums import decided, proof_of_row
+from backfill.verify.conclusion import Conclusion, begun
 from backfill.verify.decisions import (
-    SUPERSEDED,
     VANISHED,
     Decision,
     Judged,
@@ -63,28 +63,21 @@ from backfill.verify.plain import plain_delivery, plain_verdict
 from backfill.verify.reader import Reader, Side
 from backfill.verify.rows import (
     DRAFT_COLUMNS,
-    UNJUDGED_COLUMNS,
-    VERDICT_COLUMNS,
     Draft,
     checksums_name,
     destination_listing_name,
     draft_row,
     look_name,
-    row_of,
     source_listing_name,
-    unjudged_name,
-    unjudged_row,
-    verdicts_name,
 )
-from backfill.verify.totals import Tally, VerifyTotals, summary_of
+from backfill.verify.totals import VerifyTotals
 from backfill.verify.unproven import drafts_of_looks, kept_unproven, write_unproven
-from backfill.verify.verdicts import VerdictRow
 
 SETTLE_KEYS_MAX: Final = 10_000
 """Suspect keys looked at again, with a listing a side and two HEADs each. More than these are no
 race with live replication but a state of affairs, and are reported as they were found."""
-DIFFERENCES_LOGGED_MAX: Final = 100
-"""Differences logged one by one; all of them are in the artefact."""
+TOLD_EVERY_ROWS: Final = 256
+"""Rows between two words of progress: a few tens of milliseconds."""
 
 
 Drafts = list[Draft]
@@ -196,7 +189,6 @@ class _Verification:
         )
         self._plan_rows = 0
         self._rows_done = 0
-        self._told = 0
 
     async def judge(
         self,
@@ -208,7 +200,7 @@ class _Verification:
         jobs = self._request.checksum_jobs
         if jobs is None:
             await self._list_buckets()
-            return await self._conclude(await self._looked(plan, outcomes), has_proofs=False)
+            return await self._looked_and_concluded(plan, outcomes)
         asked = {"algorithm": jobs.algorithm, "is_deep": self._request.is_deep}
         index = kept_unproven(artifacts, number, asked=asked, inputs=self._inputs)
         if index is None:
@@ -240,15 +232,30 @@ class _Verification:
         )
         return key_groups(source, destinations)
 
+    async def _looked_and_concluded(
+        self,
+        plan: Callable[[], Iterator[PlanEntry]],
+        outcomes: Callable[[], Iterator[PlannedOutcome]],
+    ) -> VerifyTotals:
+        """Look, writing verdicts on the way: they stand if nothing has to be looked at again."""
+        number = self._request.round
+        with begun(self._artifacts, number, inputs=self._inputs, events=self._events) as conclusion:
+            looked = await self._looked(plan, outcomes, conclusion)
+            if looked.keys_looked_again == 0:
+                return conclusion.commit(looked)
+        return await self._conclude(looked, has_proofs=False)
+
     async def _looked(
         self,
         plan: Callable[[], Iterator[PlanEntry]],
         outcomes: Callable[[], Iterator[PlannedOutcome]],
+        conclusion: Conclusion | None = None,
     ) -> Looked:
         """Judge all rows, and look again at suspects."""
         rows = self._counted(planned_rows(plan(), outcomes()))
         work = work_by_key(rows, self.listed(), destinations=len(self._destinations))
-        suspects = await self._look(0, (self._begun(item.rows, item.group) for item in work))
+        first = (self._begun(item.rows, item.group) for item in work)
+        suspects = await self._look(0, first, conclusion)
         self._reader.refuse_if_all_denied()
         looks, looked_again = 1, suspects
         is_settled = suspects <= SETTLE_KEYS_MAX
@@ -270,7 +277,9 @@ class _Verification:
             self._plan_rows += 1
             yield row
 
-    async def _look(self, look: int, work: Iterable[Drafts | Begin]) -> int:
+    async def _look(
+        self, look: int, work: Iterable[Drafts | Begin], conclusion: Conclusion | None = None
+    ) -> int:
         """Write a look's drafts and return the number of keys with a suspect row."""
         suspects = 0
         name = look_name(self._request.round, look)
@@ -278,15 +287,28 @@ class _Verification:
 
             def write(drafts: Drafts) -> None:
                 nonlocal suspects
+                is_suspect_key = False
                 for draft in drafts:
                     writer.write(draft_row(draft))
-                suspects += any(draft.is_suspect for draft in drafts)
-                self._rows_done += len(drafts)
-                self._events.progress(ProgressCounts(stage="verify", done=self._rows_done))
+                    is_suspect_key |= draft.is_suspect
+                    # After the first suspect the verdicts are written from the drafts.
+                    if conclusion is not None and not suspects:
+                        conclusion.add(draft.decision)
+                suspects += is_suspect_key
+                self._count(len(drafts))
 
             await in_order(work, write, slots=self._settings.concurrency)
+            self._tell()
             writer.commit({"suspect_keys": suspects})
         return suspects
+
+    def _count(self, rows: int) -> None:
+        before, self._rows_done = self._rows_done, self._rows_done + rows
+        if before // TOLD_EVERY_ROWS != self._rows_done // TOLD_EVERY_ROWS:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._events.progress(ProgressCounts(stage="verify", done=self._rows_done))
 
     def _begun(self, rows: KeyRows, group: KeyGroup) -> Drafts | Begin:
         """Judge a key: at once where the listings are enough."""
@@ -338,43 +360,15 @@ class _Verification:
         return drafts or [_nothing_left(rows.key)]
 
     async def _conclude(self, looked: Looked, *, has_proofs: bool) -> VerifyTotals:
-        tally = Tally()
+        """Write the verdicts of what the looks found, the newest of each key."""
         number = self._request.round
         told = self._artifacts.rows(checksums_name(number)) if has_proofs else iter(())
         proofs = map(proof_of_row, told)
-        begin = partial(self._artifacts.writer, inputs=self._inputs)
-        with (
-            begin(verdicts_name(number), columns=VERDICT_COLUMNS) as verdicts,
-            begin(unjudged_name(number), columns=UNJUDGED_COLUMNS) as unjudged,
-        ):
+        with begun(self._artifacts, number, inputs=self._inputs, events=self._events) as conclusion:
             async for draft in drafts_of_looks(self._artifacts, number, looked.looks):
-                decision = decided(draft.decision, proofs) if has_proofs else draft.decision
-                tally.count(decision)
-                if isinstance(decision, Judged):
-                    verdicts.write(row_of(decision.row))
-                    self._tell(decision.row)
-                elif _is_own_reason(decision):
-                    unjudged.write(unjudged_row(decision))
+                conclusion.add(decided(draft.decision, proofs) if has_proofs else draft.decision)
             assert next(proofs, None) is None, "every proof is of a row"
-            totals = tally.totals(
-                plan_rows=looked.plan_rows,
-                keys_looked_again=looked.keys_looked_again,
-                is_settled=looked.is_settled,
-            )
-            unjudged.commit({})
-            verdicts.commit(summary_of(totals))
-        return totals
-
-    def _tell(self, row: VerdictRow) -> None:
-        if row.is_good or self._told >= DIFFERENCES_LOGGED_MAX:
-            return
-        self._told += 1
-        fields = ",".join(row.fields)
-        self._events.emit(DifferenceFound(key=row.key, verdict=row.content.value, fields=fields))
-
-
-def _is_own_reason(unjudged: Unjudged) -> bool:
-    return unjudged.number is not None and unjudged.reason in {SUPERSEDED, VANISHED}
+            return conclusion.commit(looked)
 
 
 def _nothing_left(key: str) -> Draft:

@@ -55,7 +55,7 @@ SHELLS = {
         "batch_replication.attempts",
         "batch_replication.work",
     },
-    "verify": {"checksum_jobs", "reader", "unproven"},
+    "verify": {"checksum_jobs", "conclusion", "reader", "unproven"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 
