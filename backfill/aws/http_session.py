@@ -6,17 +6,17 @@ answers 412 to itself, and a delete marker that was sent twice is two markers.
 Law: one call, one request on the wire.
 """
 
+import asyncio
 import socket
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
-_KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""Seconds, seconds, probes. Below the idle time-out of NAT gateways (350 s), so that a CopyObject
-that stays silent for minutes keeps its connection; and a host that is gone is noticed within 90 s,
-long before the read time-out that such a CopyObject needs."""
+from backfill.aws.sockets import is_here, keep_alive
 
 
 class OneRequestSession(AIOHTTPSession):
@@ -31,6 +31,12 @@ class OneRequestSession(AIOHTTPSession):
             "resolver": _LoopbackNames(),
         }
         super().__init__(verify=verify or True, connector_args=connector, **settings)  # type: ignore[arg-type] # stub says bool; a path is documented
+
+    # Any: aiobotocore's stub leaves the connector untyped.
+    def _create_connector(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - as in the base class
+        connector = super()._create_connector(proxy_url)  # type: ignore[misc] # missing in the stub
+        connector._factory = partial(_OwnAnswers, loop=asyncio.get_running_loop())  # noqa: SLF001 - there is no other way in
+        return connector
 
     # Any: aiobotocore's stub leaves the session untyped.
     async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - as in the base class
@@ -56,11 +62,19 @@ class _NoRedirects:
         return response
 
 
-class _LoopbackNames(AbstractResolver):
-    """Resolves `*.localhost` to this machine, as is_loopback takes it, and all else as ever.
+class _OwnAnswers(ResponseHandler):
+    """A connection that is used again only if nothing came on it while nobody asked.
 
-    RFC 6761 §6.3 asks this of every resolver; the C library does it on some machines only.
+    aiohttp would take what came for the answer to the next request, and the answer to that one for
+    the answer to the one after: copies proven by others' ETags.
     """
+
+    def is_connected(self) -> bool:
+        return super().is_connected() and not self.should_close
+
+
+class _LoopbackNames(AbstractResolver):
+    """Resolves `*.localhost` to this machine, as is_loopback takes it, and all else as ever."""
 
     def __init__(self) -> None:
         self._system = aiohttp.ThreadedResolver()
@@ -68,8 +82,8 @@ class _LoopbackNames(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        is_here = host.lower().rstrip(".").endswith(".localhost")
-        return await self._system.resolve("localhost" if is_here else host, port, family)
+        name = "localhost" if is_here(host) else host
+        return await self._system.resolve(name, port, family)
 
     async def close(self) -> None:
         await self._system.close()
@@ -90,8 +104,5 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """Open a socket with keep-alive probes; aiobotocore drops botocore's `tcp_keepalive`."""
     family, kind, protocol, _, _ = address
     opened = socket.socket(family=family, type=kind, proto=protocol)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if (option := getattr(socket, name, None)) is not None:  # macOS names some differently
-            opened.setsockopt(socket.IPPROTO_TCP, option, value)
+    keep_alive(opened)
     return opened
