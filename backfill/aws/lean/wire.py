@@ -12,7 +12,9 @@ class WireRequest(NamedTuple):
 
     `bucket` decides the endpoint. `path` is the key's part, percent-encoded once, with its leading
     slash: `/` for the bucket itself. `query` is canonical: encoded, sorted, without `?`. `headers`
-    are those that the operation sets, in lower case, neither Host nor any of the signature's.
+    are those that the operation sets, in lower case and sorted, neither Host nor any of the
+    signature's; a value is printable ASCII with single spaces, none at its ends, so that it is
+    signed as it is sent.
     """
 
     method: str
@@ -37,6 +39,21 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class Address(NamedTuple):
+    """Where a bucket is asked, by botocore's rules.
+
+    `host` is the Host header. `base` stands before the path of a key, `root` is the path of the
+    bucket itself. `region` and `service` are those of the signature.
+    """
+
+    origin: Origin
+    host: str
+    base: str
+    root: str
+    region: str
+    service: str
 
 
 class ExchangeError(Exception):
