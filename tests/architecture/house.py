@@ -61,15 +61,16 @@ SHELLS = {
 
 FLOORS = {
     0: "model, errors, events, settings, campaign, its options, and the nouns of the stages: pure",
-    1: "ports: the Protocols that stages speak; in_order: how they keep requests in flight",
-    2: "shells of the stages, and the adapters",
+    1: "ports: the Protocols that stages speak",
+    2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
     3: "pipeline with stage_inputs and opening, compose, and what reads across stages: work_done, "
     "reporting, status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
     **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
-    **dict.fromkeys(("ports", "in_order"), 1),
+    "ports": 1,
+    "in_order": 2,
     **dict.fromkeys(ADAPTERS, 2),
     **dict.fromkeys(("pipeline", "stage_inputs", "opening", "compose", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),

@@ -37,7 +37,10 @@ IMPORTERS = {
     "structlog": ("backfill.observe",),
     "rich": ("backfill.observe", "backfill.report", "backfill.cli"),
     "jinja2": ("backfill.report",),
-    "httptools": ("backfill.sandbox",),
+    "httptools": ("backfill.aws.lean", "backfill.sandbox"),
+    "uvloop": ("backfill.cli.loop",),
+    "orjson": ("backfill.run_directory",),
+    "isal": ("backfill.run_directory",),
     "awscrt": ("backfill.sandbox",),
 }
 """Who may import which dependency: each is one decision, in one place."""
