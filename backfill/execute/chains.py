@@ -4,8 +4,11 @@ Never sorts and never guesses: entries come as ListObjectVersions shows them, ne
 Law: a chain holds entries of exactly its key; a listing that does not advance stops the run.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from backfill.errors import ListingStuckError
@@ -20,12 +23,27 @@ from backfill.settings import LIST_PAGE_MAX
 CHAIN_ENTRIES_MAX: Final = 10_000
 """Entries read of one key, newest first. A decision looks at what lies above the version that was
 seen; what lies deeper than this is taken for unknown, which never leads to a write."""
-ENTRIES_PER_KEY: Final = 3
-"""Versions and markers a key that the first page of a range has room for. Most keys have one or
-two, and a full page of 1,000 takes more CPU than ten copies."""
-FIRST_PAGE_MIN: Final = 100
-"""So that one key's chain, and what lies just before it, is nearly always one page."""
+ENTRIES_PER_KEY: Final = 3.0
+"""Versions and markers a key that the first page of a range has room for, until it was seen how
+many there are. Most keys have one or two, and a full page takes more CPU than ten copies."""
+FIRST_PAGE_MIN: Final = 16
+"""What a page has room for beside, so that small differences do not cost a second one."""
+_ROOM: Final = 1.25
+"""Of what the last range had; neighbours are alike."""
 _KEY_BYTES_MAX: Final = 1024
+_KEY_OF: Final = attrgetter("key")
+
+
+@dataclass(slots=True)  # learns range by range
+class Density:
+    """How many entries a key the last range of one listing had, what lies between included."""
+
+    entries_per_key: float = ENTRIES_PER_KEY
+
+    def page_size(self, keys: int) -> int:
+        """Return how many entries to ask for first. What is not needed is parsed all the same."""
+        size = FIRST_PAGE_MIN + int(_ROOM * self.entries_per_key * keys)
+        return min(LIST_PAGE_MAX, size)
 
 
 async def read_chain(store: ObjectStore, place: BucketPlace, key: str) -> Chain:
@@ -42,18 +60,25 @@ async def read_chain(store: ObjectStore, place: BucketPlace, key: str) -> Chain:
 
 
 async def read_chains(
-    store: ObjectStore, place: BucketPlace, keys: Sequence[str]
+    store: ObjectStore, place: BucketPlace, keys: Sequence[str], density: Density | None = None
 ) -> dict[str, Chain]:
     """Return the chains of sorted keys: one listing for neighbours, skipping what lies between.
 
-    Each page but the first covers at least one key or a thousand versions of one, so this takes at
-    most one request more than asking for each key alone, and on dense ranges a hundredth.
+    Each page but the first ones covers at least one key or a thousand versions of one, so this
+    takes hardly more requests than asking for each key alone, and on dense ranges a hundredth.
     """
+    if not keys:
+        return {}
     found: dict[str, list[ListedEntry]] = {key: [] for key in keys}
-    async for entries in pages_along(store, place, keys):
+    passed, last_key = 0, keys[-1]
+    async for entries in pages_along(store, place, keys, density=density):
         for entry in entries:
-            if entry.key in found:
-                found[entry.key].append(entry)
+            own = found.get(entry.key)
+            if own is not None:
+                own.append(entry)
+        passed += bisect_right(entries, last_key, key=_KEY_OF)
+    if density is not None:
+        density.entries_per_key = passed / len(keys)
     return {key: tuple(entries) for key, entries in found.items()}
 
 
@@ -63,21 +88,21 @@ async def pages_along(
     keys: Sequence[str],
     *,
     entries_max: int | None = CHAIN_ENTRIES_MAX,
+    density: Density | None = None,
 ) -> AsyncIterator[Sequence[ListedEntry]]:
     """Give the pages that hold the chains of sorted keys, and what lies between; as `read_chains`.
 
     Of a key about `entries_max` entries are read; None: all, for who looks for old versions.
+    Neighbours are in one page; where it does not reach the end, the next ones are larger.
     """
     assert list(keys) == sorted(set(keys)), "keys are sorted and distinct"
     wanted = deque(keys)
     after = position_before(keys[0]) if keys else None
-    # Neighbours are in one small page; where it does not reach the end, other keys lie between,
-    # and a full one reaches further.
-    max_keys = min(LIST_PAGE_MAX, FIRST_PAGE_MIN + ENTRIES_PER_KEY * len(keys))
+    max_keys = (density or Density()).page_size(len(keys))
     last_key, read = "", 0
     while wanted:
         page = await store.list_object_versions(place, after=after, max_keys=max_keys)
-        max_keys = LIST_PAGE_MAX
+        max_keys = min(LIST_PAGE_MAX, 4 * max_keys)
         yield page.entries
         if page.next_position is None:
             break

@@ -10,13 +10,14 @@ Law: a write is sent only after its intent is on disk.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from backfill.errors import BackfillError, BugError, Disposition, StoreFault
 from backfill.execute.bench import AbandonedError, Bench, ExecutePorts
 from backfill.execute.blocks import BLOCK_ENTRIES, Block, Cutter, Listed, Rows
-from backfill.execute.chains import read_chains
+from backfill.execute.chains import Density, read_chains
 from backfill.execute.decide import planned_step
 from backfill.execute.endings import is_proven, unproven
 from backfill.execute.ordinary import copied, is_as_planned, is_settled
@@ -36,6 +37,8 @@ from backfill.settings import Settings
 BLOCKS_AWAITED_MAX = 12
 """Blocks beside those that fill the slots: their listings, intents or looks back are under way. At
 100 ms a listing they keep the slots busy at 3,500 copies a second, S3's limit for a prefix."""
+_SOURCE = -1
+"""Beside the numbers of destinations."""
 LATE_MAX = 1000
 """Keys that may be waited for at a time while others are copied; beyond it their blocks wait."""
 
@@ -79,6 +82,8 @@ class Crew:
         # Filled by the blocks, of which there are only so many at a time.
         self._ready: asyncio.Queue[tuple[ManifestEntry | Rows, Block] | None] = asyncio.Queue()
         self._reviews = asyncio.Semaphore(settings.concurrency)
+        # Apart, because what is absent before the copies is there after them.
+        self._densities: defaultdict[tuple[int, bool], Density] = defaultdict(Density)
         self._open: dict[int, list[Intent]] = {}
         self._fatal: BackfillError | None = None
         self._bug: BugError | None = None
@@ -134,7 +139,7 @@ class Crew:
         try:
             # Keys with other writers are read again right before their copies: what the plan saw
             # may be hours old, and a delete marker that came since is no obstacle to a copy.
-            block.listed = await self._read(filter(_is_read_first, block.entries()))
+            block.listed = await self._read(filter(_is_read_first, block.entries()), is_after=False)
             straight = await self._begun(block)
             block.left = len(straight) + len(block.others)
             if not block.left:
@@ -180,7 +185,7 @@ class Crew:
         known = listed.get(entry)
         return known is not None and is_as_planned(entry, *known)
 
-    async def _read(self, entries: Iterable[ManifestEntry]) -> Listed:
+    async def _read(self, entries: Iterable[ManifestEntry], *, is_after: bool) -> Listed:
         """List both sides of a range; nothing where that failed, and each key is read by itself.
 
         The destination first: what the source shows afterwards is at least as new.
@@ -193,10 +198,12 @@ class Crew:
         try:
             for number, keys in sorted(wanted.items()):
                 place = header.destinations[number]
-                chains = await read_chains(ports.destination, place, sorted(keys))
+                density = self._densities[number, is_after]
+                chains = await read_chains(ports.destination, place, sorted(keys), density)
                 listed.destinations[number] = chains
             keys = set[str]().union(*wanted.values())
-            listed.source = await read_chains(ports.source, header.source, sorted(keys))
+            density = self._densities[_SOURCE, is_after]
+            listed.source = await read_chains(ports.source, header.source, sorted(keys), density)
         except StoreFault as fault:
             self.bench.errors[fault.code] += 1
             if fault.disposition is Disposition.STOP:
@@ -210,7 +217,8 @@ class Crew:
         waiting = block.waiting
         before, block.listed = block.listed, Listed()
         written = [entry for entry, _ in block.written]
-        listed = await self._read([*written, *(worker.entry for worker in waiting)])
+        entries = [*written, *(worker.entry for worker in waiting)]
+        listed = await self._read(entries, is_after=True)
         for entry, result in block.written:
             known = listed.get(entry)
             assert result.version_id is not None, "it was proven"

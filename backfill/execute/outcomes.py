@@ -23,22 +23,14 @@ COLUMNS: Final = (
     "etag",
     "attempts",
     "bytes_copied",
+    "checksum",
 )
 _KINDS: Final[Mapping[Scalar, OutcomeKind]] = {kind.value: kind for kind in OutcomeKind}
 
 
 def row_of(outcome: Outcome) -> Row:
-    """Return an outcome as a row."""
-    return (
-        outcome.number,
-        outcome.kind,
-        outcome.code,
-        outcome.detail,
-        outcome.version_id,
-        outcome.etag,
-        outcome.attempts,
-        outcome.bytes_copied,
-    )
+    """Return an outcome as a row: it has the columns as its fields, in their order."""
+    return outcome
 
 
 def outcome_of(row: list[Scalar]) -> Outcome:
@@ -48,7 +40,7 @@ def outcome_of(row: list[Scalar]) -> Outcome:
         ArtifactDamagedError: the row is no outcome.
     """
     try:
-        number, kind, code, detail, version_id, etag, attempts, bytes_copied = row
+        number, kind, code, detail, version_id, etag, attempts, bytes_copied, checksum = row
         return Outcome(  # by position: twice as fast, once a row
             _integer(number),
             _KINDS[kind],
@@ -58,6 +50,7 @@ def outcome_of(row: list[Scalar]) -> Outcome:
             None if etag is None else ETag(str(etag)),
             _integer(attempts),
             _integer(bytes_copied),
+            str(checksum),
         )
     except (ValueError, KeyError) as fault:
         raise ArtifactDamagedError(

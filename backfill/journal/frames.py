@@ -37,10 +37,12 @@ def encoded_frame(records: Sequence[bytes]) -> tuple[bytes, tuple[int, ...]]:
     pieces: list[bytes] = []
     offsets: list[int] = []
     size = FRAME_HEAD.size
+    pack, checksum, head_bytes = RECORD_HEAD.pack, zlib.crc32, RECORD_HEAD.size
     for record in records:
         offsets.append(size)
-        pieces += (RECORD_HEAD.pack(len(record), zlib.crc32(record)), record)
-        size += RECORD_HEAD.size + len(record)
+        pieces.append(pack(len(record), checksum(record)))
+        pieces.append(record)
+        size += head_bytes + len(record)
     payload = b"".join(pieces)
     return FRAME_HEAD.pack(MAGIC, len(payload), _checksum(payload)) + payload, tuple(offsets)
 
@@ -73,16 +75,18 @@ def frame_records(data: bytes, offset: int, end: int) -> Iterator[PlacedRecord]:
         at = start + length
 
 
-def read_record(data: bytes | memoryview) -> bytes:
-    """Return the record whose head `data` begins with.
+def read_record(data: bytes, offset: int) -> bytes:
+    """Return the record whose head lies at an offset.
 
     Raises:
         ValueError: it is cut or altered.
     """
-    if len(data) < RECORD_HEAD.size:
-        raise ValueError("a record's head is cut")
-    length, checksum = RECORD_HEAD.unpack_from(data)
-    record = bytes(data[RECORD_HEAD.size : RECORD_HEAD.size + length])
+    try:
+        length, checksum = RECORD_HEAD.unpack_from(data, offset)
+    except struct.error as fault:
+        raise ValueError("a record's head is cut") from fault
+    begin = offset + RECORD_HEAD.size
+    record = data[begin : begin + length]
     if len(record) != length or zlib.crc32(record) != checksum:
         raise ValueError("a record is cut or altered")
     return record

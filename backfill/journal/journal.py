@@ -30,6 +30,7 @@ Blocking = Callable[[Callable[[], None]], Awaitable[None]]
 so that a seed decides everything."""
 
 _OFFSET_BITS: Final = 40
+_OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 """Of a location's 64 bits; a segment is far smaller than 2**40 bytes."""
 
 
@@ -119,7 +120,8 @@ class SegmentJournal:
         """Return the outcome of an entry, None while it has none."""
         if not self._is_concluded(number):
             return None
-        location = _location(self._concluded[number])
+        packed = self._concluded[number] - 1
+        location = Location(packed >> _OFFSET_BITS, packed & _OFFSET_MASK)
         outcome = decoded_outcome(self._files.read(location))
         if outcome.number != number:
             raise self._files.damage_at(location)
@@ -220,8 +222,3 @@ class SegmentJournal:
         if isinstance(self._failure, BackfillError):
             return type(self._failure)(self._failure.message, hint=self._failure.hint)
         return BugError(f"the journal failed: {self._failure!r}")
-
-
-def _location(packed: int) -> Location:
-    packed -= 1
-    return Location(segment=packed >> _OFFSET_BITS, offset=packed & ((1 << _OFFSET_BITS) - 1))

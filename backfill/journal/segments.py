@@ -10,9 +10,10 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
 from backfill.journal.frames import (
@@ -48,8 +49,7 @@ _HINT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(NamedTuple):
     """Where a record's head lies."""
 
     segment: int
@@ -62,10 +62,7 @@ class _Block:
 
     segment: int
     offset: int
-    data: memoryview
-
-    def holds(self, offset: int) -> bool:
-        return self.offset <= offset < self.offset + len(self.data)
+    data: bytes
 
 
 class SegmentFiles:
@@ -125,13 +122,16 @@ class SegmentFiles:
         Raises:
             ArtifactDamagedError: it was altered since it was written.
         """
-        try:
-            return read_record(self._block_at(location))
-        except ValueError:
+        block = self._block
+        if block is not None and block.segment == location.segment:
+            at = location.offset - block.offset
             # Cut by the block's end, newer than the block, or damaged: only the file itself tells.
-            self._block = None
+            with suppress(ValueError):
+                if 0 <= at < len(block.data):
+                    return read_record(block.data, at)
+        block = self._block = self._block_around(location)
         try:
-            return read_record(self._block_at(location))
+            return read_record(block.data, location.offset - block.offset)
         except ValueError as fault:
             raise self.damage_at(location) from fault
 
@@ -232,17 +232,11 @@ class SegmentFiles:
         self._number = number
         self._size_bytes = end
 
-    def _block_at(self, location: Location) -> memoryview:
-        """Return the bytes from a location on, out of the last block that was read."""
-        block = self._block
-        if block is None or block.segment != location.segment or not block.holds(location.offset):
-            begin = max(0, location.offset - _BLOCK_BEHIND_BYTES)
-            with disk_faults_refused(self._path(location.segment), "read"):
-                data = os.pread(self._reader(location.segment), _BLOCK_BYTES, begin)
-            block = self._block = _Block(
-                segment=location.segment, offset=begin, data=memoryview(data)
-            )
-        return block.data[location.offset - block.offset :]
+    def _block_around(self, location: Location) -> _Block:
+        begin = max(0, location.offset - _BLOCK_BEHIND_BYTES)
+        with disk_faults_refused(self._path(location.segment), "read"):
+            data = os.pread(self._reader(location.segment), _BLOCK_BYTES, begin)
+        return _Block(segment=location.segment, offset=begin, data=data)
 
     def _reader(self, segment: int) -> int:
         if segment not in self._readers:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.errors import ListingStuckError
-from backfill.execute.chains import position_before, read_chain, read_chains
+from backfill.execute.chains import Density, position_before, read_chain, read_chains
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPage, VersionsPosition
 from tests.unit.execute.versioned_store import SOURCE, VersionedStore
@@ -97,7 +97,7 @@ class Counted(VersionedStore):
         )
 
 
-@pytest.mark.parametrize(("every", "pages"), [(1, [400]), (3, [400]), (11, [400, 1000])])
+@pytest.mark.parametrize(("every", "pages"), [(1, [391]), (3, [391]), (11, [391, 1000])])
 async def test_neighbours_take_one_small_page_and_gaps_a_full_one_more(
     every: int, pages: list[int]
 ) -> None:
@@ -107,6 +107,24 @@ async def test_neighbours_take_one_small_page_and_gaps_a_full_one_more(
     wanted = [f"k{number:04d}" for number in range(0, 100 * every, every)]
     listed = await read_chains(store, SOURCE, wanted)
     assert all(len(chain) == 1 for chain in listed.values())
+    assert store.asked == pages
+
+
+@pytest.mark.parametrize(
+    ("versions", "every", "pages"),
+    [(1, 1, [391, 141]), (4, 1, [391, 1000, 516]), (1, 10, [391, 1000, 1000]), (0, 1, [391, 16])],
+)
+async def test_the_next_range_is_asked_for_as_the_last_one_was_found(
+    versions: int, every: int, pages: list[int]
+) -> None:
+    """If this fails, each block of copies parses pages of entries that nobody asked for."""
+    store, density = Counted(), Density()
+    names = [f"k{number:04d}" for number in range(200 * every)]
+    store.chains = filled(tuple(names), versions).chains
+    for begin in (0, 100 * every):
+        wanted = names[begin : begin + 100 * every : every]
+        listed = await read_chains(store, SOURCE, wanted, density)
+        assert all(len(chain) == versions for chain in listed.values())
     assert store.asked == pages
 
 
