@@ -5,8 +5,7 @@ Law: a chain holds all versions and delete markers of its key, newest first.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError, RefusedError
 from backfill.model.escaping import visible_text
@@ -20,12 +19,14 @@ CHAIN_ENTRIES_MAX: Final = 1_000_000
 minute for a year has half a million."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyChain:
+class KeyChain(NamedTuple):
     """A key and its chain."""
 
     key: str
     entries: Chain
+
+
+_new = tuple.__new__
 
 
 def key_chains(
@@ -37,25 +38,35 @@ def key_chains(
         ArtifactDamagedError: the stream is not sorted.
         RefusedError: a key has more than `entries_max` versions and delete markers.
     """
-    key = ""
-    chain: list[ListedEntry] = []
-    for entry in entries:
-        if entry.key != key:
-            if chain:
-                yield KeyChain(key=key, entries=tuple(chain))
-            if entry.key < key:
-                raise ArtifactDamagedError(
-                    f"an inventory is not sorted: {visible_text(entry.key)} follows "
-                    f"{visible_text(key)}",
-                    hint="delete the inventory folder of the run directory and run it again",
-                )
-            key = entry.key
-            chain.clear()
-        chain.append(entry)
-        if len(chain) > entries_max:
-            raise RefusedError(
-                f"key {visible_text(key)} has more than {entries_max} versions and markers",
-                hint="leave the key out with --prefix, or expire noncurrent versions of it first",
+    stream = iter(entries)
+    entry = next(stream, None)
+    while entry is not None:
+        key = entry[0]
+        following = next(stream, None)
+        if following is not None and following[0] == key:
+            chain = [entry]
+            while following is not None and following[0] == key:
+                chain.append(following)
+                if len(chain) > entries_max:
+                    raise _too_long(key, entries_max)
+                following = next(stream, None)
+            yield _new(KeyChain, (key, tuple(chain)))
+        elif entries_max > 0:
+            # The ordinary key, with a single version.
+            yield _new(KeyChain, (key, (entry,)))
+        else:
+            raise _too_long(key, entries_max)
+        if following is not None and following[0] < key:
+            raise ArtifactDamagedError(
+                f"an inventory is not sorted: {visible_text(following.key)} follows "
+                f"{visible_text(key)}",
+                hint="delete the inventory folder of the run directory and run it again",
             )
-    if chain:
-        yield KeyChain(key=key, entries=tuple(chain))
+        entry = following
+
+
+def _too_long(key: str, entries_max: int) -> RefusedError:
+    return RefusedError(
+        f"key {visible_text(key)} has more than {entries_max} versions and markers",
+        hint="leave the key out with --prefix, or expire noncurrent versions of it first",
+    )

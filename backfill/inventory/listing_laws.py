@@ -8,6 +8,9 @@ Sources: S3 API reference, ListObjectVersions (keys in UTF-8 binary order, the m
 of a key first, KeyMarker and VersionIdMarker exclusive).
 """
 
+from itertools import islice
+from operator import itemgetter, lt
+
 from backfill.errors import ListingStuckError
 from backfill.model.escaping import visible_text
 from backfill.model.objects import ListedEntry
@@ -18,19 +21,27 @@ _HINT = (
     "report it to the server's makers, or leave the keys concerned out with --prefix"
 )
 
+_is_latest = itemgetter(2)
+
 
 class ListingLaws:
     """Judges the pages of one listing in turn; `position` is where the next page must begin.
 
+    `start`: it begins after all versions of a key, or after one version of it.
     Memory: the version IDs of one key.
     """
 
-    def __init__(self, bucket: str, prefix: str) -> None:
+    def __init__(self, bucket: str, prefix: str, start: VersionsPosition | None = None) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._key = ""
+        self._is_amid_key = False
         self._version_ids: set[str] = set()
-        self.position: VersionsPosition | None = None
+        self.position = start
+        if start is not None:
+            self._key = start.key
+            self._is_amid_key = start.version_id is not None
+            self._version_ids = {start.version_id} if start.version_id is not None else set()
 
     def admit(self, page: VersionsPage) -> tuple[ListedEntry, ...]:
         """Return the page's entries, or raise.
@@ -43,32 +54,56 @@ class ListingLaws:
             ListingStuckError: a page repeats, goes backwards, lost its order or its end.
         """
         entries = page.entries
-        if entries and entries[0].key == self._key and entries[0].is_latest:
+        if entries and entries[0].key == self._key and self._is_amid_key and entries[0].is_latest:
             entries = (entries[0]._replace(is_latest=False), *entries[1:])
-        for entry in entries:
-            self._admit_entry(entry)
+        if self._is_plain(entries):
+            self._key = entries[-1].key
+            self._version_ids = {entries[-1].version_id}
+        else:
+            for entry in entries:
+                self._admit_entry(entry)
         if page.next_position is not None:
             self._check_next(page.next_position, entries)
         if entries:
+            self._is_amid_key = True
             # Ours, not the server's: a marker beyond the last entry could skip what lies between.
-            self.position = VersionsPosition(key=entries[-1].key, version_id=entries[-1].version_id)
+            self.position = VersionsPosition(entries[-1].key, entries[-1].version_id)
         return entries
 
+    def _is_plain(self, entries: tuple[ListedEntry, ...]) -> bool:
+        """Return whether each entry is the only one of its key, so that all laws hold at once.
+
+        Keys with a prefix lie together: where the first and the last have it, all do.
+        """
+        if not entries or entries[0].key <= self._key:
+            return False
+        keys = [entry[0] for entry in entries]
+        return (
+            all(map(lt, keys, islice(keys, 1, None)))
+            and all(map(_is_latest, entries))
+            and keys[0].startswith(self._prefix)
+            and keys[-1].startswith(self._prefix)
+        )
+
     def _admit_entry(self, entry: ListedEntry) -> None:
-        if entry.key != self._key:
-            if entry.key < self._key:
-                raise self._broken(f"went back from {_shown(self._key)} to {_shown(entry.key)}")
-            if not entry.key.startswith(self._prefix):
-                raise self._broken(f"showed {_shown(entry.key)} outside {_shown(self._prefix)}")
-            if not entry.is_latest:
-                raise self._broken(f"begins {_shown(entry.key)} with a version that is not latest")
-            self._key = entry.key
+        key, version_id = entry[0], entry[1]
+        if key != self._key:
+            if key < self._key:
+                raise self._broken(f"went back from {_shown(self._key)} to {_shown(key)}")
+            if not key.startswith(self._prefix):
+                raise self._broken(f"showed {_shown(key)} outside {_shown(self._prefix)}")
+            if not entry[2]:
+                raise self._broken(f"begins {_shown(key)} with a version that is not latest")
+            self._key = key
+            self._is_amid_key = True
             self._version_ids.clear()
-        elif entry.version_id in self._version_ids:
-            raise self._broken(f"repeated version {entry.version_id} of {_shown(entry.key)}")
-        elif entry.is_latest:
-            raise self._broken(f"calls two versions of {_shown(entry.key)} the latest")
-        self._version_ids.add(entry.version_id)
+        elif not self._is_amid_key:
+            raise self._broken(f"showed {_shown(key)}, after which it was to begin")
+        elif version_id in self._version_ids:
+            raise self._broken(f"repeated version {version_id} of {_shown(key)}")
+        elif entry[2]:
+            raise self._broken(f"calls two versions of {_shown(key)} the latest")
+        self._version_ids.add(version_id)
 
     def _check_next(self, position: VersionsPosition, entries: tuple[ListedEntry, ...]) -> None:
         if position == self.position:
@@ -80,6 +115,15 @@ class ListingLaws:
 
     def _broken(self, what: str) -> ListingStuckError:
         return ListingStuckError(f"the listing of bucket {self._bucket} {what}", hint=_HINT)
+
+
+def unbelievable(bucket: str, key: str | None) -> ListingStuckError:
+    """Return the error of a server whose pages before and after a key do not meet."""
+    where = _shown(key) if key is not None else "its beginning"
+    return ListingStuckError(
+        f"the listing of bucket {bucket} shows other keys after {where} than the page before it",
+        hint=_HINT,
+    )
 
 
 def _shown(text: str) -> str:

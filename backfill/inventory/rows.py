@@ -20,8 +20,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from backfill.model.objects import ChecksumType, DeleteMarker, ETag, ListedEntry, ObjectVersion
-from backfill.model.objects import VersionId as Id
+from backfill.model.objects import ChecksumType, DeleteMarker, ListedEntry, ObjectVersion
 from backfill.model.rows import Row, Scalar
 
 COLUMNS: Final = (
@@ -37,53 +36,62 @@ COLUMNS: Final = (
 )
 
 _Cells = tuple[str, str, bool, str, str | None, int, str, str, str | None]
+_CHECKSUM_TYPES: Final = {kind.value: kind for kind in ChecksumType} | {None: None}
+_ALGORITHMS_MAX: Final = 1024
+"""Lists of algorithms remembered. S3 knows a dozen names, and a version has one or two."""
+_algorithms: dict[str, tuple[str, ...]] = {"": ()}
+_new = tuple.__new__
 
 
 def row_of(entry: ListedEntry) -> Row:
     """Return the row of an entry. `last_modified` must be aware of its time zone."""
-    assert entry.last_modified.tzinfo is not None, "times are aware"
-    time = entry.last_modified
-    modified = (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()
+    time = entry[3]
+    if time.tzinfo is not UTC:
+        assert time.tzinfo is not None, "times are aware"
+        time = time.astimezone(UTC)
     if isinstance(entry, DeleteMarker):
-        return (entry.key, entry.version_id, entry.is_latest, modified, None, 0, "", "", None)
+        return (entry[0], entry[1], entry[2], time.isoformat(), None, 0, "", "", None)
+    key, version_id, is_latest, _, etag, size_bytes, storage_class, algorithms, kind = entry
     return (
-        entry.key,
-        entry.version_id,
-        entry.is_latest,
-        modified,
-        entry.etag,
-        entry.size_bytes,
-        entry.storage_class,
-        ",".join(entry.checksum_algorithms),
-        entry.checksum_type,
+        key,
+        version_id,
+        is_latest,
+        time.isoformat(),
+        etag,
+        size_bytes,
+        storage_class,
+        ",".join(algorithms) if algorithms else "",
+        kind,
     )
 
 
 def entry_of(row: list[Scalar]) -> ListedEntry:
     """Return the entry of a row that `row_of` made."""
-    # The artefact's digest and columns vouch for the cells' types; a check of each would cost
-    # more than all the rest of reading.
+    # The artefact's digest and columns vouch for the cells' types, and fields come in the order of
+    # columns: a check of each cell, or a call with names, would cost more than all else of reading.
     key, version_id, is_latest, modified, etag, size, storage_class, algorithms, kind = cast(
         "_Cells", row
     )
-    last_modified = datetime.fromisoformat(modified)
+    time = datetime.fromisoformat(modified)
     if etag is None:
-        return DeleteMarker(
-            key=key, version_id=Id(version_id), is_latest=is_latest, last_modified=last_modified
-        )
-    return ObjectVersion(
-        key=key,
-        version_id=Id(version_id),
-        is_latest=is_latest,
-        last_modified=last_modified,
-        etag=ETag(etag),
-        size_bytes=size,
-        storage_class=storage_class,
-        checksum_algorithms=tuple(algorithms.split(",")) if algorithms else (),
-        checksum_type=ChecksumType(kind) if kind is not None else None,
+        return _new(DeleteMarker, (key, version_id, is_latest, time))
+    names = _algorithms.get(algorithms)
+    if names is None:
+        names = _remembered(algorithms)
+    checksum_type = _CHECKSUM_TYPES[kind]
+    return _new(
+        ObjectVersion,
+        (key, version_id, is_latest, time, etag, size, storage_class, names, checksum_type),
     )
 
 
 def entries_of(rows: Iterable[list[Scalar]]) -> Iterator[ListedEntry]:
     """Stream the entries of an inventory artefact's rows."""
     return map(entry_of, rows)
+
+
+def _remembered(text: str) -> tuple[str, ...]:
+    algorithms = tuple(text.split(","))
+    if len(_algorithms) < _ALGORITHMS_MAX:
+        _algorithms[text] = algorithms
+    return algorithms

@@ -4,11 +4,15 @@ Never estimated: counted from the rows that were written.
 Law: `versions + delete_markers` is the number of rows.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from operator import attrgetter, itemgetter
 
 from backfill.errors import ArtifactDamagedError
 from backfill.model.objects import ListedEntry, ObjectVersion
+
+_is_latest = itemgetter(2)
+_size_bytes = attrgetter("size_bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +34,27 @@ class InventoryTotals:
         """Return the number of rows."""
         return self.versions + self.delete_markers
 
-    def with_page(self, entries: Iterable[ListedEntry]) -> "InventoryTotals":
+    def with_page(self, entries: Sequence[ListedEntry]) -> "InventoryTotals":
         """Return the totals with one more page."""
-        keys, keys_current, versions, markers, size_bytes = 0, 0, 0, 0, 0
-        for entry in entries:
-            keys += entry.is_latest
-            if isinstance(entry, ObjectVersion):
-                versions += 1
-                keys_current += entry.is_latest
-                size_bytes += entry.size_bytes
-            else:
-                markers += 1
-        return replace(
-            self,
-            keys=self.keys + keys,
-            keys_current=self.keys_current + keys_current,
-            versions=self.versions + versions,
-            delete_markers=self.delete_markers + markers,
-            size_bytes=self.size_bytes + size_bytes,
+        versions = [entry for entry in entries if isinstance(entry, ObjectVersion)]
+        return InventoryTotals(
+            keys=self.keys + sum(map(_is_latest, entries)),
+            keys_current=self.keys_current + sum(map(_is_latest, versions)),
+            versions=self.versions + len(versions),
+            delete_markers=self.delete_markers + len(entries) - len(versions),
+            size_bytes=self.size_bytes + sum(map(_size_bytes, versions)),
             pages=self.pages + 1,
+        )
+
+    def __add__(self, other: "InventoryTotals") -> "InventoryTotals":
+        """Return the totals of two parts of a listing."""
+        return InventoryTotals(
+            keys=self.keys + other.keys,
+            keys_current=self.keys_current + other.keys_current,
+            versions=self.versions + other.versions,
+            delete_markers=self.delete_markers + other.delete_markers,
+            size_bytes=self.size_bytes + other.size_bytes,
+            pages=self.pages + other.pages,
         )
 
 

@@ -17,7 +17,6 @@ from backfill.errors import ArtifactDamagedError
 from backfill.model.rows import Row, Scalar
 from backfill.ports import ArtifactIndex
 from backfill.run_directory.durable import (
-    TEMPORARY_SUFFIX,
     NewFile,
     disk_faults_refused,
     make_directory,
@@ -26,13 +25,14 @@ from backfill.run_directory.durable import (
 )
 from backfill.run_directory.index import (
     INDEX_FILE,
-    SEGMENT_FILE,
     StoredIndex,
     decoded_index,
     index_bytes,
     segment_file,
 )
+from backfill.run_directory.leftovers import remove_leftovers
 from backfill.run_directory.segments import BLOCK_ROWS, Segment, SegmentWriter, segment_rows
+from backfill.run_directory.stretches import StretchedWriter
 
 SEGMENT_ROWS_MAX: Final = 100_000
 SEGMENT_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -82,7 +82,7 @@ class LocalArtifacts:
         with disk_faults_refused(folder, "create"):
             make_directory(folder)
         stored = self._stored(name)
-        _remove_leftovers(folder, stored)
+        remove_leftovers(folder, stored)
         writer = ArtifactWriter(
             folder,
             name,
@@ -90,6 +90,31 @@ class LocalArtifacts:
             inputs=inputs,
             slot=stored.unused_slot if stored is not None else "a",
             segment_rows_max=self._segment_rows_max,
+        )
+        self._being_written.add(name)
+        try:
+            yield writer
+        finally:
+            self._being_written.discard(name)
+            writer.abandon()
+
+    @contextmanager
+    def stretched_writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> Iterator[StretchedWriter]:
+        """Begin or go on with an artefact in stretches; sealed ones of equal inputs stand."""
+        assert name not in self._being_written, "one writer an artefact"
+        folder = self._path(name)
+        with disk_faults_refused(folder, "create"):
+            make_directory(folder)
+        writer = StretchedWriter(
+            folder,
+            name,
+            columns=tuple(columns),
+            inputs=inputs,
+            stored=self._stored(name),
+            rows_max=self._segment_rows_max,
+            text_bytes_max=SEGMENT_BYTES_MAX,
         )
         self._being_written.add(name)
         try:
@@ -182,7 +207,7 @@ class ArtifactWriter:
         self._is_ended = True
         # From the bytes, so that the writer returns what every later reader will get.
         stored = decoded_index(data, self._name)
-        _remove_leftovers(self._folder, stored)
+        remove_leftovers(self._folder, stored)
         return stored.index
 
     def abandon(self) -> None:
@@ -214,13 +239,3 @@ class ArtifactWriter:
         if self._open is not None:
             self._segments.append(self._open.finish())
             self._open = None
-
-
-def _remove_leftovers(folder: Path, stored: StoredIndex | None) -> None:
-    """Remove segments that no index names: of a killed writer, or of a replaced artefact."""
-    named = {segment.file for segment in stored.segments} if stored is not None else set()
-    with disk_faults_refused(folder, "clean"):
-        for path in folder.iterdir():
-            is_segment = SEGMENT_FILE.fullmatch(path.name) and path.name not in named
-            if is_segment or path.name == INDEX_FILE + TEMPORARY_SUFFIX:
-                path.unlink()

@@ -5,10 +5,10 @@ Law: after a preview the run directory is what it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from backfill.model.rows import Row, Scalar
-from backfill.ports import ArtifactIndex, ArtifactStore, DocumentWriter
+from backfill.ports import ArtifactIndex, ArtifactStore, DocumentWriter, StretchedWriter
 
 
 class Preview:
@@ -31,6 +31,12 @@ class Preview:
     ) -> Iterator["_Nowhere"]:
         """Give a writer that counts."""
         yield _Nowhere(name, tuple(columns), inputs)
+
+    def stretched_writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> AbstractContextManager[StretchedWriter]:
+        """Refuse: a listing is work that nobody does to throw it away."""
+        raise AssertionError(f"no preview of {name} by {columns} of {inputs}")
 
     def write_document(self, name: str, data: bytes) -> None:
         """Throw a document away."""

@@ -73,12 +73,16 @@ def decoded_rows(lines: bytes) -> list[list[Scalar]]:
 
 
 class SegmentWriter:
-    """Writes one segment; its file is not part of anything until an index names it."""
+    """Writes one segment; its file is not part of anything until an index names it.
 
-    def __init__(self, path: Path) -> None:
+    `is_in_members`: each block is a gzip member of its own. A compressor takes 360 KiB, too much
+    where a hundred segments are open at once.
+    """
+
+    def __init__(self, path: Path, *, is_in_members: bool = False) -> None:
         self._path = path
         self._digest = hashlib.sha256()
-        self._compressor = isal_zlib.compressobj(level=1, wbits=GZIP)
+        self._compressor = isal_zlib.compressobj(level=1, wbits=GZIP) if not is_in_members else None
         self._size_bytes = 0
         self.rows = 0
         self.text_bytes = 0
@@ -90,14 +94,19 @@ class SegmentWriter:
         text = encoded_rows(rows)
         self.rows += len(rows)
         self.text_bytes += len(text)
-        self._append(self._compressor.compress(text))
+        if self._compressor is None:
+            self._append(isal_zlib.compress(text, 1, GZIP))
+        else:
+            self._append(self._compressor.compress(text))
 
-    def finish(self) -> Segment:
-        """Make the file durable and return its record."""
-        self._append(self._compressor.flush())
+    def finish(self, *, is_durable: bool = True) -> Segment:
+        """Close the file, durably unless the owner sees to that later, and return its record."""
+        if self._compressor is not None:
+            self._append(self._compressor.flush())
         with disk_faults_refused(self._path, "write"):
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if is_durable:
+                os.fsync(self._file.fileno())
             self._file.close()
         return Segment(
             file=self._path.name,
@@ -168,9 +177,15 @@ def _whole_lines(file: BufferedReader, path: Path) -> Iterator[bytes]:
     decoder = isal_zlib.decompressobj(wbits=GZIP)
     pending = b""
     try:
-        while not decoder.eof:
+        # Finite: every turn takes bytes of the file, or text of those taken.
+        while True:
             with disk_faults_refused(path, "read"):
-                data = decoder.unconsumed_tail or file.read(BLOCK_BYTES)
+                data = decoder.unused_data or decoder.unconsumed_tail or file.read(BLOCK_BYTES)
+            if decoder.eof:
+                if not data:
+                    break
+                # Another gzip member: a segment may consist of many.
+                decoder = isal_zlib.decompressobj(wbits=GZIP)
             text = decoder.decompress(data, BLOCK_BYTES)
             if not data and not text:
                 raise ArtifactDamagedError(f"{shown_path(path)} is cut", hint=MEND)

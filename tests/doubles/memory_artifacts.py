@@ -25,6 +25,8 @@ class MemoryArtifacts:
     indexes: dict[str, ArtifactIndex] = field(default_factory=dict)
     held: dict[str, list[list[Scalar]]] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
+    stretched: dict[str, "MemoryStretches"] = field(default_factory=dict)
+    stretch_rows_max: int = 1000
 
     def index(self, name: str) -> ArtifactIndex | None:
         return self.indexes.get(name)
@@ -39,6 +41,17 @@ class MemoryArtifacts:
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
     ) -> Iterator["MemoryWriter"]:
         yield MemoryWriter(self, name, tuple(columns), dict(inputs))
+
+    @contextmanager
+    def stretched_writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> Iterator["MemoryStretches"]:
+        held = self.stretched.get(name)
+        if held is None or (held.columns, held.inputs) != (tuple(columns), dict(inputs)):
+            held = MemoryStretches(self, name, tuple(columns), dict(inputs))
+            self.stretched[name] = held
+        held.open_rows.clear()
+        yield held
 
     def write_document(self, name: str, data: bytes) -> None:
         self.documents[name] = data
@@ -85,3 +98,49 @@ class MemoryWriter:
         self._store.held[self._name] = self._rows
         self._store.indexes[self._name] = index
         return index
+
+
+@dataclass(slots=True)
+class MemoryStretches:
+    """The port StretchedWriter: what is sealed outlives a simulated process, what is open dies."""
+
+    store: MemoryArtifacts
+    name: str
+    columns: tuple[str, ...]
+    inputs: dict[str, str]
+    numbers: int = 0
+    open_rows: dict[int, list[list[Scalar]]] = field(default_factory=dict)
+    rows: dict[int, list[list[Scalar]]] = field(default_factory=dict)
+    notes: dict[int, Row] = field(default_factory=dict)
+
+    def sealed(self) -> Mapping[int, Row]:
+        return self.notes
+
+    def begin(self) -> int:
+        self.numbers += 1
+        self.open_rows[self.numbers] = []
+        return self.numbers
+
+    def write(self, stretch: int, rows: Sequence[Row]) -> bool:
+        assert all(len(row) == len(self.columns) for row in rows), "a row fills its columns"
+        self.open_rows[stretch].extend(list(row) for row in rows)
+        return len(self.open_rows[stretch]) >= self.store.stretch_rows_max
+
+    def seal(self, stretch: int, note: Row) -> None:
+        self.rows[stretch] = self.open_rows.pop(stretch)
+        # As every later reader gets it.
+        self.notes[stretch] = json.loads(json.dumps(note))
+
+    def discard(self) -> None:
+        self.open_rows.clear()
+        self.rows.clear()
+        self.notes.clear()
+
+    def commit(self, order: Sequence[int], summary: Mapping[str, object]) -> ArtifactIndex:
+        assert not self.open_rows, "every stretch is sealed"
+        writer = MemoryWriter(self.store, self.name, self.columns, self.inputs)
+        for number in order:
+            for row in self.rows[number]:
+                writer.write(row)
+        del self.store.stretched[self.name]
+        return writer.commit(summary)

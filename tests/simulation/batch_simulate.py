@@ -22,7 +22,13 @@ from backfill.execute.stop import StopRequest
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.run import manifest_name
 from backfill.model.rows import Row, Scalar
-from backfill.ports import ArtifactIndex, ArtifactStore, DocumentWriter, RowWriter
+from backfill.ports import (
+    ArtifactIndex,
+    ArtifactStore,
+    DocumentWriter,
+    RowWriter,
+    StretchedWriter,
+)
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.operations.jobs import JobStatus, UpdateJobStatusRequest
 from backfill.sandbox.model.roles import BATCH_OPERATIONS
@@ -234,6 +240,13 @@ class ProcessArtifacts:
         with self.store.writer(name, columns=columns, inputs=inputs) as writer:
             yield _Writer(self, name, writer)
 
+    @contextmanager
+    def stretched_writer(
+        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
+    ) -> Iterator[StretchedWriter]:
+        with self.store.stretched_writer(name, columns=columns, inputs=inputs) as writer:
+            yield _Stretches(self, name, writer)
+
     def written(self, name: str, write: Callable[[], object]) -> None:
         """Make something durable, unless this is where the process dies."""
         if self.process.is_dead:
@@ -263,6 +276,38 @@ class _Writer:
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         self.artifacts.written(self.name, lambda: self.inner.commit(summary))
+        index = self.artifacts.index(self.name)
+        assert index is not None, "what was committed stands"
+        return index
+
+
+@dataclass(slots=True)
+class _Stretches:
+    """A StretchedWriter that knows who seals and commits."""
+
+    artifacts: ProcessArtifacts
+    name: str
+    inner: StretchedWriter
+
+    def sealed(self) -> Mapping[int, Row]:
+        return self.inner.sealed()
+
+    def begin(self) -> int:
+        return self.inner.begin()
+
+    def write(self, stretch: int, rows: Sequence[Row]) -> bool:
+        return self.inner.write(stretch, rows)
+
+    def seal(self, stretch: int, note: Row) -> None:
+        if self.artifacts.process.is_dead:
+            raise DiskDiedError
+        self.inner.seal(stretch, note)
+
+    def discard(self) -> None:
+        self.inner.discard()
+
+    def commit(self, order: Sequence[int], summary: Mapping[str, object]) -> ArtifactIndex:
+        self.artifacts.written(self.name, lambda: self.inner.commit(order, summary))
         index = self.artifacts.index(self.name)
         assert index is not None, "what was committed stands"
         return index

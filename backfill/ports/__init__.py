@@ -9,8 +9,7 @@ who can settle an ambiguous attempt, may send a write again.
 """
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +29,6 @@ from backfill.model.jobs import (
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome
 from backfill.model.places import BucketFacts, BucketPlace
-from backfill.model.rows import Row, Scalar
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
     CopiedPart,
@@ -45,6 +43,11 @@ from backfill.model.store import (
     VersionsPosition,
     WriteResult,
 )
+from backfill.ports.artifacts import ArtifactIndex as ArtifactIndex
+from backfill.ports.artifacts import ArtifactStore as ArtifactStore
+from backfill.ports.artifacts import DocumentWriter as DocumentWriter
+from backfill.ports.artifacts import RowWriter as RowWriter
+from backfill.ports.artifacts import StretchedWriter as StretchedWriter
 
 
 class ObjectStore(Protocol):
@@ -223,72 +226,6 @@ class BatchBucket(Protocol):
 
     def read_file(self, place: BucketPlace, key: str) -> AsyncIterator[bytes]:
         """Stream an object; chunks of at most 1 MiB. Raises StoreFault, 404 where it is absent."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactIndex:
-    """What `index.json` of a finished artefact says.
-
-    `inputs` maps the names of what it was made from to their digests, `digest` names this
-    artefact for those made from it; `summary` is the stage's own small document.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    rows: int
-    digest: str
-    inputs: Mapping[str, str]
-    summary: Mapping[str, object]
-
-
-class RowWriter(Protocol):
-    """An artefact being written; it does not exist until `commit` returned."""
-
-    def write(self, row: Row) -> None:
-        """Append one row."""
-        ...
-
-    def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
-        """Make the artefact durable and visible, atomically."""
-        ...
-
-
-class DocumentWriter(Protocol):
-    """A document being written as a stream; it appears when its context ends without an error."""
-
-    def write(self, data: bytes) -> object:
-        """Append bytes."""
-        ...
-
-
-class ArtifactStore(Protocol):
-    """The run directory's artefacts. Names are fixed words of ours, never derived from keys."""
-
-    def index(self, name: str) -> ArtifactIndex | None:
-        """Return the index of a finished artefact, None when there is none."""
-        ...
-
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
-        """Stream the rows of a finished artefact, checking digests; memory does not grow."""
-        ...
-
-    def writer(
-        self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
-    ) -> AbstractContextManager[RowWriter]:
-        """Begin an artefact; leaving the context without commit leaves nothing behind."""
-        ...
-
-    def write_document(self, name: str, data: bytes) -> None:
-        """Write one small file atomically and durably (report.json, report.html, ...)."""
-        ...
-
-    def document_writer(self, name: str) -> AbstractContextManager[DocumentWriter]:
-        """Write one file of any size (rows.csv) atomically and durably, as a stream."""
-        ...
-
-    def read_document(self, name: str) -> bytes | None:
-        """Return one small file, None when there is none."""
         ...
 
 
