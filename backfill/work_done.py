@@ -9,7 +9,7 @@ from itertools import count, takewhile
 
 from backfill.execute.outcomes import outcomes_of
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.rows import entry_of
+from backfill.manifest.rows import entry_of, numbers_of
 from backfill.manifest.run import manifest_name
 from backfill.model.outcome import Outcome
 from backfill.plan.run import PLAN
@@ -86,7 +86,7 @@ class WorkDone:
         return merged_outcomes(
             *(
                 planned_outcomes(
-                    self.manifest_entries(number),
+                    numbers_of(self._artifacts.rows(manifest_name(number))),
                     self.outcomes(number),
                 )
                 for number in range(self.outcome_rounds)

@@ -7,6 +7,7 @@ The columns mean what they mean in a plan (`backfill.plan.rows`); `version_id` a
 where an extra object is hidden, and `plan_number` is null there too.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, cast
 
@@ -101,3 +102,10 @@ def entry_of(row: list[Scalar]) -> ManifestEntry:
         has_other_writers,
         replicates_delete_markers,
     )
+
+
+def numbers_of(rows: Iterable[list[Scalar]]) -> Iterator[tuple[int, int | None]]:
+    """Stream each row's number and that of the plan row it comes from, and decode no more of it."""
+    for row in rows:
+        number, plan_number, *_ = cast("_Cells", row)
+        yield number, plan_number

@@ -7,12 +7,10 @@ Law: every plan row, and every key of every listing, appears in exactly one `Key
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
 from typing import NamedTuple
 
 from backfill.errors import TotalsError
 from backfill.inventory.join import KeyGroup
-from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import DeleteMarker, ListedEntry, ObjectVersion
 from backfill.model.outcome import Outcome
 from backfill.plan.chains import IndexedChain
@@ -39,20 +37,24 @@ class KeyWork(NamedTuple):
 
 
 def planned_outcomes(
-    entries: Iterable[ManifestEntry], outcomes: Iterable[Outcome]
+    numbers: Iterable[tuple[int, int | None]], outcomes: Iterable[Outcome]
 ) -> Iterator[PlannedOutcome]:
     """Give the outcomes of one manifest, in entry order, the numbers of the plan rows.
 
-    Hiding an extra version belongs to no plan row and is left out.
+    `numbers` has a manifest's entry numbers, each with the number of its plan row. Hiding an extra
+    version belongs to no plan row and is left out.
+
+    Raises:
+        TotalsError: an outcome belongs to no entry.
     """
     remaining = iter(outcomes)
     outcome = next(remaining, None)
-    for entry in entries:
+    for number, plan_number in numbers:
         if outcome is None:
             return
-        if outcome.number == entry.number:
-            if entry.plan_number is not None:
-                yield entry.plan_number, outcome
+        if outcome.number == number:
+            if plan_number is not None:
+                yield plan_number, outcome
             outcome = next(remaining, None)
     if outcome is not None:
         raise TotalsError(f"an outcome is of entry {outcome.number}, which no manifest has")
@@ -74,19 +76,38 @@ def planned_rows(
     remaining = iter(outcomes)
     head = next(remaining, None)
     for entry in plan:
-        own: list[Outcome] = []
+        if head is None or head[0] != entry.number:
+            yield PlannedRow(entry)
+            continue
+        own = head[1]
+        head = next(remaining, None)
+        if head is None or head[0] != entry.number:
+            yield PlannedRow(entry, (own,))
+            continue
+        several = [own]
         while head is not None and head[0] == entry.number:
-            own.append(head[1])
+            several.append(head[1])
             head = next(remaining, None)
-        yield PlannedRow(entry=entry, outcomes=tuple(own))
+        yield PlannedRow(entry, tuple(several))
     if head is not None:
         raise TotalsError(f"an outcome is of plan row {head[0]}, which the plan does not have")
 
 
 def rows_by_key(rows: Iterable[PlannedRow]) -> Iterator[KeyRows]:
     """Group rows that are sorted by key."""
-    for key, group in groupby(rows, key=lambda row: row.entry.key):
-        yield KeyRows(key=key, rows=tuple(group))
+    remaining = iter(rows)
+    row = next(remaining, None)
+    while row is not None:
+        key, first = row.entry.key, row
+        row = next(remaining, None)
+        if row is None or row.entry.key != key:
+            yield KeyRows(key, (first,))
+            continue
+        several = [first]
+        while row is not None and row.entry.key == key:
+            several.append(row)
+            row = next(remaining, None)
+        yield KeyRows(key, tuple(several))
 
 
 def rows_of_keys(rows: Iterable[PlannedRow], keys: Iterable[str]) -> Iterator[KeyRows]:
@@ -107,13 +128,16 @@ def work_by_key(
     planned, listed = rows_by_key(rows), iter(groups)
     mine, theirs = next(planned, None), next(listed, None)
     while mine is not None or theirs is not None:
-        key = min(side.key for side in (mine, theirs) if side is not None)
-        own, group = KeyRows(key=key, rows=()), unlisted(key, destinations=destinations)
-        if mine is not None and mine.key == key:
-            own, mine = mine, next(planned, None)
-        if theirs is not None and theirs.key == key:
-            group, theirs = theirs, next(listed, None)
-        yield KeyWork(rows=own, group=group)
+        if mine is not None and theirs is not None and mine.key == theirs.key:
+            yield KeyWork(mine, theirs)
+            mine, theirs = next(planned, None), next(listed, None)
+        elif theirs is None or (mine is not None and mine.key < theirs.key):
+            assert mine is not None, "one of the two has a key"
+            yield KeyWork(mine, unlisted(mine.key, destinations=destinations))
+            mine = next(planned, None)
+        else:
+            yield KeyWork(KeyRows(theirs.key, ()), theirs)
+            theirs = next(listed, None)
 
 
 def unlisted(key: str, *, destinations: int) -> KeyGroup:

@@ -7,6 +7,7 @@ import pytest
 from backfill.errors import TotalsError
 from backfill.inventory.join import KeyGroup
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import entry_of, numbers_of, row_of
 from backfill.model.outcome import Outcome
 from backfill.plan.routes import Reason, Route
 from backfill.verify.keys import (
@@ -35,8 +36,8 @@ V = Stored(version_id="v", data=b"data")
 PLAN = [planned(0, "a", V), planned(1, "a", V), planned(2, "c", V), planned(3, "d", V)]
 
 
-def entry(number: int, plan_number: int | None) -> ManifestEntry:
-    return ManifestEntry(
+WORK = [
+    ManifestEntry(
         number=number,
         plan_number=plan_number,
         key="k",
@@ -47,13 +48,17 @@ def entry(number: int, plan_number: int | None) -> ManifestEntry:
         destination=0,
         route=Route.HIDE_EXTRA if plan_number is None else Route.COPY_OBJECT,
     )
+    for number, plan_number in enumerate([1, None, 2, 3])
+]
 
 
 def test_outcomes_meet_their_plan_rows_through_the_manifest() -> None:
     """If this fails, a row is judged with another row's copy."""
-    entries = [entry(0, 1), entry(1, None), entry(2, 2), entry(3, 3)]
+    entries = [entry_of(list(row_of(work))) for work in WORK]
+    numbers = list(numbers_of(list(row_of(work)) for work in WORK))
+    assert numbers == [(work.number, work.plan_number) for work in entries]
     outcomes = [copied(0, "x"), copied(1, "hidden"), copied(3, "z")]
-    found = list(planned_outcomes(entries, outcomes))
+    found = list(planned_outcomes(numbers, outcomes))
     assert [(number, outcome.version_id) for number, outcome in found] == [(1, "x"), (3, "z")]
     rows = list(planned_rows(PLAN, found))
     assert [len(row.outcomes) for row in rows] == [0, 1, 0, 1]
@@ -65,7 +70,7 @@ def test_an_outcome_that_belongs_to_nothing_is_a_bug_and_said_so(number: int) ->
     with pytest.raises(TotalsError):
         list(planned_rows(PLAN, [(number, copied(0, "x"))]))
     with pytest.raises(TotalsError):
-        list(planned_outcomes([entry(0, 0)], [copied(number, "x")]))
+        list(planned_outcomes([(0, 0)], [copied(number, "x")]))
 
 
 def test_outcomes_of_several_rounds_come_in_the_order_of_the_rounds() -> None:
