@@ -87,8 +87,8 @@ def _between(name: str, before: Mark, after: Mark) -> Mark:
     return Mark(name=name, cpu_s=after.cpu_s - before.cpu_s, wall_s=after.wall_s - before.wall_s)
 
 
-def backfill(*options: str, label: str = "backfill run") -> Contender:
-    """Return the shipped command, from both listings to the report."""
+def backfill(*options: str, product: Path, label: str = "backfill run") -> Contender:
+    """Return the shipped command of a checkout, from both listings to the report."""
 
     def run(server: CannedServer, folder: Path) -> Measured:
         run_directory = folder / "run"
@@ -105,7 +105,7 @@ def backfill(*options: str, label: str = "backfill run") -> Contender:
         }
         environment = {
             **_environment(server, folder),
-            "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+            "PYTHONPATH": str(product),
             "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"),
         }
         return run_measured(command, environment=environment, folder=folder, marks=marks)

@@ -34,6 +34,7 @@ from benchmarks.canned_process import CannedServer
 from benchmarks.contenders import Contender, Run, backfill, one_run, peers_to_be_had
 from benchmarks.peers import PEERS
 
+ROOT = Path(__file__).resolve().parents[1]
 ADDITIONS = 5_000_000
 """A fixed piece of work, timed beside the rest: CPU seconds of busy machines compare by it."""
 
@@ -84,6 +85,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--no-sdk", action="store_true", help="leave `--client sdk` out")
     parser.add_argument("--processes", type=int, nargs="*", default=[2], help="of backfill, too")
     parser.add_argument("--quick", action="store_true", help="2,000 objects, one round, s5cmd only")
+    parser.add_argument(
+        "--product", type=Path, default=ROOT, metavar="DIR", help="another checkout of backfill"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep everything measured")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a plot (SVG)")
     parser.add_argument("--work", type=Path, help="keep the last turn's files there")
@@ -91,6 +95,7 @@ def options() -> argparse.Namespace:
         "--assert", dest="is_strict", action="store_true", help="exit 1 unless fast"
     )
     words = parser.parse_args()
+    words.product = words.product.resolve()
     if words.quick:
         words.objects, words.rounds, words.peers, words.sweep = 2_000, 1, ["s5cmd"], []
         words.processes, words.no_sdk = [], True
@@ -99,13 +104,14 @@ def options() -> argparse.Namespace:
 
 def contenders_of(words: argparse.Namespace) -> list[Contender]:
     """Return who takes turns; backfill first, then its reference."""
-    ours = [backfill()]
+    one, product = "backfill run", words.product
+    ours = [backfill(product=product)]
     ours += [
-        backfill("--processes", str(count), label=f"backfill run --processes {count}")
+        backfill("--processes", str(count), product=product, label=f"{one} --processes {count}")
         for count in words.processes
     ]
     if not words.no_sdk:
-        ours.append(backfill("--client", "sdk", label="backfill run --client sdk"))
+        ours.append(backfill("--client", "sdk", product=product, label=f"{one} --client sdk"))
     return ours + peers_to_be_had(words.peers, say)
 
 
@@ -121,14 +127,15 @@ def measure(words: argparse.Namespace, work: Path) -> tuple[list[Run], list[Run]
             side += rounds(contenders, server, work, transport, words.rounds)
         for count in words.sweep:
             with CannedServer(count, *server_words, *secure) as server:
-                sweep += rounds([backfill()], server, work, transport, 1)
+                sweep += rounds([backfill(product=words.product)], server, work, transport, 1)
     return side, sweep
 
 
-def compile_ahead(work: Path) -> None:
+def compile_ahead(product: Path, work: Path) -> None:
     """Compile our modules, as pip leaves them, so that the first turn is like the others."""
     modules = "import backfill.pipeline, backfill.reporting, backfill.cli.stage"
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(work / "compiled")}
+    environment = {**os.environ, "PYTHONPATH": str(product)}
+    environment["PYTHONPYCACHEPREFIX"] = str(work / "compiled")
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     subprocess.run([sys.executable, "-c", modules], env=environment, check=True)
 
@@ -139,7 +146,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         work = (words.work or Path(temporary)).resolve()
         work.mkdir(parents=True, exist_ok=True)
-        compile_ahead(work)
+        compile_ahead(words.product, work)
         before = conditions()
         side, sweep = measure(words, work)
         after = conditions()
