@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 from xml.parsers import expat
 
+from backfill.aws.ordinary_entries import STAND_IN, ordinary_entries, taken_apart
 from backfill.aws.replies import ReplyError
 from backfill.model.objects import (
     NULL_VERSION_ID,
@@ -65,12 +66,37 @@ def versions_page(body: bytes) -> VersionsPage:
     """
     if len(body) > _PAGE_BYTES_MAX:
         raise ReplyError(f"a page of {len(body)} bytes")
-    reader = _Reader()
-    reader.read(body)
+    page = _ordinary_page(body)
+    if page is not None:
+        return page
+    reader = _read(body)
     try:
         return _page(reader)
     except (ValueError, KeyError) as error:
         raise ReplyError(f"ListObjectVersions: {error!r}") from error
+
+
+def _ordinary_page(body: bytes) -> VersionsPage | None:
+    """Return the page if its entries are ordinary; the rest of it is read as any page is."""
+    apart = taken_apart(body)
+    if apart is None:
+        return None
+    try:
+        reader = _read(apart.rest)
+        if reader.entries or STAND_IN not in reader.page:  # the entries lie elsewhere than they may
+            return None
+        is_encoded = _is_encoded(reader)
+        entries = ordinary_entries(apart.entries, is_encoded=is_encoded)
+        following = _next(reader.page, is_encoded=is_encoded)
+    except (ValueError, KeyError):
+        return None
+    return None if entries is None else VersionsPage(entries, following)
+
+
+def _read(body: bytes) -> "_Reader":
+    reader = _Reader()
+    reader.read(body)
+    return reader
 
 
 class _Reader:
@@ -123,8 +149,12 @@ def _refuse_document_type(*_: object) -> None:
     raise ReplyError("a page with a document type is refused: entities may hide in it")
 
 
+def _is_encoded(reader: _Reader) -> bool:
+    return reader.page.get("EncodingType") == "url"
+
+
 def _page(reader: _Reader) -> VersionsPage:
-    is_encoded = reader.page.get("EncodingType") == "url"
+    is_encoded = _is_encoded(reader)
     entries = tuple(
         _version(fields, algorithms, is_encoded=is_encoded)
         if kind == "Version"

@@ -1,0 +1,160 @@
+"""The short way to read a page says what the long way says, or nothing."""
+
+import re
+from typing import Final
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from backfill.aws.replies import ReplyError
+from backfill.aws.versions_page import _ordinary_page, _page, _read, versions_page
+from backfill.model.store import VersionsPage
+from tests.unit.aws.test_versions_page import HOSTILE, page
+
+ELEMENTS: Final = {
+    "Key": [
+        "k",
+        "a%2Bb+c",
+        "a/b//c",
+        "%FF",
+        "",
+        "é",
+        "a&amp;b",
+        "a&lt;",
+        "%3Cb%3E",
+        "&x;",
+        "a]]>b",
+    ],
+    "VersionId": ["v1", "", "null", "a%2Bb", "v_x.Y-", "\n"],
+    "IsLatest": ["true", "false", "yes", ""],
+    "LastModified": [
+        "2026-11-22T10:00:00.000Z",
+        "2026-11-22T10:00:00Z",
+        "2026-11-22T10:00:00",
+        "2026-11-22T10:00:00.000+00:00",
+        "2026-13-22T10:00:00.000Z",
+        "2026-11-22Z",
+        "",
+    ],
+    "ETag": ["&quot;e&quot;", '"e-2"', "e", "", "&quot;&quot;", "&quot;e", '&quot;a"b&quot;'],
+    "ChecksumAlgorithm": ["CRC64NVME", "SHA256", ""],
+    "ChecksumType": ["FULL_OBJECT", "COMPOSITE", "", "HALF"],
+    "Size": ["0", "5", "18446744073709551616", "-1", "+1", "1_0", " 1 ", "five", ""],
+    "Owner": ["<ID>o</ID>", "<ID>o</ID><DisplayName>d d</DisplayName>", "", "x", "<Key>k</Key>"],
+    "StorageClass": ["STANDARD", "GLACIER", ""],
+    "RestoreStatus": [
+        "<IsRestoreInProgress>true</IsRestoreInProgress>",
+        "<RestoreExpiryDate>2026-11-22T10:00:00.000Z</RestoreExpiryDate>",
+        "<Version><Key>k</Key></Version>",
+    ],
+}
+NEEDED: Final = ("Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size")
+OPENINGS: Final = ["<{}>", "<{} >", '<{} a="b">', "<x:{}>"]
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> str:
+    """An entry, mostly ordinary: each oddity is rare, so that single ones are met."""
+    odd = draw(st.integers(0, 9)) == 0
+    names = [name for name in ELEMENTS if name in NEEDED or draw(st.booleans())]
+    if odd and draw(st.booleans()):
+        names = draw(st.permutations(names))
+    if odd and draw(st.booleans()):
+        names.append(draw(st.sampled_from(sorted(ELEMENTS))))
+    pieces = []
+    for name in names:
+        value = draw(st.sampled_from(ELEMENTS[name])) if odd else ELEMENTS[name][0]
+        opening = draw(st.sampled_from(OPENINGS)) if odd and draw(st.booleans()) else "<{}>"
+        pieces.append(f"{opening.format(name)}{value}</{name}>")
+    kind = draw(st.sampled_from(["Version", "Version", "DeleteMarker"]))
+    between = draw(st.sampled_from(["\n  ", "<!-- c -->", "<Other>x</Other>", "x"])) if odd else ""
+    return f"<{kind}>{between.join(pieces)}</{kind}>"
+
+
+def long_way(body: bytes) -> VersionsPage | None:
+    try:
+        return _page(_read(body))
+    except (ReplyError, ValueError, KeyError):
+        return None
+
+
+def short_way_agrees(body: bytes) -> None:
+    """It may refuse what the long way reads; it may not read anything else into it."""
+    short = _ordinary_page(body)
+    assert short in (None, long_way(body))
+    if short is not None:
+        assert [type(entry) for entry in short.entries] == [
+            type(entry) for entry in versions_page(body).entries
+        ]
+
+
+MORE: Final = [
+    "<IsTruncated>false</IsTruncated>",
+    "<IsTruncated>true</IsTruncated><NextKeyMarker>a%2B</NextKeyMarker>",
+    "<IsTruncated>true</IsTruncated>",
+    "<IsTruncated>perhaps</IsTruncated>",
+    "<IsTruncated>false</IsTruncated><!--",
+    "<IsTruncated>false</IsTruncated><Inner>",
+    "<IsTruncated>fal",
+    "<BackfillEntries/><IsTruncated>false</IsTruncated><!--",
+]
+ENDS: Final = ["", "-->", "</Inner>", "se</IsTruncated>", "<IsTruncated>true</IsTruncated>"]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(entries(), max_size=4),
+    st.sampled_from(MORE),
+    st.sampled_from(ENDS),
+    st.sampled_from(["url", ""]),
+)
+def test_both_ways_agree_on_any_page(rows: list[str], more: str, end: str, encoding: str) -> None:
+    """A page that one way reads otherwise is a listing with objects that do not exist."""
+    short_way_agrees(page(*rows, end, more=more, encoding=encoding))
+
+
+PLAIN: Final = "".join(f"<{name}>{values[0]}</{name}>" for name, values in ELEMENTS.items())
+PLAIN_PAGE: Final = page(
+    f"<Version>{PLAIN}</Version>",
+    "<DeleteMarker><Key>k</Key><VersionId>m</VersionId>"
+    "<IsLatest>false</IsLatest><LastModified>2026-11-22T10:00:00.000Z</LastModified></DeleteMarker>",
+)
+
+
+@given(st.integers(0, len(PLAIN_PAGE) - 1), st.binary(max_size=2), st.integers(0, 2))
+@example(PLAIN_PAGE.index(b"<Version>"), b"<Version>", 0)
+def test_both_ways_agree_in_the_neighbourhood_of_a_good_page(
+    position: int, inserted: bytes, removed: int
+) -> None:
+    """Where a sloppy pattern would be caught."""
+    short_way_agrees(PLAIN_PAGE[:position] + inserted + PLAIN_PAGE[position + removed :])
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_the_short_way_reads_nothing_hostile(body: bytes) -> None:
+    """What the long way refuses is refused."""
+    assert _ordinary_page(body) is None
+
+
+ORDERS: Final = {
+    "as the sandbox has them": list(ELEMENTS),
+    "as the API's reference has them": sorted(ELEMENTS),
+    "owner last": [*(name for name in ELEMENTS if name != "Owner"), "Owner"],
+    "only what must be": [*NEEDED],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_ordinary_pages_go_the_short_way_whatever_the_order_of_elements(order: list[str]) -> None:
+    """The long way costs five times as much: a store with another order would be listed slowly."""
+    full = "".join(f"<{name}>{ELEMENTS[name][0]}</{name}>" for name in order)
+    bare = re.sub("<(Checksum[A-Za-z]*|Owner|RestoreStatus)>.*?</\\1>", "", full)
+    marker = re.sub("<(ETag|Size|StorageClass)>.*?</\\1>", "", bare)
+    body = page(
+        f"<Version>{full}</Version><Version>{bare}</Version><DeleteMarker>{marker}</DeleteMarker>"
+    )
+    found = _ordinary_page(body)
+    assert found is not None
+    assert found == long_way(body)
+    assert len(found.entries) == 3
