@@ -7,11 +7,16 @@ Law: no cell begins with a character that a spreadsheet evaluates.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
 from urllib.parse import quote
 
 from backfill.model.escaping import visible_text
+from backfill.plan.entries import PlanEntry
 from backfill.report.tally import ReportRow
+from backfill.verify.verdicts import VerdictRow
 
 COLUMN_MEANINGS: Mapping[str, str] = {
     "key": "the key, percent-encoded as in a Batch Operations manifest",
@@ -35,53 +40,80 @@ COLUMN_MEANINGS: Mapping[str, str] = {
 }
 COLUMNS = tuple(COLUMN_MEANINGS)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.~/][A-Za-z0-9_.~/-]*", re.ASCII)
+"""A key that percent-encoding leaves as it is."""
+LINES_AT_ONCE: Final = 500
+"""Lines handed over together."""
 
 
 def encoded_key(key: str) -> str:
     """Return a key percent-encoded, a leading dash too (`-` begins a formula)."""
+    if _PLAIN_KEY.fullmatch(key):
+        return key
     encoded = quote(key, safe="/")
     return "%2D" + encoded[1:] if encoded.startswith("-") else encoded
 
 
 def safe_cell(text: str) -> str:
     """Return text that no spreadsheet evaluates and no terminal obeys."""
+    if not text:
+        return text
     visible = visible_text(text)
     return "'" + visible if visible.startswith(_FORMULA_STARTS) else visible
 
 
 def csv_cells(row: ReportRow, destinations: Sequence[str]) -> tuple[str, ...]:
     """Return one row's cells in the order of COLUMNS."""
-    entry, outcome, verdict = row.entry, row.outcome, row.verdict
-    version_id = entry.version_id if entry else None
-    details = (entry.detail if entry else "", outcome.detail if outcome else "")
-    said = [text for text in (*details, verdict.detail if verdict else "") if text]
+    key, destination, entry, outcome, verdict, _, earlier = row
     made = (verdict.destination_version_id if verdict else None) or (
         outcome.version_id if outcome else None
     )
+    details = (
+        entry.detail if entry else "",
+        outcome.detail if outcome else "",
+        verdict.detail if verdict else "",
+    )
+    said = "; ".join(filter(None, details)) if any(details) else ""
+    told = [f"{one.kind.value} {one.code}".strip() for one in earlier] if earlier else ()
     return (
-        encoded_key(row.key),
-        safe_cell(version_id or ""),
-        "delete marker" if entry and entry.is_delete_marker else "object version",
-        ("yes" if entry.is_latest else "no") if entry else "",
-        entry.last_modified.isoformat() if entry else "",
-        str(entry.size_bytes) if entry else "",
-        destinations[row.destination],
+        encoded_key(key),
+        *_version_cells(entry),
+        destinations[destination],
         row.decision,
         safe_cell(entry.rule_id if entry else ""),
         outcome.kind.value if outcome else "",
         safe_cell(outcome.code if outcome else ""),
-        safe_cell(", ".join(f"{one.kind.value} {one.code}".strip() for one in row.earlier)),
-        verdict.content.value if verdict else "",
-        verdict.evidence.value if verdict else "",
-        verdict.fidelity.value if verdict else "",
-        " ".join(item.value for item in verdict.fields) if verdict else "",
+        safe_cell(", ".join(told)),
+        *_verdict_cells(verdict),
         safe_cell(made or ""),
-        safe_cell("; ".join(said)),
+        safe_cell(said),
     )
 
 
-def csv_line(cells: Sequence[str]) -> bytes:
-    """Return one CSV line (RFC 4180 quoting, LF) as UTF-8."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode()
+def _version_cells(entry: PlanEntry | None) -> tuple[str, str, str, str, str]:
+    if entry is None:
+        return "", "object version", "", "", ""
+    return (
+        safe_cell(entry.version_id),
+        "delete marker" if entry.is_delete_marker else "object version",
+        "yes" if entry.is_latest else "no",
+        entry.last_modified.isoformat(),
+        str(entry.size_bytes),
+    )
+
+
+def _verdict_cells(verdict: VerdictRow | None) -> tuple[str, str, str, str]:
+    if verdict is None:
+        return "", "", "", ""
+    _, _, _, _, content, evidence, fidelity, fields, *_ = verdict
+    differences = " ".join(item.value for item in fields) if fields else ""
+    return content.value, evidence.value, fidelity.value, differences
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Give CSV lines (RFC 4180 quoting, LF) as UTF-8, some hundred at a time."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, LINES_AT_ONCE)):
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(some)
+        yield buffer.getvalue().encode()

@@ -6,13 +6,13 @@ Law: the totals are those of the rows written in the same pass.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from backfill.model.outcome import Outcome
 from backfill.plan.entries import PlanEntry
 from backfill.ports import ArtifactStore
-from backfill.report.csv_rows import COLUMNS, csv_cells, csv_line
+from backfill.report.csv_rows import COLUMNS, csv_cells, csv_lines
 from backfill.report.document import (
     EVIDENCE_SENTENCES,
     FIDELITY_SENTENCES,
@@ -31,7 +31,7 @@ from backfill.report.document import (
 )
 from backfill.report.html import page
 from backfill.report.next_steps import next_steps
-from backfill.report.tally import Tally, is_trouble, joined_rows
+from backfill.report.tally import Kinds, Tally, is_trouble, joined_rows
 from backfill.report.wording import VERDICT_SENTENCES
 from backfill.verify.verdicts import VerdictRow
 
@@ -65,20 +65,28 @@ def write_report(
     Raises:
         TotalsError: The artefacts do not add up; no report is written.
     """
-    tally = Tally()
+    kinds = Kinds()
     troubles: list[Trouble] = []
     troubles_total = 0
     buckets = tuple(place.bucket for place in asked.destinations)
-    rows = joined_rows(streams.entries, streams.outcomes, streams.verdicts, streams.unjudged)
-    with artifacts.document_writer(ROWS_CSV) as stream:
-        stream.write(csv_line(COLUMNS))
-        for row in rows:
-            tally.add(row)
-            stream.write(csv_line(csv_cells(row, buckets)))
+
+    def lines() -> Iterator[Sequence[str]]:
+        nonlocal troubles_total
+        yield COLUMNS
+        for row in joined_rows(
+            streams.entries, streams.outcomes, streams.verdicts, streams.unjudged
+        ):
+            kinds.add(row)
             if is_trouble(row):
                 troubles_total += 1
                 if len(troubles) < TROUBLES_MAX:
                     troubles.append(trouble_of(row, buckets))
+            yield csv_cells(row, buckets)
+
+    with artifacts.document_writer(ROWS_CSV) as stream:
+        for some in csv_lines(lines()):
+            stream.write(some)
+        tally = kinds.tally()
         report = _report(asked, tally, tuple(troubles), troubles_total, listed, exit_code_of(tally))
     artifacts.write_document(REPORT_JSON, report_json(report))
     artifacts.write_document(REPORT_HTML, page(report))

@@ -8,7 +8,7 @@ very rows that are written, so that a reader can count them again.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from backfill.errors import TotalsError
 from backfill.model.outcome import Outcome, OutcomeKind
@@ -17,8 +17,7 @@ from backfill.plan.totals import Amount
 from backfill.verify.verdicts import Verdict, VerdictRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportRow:
+class ReportRow(NamedTuple):
     """All that is known of one (version, destination), or of one extra destination version."""
 
     key: str
@@ -73,31 +72,86 @@ class Tally:
     """Rows with equal content and a field that differs."""
     delete_markers: int = 0
 
-    def add(self, row: ReportRow) -> None:
-        """Count one row in every total that it belongs to."""
-        amount = Amount(rows=1, size_bytes=row.entry.size_bytes if row.entry else 0)
+    def add(self, row: ReportRow, *, rows: int = 1, size_bytes: int | None = None) -> None:
+        """Count a row in every total that it belongs to.
+
+        With `rows` it stands for so many of its kind (see `Kinds`), of `size_bytes` together.
+        """
+        entry, outcome, verdict = row.entry, row.outcome, row.verdict
+        if size_bytes is None:
+            size_bytes = entry.size_bytes if entry else 0
         path = branch_of(row)
-        self.branches[path] = self.branches.get(path, Amount()) + amount
-        self.rows += row.entry is not None
-        self.extras += row.entry is None
-        self.failed += has_failed(row)
-        self.delete_markers += row.entry is not None and row.entry.is_delete_marker
-        if row.outcome is not None:
-            self.ways[way_of(row)] += 1
-            if row.outcome.code:
-                self.codes[row.outcome.code] += 1
-            self.overcome.update(one.code for one in row.earlier if one.code)
-        if row.verdict is not None:
-            self.verdicts[row.verdict.content.value] += 1
-            self.evidence[row.verdict.evidence.value] += 1
-            self.fidelity[row.verdict.fidelity.value] += 1
-            self.unlike += row.verdict.content is Verdict.EQUAL and not row.verdict.is_good
-            self.fields.update(item.value for item in row.verdict.fields)
+        self.branches[path] = self.branches.get(path, Amount()) + Amount(
+            rows=rows, size_bytes=size_bytes
+        )
+        self.rows += rows * (entry is not None)
+        self.extras += rows * (entry is None)
+        self.failed += rows * has_failed(row)
+        self.delete_markers += rows * (entry is not None and entry.is_delete_marker)
+        if outcome is not None:
+            self.ways[way_of(row)] += rows
+            if outcome.code:
+                self.codes[outcome.code] += rows
+            for earlier in row.earlier:
+                if earlier.code:
+                    self.overcome[earlier.code] += rows
+        if verdict is not None:
+            self.verdicts[verdict.content.value] += rows
+            self.evidence[verdict.evidence.value] += rows
+            self.fidelity[verdict.fidelity.value] += rows
+            self.unlike += rows * (verdict.content is Verdict.EQUAL and not verdict.is_good)
+            for item in verdict.fields:
+                self.fields[item.value] += rows
 
     def total(self, *prefix: str) -> Amount:
         """Return the sum of every branch that begins with `prefix`."""
         chosen = (a for path, a in self.branches.items() if path[: len(prefix)] == prefix)
         return sum(chosen, Amount())
+
+
+class Kinds:
+    """Counts rows by all that a tally asks of a row, so that it is asked once a kind.
+
+    A million rows are of a few dozen kinds.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[object, ...], _Kind] = {}
+
+    def add(self, row: ReportRow) -> None:
+        """Count one row."""
+        _, _, entry, outcome, verdict, unjudged, earlier = row
+        told = (
+            None if entry is None else (entry.route, entry.reason, entry.is_delete_marker),
+            None if outcome is None else (outcome.kind, outcome.code),
+            None if verdict is None else verdict[4:8],  # content, evidence, fidelity, fields
+            unjudged,
+            tuple((one.kind, one.code) for one in earlier) if earlier else (),
+        )
+        kind = self._kinds.get(told)
+        if kind is None:
+            kind = self._kinds[told] = _Kind(row)
+        kind.rows += 1
+        if entry is not None:
+            kind.size_bytes += entry.size_bytes
+
+    def tally(self) -> Tally:
+        """Return the totals of all rows."""
+        tally = Tally()
+        for kind in self._kinds.values():
+            tally.add(kind.example, rows=kind.rows, size_bytes=kind.size_bytes)
+        return tally
+
+
+class _Kind:
+    """Rows that are alike in all that is counted."""
+
+    __slots__ = ("example", "rows", "size_bytes")
+
+    def __init__(self, example: ReportRow) -> None:
+        self.example = example
+        self.rows = 0
+        self.size_bytes = 0
 
 
 def branch_of(row: ReportRow) -> Path:
@@ -138,16 +192,18 @@ def joined_rows(
         while verdict is not None and verdict.number is None and verdict.key <= entry.key:
             yield _extra(verdict)
             verdict = next(waiting, None)
-        mine = verdict if verdict is not None and verdict.number == entry.number else None
-        own = outcome_of.all(entry.number)
+        number = entry.number
+        own = outcome_of.all(number)
+        reasons = reason_of.all(number)
+        mine = verdict if verdict is not None and verdict.number == number else None
         yield ReportRow(
-            key=entry.key,
-            destination=entry.destination,
-            entry=entry,
-            outcome=own[-1] if own else None,
-            verdict=mine,
-            unjudged=next(iter(reason_of.all(entry.number)), ""),
-            earlier=own[:-1],
+            entry.key,
+            entry.destination,
+            entry,
+            own[-1] if own else None,
+            mine,
+            reasons[0] if reasons else "",
+            own[:-1],
         )
         if mine is not None:
             verdict = next(waiting, None)
@@ -170,6 +226,8 @@ class _Numbered(Generic[T]):
 
     def all(self, number: int) -> tuple[T, ...]:
         """Return every value of this number, in the stream's order."""
+        if self._head is None or self._head[0] != number:
+            return ()
         found: list[T] = []
         while self._head is not None and self._head[0] == number:
             found.append(self._head[1])

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill.plan.routes import Reason
-from backfill.report.csv_rows import COLUMNS, csv_cells, csv_line, encoded_key, safe_cell
+from backfill.report.csv_rows import COLUMNS, csv_cells, csv_lines, encoded_key, safe_cell
 from backfill.report.tally import ReportRow
 from backfill.verify.verdicts import Verdict
 from tests.unit.report.rows import entry, outcome, verdict
@@ -58,7 +58,7 @@ def test_every_row_has_every_column_and_reads_back() -> None:
             verdict=verdict(None, "c", Verdict.EXTRA),
         ),
     ]
-    text = b"".join(csv_line(csv_cells(row, ("to-bucket",))) for row in rows).decode()
+    text = b"".join(csv_lines(csv_cells(row, ("to-bucket",)) for row in rows)).decode()
     read = list(csv.reader(io.StringIO(text)))
     assert [len(cells) for cells in read] == [len(COLUMNS)] * 3
     named = [dict(zip(COLUMNS, cells, strict=True)) for cells in read]

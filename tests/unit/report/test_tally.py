@@ -8,7 +8,7 @@ import pytest
 from backfill.errors import TotalsError
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
-from backfill.report.tally import Tally, branch_of, is_trouble, joined_rows
+from backfill.report.tally import Kinds, Tally, branch_of, is_trouble, joined_rows
 from backfill.verify.verdicts import Field, Verdict
 from tests.unit.report.rows import entry, outcome, verdict
 
@@ -106,3 +106,7 @@ def test_totals_equal_a_naive_count_over_generated_rows() -> None:
     for reason in Reason:
         assert tally.total("reason", reason.value).rows == sum(e.reason is reason for e in entries)
     assert tally.verdicts == Counter(v.content.value for v in verdicts)
+    kinds = Kinds()
+    for row in joined_rows(entries, outcomes, verdicts):
+        kinds.add(row)
+    assert kinds.tally() == tally
