@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.verify.decisions import Judged, Unjudged
-from backfill.verify.verdicts import Evidence, Fidelity, Verdict
+from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict
 
 EXIT_CLEAN: Final = 0
 EXIT_DIFFERENT: Final = 4
@@ -78,35 +78,36 @@ def exit_code(totals: VerifyTotals, *, allows_unverified: bool) -> int:
 
 
 class Tally:
-    """Counts decisions one by one."""
+    """Counts decisions one by one, by all that the totals ask of them."""
 
     def __init__(self) -> None:
-        self._judged = 0
-        self._extras = 0
+        self._judged: Counter[tuple[object, ...]] = Counter()
         self._explained = 0
         self._unjudged: Counter[str] = Counter()
-        self._verdicts: Counter[str] = Counter()
-        self._evidence: Counter[str] = Counter()
-        self._fidelity: Counter[str] = Counter()
-        self._fields: Counter[str] = Counter()
 
     def count(self, decision: Judged | Unjudged) -> None:
         """Count one decision."""
-        if isinstance(decision, Unjudged):
-            if decision.number is None:
-                self._explained += 1
-            else:
-                self._unjudged[decision.reason] += 1
-            return
-        row = decision.row
-        if row.number is None:
-            self._extras += 1
+        if isinstance(decision, Judged):
+            number, _, _, _, content, evidence, fidelity, fields, *_ = decision.row
+            self._judged[number is None, content, evidence, fidelity, fields] += 1
+        elif decision.number is None:
+            self._explained += 1
         else:
-            self._judged += 1
-        self._verdicts[row.content.value] += 1
-        self._evidence[row.evidence.value] += 1
-        self._fidelity[row.fidelity.value] += 1
-        self._fields.update(name.value for name in row.fields)
+            self._unjudged[decision.reason] += 1
+
+    def _sums(self, place: int) -> dict[str, int]:
+        """Return how often each value stands at a place of what is counted."""
+        sums: Counter[str] = Counter()
+        for told, rows in self._judged.items():
+            sums[str(told[place])] += rows
+        return dict(sorted(sums.items()))
+
+    def _field_sums(self) -> dict[str, int]:
+        sums: Counter[str] = Counter()
+        for (*_, fields), rows in self._judged.items():
+            for name in cast("tuple[Field, ...]", fields):
+                sums[name.value] += rows
+        return dict(sorted(sums.items()))
 
     def totals(self, *, plan_rows: int, keys_looked_again: int, is_settled: bool) -> VerifyTotals:
         """Return the totals, checked against the number of plan rows.
@@ -114,16 +115,17 @@ class Tally:
         Raises:
             TotalsError: a plan row was lost or counted twice.
         """
+        extras = sum(rows for (is_extra, *_), rows in self._judged.items() if is_extra)
         return VerifyTotals(
             plan_rows=plan_rows,
-            judged=self._judged,
-            extras=self._extras,
+            judged=self._judged.total() - extras,
+            extras=extras,
             explained=self._explained,
             unjudged=dict(sorted(self._unjudged.items())),
-            verdicts=dict(sorted(self._verdicts.items())),
-            evidence=dict(sorted(self._evidence.items())),
-            fidelity=dict(sorted(self._fidelity.items())),
-            fields=dict(sorted(self._fields.items())),
+            verdicts=self._sums(1),
+            evidence=self._sums(2),
+            fidelity=self._sums(3),
+            fields=self._field_sums(),
             keys_looked_again=keys_looked_again,
             is_settled=is_settled,
         ).checked()
