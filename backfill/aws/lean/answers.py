@@ -37,6 +37,7 @@ class AnswerReader:
     """
 
     __slots__ = (
+        "_end",
         "_feed",
         "_had_head",
         "_interims",
@@ -92,15 +93,18 @@ class AnswerReader:
         try:
             self._feed(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            if self.is_complete:  # what is wrong came after it
-                self._is_kept_alive = False
-                return True
-            cause = error.__context__
-            if isinstance(cause, AnswerGarbledError):  # raised in a callback
-                raise cause from None
-            raise AnswerGarbledError(f"no HTTP answer: {error}") from error
+            if not self.is_complete:
+                raise _garbled(error) from error
+            self._is_kept_alive = False  # what is wrong came after it
         if self.is_complete:
+            if len(self._pieces) > self._end:  # of a second answer, or the body of one to HEAD
+                del self._pieces[self._end :]
+                self._is_kept_alive = False
             return True
+        self._count_overhead(data)
+        return False
+
+    def _count_overhead(self, data: bytes) -> None:
         if not self.has_head:
             self._tail = (self._tail + data)[1 - len(_BLANK_LINE) :]
         if len(self._pieces) > self._pieces_before:
@@ -109,7 +113,6 @@ class AnswerReader:
             self._without_body += len(data)
             if self._without_body > HEAD_BYTES_MAX:
                 raise AnswerGarbledError(f"more than {HEAD_BYTES_MAX} bytes without a body's byte")
-        return False
 
     @property
     def is_beyond_buffer(self) -> bool:
@@ -150,14 +153,14 @@ class AnswerReader:
 
     def take(self) -> WireReply:
         """Take the whole answer and be ready for the next one."""
-        reply = WireReply(self.status, self.headers, b"".join(self._pieces))
+        body = b"".join(self._pieces)
         self._pieces.clear()
         if self._names:  # trailers, which nobody asked for
             self._names.clear()
             self._values.clear()
         if self._is_head_request:  # the parser waits for the body that Content-Length speaks of
             self._renew_parser()
-        return reply
+        return WireReply(self.status, self.headers, body)
 
     def on_headers_complete(self) -> None:
         """Keep the head, called by the parser."""
@@ -179,11 +182,13 @@ class AnswerReader:
             if not self._is_kept_alive:  # the parser believes that a body until the end follows
                 self._is_kept_alive = _is_kept_alive(self._parser.get_http_version(), headers)
             self.is_complete = True
+            self._end = 0
 
     def on_message_complete(self) -> None:
         """Call it whole, called by the parser."""
-        if self.has_head:
+        if self.has_head and not self.is_complete:
             self.is_complete = True
+            self._end = len(self._pieces)
 
     def _take_headers(self) -> dict[str, str]:
         names, values = self._names, self._values
@@ -201,6 +206,13 @@ class AnswerReader:
         names.clear()
         values.clear()
         return headers
+
+
+def _garbled(error: Exception) -> AnswerGarbledError:
+    cause = error.__context__
+    if isinstance(cause, AnswerGarbledError):  # raised in a callback
+        return cause
+    return AnswerGarbledError(f"no HTTP answer: {error}")
 
 
 def _layout(block: bytes) -> tuple[str, ...]:

@@ -171,6 +171,7 @@ class Connection(asyncio.Protocol):
         if not order.answer.done():
             order.answer.set_result(WireReply(reader.status, reader.headers, b""))
             stream.on_room = self._resume
+            self._home.watch(self._loop.time() + self._silence_s)
         is_reusable = last is not None and reader.is_reusable_after(last)
         stream.push(reader.take_pieces())
         if last is not None:
