@@ -105,10 +105,17 @@ class Crew:
                 crew.create_task(self._tally.count_durable())
                 for _ in range(self._job.settings.concurrency):
                     crew.create_task(self._slot())
-                await self._work_blocks()
-                for _ in range(self._job.settings.concurrency):
-                    self._ready.put_nowait(None)
-                self._tally.close()
+                try:
+                    await self._work_blocks()
+                except BaseException:
+                    self.bench.halt.set()
+                    raise
+                finally:
+                    # Also where slots are cancelled: a task group that meets an error of its own
+                    # at that moment loses the cancellation (CPython issue 116720).
+                    for _ in range(self._job.settings.concurrency):
+                        self._ready.put_nowait(None)
+                    self._tally.close()
         except BaseExceptionGroup as failures:
             raise first_of(failures) from None
         if (error := self._bug or self._fatal) is not None:

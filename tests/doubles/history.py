@@ -132,12 +132,18 @@ class History:
     def last_reading(self, bucket: str, key: str, position: int, actor: str) -> int:
         """Return the position of the last state of a key that a process had been shown.
 
-        A process that has not read the key relies on what an earlier one has put in the plan.
+        A process that has not read the key relies on what an earlier one has put in the plan. A
+        listing with another key as its prefix is a reading of that key alone: who settles `c` takes
+        nothing from what the page shows of `c1`, and cannot stop what another task does there.
         """
+        others = {name for _, name in self.origins if name != key}
         readings = [
             (event.actor == actor, event.seen)
             for event in self.events[:position]
-            if isinstance(event, Listed) and event.bucket == bucket and event.covers(key)
+            if isinstance(event, Listed)
+            and event.bucket == bucket
+            and event.covers(key)
+            and event.prefix not in others
         ]
         own = [seen for is_own, seen in readings if is_own]
         return max(own) if own else min((seen for _, seen in readings), default=0)

@@ -11,7 +11,8 @@ import pytest
 
 from backfill.aws import faults, requests
 from backfill.errors import Disposition
-from backfill.execute import decide, multipart
+from backfill.execute import crew, decide, multipart
+from backfill.execute.crew import Crew
 from backfill.execute.request import create_upload_request
 from backfill.execute.settle import settled_attempt
 from backfill.execute.views import Step, View
@@ -97,14 +98,39 @@ def a_412_is_sent_again(patch: Patch) -> None:
     patch.setattr(faults, "verdict", eager)
 
 
+def done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
 def counted_before_durable(patch: Patch) -> None:
     whole = SegmentJournal.conclude
-    unsynced: set[asyncio.Task[None]] = set()
 
-    async def hasty(journal: SegmentJournal, outcome: Outcome) -> None:
-        unsynced.add(asyncio.create_task(whole(journal, outcome)))
+    def hasty(journal: SegmentJournal, outcome: Outcome) -> asyncio.Future[None]:
+        whole(journal, outcome)
+        return done()
 
     patch.setattr(SegmentJournal, "conclude", hasty)
+
+
+def no_intent(patch: Patch) -> None:
+    patch.setattr(SegmentJournal, "intend", lambda _journal, _intent: done())
+
+
+def no_intent_of_straight_copies(patch: Patch) -> None:
+    async def careless(_crew: Crew, _entries: list[ManifestEntry]) -> None:
+        return
+
+    patch.setattr(Crew, "_intend", careless)
+
+
+def straight_without_a_fresh_look(patch: Patch) -> None:
+    patch.setattr(crew, "is_as_planned", lambda _entry, _source, _destination: True)
+
+
+def straight_without_a_look_back(patch: Patch) -> None:
+    patch.setattr(crew, "is_settled", lambda *_said: True)
 
 
 def no_look_back(patch: Patch) -> None:
@@ -138,6 +164,10 @@ MUTANTS = (
     Mutant(a_refused_copy_is_never_ours, Promise.P1),
     Mutant(a_412_is_sent_again, Promise.P4),
     Mutant(counted_before_durable, Promise.P2),
+    Mutant(no_intent, Promise.P1),
+    Mutant(no_intent_of_straight_copies, Promise.P1),
+    Mutant(straight_without_a_fresh_look, Promise.P1),
+    Mutant(straight_without_a_look_back, Promise.P1),
     Mutant(no_look_back, Promise.P1),
     Mutant(markers_may_be_covered, Promise.P1),
     Mutant(whatever_is_there_may_be_replaced, Promise.P1),

@@ -625,6 +625,35 @@ async def test_neighbours_are_looked_back_at_together() -> None:
     assert run.store.calls.total() == 300 + listings
 
 
+async def test_what_goes_straight_takes_its_copy_and_four_listings_a_block() -> None:
+    """If this fails, a copy in ten million costs more requests than S3 has to be asked."""
+    run = dense(100)
+    for number, entry in enumerate(run.entries):
+        run.entries[number] = entry._replace(has_other_writers=number >= 50)
+    outcomes = await run.go()
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
+    assert run.store.calls == {"copy": 100, "list:src": 2, "list:dst": 2}
+    assert len(run.journal.log) == 200, "an intent and an outcome each"
+
+
+@pytest.mark.parametrize("faulty", [reset, slow_down, conflict, changed, None])
+@pytest.mark.parametrize("has_other_writers", [True, False])
+async def test_a_straight_copy_that_meets_a_fault_is_a_workers(
+    faulty: Faulty | None, *, has_other_writers: bool
+) -> None:
+    """If this fails, a fault on the straight way loses a copy, doubles it or is not counted."""
+    run = dense(20)
+    run.entries[:] = [e._replace(has_other_writers=has_other_writers) for e in run.entries]
+    if faulty is None:
+        run.store.lost_after["copy", 7] = reset
+    else:
+        run.store.refused_before["copy", 7] = faulty
+    outcomes = await run.go()
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
+    assert all(len(run.store.chain("dst", entry.key)) == 1 for entry in run.entries)
+    assert sum(outcome.attempts for outcome in outcomes) == 20 + (faulty is not None)
+
+
 async def test_a_block_whose_range_cannot_be_listed_is_looked_at_key_by_key() -> None:
     """If this fails, one failed listing leaves a hundred copies without their look back."""
     run = dense(5)

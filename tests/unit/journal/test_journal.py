@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, RefusedError
+from backfill.journal import journal as journals
 from backfill.journal.journal import SegmentJournal
 from backfill.journal.records import (
     decoded_intent,
@@ -366,4 +368,77 @@ async def _against_model(directory: Path, steps: list[Step], data: st.DataObject
             found = [o.intent for o in journal.open_intents()]
             assert found == [i for key in sorted(begun) for i in begun[key]]
         assert list(journal.outcomes()) == [done[key] for key in sorted(done)]
+    await journal.close()
+
+
+async def test_a_sync_serves_all_who_came_while_the_last_one_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, copies pay for as many syncs as there are rounds of the loop."""
+    monkeypatch.setattr(journals, "COMMIT_INTERVAL_S", 0.05)
+    journal = opened(tmp_path)
+    first = journal.conclude(copied(0))
+    await first
+    later = []
+    for number in range(1, 40):
+        later.append(journal.conclude(copied(number)))
+        await asyncio.sleep(0)
+    assert len(set(map(id, later))) == 1
+    assert not later[0].done()
+    await later[0]
+    assert [o.number for o in journal.outcomes()] == list(range(40))
+    await journal.close()
+
+
+async def test_more_records_than_a_frame_holds_are_several_commits(tmp_path: Path) -> None:
+    """If this fails, a burst breaks the bound on what a torn frame can cost, or is lost."""
+    journal = opened(tmp_path)
+    commits = {id(made): made for made in map(journal.conclude, map(copied, range(10_000)))}
+    assert len(commits) == 3
+    for durable in commits.values():
+        await durable
+    await journal.close()
+    again = opened(tmp_path)
+    assert sum(1 for _ in again.outcomes()) == 10_000
+    await again.close()
+
+
+async def test_nobody_who_waits_can_cancel_a_commit(tmp_path: Path) -> None:
+    """If this fails, one cancelled copy takes the proof of durability from all others."""
+    journal = opened(tmp_path)
+    durable = journal.conclude(copied(1))
+    assert not durable.cancel()
+    await durable
+    await journal.close()
+
+
+async def test_a_journal_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    """If this fails, the records of an older program are read as something else, or as damage."""
+    await filled(tmp_path, 1)
+    path = tmp_path / "segment-000001"
+    data = path.read_bytes()
+    body = b"backfill jrnl 01" + data[16:52]
+    path.write_bytes(body + zlib.crc32(body).to_bytes(4, "little") + data[56:])
+    with pytest.raises(ForeignRunDirectoryError, match="another version of backfill"):
+        opened(tmp_path)
+
+
+async def test_outcomes_written_out_of_order_are_read_with_few_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, copies that end out of order make the artefact read the journal over."""
+    journal = opened(tmp_path)
+    numbers = [block + offset for block in range(0, 4000, 200) for offset in reversed(range(200))]
+    for durable in list(map(journal.conclude, map(copied, numbers))):
+        await durable
+    reads: list[int] = []
+    real = os.pread
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        reads.append(offset)
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert [outcome.number for outcome in journal.outcomes()] == list(range(4000))
+    assert len(reads) <= 2
     await journal.close()
