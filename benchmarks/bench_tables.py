@@ -12,11 +12,12 @@ from benchmarks.contenders import STAGES, Run
 OURS = "backfill run"
 REFERENCE = "s5cmd"
 MEMORY_MAX_MIB = 250
+AT_LEAST = "at least, "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """One thing to reach: at most `must`, better `goal`."""
+    """One thing to reach: at most (or at least) `must`, better `goal`."""
 
     words: str
     transport: str
@@ -27,7 +28,8 @@ class Goal:
     @property
     def is_met(self) -> bool:
         """Return whether it is within what must be."""
-        return self.reached <= self.must
+        is_above, is_below = self.reached >= self.must, self.reached <= self.must
+        return is_above if self.words.startswith(AT_LEAST) else is_below
 
 
 def transports(runs: Iterable[Run]) -> list[str]:
@@ -148,7 +150,7 @@ def _reached(
     most = max(run.objects for run in sweep or own)
     biggest = [run for run in sweep or own if run.objects == most]
     at = f"at {most:,} objects"
-    listed_us = (1e6 * run.stages()["inventory"].cpu_s / most for run in biggest if run.stages())
+    stages = [run.stages() for run in biggest if run.stages()]
     return [
         (
             "list + copy + durable journal: CPU against s5cmd cp",
@@ -170,7 +172,13 @@ def _reached(
             f"versions listed into sorted artefacts, CPU-s per million ({at})",
             8,
             4,
-            median(list(listed_us) or [0.0]),
+            median([1e6 * each["inventory"].cpu_s / most for each in stages] or [0.0]),
+        ),
+        (
+            f"{AT_LEAST}copies a second while one process copies ({at})",
+            3500,
+            3500,
+            median([most / each["execute"].wall_s for each in stages] or [0.0]),
         ),
         ("CPU per object with two processes against one", 1.1, 1.0, _of_two(own, runs)),
         (
@@ -191,7 +199,7 @@ def _of_two(own: Sequence[Run], runs: Sequence[Run]) -> float | None:
 
 def goals_table(reached: Sequence[Goal]) -> str:
     """Return what must be, what should be, and what is."""
-    lines = ["| | | must, at most | goal | reached | |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| | | must | goal | reached | |", "| --- | --- | --- | --- | --- | --- |"]
     for goal in reached:
         best = "" if goal.goal is None else f"{goal.goal:g}"
         word = "within" if goal.is_met else "**not yet**"
