@@ -86,8 +86,11 @@ class ArtifactStore(Protocol):
         """Return the index of a finished artefact, None when there is none."""
         ...
 
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
-        """Stream the rows of a finished artefact, checking digests; memory does not grow."""
+    def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
+        """Stream the rows of a finished artefact, from row `start` on; memory does not grow.
+
+        Digests are checked of all that is read.
+        """
         ...
 
     def writer(

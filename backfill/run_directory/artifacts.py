@@ -9,7 +9,7 @@ writer that dies before it leaves only files that no index names, and its succes
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -55,8 +55,8 @@ class LocalArtifacts:
         stored = self._stored(name)
         return stored.index if stored is not None else None
 
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
-        """Stream the rows of a finished artefact.
+    def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
+        """Stream the rows of a finished artefact, from row `start` on.
 
         Raises:
             ArtifactDamagedError: there is no such artefact, or a file of it is missing or altered.
@@ -68,9 +68,14 @@ class LocalArtifacts:
                 hint="run the stage that writes it",
             )
         folder = self._path(name)
-        return chain.from_iterable(
-            segment_rows(folder / segment.file, segment) for segment in stored.segments
+        skipped, segments = 0, list(stored.segments)
+        # Whole segments before the start are not even opened.
+        while segments and skipped + segments[0].rows <= start:
+            skipped += segments.pop(0).rows
+        rows = chain.from_iterable(
+            segment_rows(folder / segment.file, segment) for segment in segments
         )
+        return islice(rows, start - skipped, None)
 
     @contextmanager
     def writer(

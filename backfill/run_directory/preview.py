@@ -21,9 +21,9 @@ class Preview:
         """Return the index of a finished artefact, None when there is none."""
         return self._artifacts.index(name)
 
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
-        """Stream the rows of a finished artefact."""
-        return self._artifacts.rows(name)
+    def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
+        """Stream the rows of a finished artefact, from row `start` on."""
+        return self._artifacts.rows(name, start=start)
 
     @contextmanager
     def writer(

@@ -31,10 +31,10 @@ class MemoryArtifacts:
     def index(self, name: str) -> ArtifactIndex | None:
         return self.indexes.get(name)
 
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
+    def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
         if name not in self.held:
             raise ArtifactDamagedError(f"{name} is missing", hint="run the stage that writes it")
-        return iter(self.held[name])
+        return iter(self.held[name][start:])
 
     @contextmanager
     def writer(

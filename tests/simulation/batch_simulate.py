@@ -221,8 +221,8 @@ class ProcessArtifacts:
     def index(self, name: str) -> ArtifactIndex | None:
         return self.store.index(name)
 
-    def rows(self, name: str) -> Iterator[list[Scalar]]:
-        return self.store.rows(name)
+    def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
+        return self.store.rows(name, start=start)
 
     def read_document(self, name: str) -> bytes | None:
         return self.store.read_document(name)

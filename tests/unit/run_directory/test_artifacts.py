@@ -408,3 +408,14 @@ def test_one_writer_an_artefact(store: LocalArtifacts) -> None:
         store.writer("plan", columns=COLUMNS, inputs={}),
     ):
         pass
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 3, 4, 7, 8, 9])
+def test_rows_can_be_streamed_from_any_row_on(tmp_path: Path, start: int) -> None:
+    """If this fails, a copy process works on another process's rows, or on nobody's."""
+    store = LocalArtifacts(tmp_path, segment_rows_max=3)
+    with store.writer("plan", columns=("n",), inputs={}) as writer:
+        for number in range(8):
+            writer.write((number,))
+        writer.commit({})
+    assert list(store.rows("plan", start=start)) == [[number] for number in range(start, 8)]
