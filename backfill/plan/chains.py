@@ -6,8 +6,8 @@ Law: only a version ID that is not `null` identifies a version; equal content is
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from backfill.model.objects import (
     NULL_VERSION_ID,
@@ -27,8 +27,7 @@ def content_of(version: ObjectVersion) -> Content:
     return version.etag, version.size_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexedChain:
+class IndexedChain(NamedTuple):
     """One key's versions and delete markers in one bucket, indexed once for many questions."""
 
     entries: Sequence[ListedEntry]

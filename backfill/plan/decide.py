@@ -9,8 +9,6 @@ Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-
 delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
 """
 
-from dataclasses import replace
-
 from backfill.model.attributes import Pairs, ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
 from backfill.model.store import IfAbsent, IfReplaces
@@ -94,7 +92,7 @@ def _said_by_engine(decision: Decision, engine: KeyEngine, terms: Terms) -> Deci
     is_history = isinstance(decision, Stay) and decision.reason is Reason.NONCURRENT
     if isinstance(decision, Needs) or not (isinstance(decision, Move) or is_history):
         return decision
-    return replace(decision, detail=details(engine.why_not_batch, decision.detail))
+    return decision._replace(detail=details(engine.why_not_batch, decision.detail))
 
 
 def _if_excluded(

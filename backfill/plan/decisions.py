@@ -4,7 +4,7 @@ Never decides (see `decide` and `batch`).
 Law: an answer moves the version, keeps it for one reason, or says what must be read first.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backfill.model.attributes import Encryption
 from backfill.model.objects import ListedEntry
@@ -17,8 +17,7 @@ from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(NamedTuple):
     """One source entry at one destination, with all that the listings and reads have told.
 
     `destination` indexes `Terms.destinations`. `entry` belongs to `source_chain`. `engine` is the
@@ -38,8 +37,7 @@ class Question:
         return rule is not None and not is_open
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(NamedTuple):
     """The version is to be moved.
 
     `precondition` None: a marker onto an absent key, or Batch Replication, which has none.
@@ -53,8 +51,7 @@ class Move:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Stay(NamedTuple):
     """The version is not to be moved, and why. `rule` is the one that won, if one did."""
 
     reason: Reason

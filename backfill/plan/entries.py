@@ -56,6 +56,13 @@ class PlanEntry(NamedTuple):
     replicates_delete_markers: bool = False
 
 
+def word_of(entry: PlanEntry) -> Route | Reason:
+    """Return what an entry is counted under: its route or its reason."""
+    word = entry.route or entry.reason
+    assert word is not None, "one route or one reason"
+    return word
+
+
 def assert_lawful(entry: PlanEntry) -> None:
     """Refuse a row that says two things, or nothing; before it is written."""
     assert (entry.route is None) != (entry.reason is None), "one route or one reason"

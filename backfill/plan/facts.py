@@ -5,7 +5,9 @@ Law: a fact is either known, refused for a stated reason, or not asked for yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backfill.errors import Disposition, StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
@@ -32,8 +34,7 @@ class Refusal:
         return f"{self.operation}: {self.code}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFacts:
+class SourceFacts(NamedTuple):
     """What was fetched about one source version, for all destinations alike."""
 
     head: ObjectHead | None = None
@@ -49,12 +50,11 @@ class SourceFacts:
         return self.tags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """All that is known about one (source version, destination) beyond the listings."""
 
-    source: SourceFacts = field(default_factory=SourceFacts)
-    destination_heads: Mapping[VersionId, HeadAnswer] = field(default_factory=dict)
+    source: SourceFacts = SourceFacts()
+    destination_heads: Mapping[VersionId, HeadAnswer] = MappingProxyType({})
 
 
 NO_FACTS = Facts()

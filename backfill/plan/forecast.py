@@ -23,6 +23,14 @@ class Requests:
     taggings: int = 0
     acls: int = 0
 
+    def __mul__(self, times: int) -> "Requests":
+        return Requests(
+            heads=self.heads * times,
+            destination_heads=self.destination_heads * times,
+            taggings=self.taggings * times,
+            acls=self.acls * times,
+        )
+
     def __add__(self, other: "Requests") -> "Requests":
         return Requests(
             heads=self.heads + other.heads,

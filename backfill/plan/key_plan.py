@@ -5,7 +5,7 @@ Law: it yields exactly one entry for each source version at each destination, in
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
@@ -129,14 +129,14 @@ class KeyPlan:
                     if n == question.destination
                 },
             )
-            self._questions[place] = replace(question, facts=facts, engine=self.engine)
+            self._questions[place] = question._replace(facts=facts, engine=self.engine)
             self._decisions[place] = decide(self._questions[place], self._terms)
         self._open = self._places_open(places)
 
     def suppose(self, engine: KeyEngine) -> None:
         """Decide everything again as if the key were this engine's; a forecast asks what if."""
         self._engine = engine
-        self._questions = [replace(question, engine=engine) for question in self._questions]
+        self._questions = [question._replace(engine=engine) for question in self._questions]
         self._decisions = [decide(question, self._terms) for question in self._questions]
         self._open = self._places_open(range(len(self._decisions)))
 

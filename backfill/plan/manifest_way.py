@@ -7,7 +7,7 @@ Law: a manifest is generated only where it would name exactly the versions that 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -80,20 +80,21 @@ class StatusTally:
     def add(self, rows: _Rows) -> None:
         """Count the decided rows of one key; those of one version stand together."""
         for _, group in groupby(rows, key=lambda row: row[0].entry.version_id):
-            self._add_version(list(group))
+            self.add_versions(list(group))
 
-    def _add_version(self, rows: list[tuple[Question, Decision]]) -> None:
+    def add_versions(self, rows: Sequence[tuple[Question, Decision]], versions: int = 1) -> None:
+        """Count versions that were decided as these rows of one version were."""
         heads = (question.facts.source.head for question, _ in rows)
         status = next((head.replication_status for head in heads if head is not None), None)
         is_marker = isinstance(rows[0][0].entry, DeleteMarker)
         if any(_is_batch(decision) for _, decision in rows):
-            self.named[status] += 1
-            self.named_markers += is_marker
+            self.named[status] += versions
+            self.named_markers += versions * is_marker
         else:
             words = [_if_named(question, decision) for question, decision in rows]
             word = next((word for word in words if word is not None), None)
             if word is not None:
-                self.others[status, word] += 1
+                self.others[status, word] += versions
 
 
 def _is_batch(decision: Decision) -> bool:

@@ -5,17 +5,21 @@ but the store's is raised.
 Law: no more is read than a decision asked for, and each source version once for all destinations.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from backfill.errors import StoreFault
-from backfill.model.attributes import Pairs
+from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
-from backfill.plan.facts import HeadAnswer, HeadName, SourceFacts, refusal_of
+from backfill.plan.facts import HeadAnswer, HeadName, Refusal, SourceFacts, refusal_of
 from backfill.plan.failures import Failures
 from backfill.plan.forecast import Requests
 from backfill.plan.header import PlanHeader
 from backfill.plan.key_plan import ROUNDS_MAX, KeyNeeds, KeyPlan
 from backfill.ports import ObjectStore
+
+NOTHING_KNOWN: Final[Mapping[VersionId, SourceFacts]] = MappingProxyType({})
 
 
 class Reads:
@@ -28,12 +32,26 @@ class Reads:
         self._source_store = source_store
         self._destination_store = destination_store
         self._failures = Failures()
-        self.sent = Requests()
+        self._heads = self._destination_heads = self._taggings = self._acls = 0
 
-    async def settle(self, key: str, plan: KeyPlan) -> None:
-        """Read until everything about a key is decided."""
-        sources: dict[VersionId, SourceFacts] = {}
+    @property
+    def sent(self) -> Requests:
+        """The requests that were sent so far."""
+        return Requests(
+            heads=self._heads,
+            destination_heads=self._destination_heads,
+            taggings=self._taggings,
+            acls=self._acls,
+        )
+
+    async def settle(
+        self, key: str, plan: KeyPlan, known: Mapping[VersionId, SourceFacts] = NOTHING_KNOWN
+    ) -> None:
+        """Read until everything about a key is decided; what is `known` is not read again."""
+        sources = dict(known)
         destination_heads: dict[HeadName, HeadAnswer] = {}
+        if sources:
+            plan.learn(sources, destination_heads)
         for _ in range(ROUNDS_MAX):
             needs = plan.needs()
             if needs is None:
@@ -48,6 +66,16 @@ class Reads:
         """Raise when no version at all could be read by one of the calls."""
         self._failures.refuse_if_all()
 
+    async def source_head(self, key: str, version_id: VersionId) -> SourceFacts:
+        """Read the head of a source version, or why it cannot be read."""
+        try:
+            return SourceFacts(await self._source_head(key, version_id))
+        except StoreFault as fault:
+            return SourceFacts(refusal=self._refused(fault))
+
+    def _refused(self, fault: StoreFault) -> Refusal:
+        return self._failures.note(fault, refusal_of(fault), self._header.source.bucket)
+
     async def _read_sources(
         self, key: str, needs: KeyNeeds, sources: dict[VersionId, SourceFacts]
     ) -> None:
@@ -55,41 +83,39 @@ class Reads:
             facts = sources.get(version_id, SourceFacts())
             try:
                 if version_id in needs.heads:
-                    facts = await self._with_head(key, version_id, facts)
+                    facts = facts._replace(head=await self._source_head(key, version_id))
                 if version_id in needs.tags:
-                    facts = replace(facts, tags=await self._tags(key, version_id))
+                    facts = facts._replace(tags=await self._tags(key, version_id))
                 if version_id in needs.acls:
                     facts = await self._with_acl(key, version_id, facts)
             except StoreFault as fault:
-                bucket = self._header.source.bucket
-                refusal = self._failures.note(fault, refusal_of(fault), bucket)
-                facts = replace(facts, refusal=refusal)
+                facts = facts._replace(refusal=self._refused(fault))
             sources[version_id] = facts
 
-    async def _with_head(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
-        self.sent += Requests(heads=1)
+    async def _source_head(self, key: str, version_id: VersionId) -> ObjectHead:
+        self._heads += 1
         store, place = self._source_store, self._header.source
         head = await store.head_object(place, key, version_id=version_id)
         self._failures.note_answer("HeadObject", place.bucket)
-        return replace(facts, head=head)
+        return head
 
     async def _tags(self, key: str, version_id: VersionId) -> Pairs:
-        self.sent += Requests(taggings=1)
+        self._taggings += 1
         store, place = self._source_store, self._header.source
         tags = await store.get_object_tagging(place, key, version_id=version_id)
         self._failures.note_answer("GetObjectTagging", place.bucket)
         return tags
 
     async def _with_acl(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
-        self.sent += Requests(acls=1)
+        self._acls += 1
         store, place = self._source_store, self._header.source
         is_default = await store.has_default_acl(place, key, version_id=version_id)
         self._failures.note_answer("GetObjectAcl", place.bucket)
-        return replace(facts, has_default_acl=is_default)
+        return facts._replace(has_default_acl=is_default)
 
     async def _destination_head(self, key: str, name: HeadName) -> HeadAnswer:
         destination, version_id = name
-        self.sent += Requests(destination_heads=1)
+        self._destination_heads += 1
         place = self._header.destinations[destination]
         try:
             head = await self._destination_store.head_object(place, key, version_id=version_id)

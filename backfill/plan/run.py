@@ -7,7 +7,6 @@ Law: a plan artefact exists only if its totals add up and every source version h
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -18,23 +17,27 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.events import RequestsForecast
+from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup
-from backfill.model.objects import ListedEntry, VersionId
+from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import Explanation, explanation_of
+from backfill.plan.facts import SourceFacts
 from backfill.plan.forecast import Requests, forecast_of
 from backfill.plan.header import PlanHeader, header_document
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.manifest_way import StatusTally, manifest_way, way_document
-from backfill.plan.reads import Reads
+from backfill.plan.reads import NOTHING_KNOWN, Reads
 from backfill.plan.rows import COLUMNS, row_of
 from backfill.plan.rules import Rules, configuration_digest
+from backfill.plan.shapes import Listed, Settled, Shapes, plain_rows
 from backfill.plan.terms import COPY_ONLY, Terms, terms_digest
 from backfill.plan.totals import Counting, totals_document
 from backfill.ports import (
@@ -47,8 +50,6 @@ from backfill.ports import (
 )
 
 PLAN: Final = "plan"
-WINDOW_PER_REQUEST: Final = 8
-"""Keys held for each request in flight: one slow answer does not stop the others at once."""
 BREATH_KEYS: Final = 256
 """Keys decided in one go before signals and other tasks get their turn."""
 ANEW_KEYS: Final = 500
@@ -114,7 +115,8 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
     if index is not None:
         _refuse_unless_same(index, work.inputs)
         return index
-    forecast, rows = await _forecast(work)
+    shapes = Shapes(work.terms)
+    forecast, rows = await _forecast(work, shapes)
     events.emit(
         RequestsForecast(
             head_requests=forecast.heads + forecast.destination_heads,
@@ -123,7 +125,7 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
         )
     )
     with artifacts.writer(PLAN, columns=COLUMNS, inputs=work.inputs) as writer:
-        planning = _Planning(work, writer, events, rows)
+        planning = _Planning(work, shapes, writer, events, rows)
         sent = await planning.carry_out()
         summary: dict[str, object] = {
             "header": header_document(work.header),
@@ -230,86 +232,130 @@ def _refuse_unless_same(index: ArtifactIndex, inputs: Mapping[str, str]) -> None
         )
 
 
-async def _forecast(work: PlanWork) -> tuple[Requests, int]:
+async def _forecast(work: PlanWork, shapes: Shapes) -> tuple[Requests, int]:
     """Return the requests that planning takes at most, and the number of rows it will make."""
-    total, rows = Requests(), 0
+    total, versions = Requests(), 0
     for begun, group in enumerate(work.groups()):
         if begun % BREATH_KEYS == 0:
             await asyncio.sleep(0)
-        if group.source_chain:
+        if not group.source_chain:
+            continue
+        versions += len(group.source_chain)
+        plain = shapes.listed(group)
+        if plain is None:
             plan = KeyPlan(group.source_chain, group.destination_chains, work.terms)
             total += forecast_of(plan, work.terms)
-            rows += len(group.source_chain) * len(work.terms.destinations)
-    return total, rows
+        else:
+            for known in plain:
+                known.versions += 1
+    return total + shapes.forecast(), versions * len(work.terms.destinations)
+
+
+class _Done(NamedTuple):
+    """A key that is decided: by its plan, or, without one, by the shapes of its versions."""
+
+    group: KeyGroup
+    settled: Sequence[Settled] = ()
+    plan: KeyPlan | None = None
 
 
 class _Planning:
-    """The second pass: keys in order, those that need reads in tasks, rows written in order."""
+    """The second pass: keys in order, those that need reads by slots, rows written in order."""
 
-    def __init__(self, work: PlanWork, writer: RowWriter, events: Events, rows_total: int) -> None:
+    def __init__(
+        self,
+        work: PlanWork,
+        shapes: Shapes,
+        writer: RowWriter,
+        events: Events,
+        rows_total: int,
+    ) -> None:
         self._work = work
+        self._shapes = shapes
         self._writer = writer
         self._events = events
         self._rows_total = rows_total
         self._rows = 0
         self._reads = work.reads()
-        self._turns = asyncio.Semaphore(work.concurrency)
-        self._window: deque[KeyPlan | asyncio.Task[KeyPlan]] = deque()
         self.counting = Counting(buckets=[each.bucket for each in work.terms.destinations])
         self.statuses = StatusTally()
 
     async def carry_out(self) -> Requests:
         """Write every row and return the requests that were sent."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                await self._carry_out_in(group)
-        except BaseExceptionGroup as failures:
-            # The first failure cancelled the others, so it is the one to tell.
-            raise failures.exceptions[0] from None
+        await in_order(self._keys(), self._write, slots=self._work.concurrency)
+        self._tell()
+        for settled in self._shapes.settled():
+            self._count(settled)
         self._reads.refuse_if_nothing_was_read()
         return self._reads.sent
 
-    async def _carry_out_in(self, group: asyncio.TaskGroup) -> None:
-        begun = 0
-        for joined in self._work.groups():
-            if not joined.source_chain:
-                continue
-            plan = KeyPlan(joined.source_chain, joined.destination_chains, self._work.terms)
-            is_open = plan.needs() is not None
-            self._window.append(
-                group.create_task(self._settled(joined.key, plan)) if is_open else plan
-            )
-            while self._window and _is_ready(self._window[0]):
-                await self._write_first()
-            if len(self._window) >= self._work.concurrency * WINDOW_PER_REQUEST:
-                await self._write_first()
-            begun += 1
+    def _keys(self) -> Iterator[_Done | Callable[[], Awaitable[_Done]]]:
+        """Give every key, decided already or about to be."""
+        for begun, group in enumerate(self._work.groups(), start=1):
             if begun % BREATH_KEYS == 0:
                 self._tell()
-                await asyncio.sleep(0)
-        while self._window:
-            await self._write_first()
-        self._tell()
+            if not group.source_chain:
+                continue
+            plain = self._shapes.listed(group)
+            if plain is None:
+                plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
+                done = _Done(group, plan=plan)
+                yield done if plan.needs() is None else partial(self._settled, done)
+                continue
+            settled = [known.settled for known in plain if known.settled is not None]
+            is_decided = len(settled) == len(plain)
+            yield _Done(group, settled) if is_decided else partial(self._read, group, plain)
 
-    async def _settled(self, key: str, plan: KeyPlan) -> KeyPlan:
-        async with self._turns:
-            await self._reads.settle(key, plan)
-        return plan
+    async def _read(self, group: KeyGroup, plain: Sequence[Listed]) -> _Done:
+        """Read the heads of a plain key; what they tell may make it another."""
+        heads: dict[VersionId, SourceFacts] = {}
+        found = []
+        for entry, known in zip(group.source_chain, plain, strict=True):
+            settled = known.settled
+            if settled is None:
+                assert isinstance(entry, ObjectVersion), "delete markers have no heads"
+                facts = await self._reads.source_head(group.key, entry.version_id)
+                heads[entry.version_id] = facts
+                if facts.head is not None:
+                    settled = self._shapes.read(known, entry, facts.head)
+                if settled is None:
+                    plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
+                    return await self._settled(_Done(group, plan=plan), heads)
+            found.append(settled)
+        return _Done(group, found)
 
-    async def _write_first(self) -> None:
-        first = self._window.popleft()
-        plan = first if isinstance(first, KeyPlan) else await first
-        self.counting.add_source(plan.source_chain)
-        for entry in plan.entries(self._rows):
+    async def _settled(
+        self, done: _Done, known: Mapping[VersionId, SourceFacts] = NOTHING_KNOWN
+    ) -> _Done:
+        assert done.plan is not None, "a plan is settled"
+        await self._reads.settle(done.group.key, done.plan, known)
+        return done
+
+    def _write(self, done: _Done) -> None:
+        """Write the rows of a key, and count them; those of plain keys are counted at the end."""
+        self.counting.add_source(done.group.source_chain)
+        if done.plan is None:
+            for row in plain_rows(done.group, done.settled, self._rows):
+                self._writer.write(row)
+                self._rows += 1
+            return
+        for entry in done.plan.entries(self._rows):
             self._writer.write(row_of(entry))
             self.counting.add(entry)
             self._rows += 1
         if self._work.terms.delivery.batch:
-            self.statuses.add(plan.decided())
+            self.statuses.add(done.plan.decided())
+
+    def _count(self, settled: Settled) -> None:
+        """Count what was written of plain keys."""
+        if not settled.versions:
+            return
+        for destination, word in enumerate(settled.words):
+            self.counting.add_rows(
+                destination, word, rows=settled.versions, size_bytes=settled.size_bytes
+            )
+        if self._work.terms.delivery.batch:
+            self.statuses.add_versions(settled.decided, settled.versions)
 
     def _tell(self) -> None:
         self._events.progress(ProgressCounts(stage="plan", done=self._rows, total=self._rows_total))
-
-
-def _is_ready(item: KeyPlan | asyncio.Task[KeyPlan]) -> bool:
-    return isinstance(item, KeyPlan) or item.done()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.model.objects import ListedEntry, ObjectVersion
 from backfill.model.units import counted, readable_size
-from backfill.plan.entries import PlanEntry
+from backfill.plan.entries import PlanEntry, word_of
 from backfill.plan.manifest_way import Way, way_document, way_line, way_of
 from backfill.plan.routes import Reason, Route
 
@@ -84,8 +84,8 @@ class Counting:
 
     def add_source(self, chain: Sequence[ListedEntry]) -> None:
         """Count a source chain, apart from what is decided about it."""
+        self._source_rows += len(chain)
         for entry in chain:
-            self._source_rows += 1
             if isinstance(entry, ObjectVersion):
                 self._source_bytes += entry.size_bytes
             else:
@@ -93,11 +93,15 @@ class Counting:
 
     def add(self, entry: PlanEntry) -> None:
         """Count a decided row."""
-        decided = entry.route or entry.reason
-        assert decided is not None, "one route or one reason"
-        cell = self._cells.setdefault((entry.destination, decided), [0, 0])
-        cell[0] += 1
-        cell[1] += entry.size_bytes
+        self.add_rows(entry.destination, word_of(entry), rows=1, size_bytes=entry.size_bytes)
+
+    def add_rows(
+        self, destination: int, word: Route | Reason, *, rows: int, size_bytes: int
+    ) -> None:
+        """Count rows that were decided alike."""
+        cell = self._cells.setdefault((destination, word), [0, 0])
+        cell[0] += rows
+        cell[1] += size_bytes
 
     def totals(self) -> PlanTotals:
         """Return the totals; raises TotalsError when they do not add up."""

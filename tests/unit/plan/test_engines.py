@@ -167,7 +167,7 @@ def settled(plan: KeyPlan, null_head: HeadAnswer = None, **source: Any) -> KeyPl
             assert isinstance(entry, ObjectVersion)
             facts[version_id] = SourceFacts(head=head_of(entry, **source))
         for version_id in needs.tags:
-            facts[version_id] = replace(facts[version_id], tags=(("t", "1"),))
+            facts[version_id] = facts[version_id]._replace(tags=(("t", "1"),))
         heads = dict.fromkeys(needs.destination_heads, null_head)
         plan.learn(facts, heads)
     return plan

@@ -1,0 +1,260 @@
+"""Keys that their shape decides: nearly all keys of a bucket are alike in all that a plan asks.
+
+A key is plain where its versions do not matter to each other: every destination has either nothing
+of it, or exactly the source's chain by version IDs. What becomes of such a version follows from its
+shape alone: which rules and scope cover its key, its kind, age and class, and of its HEAD the
+storage class, encryption, replication status, and whether it has tags. So `KeyPlan` is asked once
+for each shape, about the version alone on its key, and what it said holds for all the others.
+
+Never decides and never fetches; a key that is not plain is `KeyPlan`'s own.
+Law: rows, requests and counts of a plain key are those that `KeyPlan` would give.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from backfill.inventory.join import KeyGroup
+from backfill.model.attributes import ObjectHead
+from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion
+from backfill.model.rows import Row, Scalar
+from backfill.model.store import IfReplaces
+from backfill.plan.chains import content_of
+from backfill.plan.decisions import Decision, Question
+from backfill.plan.entries import word_of
+from backfill.plan.facts import SourceFacts
+from backfill.plan.forecast import Requests, forecast_of
+from backfill.plan.key_plan import KeyPlan
+from backfill.plan.routes import Reason, Route
+from backfill.plan.rows import COLUMNS, row_of, time_cell
+from backfill.plan.terms import Terms
+from backfill.settings import OBJECT_BYTES_MAX
+
+SHAPES_MAX: Final = 4096
+"""Shapes that are kept; what has yet another one takes the long way. A bucket has some dozens, but
+each KMS key of its objects makes one more."""
+
+_TAIL: Final = COLUMNS.index("destination")
+_SEEN: Final = COLUMNS.index("seen_version_id")
+_AFTER_SEEN: Final = _SEEN + 3
+
+Relations = tuple[bool, ...]
+"""For each destination whether it mirrors the source's chain; else it has nothing of the key."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)  # counts what is written, row by row
+class Settled:
+    """What becomes of every version of a shape: the cells of its rows that are alike.
+
+    `versions` and `size_bytes` count those that were written.
+    """
+
+    tails: tuple[tuple[tuple[Scalar, ...], bool], ...]
+    """For each destination the cells from `destination` on, and whether it mirrors the source."""
+    words: tuple[Route | Reason, ...]
+    """The route or reason for each destination."""
+    decided: tuple[tuple[Question, Decision], ...]
+    """What was decided, of the first of these versions."""
+    versions: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)  # counts what is forecast
+class Listed:
+    """What the listings tell of a shape. `settled` None: its HEAD is to be read, and nothing else.
+
+    `versions` counts those that were forecast, each with `requests`.
+    """
+
+    relations: Relations
+    requests: Requests
+    settled: Settled | None
+    versions: int = 0
+
+
+class Shapes:
+    """The shapes of one plan."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._horizon = terms.horizon
+        self._bounds = _bounds(terms)
+        self._size_max = min(terms.copy_object_bytes_max, OBJECT_BYTES_MAX)
+        self._absent: Relations = (False,) * len(terms.destinations)
+        self._listed: dict[tuple[object, ...], Listed | None] = {}
+        self._read: dict[tuple[object, ...], Settled | None] = {}
+
+    def listed(self, group: KeyGroup) -> list[Listed] | None:
+        """Return what the listings tell of each source version; None unless the key is plain."""
+        relations = self._absent
+        if any(group.destination_chains):
+            known_relations = _relations(group.source_chain, group.destination_chains)
+            if known_relations is None:
+                return None
+            relations = known_relations
+        region = self.region(group.key)
+        found = []
+        for entry in group.source_chain:
+            shape = (
+                region,
+                relations,
+                entry.is_latest,
+                entry.last_modified >= self._horizon,
+                entry.storage_class if isinstance(entry, ObjectVersion) else None,
+            )
+            try:
+                known = self._listed[shape]
+            except KeyError:
+                if len(self._listed) >= SHAPES_MAX:
+                    return None
+                known = self._listed[shape] = self._asked(entry, relations)
+            if known is None:
+                return None
+            found.append(known)
+        return found
+
+    def region(self, key: str) -> int:
+        """Return which keys this one belongs to: those that the same prefixes cover."""
+        return bisect_right(self._bounds, key)
+
+    def read(self, known: Listed, entry: ObjectVersion, head: ObjectHead) -> Settled | None:
+        """Return what becomes of a version whose head was read; None where that is not plain."""
+        if (
+            head.etag != entry.etag
+            or head.archive_status
+            or head.lock_mode
+            or head.has_legal_hold
+            or head.website_redirect
+            or head.missing_metadata_count
+            # Its size or its parts may call for a multipart copy.
+            or entry.size_bytes > self._size_max
+            or "-" in entry.etag
+        ):
+            return None
+        encryption = head.encryption
+        shape = (
+            known,
+            head.storage_class,
+            head.replication_status,
+            encryption.kind,
+            encryption.kms_key_arn,
+            encryption.is_bucket_key_enabled,
+            head.tag_count > 0,
+        )
+        try:
+            return self._read[shape]
+        except KeyError:
+            if len(self._read) >= SHAPES_MAX:
+                return None
+        plan = self._alone(entry, known.relations)
+        plan.learn({entry.version_id: SourceFacts(head=head)}, {})
+        settled = None if plan.needs() else _settled(plan, known.relations)
+        self._read[shape] = settled
+        return settled
+
+    def forecast(self) -> Requests:
+        """Return the requests that the versions counted in `Listed.versions` take at most."""
+        shapes = (known for known in self._listed.values() if known is not None)
+        return sum((known.requests * known.versions for known in shapes), Requests())
+
+    def settled(self) -> Iterator[Settled]:
+        """Give every answer that there was, with its counts."""
+        for known in self._listed.values():
+            if known is not None and known.settled is not None:
+                yield known.settled
+        yield from filter(None, self._read.values())
+
+    def _alone(self, entry: ListedEntry, relations: Relations) -> KeyPlan:
+        """Return the plan of a key that has this entry only."""
+        return KeyPlan([entry], [[entry] if mirrors else [] for mirrors in relations], self._terms)
+
+    def _asked(self, entry: ListedEntry, relations: Relations) -> Listed | None:
+        plan = self._alone(entry, relations)
+        needs = plan.needs()
+        if needs is None:
+            settled = _settled(plan, relations)
+            return Listed(relations=relations, requests=Requests(), settled=settled)
+        if needs.tags or needs.acls or needs.destination_heads:
+            return None
+        requests = forecast_of(plan, self._terms)
+        return Listed(relations=relations, requests=requests, settled=None)
+
+
+def plain_rows(group: KeyGroup, settled: Sequence[Settled], first_number: int) -> list[Row]:
+    """Return the rows of a plain key, numbered from `first_number`, and count its versions."""
+    rows: list[Row] = []
+    number = first_number
+    for entry, known in zip(group.source_chain, settled, strict=True):
+        key, version_id, is_latest, modified = entry[:4]
+        etag, size_bytes = None, 0
+        if isinstance(entry, ObjectVersion):
+            etag, size_bytes = entry.etag, entry.size_bytes
+        time = time_cell(modified)
+        known.versions += 1
+        known.size_bytes += size_bytes
+        for tail, mirrors in known.tails:
+            cells = number, key, version_id, etag is None, is_latest, time, etag, size_bytes, *tail
+            rows.append(_over_mirrored(cells, group) if mirrors else cells)
+            number += 1
+    return rows
+
+
+def _over_mirrored(cells: tuple[Scalar, ...], group: KeyGroup) -> Row:
+    """Return a row with what its destination shows: the source's own current entry."""
+    current = group.source_chain[0]
+    etag = current.etag if isinstance(current, ObjectVersion) else None
+    return (*cells[:_SEEN], current.version_id, etag is None, etag, *cells[_AFTER_SEEN:])
+
+
+def _settled(plan: KeyPlan, relations: Relations) -> Settled | None:
+    """Keep what a plan of one entry decided; None where a guard is of this entry alone."""
+    entries = list(plan.entries(0))
+    if any(isinstance(entry.precondition, IfReplaces) for entry in entries):
+        return None
+    rows = zip(map(row_of, entries), relations, strict=True)
+    return Settled(
+        tails=tuple((tuple(row[_TAIL:]), mirrors) for row, mirrors in rows),
+        words=tuple(word_of(entry) for entry in entries),
+        decided=tuple(plan.decided()),
+    )
+
+
+def _relations(
+    source: Sequence[ListedEntry], destinations: Sequence[Sequence[ListedEntry]]
+) -> Relations | None:
+    """Return which destinations mirror the source; None where one does otherwise."""
+    for chain in destinations:
+        if chain and not _mirrors(source, chain):
+            return None
+    return tuple(map(bool, destinations))
+
+
+def _mirrors(source: Sequence[ListedEntry], chain: Sequence[ListedEntry]) -> bool:
+    """Return whether a chain holds the very versions of the source, none of them `null`."""
+    if len(chain) != len(source):
+        return False
+    for place, (mine, theirs) in enumerate(zip(source, chain, strict=True)):
+        is_identified = mine.version_id == theirs.version_id != NULL_VERSION_ID
+        if not is_identified or (place and mine.is_latest):
+            return False
+        if not isinstance(mine, ObjectVersion):
+            if isinstance(theirs, ObjectVersion):
+                return False
+        elif not isinstance(theirs, ObjectVersion) or content_of(mine) != content_of(theirs):
+            return False
+    return True
+
+
+def _bounds(terms: Terms) -> list[str]:
+    """Return where prefixes begin and end: between two bounds, the same ones cover every key."""
+    prefixes = {terms.scope.prefix}
+    for destination in terms.destinations:
+        prefixes.update(rule.prefix for rule in (*destination.rules, *destination.live_rules))
+    return sorted(bound for prefix in prefixes for bound in (prefix, _after(prefix)) if bound)
+
+
+def _after(prefix: str) -> str:
+    """Return the first string behind all that begin with a prefix; empty where there is none."""
+    kept = prefix.rstrip("\U0010ffff")
+    return kept and kept[:-1] + chr(ord(kept[-1]) + 1)
