@@ -15,11 +15,12 @@ from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.control_plane import S3ControlPlane
+from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.object_store import S3ObjectStore
-from backfill.aws.pace import Pace, PacedStore
+from backfill.aws.pace import Pace, PacedCalls
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.aws.session import AwsSession, Connection
-from backfill.campaign import Access, Campaign
+from backfill.campaign import Access, Campaign, Client
 from backfill.journal.journal import SegmentJournal
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.observe import LogOptions, StructuredEvents, open_events
@@ -139,8 +140,20 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
         random=here.random,
         events=events,
     )
+    pace = Pace(
+        clock=here.clock,
+        events=events,
+        # Each process has its share, so that none has to ask another before it sends.
+        requests_per_second_max=settings.requests_per_second_max / settings.processes,
+    )
     async with AsyncExitStack() as stack:
-        build = _Builder(stack=stack, settings=settings, here=here, events=events, retries=retries)
+        build = _Builder(
+            stack=stack,
+            client=campaign.access.client,
+            events=events,
+            retries=retries,
+            pace=pace,
+        )
         source = await build.side(
             _connection(campaign.access, campaign.access.source_profile, settings)
         )
@@ -174,21 +187,19 @@ class _Side:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Builder:
     stack: AsyncExitStack
-    settings: Settings
-    here: Machine
+    client: Client
     events: Events
     retries: ReadRetries
+    pace: Pace
 
     async def side(self, connection: Connection) -> _Side:
         session = await self.stack.enter_async_context(AwsSession(connection))
-        calls = Calls(session, self.events)
-        pace = Pace(
-            requests_in_flight_max=self.settings.concurrency * 2,
-            clock=self.here.clock,
-            events=self.events,
-        )
+        calls: Calls = PacedCalls(Calls(session, self.events), self.pace)
+        hot_calls = calls
+        if self.client is not Client.SDK:
+            hot_calls = PacedCalls(LeanCalls(session, self.events), self.pace)
         return _Side(
-            store=RetryingStore(PacedStore(S3ObjectStore(calls), pace), self.retries),
+            store=RetryingStore(S3ObjectStore(hot_calls), self.retries),
             control=RetryingControlPlane(S3ControlPlane(calls), self.retries),
             batch=S3BatchOperations(calls, self.retries),
             batch_bucket=S3BatchBucket(calls, self.retries),

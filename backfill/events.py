@@ -52,6 +52,17 @@ class BucketListed:
     versions: int
     delete_markers: int
     pages: int
+    ranges: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSerially:
+    """Ranges of a listing did not meet, so the bucket is listed again from its beginning."""
+
+    name: ClassVar[str] = "inventory.listed_serially"
+    level: ClassVar[str] = "warning"
+    bucket: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,13 +227,14 @@ class ReadRetried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceLowered:
-    """The store throttles; fewer requests are in flight from now on."""
+    """The store throttles; fewer requests a second go to a part of the bucket from now on."""
 
     name: ClassVar[str] = "aws.pace_lowered"
     level: ClassVar[str] = "info"
     operation: str
     code: str
-    requests_in_flight_max: int
+    bucket: str
+    requests_per_second: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,3 +244,24 @@ class CredentialsRenewed:
     name: ClassVar[str] = "aws.credentials_renewed"
     level: ClassVar[str] = "info"
     operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdkUsed:
+    """The lean client leaves these requests to the SDK, which takes more CPU; told once."""
+
+    name: ClassVar[str] = "aws.sdk_used"
+    level: ClassVar[str] = "info"
+    bucket: str
+    operation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockCorrected:
+    """S3's clock is that far ahead of this machine's; requests are dated by S3's from now on."""
+
+    name: ClassVar[str] = "aws.clock_corrected"
+    level: ClassVar[str] = "warning"
+    operation: str
+    ahead_s: int

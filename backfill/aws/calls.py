@@ -14,8 +14,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import aiohttp
 from aiobotocore.client import AioBaseClient
@@ -25,6 +24,7 @@ from botocore.parsers import ResponseParserError
 
 from backfill.aws.fault_table import EXPIRED
 from backfill.aws.faults import WRITES, fault_of_answer, fault_of_exception, store_fault
+from backfill.aws.lean.wire import ExchangeError
 from backfill.aws.replies import NoETagError, Reply, ReplyError, UnknownValueError
 from backfill.aws.session import AwsSession
 from backfill.errors import StoreFault
@@ -35,20 +35,22 @@ READ_TIMEOUT_S: Final = 60.0
 """A whole read. S3 answers in tens of milliseconds, a full page of versions within a second or two;
 a minute tells a hang from a slow day. Writes have the longer silence of `session.Connection`."""
 
-_FAILURES: Final = (BotoCoreError, aiohttp.ClientError, ResponseParserError, OSError)
-"""All that sending and receiving raises; TimeoutError is an OSError."""
-
-_CODES: Final[dict[type[ValueError], str]] = {
+_CODES: Final[dict[type[Exception], str]] = {
     ReplyError: "UnreadableReply",
     UnknownValueError: "UnknownValue",
     NoETagError: "NoETag",
 }
 
+FAILURES: Final[tuple[type[Exception], ...]] = (
+    *(ClientError, ReplyError, UnknownValueError, NoETagError),
+    *(BotoCoreError, aiohttp.ClientError, ResponseParserError, ExchangeError, OSError),
+)
+"""All that sending, receiving and parsing raises, by either client; TimeoutError is an OSError."""
+
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One request: an operation's API name, its parameters, and the Region that serves it.
 
     `limit_s` is for the whole request; None: `READ_TIMEOUT_S` for a read and for all of S3 Control,
@@ -94,20 +96,22 @@ class Calls:
         """
         async with AsyncExitStack() as stack:
             reply = await self._renewing(call, lambda: self._opened(call, stack))
-            with _faults_of(call):
+            with faults_of(call):
                 yield reply
 
     async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
-        limit_s = call.limit_s
-        if limit_s is None and (call.operation not in WRITES or call.service != "s3"):
-            limit_s = self._read_timeout_s
-        with _faults_of(call):
+        with faults_of(call):
             # Opening a client reads files and may sign in: that is not the store being slow.
-            async with self._lease(call) as client, asyncio.timeout(limit_s):
+            async with self._lease(call) as client, asyncio.timeout(self._limit_s(call)):
                 return parse(await _reply(client, call))
 
+    def _limit_s(self, call: Call) -> float | None:
+        if call.limit_s is not None or (call.operation in WRITES and call.service == "s3"):
+            return call.limit_s
+        return self._read_timeout_s
+
     async def _opened(self, call: Call, stack: AsyncExitStack) -> Reply:
-        with _faults_of(call):
+        with faults_of(call):
             client = await stack.enter_async_context(self._lease(call))
             async with asyncio.timeout(self._read_timeout_s):
                 return await _reply(client, call)
@@ -122,7 +126,7 @@ class Calls:
         return await once()
 
     async def _renewed(self, call: Call, generation: int) -> bool:
-        with _faults_of(call):
+        with faults_of(call):
             is_renewed = await self._session.renew(generation)
         if is_renewed:
             self._events.emit(CredentialsRenewed(operation=call.operation))
@@ -145,23 +149,21 @@ async def _reply(client: AioBaseClient, call: Call) -> Reply:
 
 
 @contextmanager
-def _faults_of(call: Call) -> Iterator[None]:
+def faults_of(call: Call) -> Iterator[None]:
     """Turn every failure of a call into its StoreFault."""
     try:
         yield
-    except ClientError as error:
-        raise fault_of_answer(
-            operation=call.operation, bucket=call.bucket, answer=error.response
-        ) from error
-    except tuple(_CODES) as error:
-        raise store_fault(
-            operation=call.operation,
-            code=_CODES[type(error)],
-            status=200,
-            bucket=call.bucket,
-            message=str(error),
-        ) from error
-    except _FAILURES as error:
-        raise fault_of_exception(
-            operation=call.operation, bucket=call.bucket, error=error
-        ) from error
+    except FAILURES as error:
+        raise fault_of(call, error) from error
+
+
+def fault_of(call: Call, error: Exception) -> StoreFault:
+    """Return the StoreFault of one of FAILURES."""
+    operation, bucket = call.operation, call.bucket
+    if isinstance(error, ClientError):
+        return fault_of_answer(operation=operation, bucket=bucket, answer=error.response)
+    if (code := _CODES.get(type(error))) is not None:
+        return store_fault(
+            operation=operation, code=code, status=200, bucket=bucket, message=str(error)
+        )
+    return fault_of_exception(operation=operation, bucket=bucket, error=error)

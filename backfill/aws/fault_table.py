@@ -200,8 +200,16 @@ BY_KIND: Final[dict[str, Verdict]] = {
     "ClientError": BROKEN,  # aiohttp's, raised while a body is read
     "TimeoutError": BROKEN,
     "OSError": BROKEN,
+    # The same of the lean client, which knows what it has sent.
+    "ConnectFailedError": RETRY,
+    "NoConnectionError": RETRY,
+    "TransportClosedError": RETRY,
+    "AnswerLostError": BROKEN,
+    "AnswerTimeoutError": BROKEN,
+    "AnswerGarbledError": BROKEN,
     # A certificate does not become valid by asking again.
     "ClientConnectorCertificateError": STOP,
+    "CertificateRefusedError": STOP,
     # Nothing was sent.
     "ParamValidationError": REFUSED,
     "ValidationError": REFUSED,

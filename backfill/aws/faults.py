@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from backfill.aws import fault_table
+from backfill.aws.lean.wire import ExchangeError
 from backfill.errors import (
     BackfillError,
     ClockSkewError,
@@ -105,7 +106,8 @@ def fault_of_exception(*, operation: str, bucket: str, error: Exception) -> Stor
     kinds = tuple(kind.__name__ for kind in classes or type(error).__mro__)
     return store_fault(
         operation=operation,
-        code=kinds[0],
+        # The lean client's failures are told by the SDK's names, and judged by their own.
+        code=error.code if isinstance(error, ExchangeError) else kinds[0],
         status=0,
         bucket=bucket,
         message=str(error),

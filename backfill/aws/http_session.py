@@ -15,6 +15,7 @@ import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from botocore.httpsession import ProxyConfiguration, get_cert_path
 
 from backfill.aws.sockets import is_here, keep_alive
 
@@ -30,7 +31,23 @@ class OneRequestSession(AIOHTTPSession):
             "socket_factory": _socket,
             "resolver": _LoopbackNames(),
         }
+        self._trusted = verify or True
+        self._proxies = ProxyConfiguration(proxies=settings.get("proxies"))
+        self._has_certificate = bool(settings.get("client_cert"))
         super().__init__(verify=verify or True, connector_args=connector, **settings)  # type: ignore[arg-type] # stub says bool; a path is documented
+
+    def detour(self, url: str) -> str:
+        """Return what stands between this session and a URL that is no plain connection, if any."""
+        if self._proxies.proxy_url_for(url):
+            return "a proxy is on the way"
+        if self._has_certificate:
+            return "a client certificate is configured"
+        return ""
+
+    @property
+    def ca_bundle(self) -> str:
+        """The file of the certificates that are trusted: AWS_CA_BUNDLE's, or the SDK's own."""
+        return self._trusted if isinstance(self._trusted, str) else str(get_cert_path(True))
 
     # Any: aiobotocore's stub leaves the connector untyped.
     def _create_connector(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - as in the base class

@@ -7,7 +7,7 @@ Law: this is the only importer of aioboto3, so moving on to another release is o
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,7 +16,13 @@ from typing import Final, Self
 import aioboto3  # type: ignore[import-untyped] # aioboto3 ships no types
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
-from botocore.exceptions import ConfigNotFound, ConfigParseError, ProfileNotFound
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import (
+    ConfigNotFound,
+    ConfigParseError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
 
 import backfill
 from backfill.aws import versions_page
@@ -75,6 +81,7 @@ class AwsSession:
         self._connection = connection
         self._renewal = asyncio.Lock()
         self._clients = _Clients(connection, generation=1)
+        self._companions = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,12 +92,30 @@ class AwsSession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._companions.aclose()
         await self._clients.retire()
+
+    @property
+    def connection(self) -> Connection:
+        """How this identity connects."""
+        return self._connection
 
     @property
     def region(self) -> str:
         """The Region for questions without one."""
         return self._clients.region
+
+    def on_leaving(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have something closed with the session that lives as long, such as a transport."""
+        self._companions.push_async_callback(close)
+
+    async def credentials(self) -> ReadOnlyCredentials:
+        """Return what signs now; the SDK renews before it expires, and may sign in for it.
+
+        Raises:
+            BotoCoreError: The chain has none, or a part of it failed.
+        """
+        return await self._clients.credentials()
 
     @property
     def generation(self) -> int:
@@ -138,12 +163,19 @@ class _Clients:
     def region(self) -> str:
         return self._session.region_name or FALLBACK_REGION
 
-    async def access_key(self) -> tuple[str, str | None] | None:
-        """Return what tells one set of credentials from the next, without keeping the secret."""
+    async def credentials(self) -> ReadOnlyCredentials:
         credentials = await self._session.get_credentials()
         if credentials is None:
+            raise NoCredentialsError
+        frozen: ReadOnlyCredentials = await credentials.get_frozen_credentials()
+        return frozen
+
+    async def access_key(self) -> tuple[str | None, str | None] | None:
+        """Return what tells one set of credentials from the next, without keeping the secret."""
+        try:
+            frozen = await self.credentials()
+        except NoCredentialsError:
             return None
-        frozen = await credentials.get_frozen_credentials()
         return (frozen.access_key, frozen.token)
 
     @asynccontextmanager

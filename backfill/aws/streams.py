@@ -1,4 +1,4 @@
-"""Streams of bytes: out of an answer of the SDK, and closed when their reader stops early.
+"""Streams of bytes: out of an answer of either client, and closed when their reader stops early.
 
 Never reads ahead.
 Law: a connection is given back when its reader leaves, not when the garbage collector comes.
@@ -10,16 +10,17 @@ from typing import Final
 
 from aiobotocore.response import StreamingBody
 
+from backfill.aws.lean.bodies import LeanBody
 from backfill.aws.replies import Reply, ReplyError
 from backfill.settings import MIB
 
 CHUNK_BYTES_MAX: Final = MIB
 
 
-def body_of(reply: Reply) -> StreamingBody:
+def body_of(reply: Reply) -> StreamingBody | LeanBody:
     """Return the body of a GetObject answer, to be entered and left as a context."""
     body = reply.get("Body")
-    if not isinstance(body, StreamingBody):
+    if not isinstance(body, StreamingBody | LeanBody):
         raise ReplyError("GetObject without a body")
     return body
 

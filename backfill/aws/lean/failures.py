@@ -17,17 +17,25 @@ class NotSentError(ExchangeError):
 class ConnectFailedError(NotSentError):
     """The name does not resolve, nobody accepts, or the TLS handshake fails."""
 
+    code = "EndpointConnectionError"
+
 
 class CertificateRefusedError(NotSentError):
     """Who answers cannot prove to be the store; asking again does not help."""
+
+    code = "ClientConnectorCertificateError"
 
 
 class NoConnectionError(NotSentError):
     """All connections were busy for as long as the request was allowed to take."""
 
+    code = "TimeoutError"
+
 
 class TransportClosedError(NotSentError):
     """The transport is closed, and this request was still waiting for a connection."""
+
+    code = "ConnectionClosedError"
 
 
 class MaybeSentError(ExchangeError):
@@ -40,9 +48,13 @@ class MaybeSentError(ExchangeError):
 class AnswerLostError(MaybeSentError):
     """The connection ended before the answer did."""
 
+    code = "ConnectionClosedError"
+
 
 class AnswerTimeoutError(MaybeSentError):
     """The answer did not come, or not to its end, within the limit."""
+
+    code = "TimeoutError"
 
 
 class AnswerGarbledError(MaybeSentError):

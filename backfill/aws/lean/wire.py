@@ -4,7 +4,7 @@ Never sends and never interprets.
 Law: header names are in lower case; what S3 sent is kept whole, known or not.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 
 class WireRequest(NamedTuple):
@@ -60,8 +60,11 @@ class ExchangeError(Exception):
     """No answer, or none that can be read.
 
     `is_sent`: the request may have reached the store, so that a write is ambiguous. The subclasses
-    are named for `fault_table`, which decides what each means.
+    are named for `fault_table`, which decides what each means. `code` is what the SDK calls the
+    like: a person, and a hint, meets one name whichever client is at work.
     """
+
+    code: ClassVar[str] = "HTTPClientError"
 
     def __init__(self, message: str, *, is_sent: bool) -> None:
         super().__init__(message)
