@@ -26,9 +26,10 @@ def verifying_context(ca_bundle: str | None) -> ssl.SSLContext:
     `ca_bundle` is a file or folder of certificates; None: those of the system. Raises OSError
     (ssl.SSLError is one) when it cannot be read.
     """
-    if ca_bundle is not None and Path(ca_bundle).is_dir():
-        return ssl.create_default_context(capath=ca_bundle)
-    return ssl.create_default_context(cafile=ca_bundle)
+    is_folder = ca_bundle is not None and Path(ca_bundle).is_dir()
+    return ssl.create_default_context(
+        cafile=None if is_folder else ca_bundle, capath=ca_bundle if is_folder else None
+    )
 
 
 class Dialer:
@@ -58,7 +59,7 @@ class Dialer:
                     except ssl.SSLCertVerificationError as error:
                         raise CertificateRefusedError(f"{self._origin.host}: {error}") from error
                     except OSError as error:  # a TimeoutError and an SSLError are one
-                        failures.append(f"{address}: {error or type(error).__name__}")
+                        failures.append(f"{address}: {str(error) or type(error).__name__}")
                         self._addresses.avoid(address, loop.time())
         except TimeoutError as error:
             failures.append(f"not within {self._limit_s:g} s")

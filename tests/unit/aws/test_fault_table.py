@@ -13,6 +13,7 @@ from backfill.aws.faults import (
     store_fault,
     verdict,
 )
+from backfill.aws.lean import failures
 from backfill.errors import (
     ClockSkewError,
     CredentialsError,
@@ -198,6 +199,49 @@ def test_every_transport_error_of_a_write_is_ambiguous(kind: str, operation: str
 def test_every_transport_error_of_a_read_is_asked_again(kind: str) -> None:
     """Nothing can have changed, so giving up would be a failure for nothing."""
     assert verdict(operation="HeadObject", code=kind, status=0, kinds=(kind,)) is RETRY
+
+
+@pytest.mark.parametrize(
+    ("kind", "read", "write"),
+    [
+        (failures.ConnectFailedError, RETRY, RETRY),
+        (failures.NoConnectionError, RETRY, RETRY),
+        (failures.TransportClosedError, RETRY, RETRY),
+        (failures.CertificateRefusedError, STOP, STOP),
+        (failures.AnswerLostError, RETRY, SETTLE),
+        (failures.AnswerTimeoutError, RETRY, SETTLE),
+        (failures.AnswerGarbledError, RETRY, SETTLE),
+    ],
+)
+def test_the_lean_clients_failures_say_whether_a_write_is_ambiguous(
+    kind: type[failures.NotSentError | failures.MaybeSentError],
+    read: Disposition,
+    write: Disposition,
+) -> None:
+    """A request that may have arrived must be settled; one that cannot have, need not."""
+    error = kind("gone")
+    for operation, expected in (("HeadObject", read), ("CopyObject", write)):
+        fault = fault_of_exception(operation=operation, bucket="b", error=error)
+        assert (fault.code, fault.disposition) == (error.code, expected)
+    assert error.is_sent is (write is SETTLE)
+
+
+def test_each_of_the_lean_clients_failures_is_expected_here() -> None:
+    """A class added without a thought of what it means for a write."""
+    mine = {
+        name
+        for name, kind in vars(failures).items()
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind.__subclasses__() == []
+    }
+    assert mine == {
+        "AnswerGarbledError",
+        "AnswerLostError",
+        "AnswerTimeoutError",
+        "CertificateRefusedError",
+        "ConnectFailedError",
+        "NoConnectionError",
+        "TransportClosedError",
+    }
 
 
 def test_the_table_is_total() -> None:
