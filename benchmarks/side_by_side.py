@@ -150,18 +150,19 @@ def main() -> int:
         before = conditions()
         side, sweep = measure(words, work)
         after = conditions()
-    reached = goals(side, sweep)
+    complaints = [complaint for run in (*side, *sweep) for complaint in run.complaints]
+    reached = [] if complaints else goals(side, sweep)
     print(f"{words.objects:,} objects, {words.rounds} rounds, {words.latency_ms:g} ms latency")
     print(f"before: {before}\nafter: {after}\n")
-    tables = [comparison_table(side), stages_table([*side, *sweep]), sweep_table(sweep)]
-    print("\n\n".join(table for table in (*tables, goals_table(reached)) if table))
-    if words.plot:
+    if not complaints:  # numbers of a run that went wrong mean nothing
+        tables = [comparison_table(side), stages_table([*side, *sweep]), sweep_table(sweep)]
+        print("\n\n".join(table for table in (*tables, goals_table(reached)) if table))
+    if words.plot and not complaints:
         words.plot.write_text(plotted(side))
     if words.json:
         runs = {"side_by_side": list(map(asdict, side)), "sweep": list(map(asdict, sweep))}
         document = {"conditions": [before, after], **runs, "goals": list(map(asdict, reached))}
         words.json.write_text(json.dumps(document, indent=1))
-    complaints = [complaint for run in (*side, *sweep) for complaint in run.complaints]
     if words.is_strict:
         complaints += [f"{goal.words} ({goal.transport})" for goal in reached if not goal.is_met]
     for complaint in complaints:
