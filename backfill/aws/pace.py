@@ -1,233 +1,256 @@
-"""How many requests may be in flight: fewer as soon as the store throttles, more as it lets us.
+"""How fast requests are sent: slower where the store throttles, within the budget of the process.
 
-Additive increase, multiplicative decrease, as TCP does it (Chiu and Jain, 1989): it finds the rate
-that S3 grants without being told it, and shares it fairly with other clients of the bucket.
+S3 limits requests by partition, which is a range of a bucket's keys: at least 3,500 writes and
+5,500 reads a second each (S3 User Guide: optimizing-performance). So what is refused with SlowDown
+slows the writes, or the reads, of that bucket and prefix alone, until its rate has been learned.
 
-Never delays a request while nobody throttles, and never retries.
-Law: between `FLOOR` and the concurrency asked for, at all times.
+Never retries, and never delays a request while nobody throttles and no budget binds.
+Law: a refusal of a request that was sent before the last decrease decreases nothing.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple, TypeVar
 
-from backfill.aws.faults import is_throttle
-from backfill.aws.streams import closed_after
+from backfill.aws.calls import Call, Calls
+from backfill.aws.faults import WRITES, is_throttle
+from backfill.aws.rates import FAR_OFF_DECREASE, LearnedRate, TokenBucket
+from backfill.aws.replies import Reply
 from backfill.errors import StoreFault
 from backfill.events import PaceLowered
-from backfill.model.attributes import ObjectHead, Pairs
-from backfill.model.objects import VersionId
-from backfill.model.places import BucketPlace
-from backfill.model.store import (
-    CompleteMultipartUploadRequest,
-    CopiedPart,
-    CopyObjectRequest,
-    CreateMultipartUploadRequest,
-    HideRequest,
-    MarkAbsentRequest,
-    MarkerResult,
-    MultipartUpload,
-    UploadPartCopyRequest,
-    VersionsPage,
-    VersionsPosition,
-    WriteResult,
-)
-from backfill.ports import Clock, Events, ObjectStore
-from backfill.settings import LIST_PAGE_MAX
+from backfill.ports import Clock, Events
 
-FLOOR: Final = 2
-"""Requests always allowed, so that a throttled run still moves and notices when it eases."""
+PREFIXES_MAX: Final = 32
+"""Prefixes of one bucket with a rate of their own. Where more are throttled, S3's partitions are
+wider than our prefixes, and the whole bucket gets one rate."""
 
-DECREASE: Final = 0.7
-"""Kept of the limit after a throttle; gentler than TCP's half, since S3 answers 503 in bursts."""
+LANES_MAX: Final = 256
+"""Rates learned at a time, over all buckets; beyond, those that nobody throttled lately go."""
 
-DECREASE_EVERY_S: Final = 0.5
-"""One decrease for all the throttles of one burst: those in flight were sent at the old pace."""
+FORGOTTEN_AFTER_S: Final = 300.0
+"""A rate that was not refused for so long has grown a hundredfold: it binds nobody."""
+
+TOLD_EVERY_S: Final = 1.0
+"""Pause between two events about one lane: people want to know that, not how often."""
+
+_UNPACED: Final = frozenset({"AbortMultipartUpload"})
+"""Cleaning up must not queue behind new work."""
+
+_WINDOW: Final = 1024
+"""Successes over which the rate without a limit is measured."""
+
+T = TypeVar("T")
+
+
+class _Place(NamedTuple):
+    """What S3 may have a limit for. `prefix` is up to the last `/` of the key; None: the bucket."""
+
+    bucket: str
+    is_write: bool
+    prefix: str | None
+
+
+class _Lane:
+    """The requests under one rate, in the order of arrival; one timer for all that wait."""
+
+    def __init__(self, bucket: TokenBucket, clock: Clock) -> None:
+        self.bucket = bucket
+        self._clock = clock
+        # Bounded by the callers' own concurrency: each waiter is a request of theirs.
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def is_passing(self) -> bool:
+        """Return whether a request may be sent at once."""
+        return not self._waiting and self.bucket.take(self._clock.monotonic_s())
+
+    async def turn(self) -> None:
+        """Wait for one's turn."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        if self._timer is None:
+            self._arm(loop)
+        await turn
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        wait_s = self.bucket.wait_s(self._clock.monotonic_s())
+        self._timer = loop.call_later(max(wait_s, 0.001), self._serve, loop)
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now_s = self._clock.monotonic_s()
+        while self._waiting:
+            if self._waiting[0].done():  # cancelled: it takes no turn
+                self._waiting.popleft()
+            elif self.bucket.take(now_s):
+                self._waiting.popleft().set_result(None)
+            else:
+                self._arm(loop)
+                return
+
+
+class _LearnedLane(_Lane):
+    def __init__(self, rate: LearnedRate, clock: Clock, *, number: int) -> None:
+        super().__init__(rate, clock)
+        self.learned = rate
+        self.lowered_at = number
+        self.told_s = float("-inf")
 
 
 class Pace:
-    """A limit of requests in flight that follows the store. For one event loop."""
+    """The pace of one process. For one event loop.
 
-    def __init__(self, *, requests_in_flight_max: int, clock: Clock, events: Events) -> None:
-        assert requests_in_flight_max >= FLOOR, "a pace needs room to move"
-        self._ceiling = requests_in_flight_max
-        self._limit = float(requests_in_flight_max)
+    `requests_per_second_max` is this process's share of the run's budget; 0: no budget.
+    """
+
+    def __init__(
+        self, *, clock: Clock, events: Events, requests_per_second_max: float = 0.0
+    ) -> None:
         self._clock = clock
         self._events = events
-        self._in_flight = 0
-        # Bounded by the caller's own concurrency: each waiter is a task of its.
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._lowered_at_s: float | None = None
+        now_s = clock.monotonic_s()
+        self._budget: _Lane | None = None
+        if requests_per_second_max:
+            self._budget = _Lane(TokenBucket(requests_per_second_max, now_s=now_s), clock)
+        self._learned: dict[_Place, _LearnedLane] = {}
+        self._sent = 0
+        self._succeeded = 0
+        self._window_s = now_s
+        self._before = (0, 0.0)
 
     @property
-    def limit(self) -> int:
-        """Requests that may be in flight now."""
-        return int(self._limit)
+    def is_free(self) -> bool:
+        """Whether nothing limits any request: no budget, and nobody throttles."""
+        return self._budget is None and not self._learned
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the requests in flight; in the order of arrival."""
-        if self._waiting or self._in_flight >= self.limit:
-            await self._wait()
-        else:
-            self._in_flight += 1
-        try:
-            with self._heeding():
-                yield
-        finally:
-            self._in_flight -= 1
-            self._admit()
+    def next_number(self) -> int:
+        """Return the number of a request that is sent now."""
+        self._sent += 1
+        return self._sent
 
-    @contextmanager
-    def _heeding(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreFault as fault:
-            if is_throttle(fault):
-                self._lower(fault)
-            raise
-        # One more for each round of successes, as if `limit` requests made one round trip.
-        self._limit = min(self._ceiling, self._limit + 1 / self._limit)
-
-    def _lower(self, fault: StoreFault) -> None:
-        now_s = self._clock.monotonic_s()
-        if self._lowered_at_s is not None and now_s - self._lowered_at_s < DECREASE_EVERY_S:
+    async def admit(self, call: Call) -> None:
+        """Return when a request may be sent."""
+        if call.operation in _UNPACED or call.service != "s3":
             return
-        self._lowered_at_s = now_s
-        self._limit = max(float(FLOOR), self._limit * DECREASE)
-        self._events.emit(
-            PaceLowered(
-                operation=fault.operation, code=fault.code, requests_in_flight_max=self.limit
+        lanes = (self._lane_of(call), self._budget) if self._learned else (self._budget,)
+        for lane in lanes:
+            if lane is not None and not lane.is_passing():
+                await lane.turn()
+
+    def count_success(self) -> None:
+        """Count an answer that was no refusal."""
+        self._succeeded += 1
+        if self._succeeded == _WINDOW:
+            now_s = self._clock.monotonic_s()
+            self._before = (self._succeeded, now_s - self._window_s)
+            self._succeeded, self._window_s = 0, now_s
+            self._forget(now_s)
+
+    def heed(self, call: Call, fault: StoreFault, number: int) -> None:
+        """Slow down if a fault asks for it. `number` is that of the request."""
+        if not is_throttle(fault) or call.service != "s3":
+            return
+        now_s = self._clock.monotonic_s()
+        lane = self._lane_of(call)
+        if lane is None:
+            lane = self._new_lane(_place_of(call), now_s)
+        elif number <= lane.lowered_at or not lane.learned.lower(now_s):
+            return
+        lane.lowered_at = self._sent
+        if now_s - lane.told_s >= TOLD_EVERY_S:
+            lane.told_s = now_s
+            self._events.emit(
+                PaceLowered(
+                    operation=fault.operation,
+                    code=fault.code,
+                    bucket=call.bucket,
+                    requests_per_second=round(lane.learned.rate(now_s), 1),
+                )
             )
-        )
 
-    async def _wait(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # admitted and cancelled at once: pass it on
-                self._in_flight -= 1
-                self._admit()
-            raise
+    def _lane_of(self, call: Call) -> _LearnedLane | None:
+        place = _place_of(call)
+        return self._learned.get(place) or self._learned.get(place._replace(prefix=None))
 
-    def _admit(self) -> None:
-        while self._waiting and self._in_flight < self.limit:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._in_flight += 1
-                turn.set_result(None)
+    def _new_lane(self, place: _Place, now_s: float) -> _LearnedLane:
+        """Begin to learn the rate of a place; what all requests achieve so far is at least its."""
+        rate = FAR_OFF_DECREASE * self._achieved(now_s)
+        neighbours = [
+            other
+            for other in self._learned
+            if (other.bucket, other.is_write) == (place.bucket, place.is_write)
+        ]
+        if len(neighbours) >= PREFIXES_MAX:
+            place = place._replace(prefix=None)
+            # Those who wait in a lane that goes are still let out by it.
+            rate = sum(self._learned.pop(other).learned.rate(now_s) for other in neighbours)
+        self._forget(now_s)
+        lane = _LearnedLane(LearnedRate(rate, now_s=now_s), self._clock, number=self._sent)
+        self._learned[place] = lane
+        return lane
+
+    def _forget(self, now_s: float) -> None:
+        """Drop lanes that bind nobody, and the one longest without a refusal if there are many."""
+        ages_s = {place: now_s - lane.learned.lowered_s for place, lane in self._learned.items()}
+        for place, age_s in ages_s.items():
+            if age_s > FORGOTTEN_AFTER_S:
+                del self._learned[place]
+        if len(self._learned) >= LANES_MAX:
+            del self._learned[max(self._learned, key=ages_s.__getitem__)]
+
+    def _achieved(self, now_s: float) -> float:
+        """Return successes a second of late, all places together."""
+        count, passed_s = self._before
+        passed_s += now_s - self._window_s
+        return (count + self._succeeded) / max(passed_s, 0.001)
 
 
-class PacedStore:
-    """An ObjectStore with one pace for all requests of an identity."""
+def _place_of(call: Call) -> _Place:
+    key = call.parameters.get("Key")
+    prefix = key.rpartition("/")[0] if isinstance(key, str) else None
+    return _Place(call.bucket, call.operation in WRITES, prefix)
 
-    def __init__(self, inner: ObjectStore, pace: Pace) -> None:
+
+class PacedCalls(Calls):
+    """The calls of another, at one pace. An identity's lanes are its process's: they share it."""
+
+    def __init__(self, inner: Calls, pace: Pace) -> None:
         self._inner = inner
         self._pace = pace
 
-    async def list_object_versions(
-        self,
-        place: BucketPlace,
-        *,
-        prefix: str = "",
-        after: VersionsPosition | None = None,
-        max_keys: int = LIST_PAGE_MAX,
-    ) -> VersionsPage:
-        """Read a page, paced."""
-        async with self._pace.slot():
-            return await self._inner.list_object_versions(
-                place, prefix=prefix, after=after, max_keys=max_keys
-            )
+    @property
+    def region(self) -> str:
+        """The Region for questions without one."""
+        return self._inner.region
 
-    async def head_object(
-        self,
-        place: BucketPlace,
-        key: str,
-        *,
-        version_id: VersionId | None = None,
-        part_number: int | None = None,
-    ) -> ObjectHead:
-        """Read a head, paced."""
-        async with self._pace.slot():
-            return await self._inner.head_object(
-                place, key, version_id=version_id, part_number=part_number
-            )
+    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+        """Send once when it is the call's turn; raises StoreFault."""
+        pace = self._pace
+        if not pace.is_free:
+            await pace.admit(call)
+        number = pace.next_number()
+        try:
+            result = await self._inner.send(call, parse)
+        except StoreFault as fault:
+            pace.heed(call, fault, number)
+            raise
+        pace.count_success()
+        return result
 
-    async def get_object_tagging(
-        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> Pairs:
-        """Read tags, paced."""
-        async with self._pace.slot():
-            return await self._inner.get_object_tagging(place, key, version_id=version_id)
-
-    async def has_default_acl(
-        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
-        """Read an ACL, paced."""
-        async with self._pace.slot():
-            return await self._inner.has_default_acl(place, key, version_id=version_id)
-
-    async def has_retention(
-        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
-        """Read a retention, paced."""
-        async with self._pace.slot():
-            return await self._inner.has_retention(place, key, version_id=version_id)
-
-    async def has_legal_hold(
-        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
-        """Read a legal hold, paced."""
-        async with self._pace.slot():
-            return await self._inner.has_legal_hold(place, key, version_id=version_id)
-
-    async def read_object(
-        self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> AsyncIterator[bytes]:
-        """Stream a version; it counts as in flight until it ends."""
-        stream = self._inner.read_object(place, key, version_id=version_id)
-        async with self._pace.slot(), closed_after(stream) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
-        """Copy, paced."""
-        async with self._pace.slot():
-            return await self._inner.copy_object(request)
-
-    async def create_multipart_upload(
-        self, request: CreateMultipartUploadRequest
-    ) -> MultipartUpload:
-        """Open an upload, paced."""
-        async with self._pace.slot():
-            return await self._inner.create_multipart_upload(request)
-
-    async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
-        """Copy a part, paced."""
-        async with self._pace.slot():
-            return await self._inner.upload_part_copy(request)
-
-    async def complete_multipart_upload(
-        self, request: CompleteMultipartUploadRequest
-    ) -> WriteResult:
-        """Complete an upload, paced."""
-        async with self._pace.slot():
-            return await self._inner.complete_multipart_upload(request)
-
-    async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
-        """Abort an upload, unpaced: cleaning up must not queue behind new work."""
-        await self._inner.abort_multipart_upload(upload)
-
-    async def hide_object(self, request: HideRequest) -> MarkerResult:
-        """Write a delete marker, paced."""
-        async with self._pace.slot():
-            return await self._inner.hide_object(request)
-
-    async def mark_absent(self, request: MarkAbsentRequest) -> MarkerResult:
-        """Write a delete marker, paced."""
-        async with self._pace.slot():
-            return await self._inner.mark_absent(request)
+    @asynccontextmanager
+    async def opened(self, call: Call) -> AsyncIterator[Reply]:
+        """Send once when it is the call's turn, and lend the answer; raises StoreFault."""
+        pace = self._pace
+        if not pace.is_free:
+            await pace.admit(call)
+        number = pace.next_number()
+        try:
+            async with self._inner.opened(call) as reply:
+                yield reply
+        except StoreFault as fault:
+            pace.heed(call, fault, number)
+            raise
+        pace.count_success()

@@ -1,160 +1,323 @@
-"""Requests in flight follow the store."""
+"""Requests follow what the store lets pass, and stay within the process's share of the budget."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from random import Random
+from typing import Any, Final, TypeVar, cast
 
 import pytest
 
-from backfill.aws.pace import FLOOR, Pace, PacedStore
+from backfill.aws.calls import Call, Calls
+from backfill.aws.pace import LANES_MAX, PREFIXES_MAX, Pace, PacedCalls
+from backfill.aws.rates import DECREASE_EVERY_S, RATE_MIN
+from backfill.aws.replies import Reply
 from backfill.errors import Disposition, StoreFault
 from backfill.events import PaceLowered
-from backfill.ports import ObjectStore
-from tests.unit.aws.test_retry import CutStore, World
-from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE
+from backfill.ports import Event
+from backfill.sandbox.simulation.loop import VirtualTimeLoop
+from tests.doubles.virtual_clock import VirtualClock
 
-
-def throttle(code: str = "SlowDown") -> StoreFault:
-    return StoreFault(operation="X", code=code, status=503, disposition=Disposition.RETRY)
-
-
-async def succeed(pace: Pace, times: int) -> None:
-    for _ in range(times):
-        async with pace.slot():
-            pass
-
-
-async def fail(pace: Pace, fault: StoreFault) -> None:
-    with pytest.raises(StoreFault):
-        async with pace.slot():
-            raise fault
-
-
-async def test_a_throttle_lowers_the_limit_once_for_a_burst() -> None:
-    """Those in flight were sent at the old pace; each lowering it would stop the run."""
-    world = World()
-    pace = Pace(requests_in_flight_max=100, clock=world, events=world)
-    for _ in range(50):
-        await fail(pace, throttle())
-    assert pace.limit == 70
-    world.slept_s.append(1.0)
-    await fail(pace, throttle())
-    assert pace.limit == 49
-    limits = [cast("PaceLowered", event).requests_in_flight_max for event in world.emitted]
-    assert limits == [70, 49]
-
-
-async def test_the_limit_never_falls_below_the_floor() -> None:
-    """At zero nothing moves and nothing finds out that the throttling has ended."""
-    world = World()
-    pace = Pace(requests_in_flight_max=100, clock=world, events=world)
-    for _ in range(100):
-        world.slept_s.append(1.0)
-        await fail(pace, throttle())
-    assert pace.limit == FLOOR
-
-
-async def test_success_raises_the_limit_slowly_up_to_the_ceiling() -> None:
-    """Coming back at once would be throttled at once."""
-    world = World()
-    pace = Pace(requests_in_flight_max=10, clock=world, events=world)
-    await fail(pace, throttle())
-    assert pace.limit == 7
-    await succeed(pace, 7)
-    assert pace.limit == 7
-    await succeed(pace, 2)
-    assert pace.limit == 8
-    await succeed(pace, 1000)
-    assert pace.limit == 10
-
-
-async def test_another_fault_changes_nothing() -> None:
-    """A denial is no sign of load."""
-    world = World()
-    pace = Pace(requests_in_flight_max=10, clock=world, events=world)
-    await fail(pace, throttle("AccessDenied"))
-    assert (pace.limit, world.emitted) == (10, [])
+LATENCY_S: Final = 0.02
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class GatedStore:
-    """Counts the calls in flight; each waits until the gate opens."""
+class Told:
+    """Events that remember."""
 
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    in_flight: int = 0
-    most: int = 0
+    emitted: list[Event] = field(default_factory=list)
 
-    async def head_object(self, *_: object, **__: object) -> None:
-        self.in_flight += 1
-        self.most = max(self.most, self.in_flight)
-        await self.gate.wait()
-        self.in_flight -= 1
+    def emit(self, event: Event) -> None:
+        self.emitted.append(event)
+
+    def progress(self, counts: object) -> None:
+        raise AssertionError(counts)
 
 
-async def test_no_more_than_the_limit_are_in_flight_and_all_are_served() -> None:
-    """A limit that leaks is none; one that loses a waiter hangs the run."""
-    world, inner = World(), GatedStore()
-    pace = Pace(requests_in_flight_max=3, clock=world, events=world)
-    store = PacedStore(cast("ObjectStore", inner), pace)
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(20):
-            tasks.create_task(store.head_object(SOURCE, str(number)))
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """Answers after `LATENCY_S`; the places in `limits` pass so many requests a second each."""
+
+    limits: dict[str, float] = field(default_factory=dict)
+    code: str = "SlowDown"
+    random: Random = field(default_factory=lambda: Random(1))
+    answers: list[tuple[float, bool]] = field(default_factory=list)
+    region: str = "r"
+    _tokens: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    async def send(self, call: Call, _parse: object) -> str:
+        await asyncio.sleep(LATENCY_S * self.random.uniform(0.4, 0.6))
+        is_passing = self._is_passing(call, asyncio.get_running_loop().time())
+        await asyncio.sleep(LATENCY_S / 2)
+        if not is_passing:
+            raise fault(call.operation, self.code)
+        return "answer"
+
+    @asynccontextmanager
+    async def opened(self, call: Call) -> AsyncIterator[Reply]:
+        await self.send(call, None)
+        yield {"Body": "body"}
+
+    def _is_passing(self, call: Call, now_s: float) -> bool:
+        key = str(call.parameters.get("Key", ""))
+        place = next((one for one in self.limits if key.startswith(one)), None)
+        is_passing = True
+        if place is not None:
+            limit = self.limits[place]
+            tokens, filled_s = self._tokens.get(place, (limit / 20, 0.0))
+            tokens = min(limit / 20, tokens + limit * (now_s - filled_s))
+            is_passing = tokens >= 1
+            self._tokens[place] = (tokens - is_passing, now_s)
+        self.answers.append((now_s, is_passing))
+        return is_passing
+
+
+def fault(operation: str = "CopyObject", code: str = "SlowDown") -> StoreFault:
+    return StoreFault(operation=operation, code=code, status=503, disposition=Disposition.RETRY)
+
+
+def call(key: str = "p/k", operation: str = "CopyObject", service: str = "s3") -> Call:
+    parameters = {"Bucket": "b", "Key": key}
+    return Call(operation=operation, region="r", parameters=parameters, service=service)
+
+
+def paced(server: Server, told: Told | None = None, budget: float = 0.0) -> PacedCalls:
+    pace = Pace(clock=VirtualClock(), events=told or Told(), requests_per_second_max=budget)
+    return PacedCalls(cast("Calls", server), pace)
+
+
+async def ask(calls: Calls, one: Call) -> str:
+    return await calls.send(one, cast("Callable[[Reply], str]", None))
+
+
+async def is_refused(calls: Calls, one: Call) -> bool:
+    try:
+        await ask(calls, one)
+    except StoreFault:
+        return True
+    return False
+
+
+@contextmanager
+def virtual_time() -> Iterator[Callable[[Awaitable[T]], T]]:
+    """Lend what runs a coroutine in no time; the store's and our clock are the loop's."""
+    loop = VirtualTimeLoop(random=Random(7), steps_max=10_000_000)
+    try:
+        yield lambda work: loop.run_until_complete(cast("Any", work))
+    finally:
+        loop.close()
+
+
+def took_s(work: Callable[[], Awaitable[object]]) -> float:
+    async def timed() -> float:
+        began_s = asyncio.get_running_loop().time()
+        await work()
+        return asyncio.get_running_loop().time() - began_s
+
+    with virtual_time() as run:
+        return run(timed())
+
+
+async def many(calls: Calls, keys: list[str], operation: str = "CopyObject") -> list[bool]:
+    return await asyncio.gather(*(is_refused(calls, call(key, operation)) for key in keys))
+
+
+def test_nothing_waits_while_nobody_throttles() -> None:
+    """A delay on the clean path is a delay a hundred million times."""
+
+    async def work() -> None:
+        assert not any(await many(paced(Server()), ["p/k"] * 1000))
+
+    assert took_s(work) <= 1.2 * LATENCY_S
+
+
+@pytest.mark.parametrize("operation", ["CopyObject", "HeadObject", "ListObjectVersions"])
+def test_a_budget_is_kept_by_all_requests(operation: str) -> None:
+    """Whoever shares a bucket with others says how much of it a run may take."""
+
+    async def work() -> None:
+        await many(paced(Server(), budget=50), [f"{n}/k" for n in range(200)], operation)
+
+    assert took_s(work) == pytest.approx(200 / 50, rel=0.05)
+
+
+def test_only_what_is_throttled_slows_down() -> None:
+    """S3 limits a partition: waiting elsewhere wastes what it grants there."""
+    server = Server(limits={"busy/": 100.0})
+    calls = paced(server)
+
+    async def work() -> float:
+        await many(calls, ["busy/k"] * 50)
+        slow = asyncio.create_task(many(calls, ["busy/k"] * 100))
         await asyncio.sleep(0)
-        inner.gate.set()
-    assert (inner.most, inner.in_flight) == (3, 0)
+        began_s = asyncio.get_running_loop().time()
+        await many(calls, ["idle/k"] * 500)
+        await many(calls, ["busy/k"] * 500, "HeadObject")
+        elsewhere_s = asyncio.get_running_loop().time() - began_s
+        assert not slow.done()
+        await slow
+        return elsewhere_s
+
+    with virtual_time() as run:
+        assert run(work()) <= 2.5 * LATENCY_S
 
 
-async def test_a_cancelled_waiter_gives_its_turn_to_the_next() -> None:
+@pytest.mark.parametrize("processes", [1, 4])
+@pytest.mark.parametrize("limit", [200.0, 500.0])
+def test_the_pace_settles_at_what_the_store_grants(processes: int, limit: float) -> None:
+    """Refused requests cost money and time; a pace that is too low costs time alone, but all of it.
+
+    Ten seconds in, less than 2 % are refused, and more than 90 % of the limit is used.
+    """
+    server = Server(limits={"": limit})
+
+    async def worker(calls: Calls, random: Random) -> None:
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while loop.time() < 30:
+            attempt = attempt + 1 if await is_refused(calls, call()) else 0
+            if attempt:
+                await asyncio.sleep(random.uniform(0, min(20, 0.2 * 2**attempt)))
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(processes):
+                calls = paced(server)
+                for _ in range(256 // processes):
+                    tasks.create_task(worker(calls, Random(number)))
+
+    with virtual_time() as run:
+        run(work())
+    later = [is_passing for at_s, is_passing in server.answers if 10 <= at_s < 30]
+    assert later.count(False) < 0.02 * len(later)
+    assert later.count(True) > 0.9 * limit * 20
+
+
+def test_a_burst_of_refusals_lowers_once() -> None:
+    """Those in flight were sent at the old pace; each of them lowering it would stop the run."""
+    told = Told()
+    server = Server(limits={"": 1.0})
+    calls = paced(server, told)
+
+    async def work() -> None:
+        assert (await many(calls, ["p/k"] * 200)).count(True) > 150
+
+    with virtual_time() as run:
+        run(work())
+    (event,) = told.emitted
+    assert isinstance(event, PaceLowered)
+    assert (event.bucket, event.code, event.operation) == ("b", "SlowDown", "CopyObject")
+
+
+def test_a_rate_never_falls_below_the_floor() -> None:
+    """At zero nothing moves, and nothing finds out that the throttling has ended."""
+    told = Told()
+    calls = paced(Server(limits={"": 0.0001}), told)
+
+    async def work() -> None:
+        for _ in range(40):
+            await is_refused(calls, call())
+            await asyncio.sleep(1.1 * DECREASE_EVERY_S)
+
+    with virtual_time() as run:
+        run(work())
+    rates = [event.requests_per_second for event in told.emitted if isinstance(event, PaceLowered)]
+    assert rates[-1] == pytest.approx(RATE_MIN)
+    assert min(rates) >= RATE_MIN
+
+
+@pytest.mark.parametrize(
+    ("code", "service"), [("AccessDenied", "s3"), ("InternalError", "s3"), ("SlowDown", "sts")]
+)
+def test_another_fault_changes_nothing(code: str, service: str) -> None:
+    """A denial is no sign of load, and what another service says is none of S3's."""
+    told = Told()
+    calls = paced(Server(limits={"": 1.0}, code=code), told)
+
+    async def work() -> None:
+        for _ in range(3):
+            await asyncio.gather(*(is_refused(calls, call(service=service)) for _ in range(50)))
+
+    assert took_s(work) <= 4 * LATENCY_S
+    assert told.emitted == []
+
+
+def test_cleaning_up_does_not_queue_behind_new_work() -> None:
+    """A drain has seconds to abort its uploads."""
+    calls = paced(Server(), budget=1)
+
+    async def work() -> None:
+        waiting = asyncio.create_task(many(calls, ["p/k"] * 100))
+        await asyncio.sleep(0)
+        await ask(calls, call(operation="AbortMultipartUpload"))
+        waiting.cancel()
+
+    assert took_s(work) <= 1.2 * LATENCY_S
+
+
+def test_a_cancelled_waiter_gives_its_turn_to_the_next() -> None:
     """A drain cancels waiters; a turn lost with one would hang those behind it."""
-    world, inner = World(), GatedStore()
-    pace = Pace(requests_in_flight_max=2, clock=world, events=world)
-    store = PacedStore(cast("ObjectStore", inner), pace)
-    tasks = [asyncio.create_task(store.head_object(SOURCE, str(n))) for n in range(6)]
-    await asyncio.sleep(0)
-    tasks[0].cancel()
-    await asyncio.sleep(0)  # the first has left, the third is admitted and cancelled at once
-    tasks[2].cancel()
-    tasks[4].cancel()
-    await asyncio.sleep(0)
-    inner.gate.set()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    cancelled = [isinstance(result, asyncio.CancelledError) for result in results]
-    assert cancelled == [True, False, True, False, True, False]
-    async with pace.slot(), pace.slot():  # both turns are free again
-        pass
+    calls = paced(Server(), budget=10)
+
+    async def work() -> None:
+        tasks = [asyncio.create_task(ask(calls, call())) for _ in range(20)]
+        await asyncio.sleep(0)
+        for task in tasks[1:11]:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(one, asyncio.CancelledError) for one in results].count(True) == 10
+
+    assert took_s(work) == pytest.approx(1.0, abs=0.15)  # 20 turns would take 1.9 s
 
 
-@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "GetObject"])
-async def test_every_operation_is_passed_on_as_it_was_asked(operation: str) -> None:
-    """A decorator that drops an argument reads or writes another version."""
+def test_many_throttled_prefixes_are_one_bucket() -> None:
+    """Where each key has a prefix of its own, none of them is ever met again."""
+    calls = paced(Server(limits={"": 5.0}))
 
-    @dataclass(slots=True)
-    class Recorder:
-        asked: list[tuple[str, object, object]] = field(default_factory=list)
+    async def work() -> None:
+        for number in range(20 * PREFIXES_MAX):
+            await is_refused(calls, call(f"{number}/k"))
+        prefixes = [place.prefix for place in calls._pace._learned]
+        assert len(prefixes) <= PREFIXES_MAX + 1
+        assert None in prefixes
 
-        def __getattr__(self, name: str) -> object:
-            async def call(*args: object, **kwargs: object) -> str:
-                self.asked.append((name, args, kwargs))
-                return "answer"
-
-            return call
-
-    plain, paced, world = Recorder(), Recorder(), World()
-    pace = Pace(requests_in_flight_max=2, clock=world, events=world)
-    await OPERATIONS[operation](cast("ObjectStore", plain), KEY)
-    await OPERATIONS[operation](PacedStore(cast("ObjectStore", paced), pace), KEY)
-    (expected,), (found,) = plain.asked, paced.asked
-    assert found[:2] == expected[:2]
-    assert dict(cast("dict[str, object]", expected[2])).items() <= found[2].items()  # type: ignore[attr-defined] # a dict
+    with virtual_time() as run:
+        run(work())
 
 
-async def test_a_stream_holds_its_slot_until_it_ends() -> None:
-    """A stream is load for as long as it flows."""
-    world = World()
-    pace = Pace(requests_in_flight_max=2, clock=world, events=world)
-    store = PacedStore(cast("ObjectStore", CutStore([99])), pace)
-    stream = store.read_object(SOURCE, KEY)
-    await anext(stream)
-    assert pace._in_flight == 1
-    assert b"".join([chunk async for chunk in stream]) == b"3456789"
-    assert pace._in_flight == 0
+def test_the_rates_that_are_remembered_are_bounded() -> None:
+    """A run meets any number of buckets' prefixes; its memory does not grow with them."""
+    pace = Pace(clock=VirtualClock(), events=Told())
+    for number in range(2 * LANES_MAX):
+        one = Call("CopyObject", "r", {"Bucket": f"b{number}", "Key": "k"})
+        pace.heed(one, fault(), pace.next_number())
+    assert len(pace._learned) == LANES_MAX
+
+
+def test_a_stream_is_paced_when_it_is_opened() -> None:
+    """It is one request, however long it flows."""
+    calls = paced(Server(), budget=2)
+
+    async def work() -> None:
+        for _ in range(5):
+            async with calls.opened(call(operation="GetObject")) as reply:
+                assert reply == {"Body": "body"}
+
+    assert took_s(work) == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_refused_stream_lowers_the_pace() -> None:
+    """Reads are throttled, too."""
+    told = Told()
+    calls = paced(Server(limits={"": 0.0001}), told)
+
+    async def work() -> None:
+        with pytest.raises(StoreFault):
+            async with calls.opened(call(operation="GetObject")):
+                raise AssertionError("it was refused")
+
+    with virtual_time() as run:
+        run(work())
+    assert [event.name for event in told.emitted] == ["aws.pace_lowered"]
