@@ -26,6 +26,7 @@ from random import Random
 from typing import Self, cast
 
 from backfill.aws.clock import SystemClock
+from backfill.cli.loop import run
 from backfill.errors import BackfillError, RefusedError, StoreFault
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.run import ExecuteJob, execute
@@ -262,7 +263,7 @@ async def measured(case: Case, folder: Path) -> Measured:
 def work(case: Case, pipe: Connection) -> None:
     """Measure in this process."""
     with tempfile.TemporaryDirectory(dir=case.folder) as folder:
-        pipe.send(asyncio.run(measured(case, Path(folder))))
+        pipe.send(run(measured(case, Path(folder))))
 
 
 def main() -> int:

@@ -71,32 +71,33 @@ def write_outcomes(
     Raises:
         TotalsError: an entry has no outcome, or there is one too many.
     """
-    kinds: Counter[str] = Counter()
+    kinds: dict[OutcomeKind, int] = dict.fromkeys(OutcomeKind, 0)
     codes: Counter[str] = Counter()
     bytes_copied = attempts = 0
     last = -1
     with artifacts.writer(name, columns=COLUMNS, inputs={manifest.name: manifest.digest}) as writer:
+        write = writer.write
         for outcome in outcomes:
-            assert outcome.number > last, "outcomes come in entry order"
-            last = outcome.number
-            kinds[outcome.kind] += 1
-            if outcome.code:
-                codes[outcome.code] += 1
-            bytes_copied += outcome.bytes_copied
-            attempts += outcome.attempts
-            writer.write(row_of(outcome))
-        if kinds.total() != manifest.rows:
-            raise TotalsError(
-                f"{manifest.name} has {manifest.rows} entries and {kinds.total()} outcomes"
-            )
+            number, kind, code, _, _, _, attempts_of_it, bytes_of_it, _ = outcome
+            assert number > last, "outcomes come in entry order"
+            last = number
+            kinds[kind] += 1
+            if code:
+                codes[code] += 1
+            bytes_copied += bytes_of_it
+            attempts += attempts_of_it
+            write(row_of(outcome))
+        told = sum(kinds.values())
+        if told != manifest.rows:
+            raise TotalsError(f"{manifest.name} has {manifest.rows} entries and {told} outcomes")
         return writer.commit(_summary(kinds, codes, bytes_copied, attempts))
 
 
 def _summary(
-    kinds: Mapping[str, int], codes: Mapping[str, int], bytes_copied: int, attempts: int
+    kinds: Mapping[OutcomeKind, int], codes: Mapping[str, int], bytes_copied: int, attempts: int
 ) -> Mapping[str, object]:
     return {
-        "kinds": {kind.value: kinds.get(kind.value, 0) for kind in OutcomeKind},
+        "kinds": {kind.value: count for kind, count in kinds.items()},
         "codes": dict(sorted(codes.items())),
         "bytes_copied": bytes_copied,
         "attempts": attempts,

@@ -8,9 +8,10 @@ Law: the outcomes artefact exists only when every row of the manifest has its ou
 
 import asyncio
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
 
 from backfill.errors import InterruptedRunError, StoreFault, VersioningError
 from backfill.events import Draining
@@ -25,6 +26,7 @@ from backfill.execute.batch_replication.work import (
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.crew import CopyJob, Crew
 from backfill.execute.outcomes import outcomes_of, write_outcomes
+from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome
@@ -50,12 +52,29 @@ class ExecuteJob:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Copy processes beside this one, for the rows from `own_rows` on; the first are our own.
+
+    `carry_out` has them work until all is done or the request to stop drained them, and raises what
+    a process ended with; `outcomes` then streams theirs in entry order.
+    """
+
+    own_rows: int
+    carry_out: Callable[[StopRequest], Awaitable[None]]
+    outcomes: Callable[[], Iterator[Outcome]]
+
+
 BatchSide = tuple[BatchWork, BatchPorts]
 """What rows of Batch Replication are worked on with; `execute` fills in which rows they are."""
 
 
 async def execute(
-    job: ExecuteJob, ports: ExecutePorts, stop: StopRequest, batch: BatchSide | None = None
+    job: ExecuteJob,
+    ports: ExecutePorts,
+    stop: StopRequest,
+    batch: BatchSide | None = None,
+    fleet: Fleet | None = None,
 ) -> ArtifactIndex:
     """Carry out a manifest and return the index of its outcomes artefact.
 
@@ -68,27 +87,14 @@ async def execute(
         BackfillError: a fault that no entry survives, or a disk that refuses.
     """
     await _require_versioning(job, ports)
-    # Without jobs all rows are the copy workers', who find out if one is not.
-    rows = await _rows_by_engine(job.entries()) if batch else Counter({False: job.manifest.rows})
-    copies = CopyJob(
-        header=job.header,
-        # Where all rows are a job's, no copy worker need pass them.
-        entries=job.entries() if rows[False] else (),
-        rows=rows[False],
-        has_jobs=batch is not None,
-        allows_hiding=job.allows_hiding,
-        settings=job.settings,
-    )
-    crew = Crew(copies, ports)
-    if batch is None or not rows[True]:
-        await _guarded(crew, stop, ports, job.settings)
-        return write_outcomes(
-            ports.artifacts, job.outcomes_name, ports.journal.outcomes(), job.manifest
-        )
-    work = replace(batch[0], entries=lambda: _batch_rows(job.entries()), rows=rows[True])
+    replicated_rows = await _batch_row_count(job.entries()) if batch else 0
+    copying = partial(_copied, job, ports, stop, fleet, replicated_rows=replicated_rows)
+    if batch is None or not replicated_rows:
+        return _concluded(job, ports, await copying())
+    work = replace(batch[0], entries=lambda: _batch_rows(job.entries()), rows=replicated_rows)
     replicating = asyncio.create_task(_replicated(work, batch[1], stop))
     try:
-        await _guarded(crew, stop, ports, job.settings)
+        copied = await copying()
         replicated = await replicating
     except InterruptedRunError as interrupted:
         # The signal came to both; only who leads the jobs can say that they go on.
@@ -98,21 +104,101 @@ async def execute(
         await asyncio.wait({replicating})
         if not replicating.cancelled():
             replicating.exception()  # looked at: the other engine's error may be the one to tell
-    return write_outcomes(
-        ports.artifacts,
-        job.outcomes_name,
-        heapq.merge(replicated, ports.journal.outcomes(), key=lambda outcome: outcome.number),
-        job.manifest,
+    merged = heapq.merge(replicated, copied, key=lambda outcome: outcome.number)
+    return _concluded(job, ports, merged)
+
+
+async def carry_out_shard(
+    job: ExecuteJob, shard: Shard, ports: ExecutePorts, stop: StopRequest, *, has_jobs: bool
+) -> None:
+    """Carry out the rows of one shard, which `job.entries` gives, into the ports' own journal.
+
+    Raises: as `execute`.
+    """
+    await _require_versioning(job, ports)
+    rows = shard.end - shard.first
+    if has_jobs:
+        rows -= await _batch_row_count(job.entries())
+    await _work(_crew(job, job.entries(), rows, ports, has_jobs=has_jobs), stop, ports, job)
+
+
+async def _copied(
+    job: ExecuteJob,
+    ports: ExecutePorts,
+    stop: StopRequest,
+    fleet: Fleet | None,
+    *,
+    replicated_rows: int,
+) -> Iterator[Outcome]:
+    """Carry out what copy workers carry out, beside other processes, and stream the outcomes."""
+    has_jobs = replicated_rows > 0
+    if fleet is None:
+        rows = job.manifest.rows - replicated_rows
+        await _work(_crew(job, job.entries(), rows, ports, has_jobs=has_jobs), stop, ports, job)
+        return ports.journal.outcomes()
+    rows = fleet.own_rows
+    if has_jobs:
+        rows -= await _batch_row_count(islice(job.entries(), rows))
+    entries = islice(job.entries(), fleet.own_rows)
+    crew = _crew(job, entries, rows, ports, has_jobs=has_jobs)
+    await _beside(fleet, crew, stop, ports, job)
+    return chain(ports.journal.outcomes(), fleet.outcomes())
+
+
+async def _beside(
+    fleet: Fleet, crew: Crew, stop: StopRequest, ports: ExecutePorts, job: ExecuteJob
+) -> None:
+    """Work beside other processes: an error on one side drains the other, and is raised."""
+    others = asyncio.ensure_future(fleet.carry_out(stop))
+    own = asyncio.create_task(_work(crew, stop, ports, job))
+    try:
+        await asyncio.wait({others, own}, return_when=asyncio.FIRST_EXCEPTION)
+        crew.bench.halt.set()
+        if not stop.draining.is_set():
+            others.cancel()
+        await asyncio.wait({others, own}, timeout=2 * job.settings.drain_timeout_s)
+    finally:
+        for task in (others, own):
+            task.cancel()
+        await asyncio.wait({others, own})
+    for task in (own, others):
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+    assert crew.is_complete, "who ends without an error has carried out all rows"
+
+
+def _crew(
+    job: ExecuteJob,
+    entries: Iterable[ManifestEntry],
+    rows: int,
+    ports: ExecutePorts,
+    *,
+    has_jobs: bool,
+) -> Crew:
+    """Return the copy workers of some entries, of which `rows` are theirs."""
+    copies = CopyJob(
+        header=job.header,
+        # Where all rows are a job's, no copy worker need pass them.
+        entries=entries if rows else (),
+        rows=rows,
+        has_jobs=has_jobs,
+        allows_hiding=job.allows_hiding,
+        settings=job.settings,
     )
+    return Crew(copies, ports)
 
 
-async def _rows_by_engine(entries: Iterable[ManifestEntry]) -> Counter[bool]:
-    """Count the rows that go by Batch Replication, and the others."""
-    rows: Counter[bool] = Counter()
+def _concluded(job: ExecuteJob, ports: ExecutePorts, outcomes: Iterator[Outcome]) -> ArtifactIndex:
+    return write_outcomes(ports.artifacts, job.outcomes_name, outcomes, job.manifest)
+
+
+async def _batch_row_count(entries: Iterable[ManifestEntry]) -> int:
+    """Count the rows that go by Batch Replication."""
+    rows = 0
     for passed, entry in enumerate(entries):
         if passed % BREATH_ROWS == 0:
             await asyncio.sleep(0)
-        rows[entry.route is Route.BATCH_REPLICATION] += 1
+        rows += entry.route is Route.BATCH_REPLICATION
     return rows
 
 
@@ -152,7 +238,7 @@ async def _require_versioning(job: ExecuteJob, ports: ExecutePorts) -> None:
             )
 
 
-async def _guarded(crew: Crew, stop: StopRequest, ports: ExecutePorts, settings: Settings) -> None:
+async def _work(crew: Crew, stop: StopRequest, ports: ExecutePorts, job: ExecuteJob) -> None:
     """Run the crew until it is done, drained or told to end."""
     work = asyncio.create_task(crew.work())
     draining = asyncio.create_task(stop.draining.wait())
@@ -164,7 +250,7 @@ async def _guarded(crew: Crew, stop: StopRequest, ports: ExecutePorts, settings:
             crew.bench.halt.set()
             await asyncio.wait(
                 {work, ending},
-                timeout=settings.drain_timeout_s,
+                timeout=job.settings.drain_timeout_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
     finally:

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError
 
-ROWS_MIN: Final = 10_000
-"""Rows that are worth a process of their own: it takes a second of CPU to start."""
+ROWS_MIN: Final = 1_000
+"""Rows that are worth a process of their own, which takes a second of CPU to start."""
 _HINT: Final = "delete it only together with the journals of this manifest; else restore it"
 
 
@@ -58,6 +58,8 @@ def start_at(wanted: int, keys: Iterable[str]) -> int:
 
 def shards_of(starts: Sequence[int], rows: int) -> tuple[Shard, ...]:
     """Return the shards that begin at row 0 and at each of `starts`; none is empty."""
+    if rows == 0:
+        return (Shard(0, 0, 0),)
     edges = sorted({0, *(start for start in starts if 0 < start < rows), rows})
     return tuple(Shard(number, first, end) for number, (first, end) in enumerate(pairwise(edges)))
 

@@ -34,9 +34,10 @@ _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 """Of a location's 64 bits; a segment is far smaller than 2**40 bytes."""
 
 
-COMMIT_INTERVAL_S: Final = 0.01
+COMMIT_INTERVAL_S: Final = 0.02
 """Between the beginnings of two commits, unless one lasts longer: a sync and its thread take about
-0.25 ms of CPU, so at a hundred a second they are nothing beside the copies."""
+0.25 ms of CPU, so at fifty a second they are nothing beside the copies, whose intents are written
+well ahead."""
 
 
 class _Durable(asyncio.Future[None]):
@@ -120,12 +121,7 @@ class SegmentJournal:
         """Return the outcome of an entry, None while it has none."""
         if not self._is_concluded(number):
             return None
-        packed = self._concluded[number] - 1
-        location = Location(packed >> _OFFSET_BITS, packed & _OFFSET_MASK)
-        outcome = decoded_outcome(self._files.read(location))
-        if outcome.number != number:
-            raise self._files.damage_at(location)
-        return outcome
+        return self._outcome_at(number, self._concluded[number] - 1)
 
     def open_intents(self) -> Iterator[OpenIntent]:
         """Yield the intents without outcome that this process found, oldest first for each entry.
@@ -138,10 +134,9 @@ class SegmentJournal:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Stream all outcomes in entry order."""
-        for number in range(len(self._concluded)):
-            outcome = self.outcome(number)
-            if outcome is not None:
-                yield outcome
+        for number, packed in enumerate(self._concluded):
+            if packed:
+                yield self._outcome_at(number, packed - 1)
 
     async def close(self) -> None:
         """Wait for the commit that is under way and close the files."""
@@ -149,6 +144,18 @@ class SegmentJournal:
         while self._committer is not None:
             await asyncio.wait({self._committer})
         self._files.close()
+
+    def release(self) -> None:
+        """Close the files of a journal that was only read."""
+        assert self._committer is None, "nothing was written"
+        self._files.close()
+
+    def _outcome_at(self, number: int, packed: int) -> Outcome:
+        segment, offset = packed >> _OFFSET_BITS, packed & _OFFSET_MASK
+        outcome = decoded_outcome(self._files.read(segment, offset))
+        if outcome.number != number:
+            raise self._files.damage_at(segment, offset)
+        return outcome
 
     def _is_concluded(self, number: int) -> bool:
         return number < len(self._concluded) and self._concluded[number] != 0

@@ -10,7 +10,6 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -116,24 +115,26 @@ class SegmentFiles:
             self._size_bytes += len(frame)
         return location
 
-    def read(self, location: Location) -> bytes:
+    def read(self, segment: int, offset: int) -> bytes:
         """Return the record at a location. Neighbouring records cost one disk read together.
 
         Raises:
             ArtifactDamagedError: it was altered since it was written.
         """
         block = self._block
-        if block is not None and block.segment == location.segment:
-            at = location.offset - block.offset
+        if block is not None and block.segment == segment:
+            at = offset - block.offset
             # Cut by the block's end, newer than the block, or damaged: only the file itself tells.
-            with suppress(ValueError):
-                if 0 <= at < len(block.data):
+            try:
+                if at >= 0:
                     return read_record(block.data, at)
-        block = self._block = self._block_around(location)
+            except ValueError:  # not `suppress`, which takes longer than the reading
+                self._block = None
+        block = self._block = self._block_around(segment, offset)
         try:
-            return read_record(block.data, location.offset - block.offset)
+            return read_record(block.data, offset - block.offset)
         except ValueError as fault:
-            raise self.damage_at(location) from fault
+            raise self.damage_at(segment, offset) from fault
 
     def close(self) -> None:
         """Close all files."""
@@ -143,9 +144,9 @@ class SegmentFiles:
         self._readers.clear()
         self._descriptor = -1
 
-    def damage_at(self, location: Location) -> ArtifactDamagedError:
+    def damage_at(self, segment: int, offset: int) -> ArtifactDamagedError:
         """Return the error for a record that is whole and yet makes no sense."""
-        return _damage(self._path(location.segment), location.offset)
+        return _damage(self._path(segment), offset)
 
     def _path(self, number: int) -> Path:
         return self._directory / _segment_name(number)
@@ -232,11 +233,11 @@ class SegmentFiles:
         self._number = number
         self._size_bytes = end
 
-    def _block_around(self, location: Location) -> _Block:
-        begin = max(0, location.offset - _BLOCK_BEHIND_BYTES)
-        with disk_faults_refused(self._path(location.segment), "read"):
-            data = os.pread(self._reader(location.segment), _BLOCK_BYTES, begin)
-        return _Block(segment=location.segment, offset=begin, data=data)
+    def _block_around(self, segment: int, offset: int) -> _Block:
+        begin = max(0, offset - _BLOCK_BEHIND_BYTES)
+        with disk_faults_refused(self._path(segment), "read"):
+            data = os.pread(self._reader(segment), _BLOCK_BYTES, begin)
+        return _Block(segment=segment, offset=begin, data=data)
 
     def _reader(self, segment: int) -> int:
         if segment not in self._readers:
