@@ -38,6 +38,10 @@ _WITHOUT_BODY: Final = frozenset({400, 403})
 SignatureDoesNotMatch, AccessDenied, InvalidObjectState ..."""
 
 
+_COPIED: Final = partial(replies.write_result, result="CopyObjectResult")
+_COMPLETED: Final = partial(replies.write_result, result=None)
+
+
 class S3ObjectStore:
     """ObjectStore over the calls of one identity; each place's own Region serves it."""
 
@@ -130,9 +134,7 @@ class S3ObjectStore:
             region=request.destination.region,
             parameters=requests.copy_parameters(request),
         )
-        return await self._calls.send(
-            call, partial(replies.write_result, result="CopyObjectResult")
-        )
+        return await self._calls.send(call, _COPIED)
 
     async def create_multipart_upload(
         self, request: CreateMultipartUploadRequest
@@ -168,7 +170,7 @@ class S3ObjectStore:
             region=request.upload.destination.region,
             parameters=requests.complete_parameters(request),
         )
-        return await self._calls.send(call, partial(replies.write_result, result=None))
+        return await self._calls.send(call, _COMPLETED)
 
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
         """Abort one upload of ours; gone already is fine."""
