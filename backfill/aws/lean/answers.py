@@ -4,6 +4,8 @@ Never reads a socket and never interprets S3; never takes an answer for whole th
 Law: however the bytes are cut into pieces, the answer is the same.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -32,28 +34,30 @@ _layouts: dict[bytes, tuple[str, ...]] = {}
 class AnswerReader:
     """Reads the answers of one connection, one after another.
 
-    The parser calls what is named `on_...`, some hundred times in a full listing's page, so those
-    are as short as can be: `on_body` is the list's own method.
+    Ordinary is an answer whose head comes in one read and names no header twice: its headers go
+    straight from the parser into a dictionary, whose own method the parser calls. `_Fields` parses
+    every other head once more.
     """
 
     __slots__ = (
+        "_data",
         "_end",
         "_feed",
+        "_fields",
         "_had_head",
+        "_heads",
         "_interims",
         "_is_head_request",
         "_is_kept_alive",
-        "_names",
+        "_overhead_bytes",
         "_parser",
         "_pieces",
         "_pieces_before",
-        "_received",
-        "_tail",
-        "_values",
-        "_without_body",
+        "_received_bytes",
         "has_head",
         "headers",
         "is_complete",
+        "is_reusable",
         "on_body",
         "on_header",
         "status",
@@ -61,35 +65,31 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._names: list[bytes] = []
-        self._values: list[bytes] = []
+        self._fields: dict[bytes, bytes] = {}
         self.on_body = self._pieces.append
-        add_name, add_value = self._names.append, self._values.append
-
-        def on_header(name: bytes, value: bytes) -> None:
-            add_name(name)
-            add_value(value)
-
-        self.on_header = on_header
+        self.on_header = self._fields.setdefault
+        self._heads: list[bytes] = []
+        self._is_head_request = self.has_head = self.is_complete = self.is_reusable = False
+        self._forget_pieces()
         self._renew_parser()
-        self.begin(is_head=False)
 
     def _renew_parser(self) -> None:
         self._parser = HttpResponseParser(self)
         self._feed = self._parser.feed_data
 
+    def _forget_pieces(self) -> None:
+        """Reset what is counted only for an answer that comes in several reads."""
+        self._heads.clear()
+        self._had_head = False
+        self._pieces_before = self._overhead_bytes = self._received_bytes = self._interims = 0
+
     def begin(self, *, is_head: bool) -> None:
         """Expect the answer to the next request, which `is_head` or has a body in its answer."""
         self._is_head_request = is_head
-        self.has_head = self.is_complete = False
-        self._received = self._without_body = self._interims = 0
-        self._tail = b""
 
     def feed(self, data: bytes) -> bool:
         """Take what came; returns whether the answer is whole. Raises AnswerGarbledError."""
-        self._received += len(data)
-        self._had_head = self.has_head
-        self._pieces_before = len(self._pieces)
+        self._data = data
         try:
             self._feed(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -101,23 +101,26 @@ class AnswerReader:
                 del self._pieces[self._end :]
                 self._is_kept_alive = False
             return True
-        self._count_overhead(data)
+        self._count(data)
         return False
 
-    def _count_overhead(self, data: bytes) -> None:
-        if not self.has_head:
-            self._tail = (self._tail + data)[1 - len(_BLANK_LINE) :]
+    def _count(self, data: bytes) -> None:
+        self._received_bytes += len(data)
         if len(self._pieces) > self._pieces_before:
-            self._without_body = 0
+            self._pieces_before = len(self._pieces)
+            self._overhead_bytes = 0
         else:
-            self._without_body += len(data)
-            if self._without_body > HEAD_BYTES_MAX:
+            self._overhead_bytes += len(data)
+            if self._overhead_bytes > HEAD_BYTES_MAX:
                 raise AnswerGarbledError(f"more than {HEAD_BYTES_MAX} bytes without a body's byte")
+        self._had_head = self.has_head
+        if not self.has_head:
+            self._heads.append(data)
 
     @property
     def is_beyond_buffer(self) -> bool:
         """Whether more has come of this answer than is kept in memory."""
-        return self._received > BUFFERED_BYTES_MAX
+        return self._received_bytes > BUFFERED_BYTES_MAX
 
     def end(self) -> bool:
         """Say that nothing more will come; returns whether the answer is whole by that."""
@@ -128,61 +131,84 @@ class AnswerReader:
             self.is_complete = "content-length" not in self.headers and not is_chunked
         return self.is_complete
 
-    def is_reusable_after(self, data: bytes) -> bool:
-        """Return whether the next request may use this connection; `data` was fed last.
-
-        Not if the store closes it, and not if a single byte follows the answer: the next answer
-        would begin with it, and be that of another request.
-        """
-        if not self._is_kept_alive or self._interims:
-            return False
-        if "transfer-encoding" in self.headers and not self._is_head_request:
-            return _ends_with_blank_line(data)
-        body_bytes = sum(map(len, self._pieces[self._pieces_before :]))
-        if self._had_head:
-            return body_bytes == len(data)
-        since_head = self._tail + data
-        end_of_head = since_head.find(_BLANK_LINE) + len(_BLANK_LINE)
-        return end_of_head + body_bytes == len(since_head)
-
-    def take_pieces(self) -> list[bytes]:
-        """Take what has come of the body since the last time."""
-        pieces = self._pieces.copy()
+    def take_piece(self) -> bytes:
+        """Take what has come of the body since the last time, before the answer is whole."""
+        piece = b"".join(self._pieces)
         self._pieces.clear()
-        return pieces
+        self._pieces_before = 0
+        return piece
 
     def take(self) -> WireReply:
-        """Take the whole answer and be ready for the next one."""
-        body = b"".join(self._pieces)
-        self._pieces.clear()
-        if self._names:  # trailers, which nobody asked for
-            self._names.clear()
-            self._values.clear()
+        """Take the whole answer, or what is left of it, and be ready for the next one.
+
+        `is_reusable` then tells whether the next request may use this connection. Not if the store
+        closes it, and not if a single byte follows the answer: the next answer would begin with it,
+        and be that of another request.
+        """
+        pieces = self._pieces
+        body = b"".join(pieces)
+        self.is_reusable = (
+            self._is_kept_alive
+            and not self._interims
+            and self._is_last_byte(sum(map(len, pieces[self._pieces_before :])))
+        )
+        pieces.clear()
+        self._fields.clear()  # of trailers, which nobody asked for
+        self.has_head = self.is_complete = False
+        if self._received_bytes:
+            self._forget_pieces()
         if self._is_head_request:  # the parser waits for the body that Content-Length speaks of
             self._renew_parser()
         return WireReply(self.status, self.headers, body)
+
+    def _is_last_byte(self, body_bytes: int) -> bool:
+        """Return whether the answer surely ends where the last read does.
+
+        `body_bytes` of that read were the body's. The parser skips line ends before an answer, so
+        those alone it would not report.
+        """
+        data = self._data
+        if "transfer-encoding" in self.headers and not self._is_head_request:
+            return _ends_with_blank_line(data)
+        if self._had_head:
+            return body_bytes == len(data)
+        if self._heads:
+            data = b"".join(self._heads) + data
+        return data.find(_BLANK_LINE) + len(_BLANK_LINE) + body_bytes == len(data)
 
     def on_headers_complete(self) -> None:
         """Keep the head, called by the parser."""
         if self.is_complete:
             self._is_kept_alive = False  # a second answer to one request
             return
-        status = self._parser.get_status_code()
-        headers = self._take_headers()
+        parser, fields = self._parser, self._fields
+        status = parser.get_status_code()
         if status < 200:
-            self._interims += 1
-            if status == 101 or self._interims > INTERIM_ANSWERS_MAX:
-                raise AnswerGarbledError(f"answered {status}")
+            self._skip_interim(status)
             return
+        data = self._data
+        lines = data.count(b"\r\n", 0, data.find(_BLANK_LINE))
+        if self._heads or self._interims or lines != len(fields):
+            # It came in several reads, or after another, or names a header several times.
+            pairs = _Fields(b"".join(self._heads) + data).pairs
+            self.headers = _headers(b"\n".join([n for n, _ in pairs]), [v for _, v in pairs])
+        else:
+            self.headers = _headers(b"\n".join(fields), fields.values())
+        fields.clear()
         self.status = status
-        self.headers = headers
         self.has_head = True
-        self._is_kept_alive = self._parser.should_keep_alive()
+        self._is_kept_alive = parser.should_keep_alive()
         if self._is_head_request:
             if not self._is_kept_alive:  # the parser believes that a body until the end follows
-                self._is_kept_alive = _is_kept_alive(self._parser.get_http_version(), headers)
+                self._is_kept_alive = _is_kept_alive(parser.get_http_version(), self.headers)
             self.is_complete = True
             self._end = 0
+
+    def _skip_interim(self, status: int) -> None:
+        self._fields.clear()
+        self._interims += 1
+        if status == 101 or self._interims > INTERIM_ANSWERS_MAX:
+            raise AnswerGarbledError(f"answered {status}")
 
     def on_message_complete(self) -> None:
         """Call it whole, called by the parser."""
@@ -190,22 +216,44 @@ class AnswerReader:
             self.is_complete = True
             self._end = len(self._pieces)
 
-    def _take_headers(self) -> dict[str, str]:
-        names, values = self._names, self._values
-        if not names:
-            return {}
-        if self._received > HEAD_BYTES_MAX and sum(map(len, names + values)) > HEAD_BYTES_MAX:
-            raise AnswerGarbledError(f"headers of more than {HEAD_BYTES_MAX} bytes")
-        block = b"\n".join(names)
-        layout = _layouts.get(block) or _layout(block)
-        # No value holds a line feed, so all are decoded at once.
-        texts = b"\n".join(values).decode("utf-8", "surrogateescape").split("\n")
-        headers = dict(zip(layout, texts, strict=True))
-        if len(headers) < len(layout):
-            headers = _joined(layout, texts)
-        names.clear()
-        values.clear()
-        return headers
+
+class _Fields:
+    """The header fields of the first answer in some bytes that is not interim, in their order."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.pairs: list[tuple[bytes, bytes]] = []
+        self._is_done = False
+        self._parser = HttpResponseParser(self)
+        with suppress(HttpParserError, HttpParserUpgrade):  # what follows the head is not looked at
+            self._parser.feed_data(raw)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field, called by the parser."""
+        if not self._is_done:
+            self.pairs.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Begin anew after an interim answer, called by the parser."""
+        if self._parser.get_status_code() >= 200:
+            self._is_done = True
+        elif not self._is_done:
+            self.pairs.clear()
+
+
+def _headers(block: bytes, values: Collection[bytes]) -> dict[str, str]:
+    """Return headers by lower-case name, from their names joined by line feeds and their values."""
+    if not values:
+        return {}
+    text = b"\n".join(values)
+    if len(block) + len(text) > HEAD_BYTES_MAX:
+        raise AnswerGarbledError(f"headers of more than {HEAD_BYTES_MAX} bytes")
+    names = _layouts.get(block) or _layout(block)
+    # No value holds a line feed, so all are decoded at once.
+    texts = text.decode("utf-8", "surrogateescape").split("\n")
+    if b" \n" in text or b"\t\n" in text or text.endswith((b" ", b"\t")):
+        texts = [value.rstrip(" \t") for value in texts]  # the parser strips in front only
+    headers = dict(zip(names, texts, strict=True))
+    return headers if len(headers) == len(names) else _joined(names, texts)
 
 
 def _garbled(error: Exception) -> AnswerGarbledError:

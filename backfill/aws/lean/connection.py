@@ -72,6 +72,15 @@ class Connection(asyncio.Protocol):
         """Return whether this very order is under way here."""
         return self._order is order
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way, so that `deadline` means something."""
+        return self._order is not None
+
+    def is_late(self, now: float) -> bool:
+        """Return whether the request under way has had its time."""
+        return self._order is not None and self.deadline <= now
+
     def start(self, order: Order, now: float) -> None:
         """Send a request; its answer comes to `order.answer`."""
         assert self._order is None, "one request at a time"
@@ -103,7 +112,6 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once; what is outstanding is not waited for."""
         self.is_open = False
-        self.deadline = math.inf
         self._transport.abort()
 
     # --- asyncio ---
@@ -130,9 +138,9 @@ class Connection(asyncio.Protocol):
             self.fail(error)
             return
         if order.stream is not None:
-            self._stream(order, order.stream, data if is_complete else None)
+            self._stream(order, order.stream, is_complete=is_complete)
         elif is_complete:
-            self._complete(order, is_reusable=reader.is_reusable_after(data))
+            self._complete(order)
         elif reader.is_beyond_buffer:
             self.fail(AnswerGarbledError(f"an answer of more than {BUFFERED_BYTES_MAX} bytes"))
         elif order.deadline is None:
@@ -148,29 +156,28 @@ class Connection(asyncio.Protocol):
         if order is None or self._is_tls or not self._reader.end():
             self.fail(AnswerLostError(self._how_far()))
         elif order.stream is not None:
-            self._stream(order, order.stream, b"")
+            self._stream(order, order.stream, is_complete=True)
         else:
-            self._complete(order, is_reusable=False)
+            self._complete(order)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be gone."""
         because = f": {exc}" if exc is not None else ""
         self.is_open = False
-        self.deadline = math.inf
         if self._order is not None:
             self.fail(AnswerLostError(self._how_far() + because))
         self._home.forget(self)
 
     # --- answers ---
 
-    def _complete(self, order: Order, *, is_reusable: bool) -> None:
+    def _complete(self, order: Order) -> None:
         reply = self._reader.take()
-        self._release(order, is_reusable=is_reusable)
+        self._release(order)
         if not order.answer.done():  # done: cancelled a moment ago
             order.answer.set_result(reply)
 
-    def _stream(self, order: Order, stream: BodyStream, last: bytes | None) -> None:
-        """Pass on what has come; `last` is the data that made the answer whole."""
+    def _stream(self, order: Order, stream: BodyStream, *, is_complete: bool) -> None:
+        """Pass on what has come."""
         reader = self._reader
         if not reader.has_head:
             return
@@ -178,14 +185,14 @@ class Connection(asyncio.Protocol):
             order.answer.set_result(WireReply(reader.status, reader.headers, b""))
             stream.on_room = self._resume
             self._home.watch(self._loop.time() + self._silence_s)
-        is_reusable = last is not None and reader.is_reusable_after(last)
-        stream.push(reader.take_pieces())
-        if last is not None:
-            reader.take()
+        if is_complete:
+            stream.push(reader.take().body)
             self._resume()
-            self._release(order, is_reusable=is_reusable)
+            self._release(order)
             stream.end()
-        elif stream.is_full:
+            return
+        stream.push(reader.take_piece())
+        if stream.is_full:
             self._transport.pause_reading()
             self._is_paused = True
             self.deadline = math.inf  # the silence is ours
@@ -199,11 +206,12 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._silence_s
             self._home.watch(self.deadline)
 
-    def _release(self, order: Order, *, is_reusable: bool) -> None:
+    def _release(self, order: Order) -> None:
         self._order = None
         # An error may be answered before all of the request's body is sent.
-        if is_reusable and not (order.body and self._transport.get_write_buffer_size()):
-            self.deadline = math.inf
+        if self._reader.is_reusable and not (
+            order.body and self._transport.get_write_buffer_size()
+        ):
             self._home.give_back(self)
         else:
             self.close()

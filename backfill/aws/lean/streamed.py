@@ -34,11 +34,11 @@ class BodyStream:
         """Whether the reader is behind: nothing more should come now."""
         return self._held_bytes >= CHUNK_BYTES_MAX
 
-    def push(self, pieces: list[bytes]) -> None:
+    def push(self, piece: bytes) -> None:
         """Add what came."""
-        if pieces:
-            self._pieces.extend(pieces)
-            self._held_bytes += sum(map(len, pieces))
+        if piece:
+            self._pieces.append(piece)
+            self._held_bytes += len(piece)
             self._wake()
 
     def end(self) -> None:

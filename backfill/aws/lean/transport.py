@@ -129,7 +129,10 @@ class Transport:
 
     def _place(self, order: Order, now: float) -> None:
         deadline = order.deadline
-        self._watch(now + self._silence_s if deadline is None else deadline)
+        if deadline is None:
+            deadline = now + self._silence_s
+        if deadline < self._look_at:
+            self._watch(deadline)
         idle = self._idle
         while idle:
             connection = idle.pop()
@@ -233,14 +236,14 @@ class Transport:
         self._watch_nothing()
         now = self._loop.time()
         for connection in tuple(self._open):
-            if connection.deadline <= now:
+            if connection.is_late(now):
                 connection.time_out()
         for order in [each for each in self._waiting if _deadline(each) <= now]:
             self._waiting.remove(order)
             _refuse(order, NoConnectionError("no connection came free within the limit"))
         # A deadline that moved on, as most do, is met again at its new time.
         waiting = (_deadline(order) for order in self._waiting)
-        busy = (connection.deadline for connection in self._open)
+        busy = (connection.deadline for connection in self._open if connection.is_busy)
         self._watch(min((*busy, *waiting), default=math.inf))
 
 

@@ -200,7 +200,8 @@ async def test_an_endless_body_is_not_read_into_memory(
 async def test_chunks_are_cut_and_joined_to_their_size() -> None:
     """A piece may be of any size; a chunk is at most 1 MiB."""
     stream = BodyStream()
-    stream.push([b"a" * (CHUNK_BYTES_MAX - 1), b"bc", b"d" * 2 * CHUNK_BYTES_MAX])
+    for piece in (b"a" * (CHUNK_BYTES_MAX - 1), b"", b"bc", b"d" * 2 * CHUNK_BYTES_MAX):
+        stream.push(piece)
     stream.end()
     sizes = [len(chunk) async for chunk in stream.chunks()]
     assert sizes == [CHUNK_BYTES_MAX] * 3 + [1]
