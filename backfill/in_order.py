@@ -77,13 +77,13 @@ class _Ordered(Generic[T]):
         window = self._window
         for passed, piece in enumerate(self._work, start=1):
             if callable(piece):
-                place = _Place[T]()
+                place: _Place[T] = _Place()  # subscripting a class takes as long as making it
                 window.append(place)
                 place.result = await piece()
                 place.is_filled = True
                 self._hand_over()
             elif window:
-                place = _Place[T]()
+                place = _Place()
                 place.result, place.is_filled = piece, True
                 window.append(place)
             else:

@@ -10,7 +10,6 @@ result is not the one that follows from the inventories; never for its times.
 """
 
 import argparse
-import asyncio
 import multiprocessing
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import cast
 
 from backfill.campaign import Scope
+from backfill.cli.loop import run
 from backfill.inventory.rows import COLUMNS as INVENTORY_COLUMNS
 from backfill.inventory.rows import row_of as inventory_row
 from backfill.inventory.run import SOURCE as SOURCE_INVENTORY
@@ -162,7 +162,7 @@ def terms(delivery: Delivery, *, is_quiet: bool) -> tuple[Terms, Rules]:
     return made, Rules(rules=(rule,))
 
 
-class Wrong(Exception):
+class WrongResultError(Exception):
     """A stage's result is not what follows from the inventories."""
 
 
@@ -183,13 +183,13 @@ def plan(artifacts: LocalArtifacts, rows: int, route: Route, *, is_quiet: bool =
         concurrency=256,
     )
     events: Events = Silent()
-    index = asyncio.run(make_plan(work, artifacts=artifacts, events=events))
+    index = run(make_plan(work, artifacts=artifacts, events=events))
     routed = totals_of(index.summary).destinations[0].routes
     if list(routed) != [route] or routed[route].rows != index.rows or index.rows != rows:
-        raise Wrong(f"planned {dict(routed)} of {rows}")
+        raise WrongResultError(f"planned {dict(routed)} of {rows}")
     if store.heads != (0 if is_batch else rows):
-        raise Wrong(f"{store.heads} HEADs for {rows} rows")
-    return asyncio.run(_cpu_of_heads(store.heads))
+        raise WrongResultError(f"{store.heads} HEADs for {rows} rows")
+    return run(_cpu_of_heads(store.heads))
 
 
 async def _cpu_of_heads(heads: int) -> float:
@@ -220,7 +220,7 @@ def manifest(artifacts: LocalArtifacts, rows: int) -> float:
     """Write the manifest of a plan."""
     index = write_manifest(artifacts)
     if index.rows != rows:
-        raise Wrong(f"{index.rows} rows in the manifest, {rows} in the plan")
+        raise WrongResultError(f"{index.rows} rows in the manifest, {rows} in the plan")
     return 0.0
 
 

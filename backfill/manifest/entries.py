@@ -4,7 +4,6 @@ Never decides; plan and repair write manifests, execute reads them.
 Law: rows of one key stand together, and a row holds all that its write needs.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,13 +40,6 @@ class ManifestEntry(NamedTuple):
     seen_version_id: VersionId | None = None
     has_other_writers: bool = True
     replicates_delete_markers: bool = False
-
-
-def manifest_entries(entries: Iterator[PlanEntry]) -> Iterator[ManifestEntry]:
-    """Give one piece of work for every routed row, numbered anew."""
-    routed = (entry for entry in entries if entry.route is not None)
-    for number, entry in enumerate(routed):
-        yield manifest_entry(number, entry)
 
 
 def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:

@@ -9,12 +9,14 @@ where an extra object is hidden, and `plan_number` is null there too.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import Final, cast
 
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import ETag, VersionId
 from backfill.model.rows import Row, Scalar
 from backfill.plan.routes import Route
+from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import (
     encryption_cells,
     encryption_of,
@@ -47,6 +49,11 @@ COLUMNS: Final = (
 _ROUTES: Final = {route.value: route for route in Route}
 """By value: calling the enumeration takes ten times as long."""
 
+_OF_PLAN: Final = itemgetter(
+    *map(PLAN_COLUMNS.index, ("number" if c == "plan_number" else c for c in COLUMNS[1:]))
+)
+"""The cells of a plan's row that the work it asks for takes over, `plan_number` from `number`."""
+
 _Cells = tuple[
     int, int | None, str, VersionId | None, ETag | None, int, str, int, str, str, str,
     str | None, str | None, bool, str | None, VersionId | None, bool, bool,
@@ -73,6 +80,14 @@ def row_of(entry: ManifestEntry) -> Row:
         entry.has_other_writers,
         entry.replicates_delete_markers,
     )
+
+
+def row_of_planned(number: int, planned: list[Scalar]) -> Row:
+    """Return the row of the work that a plan's routed row asks for, cells as they are.
+
+    What `row_of(manifest_entry(number, entry))` gives, without the entries between.
+    """
+    return (number, *_OF_PLAN(planned))
 
 
 def entry_of(row: list[Scalar]) -> ManifestEntry:
@@ -109,3 +124,10 @@ def numbers_of(rows: Iterable[list[Scalar]]) -> Iterator[tuple[int, int | None]]
     for row in rows:
         number, plan_number, *_ = cast("_Cells", row)
         yield number, plan_number
+
+
+def key_of(row: list[Scalar]) -> str:
+    """Return the key of a row that `row_of` made."""
+    key = row[2]
+    assert isinstance(key, str), "the third cell of a row is its key"
+    return key

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterable, Iterator
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
-from backfill.manifest.entries import ManifestEntry, manifest_entries
-from backfill.manifest.rows import COLUMNS, row_of
+from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.rows import COLUMNS, row_of, row_of_planned
+from backfill.model.rows import Scalar
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import header_document, header_of
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
@@ -18,6 +19,8 @@ from backfill.plan.totals import Amount, totals_of
 from backfill.ports import ArtifactIndex, ArtifactStore
 
 PLAN: Final = "plan"
+_ROUTE: Final = PLAN_COLUMNS.index("route")
+_SIZE: Final = PLAN_COLUMNS.index("size_bytes")
 
 
 def manifest_name(round_number: int) -> str:
@@ -31,13 +34,17 @@ def plan_entries(artifacts: ArtifactStore) -> Iterator[PlanEntry]:
     Raises:
         ArtifactDamagedError: There is no plan, or it is damaged or of another version.
     """
+    return map(entry_of, _plan_rows(artifacts))
+
+
+def _plan_rows(artifacts: ArtifactStore) -> Iterator[list[Scalar]]:
     rows = artifacts.rows(PLAN)
     index = artifacts.index(PLAN)
     if index is None or index.columns != PLAN_COLUMNS:
         raise ArtifactDamagedError(
             "the plan is not one of this version of backfill", hint="begin a new run directory"
         )
-    return map(entry_of, rows)
+    return rows
 
 
 def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
@@ -47,7 +54,7 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
         ForeignRunDirectoryError: The manifest that is there is of another plan.
         TotalsError: A bug: the rows written are not the plan's routes.
     """
-    entries = plan_entries(artifacts)
+    rows = _plan_rows(artifacts)
     plan = artifacts.index(PLAN)
     assert plan is not None, "its rows can be read"
     name, inputs = manifest_name(0), {PLAN: plan.digest}
@@ -59,11 +66,16 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
                 hint="begin a new run directory; what was delivered is recognised there",
             )
         return index
-    expected, written = totals_of(plan.summary).routed, Amount()
+    expected, number, size_bytes = totals_of(plan.summary).routed, 0, 0
     with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
-        for entry in manifest_entries(entries):
-            writer.write(row_of(entry))
-            written += Amount(rows=1, size_bytes=entry.size_bytes)
+        for row in rows:
+            if row[_ROUTE] is None:
+                continue
+            writer.write(row_of_planned(number, row))
+            size = row[_SIZE]
+            assert isinstance(size, int), "a count of bytes"
+            number, size_bytes = number + 1, size_bytes + size
+        written = Amount(rows=number, size_bytes=size_bytes)
         if written != expected:
             raise TotalsError(
                 f"the manifest has {written}, the plan's routes are {expected}",

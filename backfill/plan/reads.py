@@ -66,38 +66,42 @@ class Reads:
         """Raise when no version at all could be read by one of the calls."""
         self._failures.refuse_if_all()
 
-    async def source_head(self, key: str, version_id: VersionId) -> SourceFacts:
+    async def source_head(self, key: str, version_id: VersionId) -> ObjectHead | Refusal:
         """Read the head of a source version, or why it cannot be read."""
+        self._heads += 1
+        place = self._header.source
         try:
-            return SourceFacts(await self._source_head(key, version_id))
+            head = await self._source_store.head_object(place, key, version_id=version_id)
         except StoreFault as fault:
-            return SourceFacts(refusal=self._refused(fault))
-
-    def _refused(self, fault: StoreFault) -> Refusal:
-        return self._failures.note(fault, refusal_of(fault), self._header.source.bucket)
+            return self._failures.note(fault, refusal_of(fault), place.bucket)
+        self._failures.note_answer("HeadObject", place.bucket)
+        return head
 
     async def _read_sources(
         self, key: str, needs: KeyNeeds, sources: dict[VersionId, SourceFacts]
     ) -> None:
         for version_id in sorted(needs.heads | needs.tags | needs.acls):
             facts = sources.get(version_id, SourceFacts())
-            try:
-                if version_id in needs.heads:
-                    facts = facts._replace(head=await self._source_head(key, version_id))
-                if version_id in needs.tags:
-                    facts = facts._replace(tags=await self._tags(key, version_id))
-                if version_id in needs.acls:
-                    facts = await self._with_acl(key, version_id, facts)
-            except StoreFault as fault:
-                facts = facts._replace(refusal=self._refused(fault))
-            sources[version_id] = facts
+            sources[version_id] = await self._read_source(key, version_id, needs, facts)
 
-    async def _source_head(self, key: str, version_id: VersionId) -> ObjectHead:
-        self._heads += 1
-        store, place = self._source_store, self._header.source
-        head = await store.head_object(place, key, version_id=version_id)
-        self._failures.note_answer("HeadObject", place.bucket)
-        return head
+    async def _read_source(
+        self, key: str, version_id: VersionId, needs: KeyNeeds, facts: SourceFacts
+    ) -> SourceFacts:
+        if version_id in needs.heads:
+            head = await self.source_head(key, version_id)
+            if isinstance(head, Refusal):
+                return facts._replace(refusal=head)
+            facts = facts._replace(head=head)
+        try:
+            if version_id in needs.tags:
+                facts = facts._replace(tags=await self._tags(key, version_id))
+            if version_id in needs.acls:
+                facts = await self._with_acl(key, version_id, facts)
+        except StoreFault as fault:
+            bucket = self._header.source.bucket
+            refusal = self._failures.note(fault, refusal_of(fault), bucket)
+            return facts._replace(refusal=refusal)
+        return facts
 
     async def _tags(self, key: str, version_id: VersionId) -> Pairs:
         self._taggings += 1

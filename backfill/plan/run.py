@@ -25,6 +25,7 @@ from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.events import RequestsForecast
 from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup
+from backfill.model.attributes import ObjectHead
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
@@ -308,19 +309,21 @@ class _Planning:
 
     async def _read(self, group: KeyGroup, plain: Sequence[Listed]) -> _Done:
         """Read the heads of a plain key; what they tell may make it another."""
-        heads: dict[VersionId, SourceFacts] = {}
+        read: dict[VersionId, SourceFacts] = {}
         found = []
         for entry, known in zip(group.source_chain, plain, strict=True):
             settled = known.settled
             if settled is None:
                 assert isinstance(entry, ObjectVersion), "delete markers have no heads"
-                facts = await self._reads.source_head(group.key, entry.version_id)
-                heads[entry.version_id] = facts
-                if facts.head is not None:
-                    settled = self._shapes.read(known, entry, facts.head)
+                head = await self._reads.source_head(group.key, entry.version_id)
+                if isinstance(head, ObjectHead):
+                    read[entry.version_id] = SourceFacts(head)
+                    settled = self._shapes.read(known, entry, head)
+                else:
+                    read[entry.version_id] = SourceFacts(refusal=head)
                 if settled is None:
                     plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
-                    return await self._settled(_Done(group, plan=plan), heads)
+                    return await self._settled(_Done(group, plan=plan), read)
             found.append(settled)
         return _Done(group, found)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.manifest import rows as manifest_rows
-from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.entries import ManifestEntry, manifest_entry
 from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import IfAbsent, IfReplaces
@@ -89,3 +89,11 @@ def test_a_manifest_entry_survives_its_row(entry: ManifestEntry) -> None:
     row = manifest_rows.row_of(entry)
     assert len(row) == len(manifest_rows.COLUMNS)
     assert manifest_rows.entry_of(stored(row)) == entry
+
+
+@given(plan_entries().filter(lambda entry: entry.route is not None), COUNTS)
+def test_the_work_of_a_planned_row_is_that_of_its_entry(entry: PlanEntry, number: int) -> None:
+    """If this fails, the first manifest asks for other work than the plan."""
+    planned = stored(plan_rows.row_of(entry))
+    work = manifest_rows.row_of_planned(number, planned)
+    assert manifest_rows.entry_of(stored(work)) == manifest_entry(number, entry)
