@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from backfill.aws.calls import READ_TIMEOUT_S, Calls
+from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.session import AwsSession, Connection
 from backfill.ports import Events
 
-CLIENTS: Final = ("sdk",)
+_KINDS: Final[dict[str, type[Calls]]] = {"sdk": Calls, "lean": LeanCalls}
+CLIENTS: Final = tuple(_KINDS)
 
 
 @asynccontextmanager
@@ -23,6 +25,6 @@ async def opened_calls(
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> AsyncIterator[Calls]:
     """Open the calls of one identity through a client."""
-    assert client in CLIENTS, f"no client is called {client!r}"
     async with AwsSession(connection) as session:
-        yield Calls(session, events, read_timeout_s=read_timeout_s)
+        kind = _KINDS[client]
+        yield kind(session, events, read_timeout_s=read_timeout_s)

@@ -13,6 +13,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -191,9 +192,10 @@ class FaultProxy:
 
     async def say_unasked(self, data: bytes) -> None:
         """Send bytes on every open connection, though nobody asked."""
-        for line in self._lines.values():
-            line.writer.write(data)
-            await line.writer.drain()
+        for line in tuple(self._lines.values()):
+            with suppress(ConnectionError):  # the client may have left long ago
+                line.writer.write(data)
+                await line.writer.drain()
 
     async def next_asked(self, line: _Line) -> Asked | None:
         """Read the head of a connection's next request; None at its end."""

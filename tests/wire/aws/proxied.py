@@ -156,25 +156,27 @@ async def write_act(world: ProxiedWorld, direct: S3ObjectStore, operation: str, 
         case "DeleteObject (absent)":
             mark = MarkAbsentRequest(destination=PLACE, key=key)
             return lambda store: store.mark_absent(mark)
+    return await _upload_act(world, direct, operation, key)
+
+
+async def _upload_act(world: ProxiedWorld, direct: S3ObjectStore, operation: str, key: str) -> Act:
     upload = await direct.create_multipart_upload(_creation(key))
+    if operation == "AbortMultipartUpload":
+        return lambda store: store.abort_multipart_upload(upload)
     part = UploadPartCopyRequest(
         upload=upload, part_number=1, source=world.source, first_byte=0, last_byte=len(BODY) - 1
     )
-    match operation:
-        case "UploadPartCopy":
-            return lambda store: store.upload_part_copy(part)
-        case "AbortMultipartUpload":
-            return lambda store: store.abort_multipart_upload(upload)
-        case "CompleteMultipartUpload":
-            complete = CompleteMultipartUploadRequest(
-                upload=upload,
-                parts=(await direct.upload_part_copy(part),),
-                precondition=IfAbsent(),
-                checksum_type=None,
-                size_bytes=len(BODY),
-            )
-            return lambda store: store.complete_multipart_upload(complete)
-    raise AssertionError(operation)
+    if operation == "UploadPartCopy":
+        return lambda store: store.upload_part_copy(part)
+    assert operation == "CompleteMultipartUpload", operation
+    complete = CompleteMultipartUploadRequest(
+        upload=upload,
+        parts=(await direct.upload_part_copy(part),),
+        precondition=IfAbsent(),
+        checksum_type=None,
+        size_bytes=len(BODY),
+    )
+    return lambda store: store.complete_multipart_upload(complete)
 
 
 def _creation(key: str) -> CreateMultipartUploadRequest:

@@ -133,8 +133,8 @@ async def _request(
         return None
     first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, target, _ = first.split(b" ")
-    pairs = (line.decode().partition(": ") for line in lines)
-    headers = {name.lower(): value for name, _, value in pairs}
+    pairs = (line.decode().partition(":") for line in lines)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
     if headers.get("expect") == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await reader.readexactly(int(headers.get("content-length", "0")))

@@ -111,6 +111,11 @@ NOT_FAULTS: dict[str, set[tuple[Fault, str]]] = {
     "the body of GetObject is data, and abort has no result": {
         (fault, name) for fault in _IN_BODIES for name in ("GetObject", "AbortMultipartUpload")
     },
+    "HEAD has no body": {
+        (fault, name)
+        for fault in (faults.error_inside_200, faults.html_200)
+        for name in ("HeadObject", "HeadObject (part)")
+    },
     "HTTP says that it is whole; verify compares the size": {
         (faults.announced_too_short, "GetObject")
     },
@@ -132,8 +137,19 @@ SECOND_ANSWERS: dict[str, Disposition | None] = {
 }
 """How a request ends that the server got twice and whose second answer came through."""
 
-NAMES: dict[tuple[str, str], str] = {}
-"""Codes by which the two clients call the same thing: `sdk`'s, `lean`'s, and why they differ."""
+NAMES: dict[tuple[str, str], str] = {
+    ("EndpointConnectionError", "ConnectionClosedError"): (
+        "botocore calls each OSError of a connection a failure to connect"
+    ),
+    ("ClientPayloadError", "ConnectionClosedError"): (
+        "aiohttp's own name, which reaches us from a body that is read outside of botocore"
+    ),
+    ("HTTPClientError", "500"): (
+        "aiohttp complains of the bytes behind an answer, lean of the answer before them"
+    ),
+    ("HTTPClientError", "UnreadableReply"): "as above, for a page",
+}
+"""Pairs of codes for one thing, `sdk`'s and `lean`'s, each with the reason why they differ."""
 
 
 # --- the stage ---
@@ -252,17 +268,13 @@ def cells(group: tuple[Fault, ...]) -> list[object]:
 
 def assert_alike(ends: dict[str, Ending]) -> None:
     """Hold both clients to the same disposition, status and code, but for `NAMES`."""
-    told = {
-        client: None
-        if end.fault is None
-        else (
-            end.fault.disposition,
-            end.fault.status,
-            NAMES.get((client, end.fault.code), end.fault.code),
-        )
-        for client, end in ends.items()
-    }
-    assert len(set(told.values())) == 1, told
+    sdk, lean = ends["sdk"].fault, ends["lean"].fault
+    if sdk is None or lean is None:
+        assert sdk is lean
+        return
+    assert sdk.disposition is lean.disposition
+    if (sdk.code, lean.code) not in NAMES:
+        assert (sdk.code, sdk.status) == (lean.code, lean.status)
 
 
 @pytest.mark.parametrize(("fault", "operation"), cells(UNHARMED))
@@ -404,14 +416,18 @@ async def test_what_came_while_nobody_asked_answers_no_question(
     await both_sides_saw_everything()
     key = f"stray/{next(_NUMBERS)}"
     if operation in READS:
-        clean = await read_act(stage.world, operation)(stage.direct[client])
-        try:
-            assert await read_act(stage.world, operation)(store) == clean
-        except StoreFault as fault:
-            assert fault.disposition is RETRY
+        act = read_act(stage.world, operation)
+        clean = await act(stage.direct[client])
     else:
         act = await write_act(stage.world, stage.direct[client], operation, key)
-        try:
-            assert is_proven(await act(store), stage.world.seen(key))
-        except StoreFault as fault:
-            assert fault.disposition is SETTLE
+    result, caught = None, None
+    try:
+        result = await act(store)
+    except StoreFault as fault:
+        caught = fault
+    if caught is not None:
+        assert caught.disposition is (RETRY if operation in READS else SETTLE)
+    elif operation in READS:
+        assert result == clean
+    else:
+        assert is_proven(result, stage.world.seen(key))
