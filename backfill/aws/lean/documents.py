@@ -225,7 +225,10 @@ _COMPLETED: Final = {"ETag", "ChecksumType", *(f"Checksum{name}" for name in MOD
 _FROM_TEXTS: Final[Mapping[str, Callable[[Texts], Reply]]] = {
     "CopyObject": _result_of_copy,
     "CreateMultipartUpload": lambda texts: {"UploadId": texts.get("UploadId")},
-    "UploadPartCopy": lambda texts: {"CopyPartResult": texts},
+    # A part has no type of checksum (S3 API: CopyPartResult).
+    "UploadPartCopy": lambda texts: {
+        "CopyPartResult": {name: texts[name] for name in texts if name != "ChecksumType"}
+    },
     "CompleteMultipartUpload": _completed,
     "GetObjectRetention": lambda texts: {"Retention": texts},
     "GetObjectLegalHold": lambda texts: {"LegalHold": texts},
