@@ -6,7 +6,7 @@ Law: nothing else constructs an adapter of aws, journal, observe or run_director
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +22,7 @@ from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.aws.session import AwsSession, Connection
 from backfill.campaign import Access, Campaign, Client
 from backfill.journal.journal import SegmentJournal
+from backfill.model.outcome import Outcome
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.observe import LogOptions, StructuredEvents, open_events
 from backfill.ports import (
@@ -37,18 +38,22 @@ from backfill.ports import (
     Random,
 )
 from backfill.run_directory.artifacts import LocalArtifacts
-from backfill.run_directory.lock import hold_run_directory
+from backfill.run_directory.lock import hold_run_directory, join_run_directory
 from backfill.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a stage needs of this machine and nothing of AWS: enough to plan, report, look."""
+    """What a stage needs of this machine and nothing of AWS: enough to plan, report, look.
+
+    `lock` is the descriptor of the run directory's lock while it is held; None while it is not.
+    """
 
     root: Path
     artifacts: ArtifactStore
     clock: Clock
     random: Random
+    lock: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +86,16 @@ def machine(run_directory: Path) -> Machine:
 
 
 @contextmanager
-def held(here: Machine) -> Iterator[None]:
-    """Hold the run directory: one process at a time writes there."""
-    with hold_run_directory(here.root, clock=here.clock):
+def held(here: Machine) -> Iterator[Machine]:
+    """Hold the run directory: one process at a time writes there, with those that it starts."""
+    with hold_run_directory(here.root, clock=here.clock) as lock:
+        yield replace(here, lock=lock)
+
+
+@contextmanager
+def joined(here: Machine, lock: int) -> Iterator[None]:
+    """Share the hold of the process that passed its lock's descriptor on."""
+    with join_run_directory(here.root, lock):
         yield
 
 
@@ -97,14 +109,16 @@ def talking(
 
 
 @asynccontextmanager
-async def journal(here: Machine, manifest: ArtifactIndex) -> AsyncIterator[Journal]:
-    """Open the journal of a manifest: what earlier processes wrote is replayed.
+async def journal(
+    here: Machine, manifest: ArtifactIndex, *, shard: int = 0
+) -> AsyncIterator[Journal]:
+    """Open the journal of a manifest, or of one shard of it: what was written is replayed.
 
     Raises:
         ArtifactDamagedError, ForeignRunDirectoryError, RefusedError: See `journal.journal`.
     """
     opened = SegmentJournal.open(
-        _journal_folder(here, manifest.name), manifest_digest=manifest.digest
+        _journal_folder(here, manifest.name, shard), manifest_digest=manifest.digest
     )
     try:
         yield opened
@@ -112,13 +126,25 @@ async def journal(here: Machine, manifest: ArtifactIndex) -> AsyncIterator[Journ
         await opened.close()
 
 
+def written_outcomes(here: Machine, manifest: ArtifactIndex, shard: int) -> Iterator[Outcome]:
+    """Stream the outcomes in the journal of a shard that nobody works on any more."""
+    opened = SegmentJournal.open(
+        _journal_folder(here, manifest.name, shard), manifest_digest=manifest.digest
+    )
+    try:
+        yield from opened.outcomes()
+    finally:
+        opened.release()
+
+
 def has_journal(here: Machine, manifest_name: str) -> bool:
     """Return whether work on a manifest was begun."""
     return _journal_folder(here, manifest_name).exists()
 
 
-def _journal_folder(here: Machine, manifest_name: str) -> Path:
-    return here.root / "journal" / manifest_name.replace("/", "-")
+def _journal_folder(here: Machine, manifest_name: str, shard: int = 0) -> Path:
+    name = manifest_name.replace("/", "-")
+    return here.root / "journal" / (f"{name}-shard-{shard:02d}" if shard else name)
 
 
 @asynccontextmanager

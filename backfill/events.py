@@ -112,6 +112,25 @@ class Draining:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessesStarted:
+    """Several processes copy, each a shard of the manifest."""
+
+    name: ClassVar[str] = "execute.processes_started"
+    level: ClassVar[str] = "info"
+    processes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardsKept:
+    """Work on a manifest was begun by another number of processes; it stays cut as it was."""
+
+    name: ClassVar[str] = "execute.shards_kept"
+    level: ClassVar[str] = "warning"
+    shards: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCreated:
     """S3 took a Batch Operations job; `order` is our name for it, `rows` its tasks by the plan."""
 

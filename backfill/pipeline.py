@@ -19,12 +19,9 @@ from backfill.execute.chains import read_chains
 from backfill.execute.run import ExecuteJob
 from backfill.execute.run import execute as carry_out
 from backfill.execute.stop import StopRequest
-from backfill.inventory.run import (
-    SOURCE,
-    BucketListing,
-    destination_name,
-    take_inventory,
-)
+from backfill.fleet import shared_out
+from backfill.inventory.lister import BucketListing
+from backfill.inventory.run import SOURCE, destination_name, take_inventory
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.routing_on import ROUTED_AT_ONCE_MAX, keys_to_route_on, routed_on_entries
 from backfill.manifest.run import (
@@ -86,6 +83,7 @@ async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
         run_id=run.identity.run_id,
         prefixes=(prefix,),
         page_max=run.campaign.settings.page_max,
+        concurrency=run.campaign.settings.listing_concurrency,
     )
 
 
@@ -137,6 +135,8 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     await refuse_unsafe(run)
     await _refuse_unreadable_source(run, number)
     await prove_both_sides(run)
+    batch = batch_side(run, number, index)
+    shared = shared_out(run, index, header, has_jobs=batch is not None)
     async with journal(run.here, index) as opened:
         ports = ExecutePorts(
             source=run.clients.source,
@@ -144,7 +144,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             control=run.clients.destination_control,
             journal=opened,
             artifacts=artifacts,
-            events=run.events,
+            events=shared.events if shared else run.events,
             clock=run.here.clock,
             random=run.here.random,
             error_of=error_of,
@@ -156,9 +156,9 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             entries=partial(work.manifest_entries, number),
             outcomes_name=outcomes_name(number),
             allows_hiding=run.campaign.allows_hiding,
-            settings=run.campaign.settings,
+            settings=shared.share if shared else run.campaign.settings,
         )
-        return await carry_out(job, ports, stop, batch_side(run, number, index))
+        return await carry_out(job, ports, stop, batch, shared.fleet if shared else None)
 
 
 async def route_on(run: Run) -> ArtifactIndex | None:
@@ -352,5 +352,6 @@ async def _take_listings(run: Run, sides: Sequence[Side], run_id: str) -> Mappin
         run_id=run_id,
         prefixes=(run.campaign.scope.prefix,),
         page_max=run.campaign.settings.page_max,
+        concurrency=run.campaign.settings.listing_concurrency,
     )
     return {index.name: index.digest for index in indexes}

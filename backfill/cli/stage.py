@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backfill.aws.faults import error_of
 from backfill.campaign import Campaign, campaign_identity
@@ -110,7 +110,8 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
 def at_work(arguments: argparse.Namespace, work: Work) -> int:
     """Carry out work that talks to AWS, holding the run directory; return its exit code."""
     asked = asked_of(arguments)
-    with held(asked.here):
+    with held(asked.here) as here:
+        asked = replace(asked, here=here)
         return loop.run(_at_work(arguments, asked, work))
 
 

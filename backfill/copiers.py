@@ -1,0 +1,255 @@
+"""Copy processes beside the holder of a run directory: started, heard, drained, never left behind.
+
+What they say to each other is a length and a pickle over a socket pair that nobody else has.
+Never passes an object: each process reads the manifest and keeps a journal of its own shard.
+Law: when `carry_out` returns or raises, no process of it is left.
+"""
+
+import asyncio
+import contextlib
+import pickle
+import socket
+import struct
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from backfill.campaign import Campaign
+from backfill.compose import Machine, written_outcomes
+from backfill.errors import BackfillError, InterruptedRunError
+from backfill.events import ProcessesStarted
+from backfill.execute.shards import Shard
+from backfill.execute.stop import StopRequest
+from backfill.model.outcome import Outcome
+from backfill.plan.header import PlanHeader
+from backfill.ports import ArtifactIndex, Events, ProgressCounts
+
+LENGTH: Final = struct.Struct("<I")
+DRAIN: Final = "drain"
+END: Final = "end"
+END_WAIT_S: Final = 5.0
+"""How long a process that was told to end at once may take before it is killed."""
+SIGKILL: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopierTask:
+    """What a copy process is to do. The campaign's limits are already its share of them."""
+
+    campaign: Campaign
+    run_directory: Path
+    manifest: ArtifactIndex
+    header: PlanHeader
+    shard: Shard
+    has_jobs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The last message of a copy process: what it ended with, None where all is done."""
+
+    error: BackfillError | None
+
+
+def packed(message: object) -> bytes:
+    """Return a message as it is sent."""
+    data = pickle.dumps(message)
+    return LENGTH.pack(len(data)) + data
+
+
+async def received(reader: asyncio.StreamReader) -> object:
+    """Return the next message of the process at the other end.
+
+    Raises:
+        EOFError: It has gone.
+    """
+    try:
+        (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+        data = await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError) as gone:
+        raise EOFError("the other process has gone") from gone
+    # The socket pair was made for these two processes; nobody else can write to it.
+    return pickle.loads(data)  # noqa: S301 - as said above
+
+
+def share_of(campaign: Campaign, processes: int) -> Campaign:
+    """Return the campaign with the limits of one of so many processes."""
+    settings = campaign.settings
+    share = replace(
+        settings,
+        concurrency=max(1, settings.concurrency // processes),
+        parts_in_flight_max=max(1, settings.parts_in_flight_max // processes),
+        # At least one request a second each; 0 means no limit, and stays.
+        requests_per_second_max=-(-settings.requests_per_second_max // processes),
+        processes=1,
+    )
+    return replace(campaign, settings=share)
+
+
+class Copiers:
+    """The copy processes of one manifest; `tasks` are what they do, one each.
+
+    `lock` is the descriptor of the run directory's lock, which they share.
+    """
+
+    def __init__(
+        self, tasks: Sequence[CopierTask], *, at_once: int, lock: int, here: Machine, events: Events
+    ) -> None:
+        assert tasks, "without tasks there is nothing to start"
+        self._tasks = tasks
+        self._turns = asyncio.Semaphore(max(1, at_once))
+        self._lock = lock
+        self._here = here
+        self._events = events
+        self._told: dict[int, ProgressCounts] = {}
+
+    @property
+    def told(self) -> Mapping[int, ProgressCounts]:
+        """The newest totals of each process."""
+        return self._told
+
+    async def carry_out(self, stop: StopRequest) -> None:
+        """Have every task carried out.
+
+        Raises:
+            BackfillError: What a process ended with; the others were drained.
+            InterruptedRunError: `stop` was requested, or a process was killed.
+        """
+        self._events.emit(ProcessesStarted(processes=len(self._tasks) + 1))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for task in self._tasks:
+                    group.create_task(self._carry_out(task, stop))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Stream the outcomes of all tasks in entry order, from their journals."""
+        for task in self._tasks:
+            yield from written_outcomes(self._here, task.manifest, task.shard.number)
+
+    async def _carry_out(self, task: CopierTask, stop: StopRequest) -> None:
+        async with self._turns:
+            if stop.draining.is_set():
+                raise stop.error()
+            async with self._started(task) as (reader, writer, process):
+                hearing = asyncio.create_task(self._hear(reader, task))
+                telling = asyncio.create_task(_tell(writer, stop))
+                try:
+                    ended = await asyncio.shield(hearing)
+                except asyncio.CancelledError:
+                    # Another process, or the holder's own work, failed: end what was begun.
+                    _send(writer, DRAIN)
+                    limit_s = task.campaign.settings.drain_timeout_s
+                    await asyncio.wait({hearing}, timeout=limit_s)
+                    raise
+                finally:
+                    for each in (hearing, telling):
+                        each.cancel()
+                    await asyncio.wait({hearing, telling})
+                code = await process.wait()
+        if ended is None:
+            raise InterruptedRunError(
+                f"a copy process ended by itself (code {code}); what it copied is recorded",
+                hint="run the same command again to go on; if it was killed for its memory, "
+                "lower --processes or --concurrency",
+                signal_number=-code if code < 0 else SIGKILL,
+            )
+        if ended.error is not None:
+            raise ended.error
+
+    @asynccontextmanager
+    async def _started(
+        self, task: CopierTask
+    ) -> AsyncIterator[
+        tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.subprocess.Process]
+    ]:
+        """Start a process with its task; leaving ends it at once if it still runs."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "backfill.cli.copier",
+                str(theirs.fileno()),
+                str(self._lock),
+                pass_fds=(theirs.fileno(), self._lock),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            theirs.close()
+            reader, writer = await asyncio.open_connection(sock=ours)
+            try:
+                writer.write(packed(task))
+                yield reader, writer, process
+            finally:
+                await _ended(process, writer)
+
+    async def _hear(self, reader: asyncio.StreamReader, task: CopierTask) -> Ended | None:
+        """Log and count what a process says; return how it ended, None if it was killed."""
+        while True:
+            try:
+                message = await received(reader)
+            except EOFError:
+                return None
+            if isinstance(message, Ended):
+                return message
+            if isinstance(message, ProgressCounts):
+                self._told[task.shard.number] = message
+            else:
+                self._events.emit(message)  # type: ignore[arg-type] # a process says nothing else
+
+
+async def _tell(writer: asyncio.StreamWriter, stop: StopRequest) -> None:
+    await stop.draining.wait()
+    _send(writer, DRAIN)
+    await stop.ending.wait()
+    _send(writer, END)
+
+
+def _send(writer: asyncio.StreamWriter, word: str) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        writer.write(packed(word))
+
+
+async def _ended(process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
+    """See a process off: its socket's end tells it to go; who does not go is killed."""
+    with contextlib.suppress(ConnectionError):
+        writer.close()
+        await writer.wait_closed()
+    try:
+        async with asyncio.timeout(END_WAIT_S):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+class Together:
+    """The port Events of the holder: its own progress, with what the other processes did added."""
+
+    def __init__(self, events: Events, others: Mapping[int, ProgressCounts], total: int) -> None:
+        self._events = events
+        self._others = others
+        self._total = total
+
+    def emit(self, event: object) -> None:
+        """Log one event."""
+        self._events.emit(event)  # type: ignore[arg-type] # passed on as it is
+
+    def progress(self, counts: ProgressCounts) -> None:
+        """Show the sum of all processes."""
+        errors = Counter(dict(counts.errors or {}))
+        done, bytes_done = counts.done, counts.bytes_done
+        for other in self._others.values():
+            done += other.done
+            bytes_done += other.bytes_done
+            errors.update(other.errors or {})
+        self._events.progress(
+            replace(counts, done=done, bytes_done=bytes_done, total=self._total, errors=errors)
+        )

@@ -1,0 +1,96 @@
+"""How a manifest is shared out over copy processes: cut once, remembered, given to each.
+
+Never starts a process (`copiers` does) and never copies.
+Law: a manifest that was begun stays cut as it was, whatever number of processes a resume has.
+"""
+
+from dataclasses import dataclass
+
+from backfill.compose import has_journal
+from backfill.copiers import Copiers, CopierTask, Together, share_of
+from backfill.events import ShardsKept
+from backfill.execute.run import Fleet
+from backfill.execute.shards import (
+    Shard,
+    document_of,
+    shard_count,
+    shards_name,
+    shards_of,
+    start_at,
+    starts_of,
+    wanted_starts,
+)
+from backfill.manifest.rows import key_of
+from backfill.opening import Run
+from backfill.plan.header import PlanHeader
+from backfill.ports import ArtifactIndex, Events
+from backfill.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedOut:
+    """A manifest that several processes carry out: this one's part, and how it shows all of it."""
+
+    share: Settings
+    """The limits of each process."""
+    fleet: Fleet
+    events: Events
+
+
+def shared_out(
+    run: Run, manifest: ArtifactIndex, header: PlanHeader, *, has_jobs: bool
+) -> SharedOut | None:
+    """Share a manifest out; None where this process does all of it.
+
+    Raises:
+        ArtifactDamagedError: How it was cut when work on it began cannot be read any more.
+    """
+    processes = run.campaign.settings.processes
+    shards = _shards(run, manifest, processes)
+    if len(shards) == 1:
+        return None
+    assert run.here.lock is not None, "who writes into a run directory holds it"
+    share = share_of(run.campaign, min(processes, len(shards)) if processes > 1 else 2)
+    tasks = [
+        CopierTask(
+            campaign=share,
+            run_directory=run.here.root,
+            manifest=manifest,
+            header=header,
+            shard=shard,
+            has_jobs=has_jobs,
+        )
+        for shard in shards[1:]
+    ]
+    copiers = Copiers(
+        tasks, at_once=processes - 1, lock=run.here.lock, here=run.here, events=run.events
+    )
+    return SharedOut(
+        share=share.settings,
+        fleet=Fleet(own_rows=shards[0].end, carry_out=copiers.carry_out, outcomes=copiers.outcomes),
+        events=Together(run.events, copiers.told, manifest.rows),
+    )
+
+
+def _shards(run: Run, manifest: ArtifactIndex, processes: int) -> tuple[Shard, ...]:
+    """Return how the manifest is cut: as it was when work on it began, or now."""
+    artifacts, name = run.here.artifacts, shards_name(manifest.name)
+    data = artifacts.read_document(name)
+    if data is not None:
+        shards = shards_of(starts_of(data, manifest.digest, name=name), manifest.rows)
+    elif has_journal(run.here, manifest.name):
+        shards = shards_of((), manifest.rows)
+    else:
+        count = shard_count(manifest.rows, processes=processes)
+        if count == 1:
+            return shards_of((), manifest.rows)
+        starts = [
+            start_at(wanted, map(key_of, artifacts.rows(manifest.name, start=wanted - 1)))
+            for wanted in wanted_starts(manifest.rows, shards=count)
+        ]
+        shards = shards_of(starts, manifest.rows)
+        artifacts.write_document(name, document_of(shards, manifest.digest))
+        return shards
+    if len(shards) != processes and shard_count(manifest.rows, processes=processes) > 1:
+        run.events.emit(ShardsKept(shards=len(shards), processes=processes))
+    return shards
