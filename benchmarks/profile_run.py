@@ -56,6 +56,7 @@ GROUPS = (
     ("events, log, progress", ("backfill/observe/", "backfill/events", "/structlog/")),
     ("nouns and shells", ("backfill/",)),
     ("the loop, and the system calls it makes", ("/asyncio/", "/selectors.py")),
+    ("named tuples made", ("<string>",)),
     ("imports", ("importlib", "<frozen")),
 )
 """What a frame's file counts for: the first that fits."""
