@@ -6,7 +6,7 @@ Law: an outcome is counted only after the journal has it on disk.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 
 from backfill.errors import BackfillError, FailureRateError
@@ -33,10 +33,10 @@ class Tally:
         )
         self._kinds: Counter[OutcomeKind] = Counter()
         self._bytes = 0
-        self._durable: asyncio.Future[None] | None = None
+        self._durable: Awaitable[None] | None = None
         self._told: _Told = []
         # One a commit; those who tell wait for a commit of their intents in between.
-        self._commits: asyncio.Queue[tuple[asyncio.Future[None], _Told] | None] = asyncio.Queue()
+        self._commits: asyncio.Queue[tuple[Awaitable[None], _Told] | None] = asyncio.Queue()
 
     @property
     def is_complete(self) -> bool:

@@ -8,8 +8,7 @@ reads were retried within their budget. Writes are never retried below this port
 who can settle an ambiguous attempt, may send a write again.
 """
 
-from asyncio import Future
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -254,11 +253,11 @@ class OpenIntent:
 class Journal(Protocol):
     """Durable run state of one manifest: intent before, outcome after, durable before counted."""
 
-    def intend(self, intent: Intent) -> Future[None]:
+    def intend(self, intent: Intent) -> Awaitable[None]:
         """Give an intent to the next group commit: done when it is on disk, or raises."""
         ...
 
-    def conclude(self, outcome: Outcome) -> Future[None]:
+    def conclude(self, outcome: Outcome) -> Awaitable[None]:
         """Give an outcome to the next group commit: done, in order, when it is on disk."""
         ...
 
