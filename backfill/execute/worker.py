@@ -7,7 +7,7 @@ onto a quiet key, which S3 offers none for).
 Law: a 412 is never retried as it was, and a lost answer is never taken for a failure.
 """
 
-from asyncio import Future
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from backfill.errors import Disposition, StoreFault
@@ -277,7 +277,7 @@ class Worker:
         self._view = replace(self._view, attempts=(), made=made)
         self._bytes += step.size_bytes if isinstance(step, Copy) else 0
 
-    def _intend(self, attempt: Attempt, upload_id: str = "") -> Future[None]:
+    def _intend(self, attempt: Attempt, upload_id: str = "") -> Awaitable[None]:
         seen_version_id, source_version_id = attempt.seen_version_id, attempt.source_version_id
         return self._bench.ports.journal.intend(
             Intent(self.entry.number, self._writes, seen_version_id, source_version_id, upload_id)
