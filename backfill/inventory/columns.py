@@ -56,12 +56,13 @@ class Columns:
         """
         total, weight = 0.0, 1.0
         for place in range(base, min(len(key), len(self._seen))):
-            alphabet = self.alphabet(place)
-            if len(alphabet) > 1:
-                weight /= len(alphabet)
-                total += weight * bisect_left(alphabet, key[place])
-                if weight < _WEIGHT_MIN:
-                    break
+            alphabet, character = self.alphabet(place), key[place]
+            weight /= len(alphabet)
+            index = bisect_left(alphabet, character)
+            total += weight * index
+            # Between two digits: what follows has no weight.
+            if weight < _WEIGHT_MIN or alphabet[index : index + 1] != character:
+                break
         return min(total, 1.0)
 
 

@@ -17,12 +17,13 @@ from backfill.inventory.columns import Columns
 from backfill.model.store import VersionsPosition
 
 KEY_BYTES_MAX: Final = 1024
-WORTH_PAGES: Final = 4.0
-"""Expected pages that are left, from which on a range is cut: two for each half."""
+WORTH_PAGES: Final = 8.0
+"""Expected pages that are left, from which on a range is cut: four for each half, as each half
+costs a page more than the whole, and halves are never equal."""
 _WINDOW_PAGES: Final = 4
 """Pages whose density tells what is left: density changes along a key space."""
-_PATIENCE_MAX: Final = 6
-"""A range that was cut in vain waits 2, 4, ... pages before the next try; 64 at most."""
+_PATIENCE_MAX: Final = 4
+"""A range that was cut in vain twice waits 2, 4, 8 pages before it is cut again."""
 _HIGHEST: Final = "\U0010ffff"
 
 
@@ -47,10 +48,10 @@ class OpenRange:
         self.start = start
         self.upto = upto
         self.parent = parent
+        self.is_outward = anchor is not None
         self.first: str | None = None
         self.beyond: str | None = None
         self.pages = 0
-        self.rows = 0
         self._anchor = anchor
         self._explores = anchor is not None or parent is None
         self._key: str | None = None
@@ -58,32 +59,45 @@ class OpenRange:
         self._pages_at_cut = 0
         self._key_at_cut: str | None = None
         self._refusals = 0
+        self._value: float | None = None
 
-    def advance(self, page_first: str, key: str, rows: int) -> None:
-        """Take note of a page of which `rows` entries, the last of `key`, are in the range."""
-        if self.first is None:
+    def advance(self, page_first: str | None, key: str | None, rows: int) -> None:
+        """Take note of a page: its first key, and the last one of its `rows` in the range."""
+        if self.pages == 0:
             self.first = page_first
         self.pages += 1
-        self.rows += rows
+        self._value = None
+        if page_first is None or key is None:
+            return
         self._key = key
         self._window.append((page_first, rows))
         if self._explores and self._anchor is None:
             self._anchor = page_first
 
-    def refuse(self) -> None:
-        """Take note that nothing lay beyond the last cut: look closer, and less often."""
-        self._refusals = min(self._refusals + 1, _PATIENCE_MAX)
-        if self._window:
-            self._anchor = self._window[-1][0]
+    def answer(self, *, is_worth: bool, is_outward: bool) -> None:
+        """Take note of whether a range that was cut off this one was worth its request."""
+        if is_worth:
+            self._refusals = 0
+        elif not is_outward:
+            self._refusals = min(self._refusals + 1, _PATIENCE_MAX)
+            if self._refusals > 1 and self._window:
+                # What is expected from the alphabet is not there: look closer.
+                self._anchor = self._window[-1][0]
+        self._value = None
 
     def value(self, columns: Columns, page_rows: int) -> float:
         """Return the expected rows left, infinite where nothing is known; 0: do not cut now."""
-        patience = (1 << self._refusals) if self._refusals else 1
-        if self._key is None or self._key == self._key_at_cut:
+        if self._value is None:
+            self._value = self._worth(columns, page_rows)
+        return self._value
+
+    def _worth(self, columns: Columns, page_rows: int) -> float:
+        patience = 1 << max(self._refusals - 1, 0)
+        if self._key is None or self._key in (self._key_at_cut, self.upto):
             return 0.0
         if self.pages - self._pages_at_cut < patience:
             return 0.0
-        if self._outward() is not None:
+        if self.upto is None and self._outward() is not None:
             return inf
         left = self._rows_left(columns)
         return left if left >= WORTH_PAGES * page_rows else 0.0
@@ -91,7 +105,7 @@ class OpenRange:
     def cut(self, columns: Columns) -> "OpenRange | None":
         """Give away the upper part, at a key of the learned alphabet; None: it has no middle."""
         assert self._key is not None, "a range is cut beyond what was listed"
-        self._pages_at_cut, self._key_at_cut = self.pages, self._key
+        self._pages_at_cut, self._key_at_cut, self._value = self.pages, self._key, 0.0
         outward = self._outward()
         middle = outward or _middle(self._key, self.upto, self.prefix, columns)
         if middle is None:

@@ -3,54 +3,38 @@
 Never sorts (S3 lists in order, and the laws check it) and never writes to a bucket.
 Law: an inventory artefact exists only if every page of its listing was lawful.
 
-A finished listing is reused by the same run. One that was interrupted starts again at the
-beginning of its bucket; the other buckets' finished listings stand.
+A bucket begins with one page. While it goes on, whoever is idle takes the upper half of the range
+with the most left to list. A finished listing is reused by the same run; of one that was
+interrupted the sealed stretches stand, and only the gaps between them are listed.
 """
 
 import asyncio
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from backfill.errors import ArtifactDamagedError
-from backfill.events import BucketListed
+from backfill.errors import ArtifactDamagedError, ListingStuckError
+from backfill.events import BucketListed, ListedSerially
 from backfill.inventory.join import KeyGroup, key_groups
-from backfill.inventory.listing_laws import ListingLaws
+from backfill.inventory.lister import BucketLister, BucketListing
 from backfill.inventory.prefixes import disjoint_prefixes
-from backfill.inventory.rows import COLUMNS, entries_of, row_of
-from backfill.inventory.totals import InventoryTotals, summary_of
+from backfill.inventory.ranges import OpenRange
+from backfill.inventory.rows import COLUMNS, entries_of
+from backfill.inventory.totals import InventoryTotals
 from backfill.model.objects import ListedEntry
-from backfill.model.places import BucketPlace
-from backfill.ports import (
-    ArtifactIndex,
-    ArtifactStore,
-    Events,
-    ObjectStore,
-    ProgressCounts,
-    RowWriter,
-)
-from backfill.settings import LIST_PAGE_MAX
+from backfill.ports import ArtifactIndex, ArtifactStore, Events, ProgressCounts
+from backfill.settings import LIST_PAGE_MAX, Settings
 
 SOURCE: Final = "inventory/source"
 ALL_KEYS: Final = ("",)
-LISTINGS_MAX: Final = 8
-"""Buckets listed at the same time. Most campaigns have two; eight keep one core busy."""
+CONCURRENCY: Final = Settings().listing_concurrency
 
 
 def destination_name(number: int) -> str:
     """Return the artefact name of a destination's inventory."""
     return f"inventory/destination-{number:02d}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketListing:
-    """A bucket to list, the identity's view to list it with, and the artefact to list it into."""
-
-    name: str
-    place: BucketPlace
-    store: ObjectStore
 
 
 async def take_inventory(
@@ -61,10 +45,12 @@ async def take_inventory(
     run_id: str,
     prefixes: tuple[str, ...] = ALL_KEYS,
     page_max: int = LIST_PAGE_MAX,
+    concurrency: int = CONCURRENCY,
 ) -> tuple[ArtifactIndex, ...]:
     """List all buckets and return the index of each artefact, in the order given.
 
     `run_id` says which run's listings may be reused; a later look (verify) names another one.
+    `concurrency` is how many pages may be in flight, over all buckets.
 
     Raises:
         ListingStuckError: a server breaks the laws of listing.
@@ -72,16 +58,20 @@ async def take_inventory(
         RefusedError: the run directory cannot be written.
     """
     assert prefixes == disjoint_prefixes(prefixes), "prefixes are disjoint and sorted"
-    job = _Inventory(
-        artifacts=artifacts, events=events, run_id=run_id, prefixes=prefixes, page_max=page_max
+    assert concurrency > 0, "there is a page in flight"
+    inventory = _Inventory(
+        artifacts=artifacts,
+        events=events,
+        run_id=run_id,
+        prefixes=prefixes,
+        page_max=page_max,
+        turns=concurrency,
     )
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job.index_of(listing)) for listing in listings]
+        return await inventory.indexes_of(listings)
     except BaseExceptionGroup as failures:
         # The first failure cancelled the others, so it is the one to tell.
         raise failures.exceptions[0] from None
-    return tuple(task.result() for task in tasks)
 
 
 def listed_entries(artifacts: ArtifactStore, name: str) -> Iterator[ListedEntry]:
@@ -109,7 +99,7 @@ def joined_inventory(artifacts: ArtifactStore, *, destinations: int) -> Iterator
 
 
 class _Inventory:
-    """One taking of inventories: what its listings share."""
+    """One taking of inventories: its turns go to ranges that wait, then to halves of open ones."""
 
     def __init__(
         self,
@@ -119,16 +109,26 @@ class _Inventory:
         run_id: str,
         prefixes: tuple[str, ...],
         page_max: int,
+        turns: int,
     ) -> None:
         self._artifacts = artifacts
         self._events = events
         self._run_id = run_id
         self._prefixes = prefixes
         self._page_max = page_max
-        self._turns = asyncio.Semaphore(LISTINGS_MAX)
+        self._turns = turns
         self._listed = 0
+        self._listers: list[BucketLister] = []
+        self._waiting: deque[tuple[BucketLister, OpenRange]] = deque()
+        self._group = asyncio.TaskGroup()
 
-    async def index_of(self, listing: BucketListing) -> ArtifactIndex:
+    async def indexes_of(self, listings: Sequence[BucketListing]) -> tuple[ArtifactIndex, ...]:
+        """List all buckets at the same time."""
+        async with self._group as group:
+            tasks = [group.create_task(self._index_of(listing)) for listing in listings]
+        return tuple(task.result() for task in tasks)
+
+    async def _index_of(self, listing: BucketListing) -> ArtifactIndex:
         """Return the finished artefact of a bucket, listed now unless this run has it already."""
         place = listing.place
         inputs = {
@@ -140,38 +140,92 @@ class _Inventory:
         if index is not None and index.inputs == inputs and index.columns == COLUMNS:
             self._count(index.rows)
             return index
-        async with self._turns:
-            with self._artifacts.writer(listing.name, columns=COLUMNS, inputs=inputs) as writer:
-                totals = await self._list(listing, writer)
-                index = writer.commit(summary_of(totals))
-        assert index.rows == totals.rows, "what was counted is what was written"
+        with self._artifacts.stretched_writer(
+            listing.name, columns=COLUMNS, inputs=inputs
+        ) as writer:
+            lister = BucketLister(
+                listing,
+                writer,
+                prefixes=self._prefixes,
+                page_max=self._page_max,
+                on_page=self._turn,
+            )
+            index, totals = await self._listed_by(lister, place.bucket)
         self._events.emit(
             BucketListed(
                 bucket=place.bucket,
                 versions=totals.versions,
                 delete_markers=totals.delete_markers,
                 pages=totals.pages,
+                ranges=lister.ranges,
             )
         )
         return index
 
-    async def _list(self, listing: BucketListing, writer: RowWriter) -> InventoryTotals:
-        totals = InventoryTotals()
-        for prefix in self._prefixes:
-            laws = ListingLaws(listing.place.bucket, prefix)
-            is_truncated = True
-            # Finite: the laws admit only pages that advance.
-            while is_truncated:
-                page = await listing.store.list_object_versions(
-                    listing.place, prefix=prefix, after=laws.position, max_keys=self._page_max
-                )
-                entries = laws.admit(page)
-                for entry in entries:
-                    writer.write(row_of(entry))
-                totals = totals.with_page(entries)
-                self._count(len(entries))
-                is_truncated = page.next_position is not None
-        return totals
+    async def _listed_by(
+        self, lister: BucketLister, bucket: str
+    ) -> tuple[ArtifactIndex, InventoryTotals]:
+        """List a bucket by ranges; serially where the server's ranges cannot be believed."""
+        try:
+            return await self._list(lister, lister.begin())
+        except ListingStuckError as fault:
+            if not lister.is_cut:
+                lister.forget()
+                raise
+            self._events.emit(ListedSerially(bucket=bucket, cause=str(fault)))
+        try:
+            return await self._list(lister, lister.begin_serially())
+        except ListingStuckError:
+            lister.forget()
+            raise
+
+    async def _list(
+        self, lister: BucketLister, ranges: Sequence[OpenRange]
+    ) -> tuple[ArtifactIndex, InventoryTotals]:
+        self._count(lister.listed_rows)
+        self._waiting.extend((lister, one) for one in ranges)
+        self._listers.append(lister)
+        try:
+            self._give_turns()
+            await lister.all_ended()
+            if lister.fault is not None:
+                raise lister.fault
+            return await lister.finish()
+        finally:
+            self._listers.remove(lister)
+
+    def _turn(self, rows: int) -> None:
+        """Count a page, and let what it taught be used."""
+        self._count(rows)
+        self._give_turns()
+
+    def _give_turns(self) -> None:
+        # Finite: each turn of the loops takes a turn of ours, or a range that is not cut again
+        # before its next page.
+        while self._turns and self._waiting:
+            self._start(*self._waiting.popleft())
+        while self._turns:
+            value, lister, open_range = 0.0, None, None
+            for one in self._listers:
+                its_value, its_range = one.most_left()
+                if its_value > value:
+                    value, lister, open_range = its_value, one, its_range
+            if lister is None or open_range is None:
+                return
+            upper = lister.cut(open_range)
+            if upper is not None:
+                self._start(lister, upper)
+
+    def _start(self, lister: BucketLister, open_range: OpenRange) -> None:
+        self._turns -= 1
+        self._group.create_task(self._run(lister, open_range))
+
+    async def _run(self, lister: BucketLister, open_range: OpenRange) -> None:
+        try:
+            await lister.list_range(open_range)
+        finally:
+            self._turns += 1
+        self._give_turns()
 
     def _count(self, entries: int) -> None:
         self._listed += entries

@@ -7,7 +7,7 @@ Law: stretches whose bounds tile the key space, and whose junctions fit, are one
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from backfill.inventory.totals import InventoryTotals
 from backfill.model.objects import VersionId
@@ -79,7 +79,7 @@ class Layout(NamedTuple):
 
 def stretch_of(note: Sequence[Scalar]) -> Stretch:
     """Return the stretch of a note that was a stretch; the artefact's log vouches for its cells."""
-    return cast("Stretch", Stretch._make(note))
+    return Stretch._make(note)
 
 
 def position_of(key: str | None, version_id: str | None) -> VersionsPosition | None:

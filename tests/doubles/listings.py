@@ -3,7 +3,7 @@
 They page as S3 does: exclusive markers, pages that split a key, the last entry as next marker.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -123,14 +123,24 @@ class ComputedBucket:
         max_keys: int = 1000,
     ) -> VersionsPage:
         assert not prefix, f"{place.bucket} is listed whole"
-        first = int(after.version_id or "") + 1 if after is not None else 0
+        first = self._behind(after) if after is not None else 0
         last = min(first + max_keys, self._versions)
         entries = [computed_entry(number) for number in range(first, last)]
         return page_of(entries, is_truncated=last < self._versions)
 
+    def _behind(self, after: VersionsPosition) -> int:
+        if after.version_id is not None:
+            return int(after.version_id) + 1
+        # Keys follow their numbers, so a search finds the first one above any string.
+        return bisect_right(range(self._versions), after.key, key=computed_key)
+
+
+def computed_key(number: int) -> str:
+    return f"data/{number // 20000:05d}/{number // 2:09d}.bin"
+
 
 def computed_entry(number: int) -> ListedEntry:
-    key, depth = f"data/{number // 20000:05d}/{number // 2:09d}.bin", number % 2
+    key, depth = computed_key(number), number % 2
     modified = START + timedelta(seconds=number)
     version_id = VersionId(f"{number:032d}")
     if depth == 0 and number % 20 == 0:

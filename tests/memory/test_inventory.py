@@ -16,9 +16,8 @@ their version IDs alone 80, so a leak of any one field of them would be seen."""
 TAKE_AND_JOIN = """
 import asyncio, json, sys
 from pathlib import Path
-from backfill.inventory.run import (
-    SOURCE, BucketListing, destination_name, joined_inventory, take_inventory,
-)
+from backfill.inventory.lister import BucketListing
+from backfill.inventory.run import SOURCE, destination_name, joined_inventory, take_inventory
 from backfill.run_directory.artifacts import LocalArtifacts
 from tests.doubles.listings import ComputedBucket, KeptEvents, place
 

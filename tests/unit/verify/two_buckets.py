@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from backfill.errors import Disposition, StoreFault
-from backfill.inventory.run import BucketListing, take_inventory
+from backfill.inventory.lister import BucketListing
+from backfill.inventory.run import take_inventory
 from backfill.model.attributes import (
     ContentHeaders,
     Encryption,
