@@ -186,15 +186,24 @@ def plain_rows(group: KeyGroup, settled: Sequence[Settled], first_number: int) -
     rows: list[Row] = []
     number = first_number
     for entry, known in zip(group.source_chain, settled, strict=True):
-        key, version_id, is_latest, modified = entry[:4]
         etag, size_bytes = None, 0
         if isinstance(entry, ObjectVersion):
             etag, size_bytes = entry.etag, entry.size_bytes
-        time = time_cell(modified)
+        time = time_cell(entry.last_modified)
         known.versions += 1
         known.size_bytes += size_bytes
         for tail, mirrors in known.tails:
-            cells = number, key, version_id, etag is None, is_latest, time, etag, size_bytes, *tail
+            cells = (
+                number,
+                entry.key,
+                entry.version_id,
+                etag is None,
+                entry.is_latest,
+                time,
+                etag,
+                size_bytes,
+                *tail,
+            )
             rows.append(_over_mirrored(cells, group) if mirrors else cells)
             number += 1
     return rows

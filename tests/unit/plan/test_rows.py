@@ -74,6 +74,20 @@ def test_a_plan_entry_survives_its_row(entry: PlanEntry) -> None:
 
 
 @given(
+    st.datetimes(timezones=st.timezones() | st.just(UTC), allow_imaginary=False),
+    st.booleans(),
+)
+def test_a_time_is_spelled_in_iso_format(moment: datetime, has_whole_seconds: bool) -> None:
+    """If this fails, equal times have unlike cells, or no reader can read them."""
+    time = moment.replace(microsecond=0) if has_whole_seconds else moment
+    try:
+        expected = time.astimezone(UTC).isoformat()
+    except OverflowError:  # before the year 1 or after 9999 in UTC
+        return
+    assert plan_rows.time_cell(time) == expected
+
+
+@given(
     st.builds(
         ManifestEntry,
         **SHARED,
