@@ -4,8 +4,6 @@ Never reads a socket and never interprets S3; never takes an answer for whole th
 Law: however the bytes are cut into pieces, the answer is the same.
 """
 
-from collections.abc import Collection
-from contextlib import suppress
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -34,26 +32,25 @@ _layouts: dict[bytes, tuple[str, ...]] = {}
 class AnswerReader:
     """Reads the answers of one connection, one after another.
 
-    Ordinary is an answer whose head comes in one read and names no header twice: its headers go
-    straight from the parser into a dictionary, whose own method the parser calls. `_Fields` parses
-    every other head once more.
+    The parser calls what is named `on_...`; what it calls often is as short as can be.
     """
 
     __slots__ = (
         "_data",
         "_end",
         "_feed",
-        "_fields",
         "_had_head",
         "_heads",
         "_interims",
         "_is_head_request",
         "_is_kept_alive",
+        "_names",
         "_overhead_bytes",
         "_parser",
         "_pieces",
         "_pieces_before",
         "_received_bytes",
+        "_values",
         "has_head",
         "headers",
         "is_complete",
@@ -65,9 +62,16 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._fields: dict[bytes, bytes] = {}
+        self._names: list[bytes] = []
+        self._values: list[bytes] = []
         self.on_body = self._pieces.append
-        self.on_header = self._fields.setdefault
+        add_name, add_value = self._names.append, self._values.append
+
+        def on_header(name: bytes, value: bytes) -> None:
+            add_name(name)
+            add_value(value)
+
+        self.on_header = on_header
         self._heads: list[bytes] = []
         self._is_head_request = self.has_head = self.is_complete = self.is_reusable = False
         self._forget_pieces()
@@ -76,6 +80,10 @@ class AnswerReader:
     def _renew_parser(self) -> None:
         self._parser = HttpResponseParser(self)
         self._feed = self._parser.feed_data
+
+    def _forget_fields(self) -> None:
+        self._names.clear()
+        self._values.clear()
 
     def _forget_pieces(self) -> None:
         """Reset what is counted only for an answer that comes in several reads."""
@@ -153,7 +161,8 @@ class AnswerReader:
             and self._is_last_byte(sum(map(len, pieces[self._pieces_before :])))
         )
         pieces.clear()
-        self._fields.clear()  # of trailers, which nobody asked for
+        if self._names:  # trailers, which nobody asked for
+            self._forget_fields()
         self.has_head = self.is_complete = False
         if self._received_bytes:
             self._forget_pieces()
@@ -181,20 +190,13 @@ class AnswerReader:
         if self.is_complete:
             self._is_kept_alive = False  # a second answer to one request
             return
-        parser, fields = self._parser, self._fields
+        parser = self._parser
         status = parser.get_status_code()
         if status < 200:
             self._skip_interim(status)
             return
-        data = self._data
-        lines = data.count(b"\r\n", 0, data.find(_BLANK_LINE))
-        if self._heads or self._interims or lines != len(fields):
-            # It came in several reads, or after another, or names a header several times.
-            pairs = _Fields(b"".join(self._heads) + data).pairs
-            self.headers = _headers(b"\n".join([n for n, _ in pairs]), [v for _, v in pairs])
-        else:
-            self.headers = _headers(b"\n".join(fields), fields.values())
-        fields.clear()
+        self.headers = _headers(self._names, self._values)
+        self._forget_fields()
         self.status = status
         self.has_head = True
         self._is_kept_alive = parser.should_keep_alive()
@@ -205,7 +207,7 @@ class AnswerReader:
             self._end = 0
 
     def _skip_interim(self, status: int) -> None:
-        self._fields.clear()
+        self._forget_fields()
         self._interims += 1
         if status == 101 or self._interims > INTERIM_ANSWERS_MAX:
             raise AnswerGarbledError(f"answered {status}")
@@ -217,43 +219,19 @@ class AnswerReader:
             self._end = len(self._pieces)
 
 
-class _Fields:
-    """The header fields of the first answer in some bytes that is not interim, in their order."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.pairs: list[tuple[bytes, bytes]] = []
-        self._is_done = False
-        self._parser = HttpResponseParser(self)
-        with suppress(HttpParserError, HttpParserUpgrade):  # what follows the head is not looked at
-            self._parser.feed_data(raw)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field, called by the parser."""
-        if not self._is_done:
-            self.pairs.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Begin anew after an interim answer, called by the parser."""
-        if self._parser.get_status_code() >= 200:
-            self._is_done = True
-        elif not self._is_done:
-            self.pairs.clear()
-
-
-def _headers(block: bytes, values: Collection[bytes]) -> dict[str, str]:
-    """Return headers by lower-case name, from their names joined by line feeds and their values."""
-    if not values:
+def _headers(names: list[bytes], values: list[bytes]) -> dict[str, str]:
+    if not names:
         return {}
-    text = b"\n".join(values)
+    block = b"\n".join(names)
+    # The parser strips white space before a value only; no other than SP and HTAB is in one.
+    text = b"\n".join(map(bytes.rstrip, values))
     if len(block) + len(text) > HEAD_BYTES_MAX:
         raise AnswerGarbledError(f"headers of more than {HEAD_BYTES_MAX} bytes")
-    names = _layouts.get(block) or _layout(block)
-    # No value holds a line feed, so all are decoded at once.
+    layout = _layouts.get(block) or _layout(block)
+    # Nor is a line feed, so all are decoded at once.
     texts = text.decode("utf-8", "surrogateescape").split("\n")
-    if b" \n" in text or b"\t\n" in text or text.endswith((b" ", b"\t")):
-        texts = [value.rstrip(" \t") for value in texts]  # the parser strips in front only
-    headers = dict(zip(names, texts, strict=True))
-    return headers if len(headers) == len(names) else _joined(names, texts)
+    headers = dict(zip(layout, texts, strict=True))
+    return headers if len(headers) == len(layout) else _joined(layout, texts)
 
 
 def _garbled(error: Exception) -> AnswerGarbledError:

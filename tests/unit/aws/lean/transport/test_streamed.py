@@ -1,6 +1,7 @@
 """Bodies that are read while they come."""
 
 import asyncio
+import math
 import random
 
 import pytest
@@ -81,8 +82,10 @@ async def test_a_slow_reader_stops_the_sender_and_is_not_called_silent(
         await caller.gone()
 
     server.script(send)
-    async with transport_to(server, silence_s=0.05) as transport, transport.opened(GET) as reply:
-        await asyncio.sleep(0.2)
+    async with transport_to(server) as transport, transport.opened(GET) as reply:
+        (connection,) = transport._open
+        while connection.deadline < math.inf:  # until it has stopped reading
+            await breathe()
         assert not is_sent.is_set(), "all of it was taken in"
         assert sum([len(chunk) async for chunk in reply.chunks()]) == len(body)
 
@@ -158,12 +161,14 @@ async def test_silence_ends_a_stream(server: ScriptedServer, begun: bytes) -> No
     """Before the head it is `limit_s` that ends it, between two chunks `silence_s`."""
 
     async def silent(caller: Caller) -> None:
+        await caller.serve(answer(b"connected"))
         await caller.head()
         await caller.say(begun)
         await caller.gone()
 
     server.script(silent)
     async with transport_to(server, silence_s=0.05 if begun else 600) as transport:
+        await transport.exchange(GET, limit_s=60)
         with pytest.raises(AnswerTimeoutError):
             async with transport.opened(GET, limit_s=600 if begun else 0.05) as reply:
                 await reply.read()
