@@ -61,6 +61,9 @@ def reply_of(operation: str, answer: WireReply) -> Reply:
         reply["VersionId"] = version_id
     if headers.get("x-amz-delete-marker") == "true":
         reply["DeleteMarker"] = True
+    if operation == "GetObject":  # what a stream that was cut needs, to go on in the same object
+        reply["ETag"] = headers.get("etag")
+        reply["ContentRange"] = headers.get("content-range")
     if operation == "ListObjectVersions" and status == 200 and is_page(body):
         reply[RAW_PAGE] = body  # `versions_page` reads it, and refuses what is no page
     elif body:
