@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,10 +11,13 @@ from backfill.aws.calls import Calls
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.retry import ReadRetries
-from backfill.aws.session import AwsSession, Connection
+from backfill.aws.session import Connection
+from backfill.errors import StoreFault
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.ports import Event, ProgressCounts
-from tests.wire.aws.raw_server import RawServer
+from tests.doubles.clients import CLIENTS, opened_calls
+from tests.wire.aws.operations import DESTINATION, KEY, SOURCE
+from tests.wire.aws.raw_server import RawServer, answer
 
 ACCESS_KEY = "AKIAWIRETEST00000000"
 SECRET_KEY = "wire/test/opens/nothing/at/all/000000000"
@@ -56,23 +60,34 @@ async def raw_server() -> AsyncIterator[RawServer]:
     await server.stop()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat for both clients what is about the data plane; all else takes the default one."""
+    if "client" in metafunc.fixturenames:
+        is_about_batch = "batch" in metafunc.module.__name__
+        clients = ("lean",) if is_about_batch else CLIENTS
+        metafunc.parametrize("client", clients, scope="module")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def calls(raw_server: RawServer) -> AsyncIterator[Calls]:
+async def calls(raw_server: RawServer, client: str) -> AsyncIterator[Calls]:
     """Calls against the raw server, time-outs long enough never to interfere."""
-    async with AwsSession(Connection(endpoint_url=raw_server.endpoint_url)) as session:
-        yield Calls(session, KeptEvents())
+    connection = Connection(endpoint_url=raw_server.endpoint_url)
+    async with opened_calls(client, connection, KeptEvents()) as calls:
+        yield calls
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def impatient_calls(raw_server: RawServer) -> AsyncIterator[Calls]:
+async def impatient_calls(raw_server: RawServer, client: str) -> AsyncIterator[Calls]:
     """Calls that give a silent server up soon."""
     connection = Connection(endpoint_url=raw_server.endpoint_url, read_timeout_s=1.0)
-    async with AwsSession(connection) as session:
+    opened = opened_calls(client, connection, KeptEvents(), read_timeout_s=1.0)
+    async with opened as calls:
         # Opening a client loads the SDK's model, which on a busy machine outlasts the limit.
-        for region in ("us-east-1", "eu-west-1"):
-            async with session.lease("s3", region):
-                pass
-        yield Calls(session, KeptEvents(), read_timeout_s=1.0)
+        raw_server.script = lambda _: answer(404)
+        for place in (SOURCE, DESTINATION):
+            with suppress(StoreFault):
+                await S3ObjectStore(calls).get_object_tagging(place, KEY)
+        yield calls
 
 
 def quick_retries(attempts_max: int = 3) -> ReadRetries:

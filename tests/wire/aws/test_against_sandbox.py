@@ -12,11 +12,10 @@ import boto3
 import pytest
 import pytest_asyncio
 
-from backfill.aws.calls import Calls
 from backfill.aws.control_plane import S3ControlPlane
 from backfill.aws.faults import error_of
 from backfill.aws.object_store import S3ObjectStore
-from backfill.aws.session import AwsSession, Connection
+from backfill.aws.session import Connection
 from backfill.errors import ClockSkewError, Disposition, MissingPermissionError, StoreFault
 from backfill.model.attributes import ContentHeaders, Encryption, EncryptionKind
 from backfill.model.objects import DeleteMarker, ETag, ListedEntry, ObjectVersion, VersionId
@@ -35,6 +34,7 @@ from backfill.model.store import (
     VersionsPosition,
 )
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
+from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import KeptEvents
 from tests.wire.aws.test_hostile_keys import HOSTILE_KEYS
 
@@ -82,14 +82,18 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(client: str) -> Iterator[Sandbox]:
+    assert client, "each client has a sandbox of its own"
     with Sandbox(seed=7) as started:
         yield started
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(
-    sandbox: Sandbox, identity: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox,
+    client: str,
+    identity: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Scene]:
     folder: Path = tmp_path_factory.mktemp("aws")
     async with AsyncExitStack() as stack:
@@ -99,8 +103,8 @@ async def scene(
             patch.setenv(name, value)
         sides = {}
         for name in ("source", "destination"):
-            session = await stack.enter_async_context(AwsSession(Connection(profile=name)))
-            calls = Calls(session, KeptEvents())
+            opened = opened_calls(client, Connection(profile=name), KeptEvents())
+            calls = await stack.enter_async_context(opened)
             settings: dict[str, Any] = dict(sandbox.client_settings(name))
             plain = boto3.client("s3", **settings)
             stack.enter_context(closing(plain))
@@ -370,11 +374,16 @@ async def test_a_wrong_region_stops_with_the_right_one_named(scene: Scene) -> No
     assert DESTINATION.region in caught.value.message
 
 
-async def test_a_clock_an_hour_off_is_told_from_a_denial_even_on_a_head(scene: Scene) -> None:
+async def test_a_clock_an_hour_off_is_told_from_a_denial_even_on_a_head(
+    scene: Scene, client: str
+) -> None:
     """A HEAD says only 403: without asking again this looks like a missing permission."""
     source = put(scene, "clock/key")
     scene.sandbox.clock.offset = timedelta(hours=1)
     try:
+        if client == "lean":  # which tells it, too, and mends it
+            assert (await scene.source.store.head_object(SOURCE_PLACE, source.key)).size_bytes == 4
+            return
         with pytest.raises(StoreFault) as caught:
             await scene.source.store.head_object(SOURCE_PLACE, source.key)
     finally:

@@ -311,7 +311,7 @@ BROKEN_RESUMES: dict[str, tuple[Callable[[Seen], Action], str]] = {
     ),
     "cut again and again": (
         lambda seen: part(seen, until=1_000_000),
-        "ClientPayloadError",
+        "ConnectionClosedError",
     ),
 }
 

@@ -25,6 +25,7 @@ from backfill.errors import (
     UsageError,
 )
 from backfill.events import CredentialsRenewed
+from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import SECRET_KEY, KeptEvents
 from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE, copy_request
 from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, Send, answer
@@ -45,7 +46,11 @@ async def events() -> KeptEvents:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def file_calls(
-    raw_server: RawServer, events: KeptEvents, identity: pytest.MonkeyPatch, tmp_path: Path
+    raw_server: RawServer,
+    events: KeptEvents,
+    identity: pytest.MonkeyPatch,
+    client: str,
+    tmp_path: Path,
 ) -> AsyncIterator[Calls]:
     """Calls whose credentials stand in a file, as tools that renew tokens keep them."""
     raw_server.forget()
@@ -54,8 +59,8 @@ async def file_calls(
     with identity.context() as patch:
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
         connection = Connection(endpoint_url=raw_server.endpoint_url, profile="renewed")
-        async with AwsSession(connection) as session:
-            yield Calls(session, events)
+        async with opened_calls(client, connection, events) as calls:
+            yield calls
 
 
 def write_credentials(path: Path, access_key: str) -> None:
@@ -130,16 +135,17 @@ async def test_a_token_that_cannot_be_renewed_stops_the_run_with_exit_code_12(
 
 
 async def test_no_credentials_are_a_credentials_error(
-    raw_server: RawServer, identity: pytest.MonkeyPatch
+    raw_server: RawServer, client: str, identity: pytest.MonkeyPatch
 ) -> None:
     """A bare NoCredentialsError from the SDK would look like a bug of ours."""
     raw_server.forget()
     with identity.context() as patch:
         patch.delenv("AWS_ACCESS_KEY_ID")
         patch.delenv("AWS_SECRET_ACCESS_KEY")
-        async with AwsSession(Connection(endpoint_url=raw_server.endpoint_url)) as session:
+        connection = Connection(endpoint_url=raw_server.endpoint_url)
+        async with opened_calls(client, connection, KeptEvents()) as calls:
             with pytest.raises(StoreFault) as caught:
-                await S3ObjectStore(Calls(session, KeptEvents())).copy_object(copy_request())
+                await S3ObjectStore(calls).copy_object(copy_request())
     assert raw_server.seen == []
     assert error_of(caught.value).exit_code == 12
 
@@ -364,15 +370,15 @@ async def test_a_default_retention_is_told_as_far_as_it_can_be_read(
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_a_loopback_endpoint_is_addressed_by_path_from_the_environment_too(
-    raw_server: RawServer, identity: pytest.MonkeyPatch, host: str
+    raw_server: RawServer, client: str, identity: pytest.MonkeyPatch, host: str
 ) -> None:
     """`bucket.localhost` resolves on some machines only."""
     raw_server.forget()
     raw_server.script = lambda _: TAGS
     with identity.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{raw_server.port}")
-        async with AwsSession(Connection()) as session:
-            await S3ObjectStore(Calls(session, KeptEvents())).get_object_tagging(SOURCE, KEY)
+        async with opened_calls(client, Connection(), KeptEvents()) as calls:
+            await S3ObjectStore(calls).get_object_tagging(SOURCE, KEY)
     assert raw_server.seen[0].target.startswith(b"/source-bucket/folder/object?")
     assert raw_server.seen[0].headers["host"].startswith(host)
 
@@ -416,13 +422,14 @@ async def test_whoever_cannot_reach_sts_is_told_how_to_do_without(
 
 
 async def test_an_endpoint_of_the_environment_is_held_to_the_same_rule(
+    client: str,
     identity: pytest.MonkeyPatch,
 ) -> None:
     """Plain http to another machine gives the signed request away, however it was set."""
     with identity.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.example.org")
-        async with AwsSession(Connection()) as session:
-            store = S3ObjectStore(Calls(session, KeptEvents()))
+        async with opened_calls(client, Connection(), KeptEvents()) as calls:
+            store = S3ObjectStore(calls)
             with pytest.raises(UsageError, match="plain http"):
                 await store.get_object_tagging(SOURCE, KEY)
 

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backfill.aws.calls import Calls
 from backfill.aws.faults import error_of
 from backfill.aws.object_store import S3ObjectStore
-from backfill.aws.session import AwsSession, Connection
+from backfill.aws.session import Connection
 from backfill.errors import Disposition, StoreFault
+from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import KeptEvents
 from tests.wire.aws.operations import KEY, SOURCE
 
@@ -73,15 +73,15 @@ async def tls_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 @pytest.mark.parametrize("bundle", [None, "", "self-signed"])
 async def test_only_a_certificate_that_somebody_vouches_for_is_accepted(
-    tls_server: tuple[str, Path], identity: pytest.MonkeyPatch, bundle: str | None
+    tls_server: tuple[str, Path], identity: pytest.MonkeyPatch, client: str, bundle: str | None
 ) -> None:
     """An empty AWS_CA_BUNDLE turns verification off in the SDK: anybody could be S3."""
     url, file = tls_server
     with identity.context() as patch:
         if bundle is not None:
             patch.setenv("AWS_CA_BUNDLE", str(file) if bundle else "")
-        async with AwsSession(Connection(endpoint_url=url)) as session:
-            store = S3ObjectStore(Calls(session, KeptEvents()))
+        async with opened_calls(client, Connection(endpoint_url=url), KeptEvents()) as calls:
+            store = S3ObjectStore(calls)
             if bundle:
                 assert await store.get_object_tagging(SOURCE, KEY) == ()
                 return
