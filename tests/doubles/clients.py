@@ -23,8 +23,9 @@ async def opened_calls(
     events: Events,
     *,
     read_timeout_s: float = READ_TIMEOUT_S,
+    kind: type[Calls] | None = None,
 ) -> AsyncIterator[Calls]:
-    """Open the calls of one identity through a client."""
+    """Open the calls of one identity through a client, or through a `kind` that a test broke."""
     async with AwsSession(connection) as session:
-        kind = _KINDS[client]
-        yield kind(session, events, read_timeout_s=read_timeout_s)
+        made = kind or _KINDS[client]
+        yield made(session, events, read_timeout_s=read_timeout_s)
