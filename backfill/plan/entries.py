@@ -33,6 +33,8 @@ class PlanEntry(NamedTuple):
     the destination version shall have (an encryption that no HEAD told is None); `precondition` is
     the guard its write will carry: none where S3 itself replicates the version.
     `has_other_writers` says that an enabled rule covers the key (live replication may write it).
+    `source_look` is the look (`model.looks`) of a source version that was read for a copy while the
+    campaign states that nobody writes it: it need not be read again.
     """
 
     number: int
@@ -54,6 +56,7 @@ class PlanEntry(NamedTuple):
     seen: DestinationSeen | None = None
     has_other_writers: bool = True
     replicates_delete_markers: bool = False
+    source_look: str | None = None
 
 
 def word_of(entry: PlanEntry) -> Route | Reason:

@@ -7,6 +7,7 @@ Law: it yields exactly one entry for each source version at each destination, in
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from backfill.model.looks import look_of
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decide import decide
@@ -184,7 +185,13 @@ def plan_entry(number: int, question: Question, decision: Move | Stay, terms: Te
         seen=_seen(question.destination_chain.current),
         has_other_writers=terms.has_other_writers(entry.key, question.destination),
         replicates_delete_markers=rule.replicates_delete_markers if rule else False,
+        source_look=_look(question, terms) if moved else None,
     )
+
+
+def _look(question: Question, terms: Terms) -> str | None:
+    head = question.facts.source.head
+    return look_of(head) if terms.is_quiet and head is not None else None
 
 
 def _seen(current: ListedEntry | None) -> DestinationSeen | None:

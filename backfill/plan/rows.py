@@ -18,6 +18,7 @@ Law: `entry_of(row_of(entry)) == entry`.
 | precondition | `*`: only onto an absent key; an ETag: only over it; null: none |
 | seen_version_id, seen_is_delete_marker, seen_etag | current at the destination; null: absent |
 | has_other_writers, replicates_delete_markers | as the live rules and the winning rule say |
+| source_look | see `entries`; null: none |
 """
 
 from datetime import UTC, date, datetime
@@ -55,6 +56,7 @@ COLUMNS: Final = (
     "seen_etag",
     "has_other_writers",
     "replicates_delete_markers",
+    "source_look",
 )
 
 _ABSENT = "*"
@@ -74,7 +76,7 @@ ENCRYPTIONS_MAX: Final = 1024
 _Cells = tuple[
     int, str, VersionId, bool, bool, str, ETag | None, int, int, str | None, str | None,
     str, str, str, str | None, str | None, bool, str | None,
-    VersionId | None, bool, ETag | None, bool, bool,
+    VersionId | None, bool, ETag | None, bool, bool, str | None,
 ]  # fmt: skip
 
 
@@ -161,6 +163,7 @@ def row_of(entry: PlanEntry) -> Row:
         seen.etag if seen else None,
         entry.has_other_writers,
         entry.replicates_delete_markers,
+        entry.source_look,
     )
 
 
@@ -173,7 +176,7 @@ def entry_of(row: list[Scalar]) -> PlanEntry:
         destination, route, reason, detail, rule_id, storage_class,
         kind, kms_key_arn, is_bucket_key_enabled, precondition,
         seen_version_id, seen_is_delete_marker, seen_etag,
-        has_other_writers, replicates_delete_markers,
+        has_other_writers, replicates_delete_markers, source_look,
     ) = cast("_Cells", row)  # fmt: skip
     return PlanEntry(  # by position: twice as fast
         number,
@@ -197,4 +200,5 @@ def entry_of(row: list[Scalar]) -> PlanEntry:
         else DestinationSeen(seen_version_id, seen_is_delete_marker, seen_etag),
         has_other_writers,
         replicates_delete_markers,
+        source_look,
     )

@@ -26,6 +26,7 @@ from backfill.events import RequestsForecast
 from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import ObjectHead
+from backfill.model.looks import look_of
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
@@ -257,6 +258,7 @@ class _Done(NamedTuple):
 
     group: KeyGroup
     settled: Sequence[Settled] = ()
+    looks: Sequence[str | None] = ()
     plan: KeyPlan | None = None
 
 
@@ -305,27 +307,34 @@ class _Planning:
                 continue
             settled = [known.settled for known in plain if known.settled is not None]
             is_decided = len(settled) == len(plain)
-            yield _Done(group, settled) if is_decided else partial(self._read, group, plain)
+            if is_decided:
+                yield _Done(group, settled, (None,) * len(settled))
+            else:
+                yield partial(self._read, group, plain)
 
     async def _read(self, group: KeyGroup, plain: Sequence[Listed]) -> _Done:
         """Read the heads of a plain key; what they tell may make it another."""
         read: dict[VersionId, SourceFacts] = {}
-        found = []
+        found: list[Settled] = []
+        looks: list[str | None] = []
+        is_quiet = self._work.terms.is_quiet
         for entry, known in zip(group.source_chain, plain, strict=True):
-            settled = known.settled
+            settled, look = known.settled, None
             if settled is None:
                 assert isinstance(entry, ObjectVersion), "delete markers have no heads"
                 head = await self._reads.source_head(group.key, entry.version_id)
                 if isinstance(head, ObjectHead):
                     read[entry.version_id] = SourceFacts(head)
                     settled = self._shapes.read(known, entry, head)
+                    look = look_of(head) if is_quiet else None
                 else:
                     read[entry.version_id] = SourceFacts(refusal=head)
                 if settled is None:
                     plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
                     return await self._settled(_Done(group, plan=plan), read)
             found.append(settled)
-        return _Done(group, found)
+            looks.append(look)
+        return _Done(group, found, looks)
 
     async def _settled(
         self, done: _Done, known: Mapping[VersionId, SourceFacts] = NOTHING_KNOWN
@@ -338,7 +347,7 @@ class _Planning:
         """Write the rows of a key, and count them; those of plain keys are counted at the end."""
         self.counting.add_source(done.group.source_chain)
         if done.plan is None:
-            for row in plain_rows(done.group, done.settled, self._rows):
+            for row in plain_rows(done.group, done.settled, done.looks, self._rows):
                 self._writer.write(row)
                 self._rows += 1
             return

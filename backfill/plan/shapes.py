@@ -38,6 +38,8 @@ each KMS key of its objects makes one more."""
 _TAIL: Final = COLUMNS.index("destination")
 _SEEN: Final = COLUMNS.index("seen_version_id")
 _AFTER_SEEN: Final = _SEEN + 3
+_LOOK: Final = COLUMNS.index("source_look")
+assert len(COLUMNS) - 1 == _LOOK, "the one cell behind the tail is the object's own"
 
 Relations = tuple[bool, ...]
 """For each destination whether it mirrors the source's chain; else it has nothing of the key."""
@@ -51,7 +53,8 @@ class Settled:
     """
 
     tails: tuple[tuple[tuple[Scalar, ...], bool], ...]
-    """For each destination the cells from `destination` on, and whether it mirrors the source."""
+    """For each destination the cells from `destination` to the look, and whether it mirrors the
+    source."""
     words: tuple[Route | Reason, ...]
     """The route or reason for each destination."""
     decided: tuple[tuple[Question, Decision], ...]
@@ -181,18 +184,23 @@ class Shapes:
         return Listed(relations=relations, requests=requests, settled=None)
 
 
-def plain_rows(group: KeyGroup, settled: Sequence[Settled], first_number: int) -> list[Row]:
-    """Return the rows of a plain key, numbered from `first_number`, and count its versions."""
+def plain_rows(
+    group: KeyGroup, settled: Sequence[Settled], looks: Sequence[str | None], first_number: int
+) -> list[Row]:
+    """Return the rows of a plain key, numbered from `first_number`, and count its versions.
+
+    `looks` has the look of each version; it is kept where the version goes anywhere.
+    """
     rows: list[Row] = []
     number = first_number
-    for entry, known in zip(group.source_chain, settled, strict=True):
+    for entry, known, look in zip(group.source_chain, settled, looks, strict=True):
         etag, size_bytes = None, 0
         if isinstance(entry, ObjectVersion):
             etag, size_bytes = entry.etag, entry.size_bytes
         time = time_cell(entry.last_modified)
         known.versions += 1
         known.size_bytes += size_bytes
-        for tail, mirrors in known.tails:
+        for (tail, mirrors), word in zip(known.tails, known.words, strict=True):
             cells = (
                 number,
                 entry.key,
@@ -203,6 +211,7 @@ def plain_rows(group: KeyGroup, settled: Sequence[Settled], first_number: int) -
                 etag,
                 size_bytes,
                 *tail,
+                look if isinstance(word, Route) else None,
             )
             rows.append(_over_mirrored(cells, group) if mirrors else cells)
             number += 1
@@ -223,7 +232,7 @@ def _settled(plan: KeyPlan, relations: Relations) -> Settled | None:
         return None
     rows = zip(map(row_of, entries), relations, strict=True)
     return Settled(
-        tails=tuple((tuple(row[_TAIL:]), mirrors) for row, mirrors in rows),
+        tails=tuple((tuple(row[_TAIL:_LOOK]), mirrors) for row, mirrors in rows),
         words=tuple(word_of(entry) for entry in entries),
         decided=tuple(plan.decided()),
     )

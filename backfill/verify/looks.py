@@ -84,6 +84,7 @@ class Seen(NamedTuple):
 
 
 NOTHING_SEEN: Final = Seen()
+DESTINATION_HEAD: Final = frozenset({Need.DESTINATION_HEAD})
 BOTH_HEADS: Final = frozenset({Need.DESTINATION_HEAD, Need.SOURCE_HEAD})
 
 

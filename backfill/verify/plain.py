@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from backfill.inventory.join import KeyGroup
-from backfill.model.attributes import EncryptionKind, ObjectHead
+from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead
+from backfill.model.looks import encryption_in, is_like
 from backfill.model.objects import NULL_VERSION_ID, ChecksumType, ObjectVersion
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
@@ -66,6 +67,20 @@ def plain_verdict(
         destination_version_id=delivery.version_id,
         destination_etag=destination.etag,
     )
+
+
+def plain_verdict_by_look(
+    entry: PlanEntry, delivery: ObjectVersion, destination: ObjectHead
+) -> VerdictRow | None:
+    """Return the verdict if the destination looks as the source did for the plan, else None.
+
+    For the first verification of a campaign that states that nobody writes the source. What a look
+    holds of a version never changes, but for its tags; on their account it is stated.
+    """
+    if entry.source_look is None or not is_like(entry.source_look, destination):
+        return None
+    source = destination._replace(encryption=Encryption(kind=encryption_in(entry.source_look)))
+    return plain_verdict(entry, delivery, source, destination)
 
 
 def _evidence(source: ObjectHead, destination: ObjectHead) -> Evidence | None:

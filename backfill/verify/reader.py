@@ -25,6 +25,7 @@ from backfill.verify.fidelity import TagPair
 from backfill.verify.ladder import parts_to_compare
 from backfill.verify.looks import (
     BOTH_HEADS,
+    DESTINATION_HEAD,
     NOTHING_SEEN,
     Need,
     Seen,
@@ -78,26 +79,33 @@ class Reader:
         """
         return [await self._draft(decision, seen) for decision in decisions]
 
-    async def heads(self, row: PlannedRow, delivery: ObjectVersion) -> Seen:
-        """Return both heads of a row and the version that delivers it, as far as they can be read.
+    async def destination_head(self, row: PlannedRow, delivery: ObjectVersion) -> Seen:
+        """Return the head of the version that delivers a row, if it can be read.
 
         Raises:
             StoreFault: with disposition STOP.
         """
-        entry, need = row.entry, Need.DESTINATION_HEAD
-        destination: ObjectHead | None = None
+        entry = row.entry
         try:
-            destination = await self._head(
+            head = await self._head(
                 self._destinations[entry.destination], entry.key, delivery.version_id, None
             )
-            need = Need.SOURCE_HEAD
-            source = await self._head(self._source, entry.key, entry.version_id, None)
         except StoreFault as fault:
-            seen = NOTHING_SEEN
-            if destination is not None:
-                seen = Seen(destination=destination, tried=frozenset({Need.DESTINATION_HEAD}))
-            return _after_fault(seen, need, fault)
-        return Seen(source=source, destination=destination, tried=BOTH_HEADS)
+            return _after_fault(NOTHING_SEEN, Need.DESTINATION_HEAD, fault)
+        return Seen(destination=head, tried=DESTINATION_HEAD)
+
+    async def source_head(self, row: PlannedRow, seen: Seen) -> Seen:
+        """Return what was seen, and the head of the row's source version, if it can be read.
+
+        Raises:
+            StoreFault: with disposition STOP.
+        """
+        entry = row.entry
+        try:
+            head = await self._head(self._source, entry.key, entry.version_id, None)
+        except StoreFault as fault:
+            return _after_fault(seen, Need.SOURCE_HEAD, fault)
+        return seen._replace(source=head, tried=BOTH_HEADS)
 
     def refuse_if_all_denied(self) -> None:
         """Say that nothing can be verified where every HEAD of a side was denied.

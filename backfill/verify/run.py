@@ -59,7 +59,7 @@ from backfill.verify.keys import (
     work_by_key,
 )
 from backfill.verify.looks import is_suspect
-from backfill.verify.plain import plain_delivery, plain_verdict
+from backfill.verify.plain import plain_delivery, plain_verdict, plain_verdict_by_look
 from backfill.verify.reader import Reader, Side
 from backfill.verify.rows import (
     DRAFT_COLUMNS,
@@ -72,6 +72,7 @@ from backfill.verify.rows import (
 )
 from backfill.verify.totals import VerifyTotals
 from backfill.verify.unproven import drafts_of_looks, kept_unproven, write_unproven
+from backfill.verify.verdicts import VerdictRow
 
 SETTLE_KEYS_MAX: Final = 10_000
 """Suspect keys looked at again, with a listing a side and two HEADs each. More than these are no
@@ -338,13 +339,20 @@ class _Verification:
         )
 
     async def _plain(self, rows: KeyRows, group: KeyGroup, delivery: ObjectVersion) -> Drafts:
-        """Judge a plain key by its two heads; what they do not settle goes the whole way."""
+        """Judge a plain key by its heads; what they do not settle goes the whole way."""
         (row,) = rows.rows
-        seen = await self._reader.heads(row, delivery)
-        if seen.source is not None and seen.destination is not None:
-            verdict = plain_verdict(row.entry, delivery, seen.source, seen.destination)
-            if verdict is not None:
-                return [Draft(decision=Judged(row=verdict), is_suspect=False)]
+        seen = await self._reader.destination_head(row, delivery)
+        verdict: VerdictRow | None = None
+        if (head := seen.destination) is not None:
+            # A later verification, or a deep one, asks the source itself again.
+            if self._request.round == 1 and not self._request.is_deep:
+                verdict = plain_verdict_by_look(row.entry, delivery, head)
+            if verdict is None:
+                seen = await self._reader.source_head(row, seen)
+            if seen.source is not None:
+                verdict = plain_verdict(row.entry, delivery, seen.source, head)
+        if verdict is not None:
+            return [Draft(decision=Judged(row=verdict), is_suspect=False)]
         return await self._reader.drafts(self._decisions(rows, group), seen)
 
     async def _again(self, rows: KeyRows) -> Drafts:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import ContentHeaders, EncryptionKind, ObjectHead, ReplicationStatus
+from backfill.model.looks import look_of
 from backfill.model.objects import (
     NULL_VERSION_ID,
     Checksum,
@@ -24,7 +25,7 @@ from backfill.verify.decisions import Judged, Look, LookKind, PlannedRow
 from backfill.verify.judge import judged_key
 from backfill.verify.keys import views_of
 from backfill.verify.looks import BOTH_HEADS, Seen, concluded, is_suspect, next_need
-from backfill.verify.plain import plain_delivery, plain_verdict
+from backfill.verify.plain import plain_delivery, plain_verdict, plain_verdict_by_look
 from backfill.verify.verdicts import Evidence, Verdict
 from tests.doubles.planning import BEFORE, ENCRYPTIONS, HORIZON, head_of, marker, version
 
@@ -198,6 +199,30 @@ def test_a_plain_verdict_is_the_one_that_the_looks_conclude(
     whole = concluded(look, seen)
     assert whole == Judged(row=verdict)
     assert not is_suspect(whole, seen)
+
+
+@given(
+    heads=like_heads(),
+    wanted=st.one_of(st.none(), ENCRYPTION),
+    storage_class=st.sampled_from(["", "STANDARD", "STANDARD_IA"]),
+)
+@settings(max_examples=1000, deadline=None)
+def test_a_look_stands_for_its_head_or_for_nothing(
+    heads: tuple[dict[str, object], dict[str, object]], wanted: object, storage_class: str
+) -> None:
+    """If this fails, what the plan read is taken to say more than it said."""
+    row, delivery, group = plain_row(encryption=wanted, storage_class=storage_class)
+    (planned_version,) = group.source_chain
+    assert isinstance(planned_version, ObjectVersion)
+    ours, theirs = heads
+    source = head_of(planned_version, **ours)
+    destination = head_of(delivery, **theirs)
+    entry = row.entry._replace(source_look=look_of(source))
+    verdict = plain_verdict_by_look(entry, delivery, destination)
+    if verdict is not None:
+        assert verdict == plain_verdict(entry, delivery, source, destination)
+    elif entry.source_look is not None and look_of(destination) is not None:
+        assert plain_verdict(entry, delivery, source, destination) is None
 
 
 def test_like_heads_of_a_plain_copy_are_recognised_by_checksum_or_by_md5() -> None:
