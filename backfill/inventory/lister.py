@@ -43,6 +43,7 @@ class BucketListing:
     store: ObjectStore
 
 
+# Not frozen: it grows by every page.
 @dataclass(slots=True, kw_only=True)
 class _Draft:
     """A stretch being written."""
