@@ -237,5 +237,5 @@ def _connection(access: Access, profile: str, settings: Settings) -> Connection:
         profile=profile or None,
         region=access.region or None,
         endpoint_url=access.endpoint_url or None,
-        concurrency=settings.concurrency,
+        concurrency=settings.concurrency + settings.parts_in_flight_max,
     )

@@ -40,7 +40,6 @@ class Settings:
         copy_object_bytes_max: Above it an object goes by UploadPartCopy.
         part_bytes: Part size where the source's boundaries cannot be read; grown for large
             objects so that 10,000 parts suffice. 64 MiB keeps a retry cheap.
-        part_concurrency: Parts in flight for one object.
         attempts_max: Attempts for one entry before it fails. 6 with full jitter spans about a
             minute of throttling.
         retry_base_s: First pause; doubled each time, full jitter.
@@ -78,7 +77,6 @@ class Settings:
     parts_in_flight_max: int = 64
     copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
     part_bytes: int = 64 * MIB
-    part_concurrency: int = 8
     attempts_max: int = 6
     retry_base_s: float = 0.2
     retry_cap_s: float = 20.0

@@ -62,6 +62,11 @@ class Bench:
     budget: RetryBudget
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     errors: Counter[str] = field(default_factory=Counter)
+    parts: asyncio.Semaphore = field(init=False)
+    """One of them for each part in flight, of whichever object; who waits longest is next."""
+
+    def __post_init__(self) -> None:
+        self.parts = asyncio.Semaphore(self.settings.parts_in_flight_max)
 
     def place(self, destination: int) -> BucketPlace:
         """Return the place of a destination by its number."""

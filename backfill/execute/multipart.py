@@ -148,9 +148,10 @@ async def _ranges(
         return computed_ranges(head.size_bytes, part_bytes=bench.settings.part_bytes)
 
     async def part_bytes(number: int) -> int:
-        part = await bench.ports.source.head_object(
-            bench.header.source, entry.key, version_id=step.version_id, part_number=number
-        )
+        async with bench.parts:
+            part = await bench.ports.source.head_object(
+                bench.header.source, entry.key, version_id=step.version_id, part_number=number
+            )
         return part.size_bytes
 
     first, last = await part_bytes(1), await part_bytes(count)
@@ -158,8 +159,7 @@ async def _ranges(
         size_bytes=head.size_bytes, parts_count=count, first_bytes=first, last_bytes=last
     )
     if sizes is None:
-        limit = bench.settings.part_concurrency
-        between = await _gathered(part_bytes, range(2, count), limit=limit)
+        between = await _gathered(bench, part_bytes, range(2, count))
         sizes = (first, *between, last)
     if sum(sizes) != head.size_bytes or not are_copyable(sizes):
         # A last part may be empty, which no range can name, and a store may not tell part sizes
@@ -181,14 +181,16 @@ async def _copy_parts(
         )
         return await _copy_part(bench, request)
 
-    return tuple(await _gathered(copy, ranges, limit=bench.settings.part_concurrency))
+    return tuple(await _gathered(bench, copy, ranges))
 
 
 async def _copy_part(bench: Bench, request: UploadPartCopyRequest) -> CopiedPart:
     """Copy one part. Sent twice it is the same part, so a lost answer is simply asked for again."""
     for attempt in range(1, bench.settings.attempts_max + 1):
         try:
-            return await bench.ports.destination.upload_part_copy(request)
+            # Not held through a pause: parts of other objects go on meanwhile.
+            async with bench.parts:
+                return await bench.ports.destination.upload_part_copy(request)
         except StoreFault as fault:
             if fault.disposition not in _UNDECIDED:
                 raise
@@ -261,9 +263,13 @@ def _exhausted(fault: StoreFault) -> StoreFault:
 
 
 async def _gathered(
-    call: Callable[[_Item], Awaitable[_Result]], items: Sequence[_Item], *, limit: int
+    bench: Bench, call: Callable[[_Item], Awaitable[_Result]], items: Sequence[_Item]
 ) -> list[_Result]:
-    """Await `call` of each item, at most `limit` at a time; results in the items' order."""
+    """Await `call` of each item; results in the items' order.
+
+    One object alone may fill the bound over all objects. Each of its turns goes to the end of the
+    one queue for that bound, so that objects that come later get their share.
+    """
     results: dict[int, _Result] = {}
     numbered = enumerate(items)
 
@@ -273,7 +279,7 @@ async def _gathered(
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(limit, len(items))):
+            for _ in range(min(bench.settings.parts_in_flight_max, len(items))):
                 group.create_task(work())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None

@@ -104,7 +104,7 @@ class Scenario:
             settings=Settings(
                 concurrency=4,
                 copy_object_bytes_max=COPY_LIMIT_BYTES,
-                part_concurrency=2,
+                parts_in_flight_max=3,
                 retry_cap_s=3.0,
                 settle_delay_s=2.0,
                 settle_rounds=1,

@@ -1,0 +1,94 @@
+"""Large objects: parts of all of them under one bound, fairly, and none left when a run is cut."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from backfill.model.outcome import OutcomeKind
+from backfill.model.store import CopiedPart, UploadPartCopyRequest
+from backfill.settings import Settings
+from tests.unit.execute.campaign_double import Run
+from tests.unit.execute.versioned_store import VersionedStore, slow_down
+
+SETTINGS = replace(Settings(), copy_object_bytes_max=5, part_bytes=5)
+
+
+class WatchedStore(VersionedStore):
+    """Takes a few turns of the loop for each part, and notes which parts are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        self.under_way = self.most = 0
+        self.stands_still: asyncio.Event | None = None
+
+    async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
+        self.order.append(request.upload.key)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            if self.stands_still is not None:
+                await self.stands_still.wait()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return await super().upload_part_copy(request)
+        finally:
+            self.under_way -= 1
+
+
+def large_objects(parts: dict[str, int], *, parts_in_flight_max: int) -> tuple[Run, WatchedStore]:
+    """Return a run over objects of so many parts each."""
+    store = WatchedStore()
+    settings = replace(SETTINGS, parts_in_flight_max=parts_in_flight_max)
+    run = Run(store=store, settings=settings)
+    for key, count in parts.items():
+        body = b"".join(b"%05d" % number for number in range(count))
+        run.add(store.put("src", key, body, part_sizes=(5,) * count))
+    return run, store
+
+
+async def test_parts_of_all_objects_share_one_bound_and_use_it() -> None:
+    """If this fails, ten large objects meet SlowDown together, or one alone crawls."""
+    run, store = large_objects(dict.fromkeys("abcdef", 12), parts_in_flight_max=7)
+    outcomes = await run.go()
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
+    assert (store.most, store.calls["part"]) == (7, 72)
+    alone, store = large_objects({"a": 12}, parts_in_flight_max=7)
+    await alone.go()
+    assert store.most == 7
+
+
+async def test_an_object_of_many_parts_lets_the_others_pass() -> None:
+    """If this fails, a terabyte object holds up all that come after it."""
+    run, store = large_objects({"a": 400, "b": 4}, parts_in_flight_max=2)
+    await run.go()
+    last = len(store.order) - store.order[::-1].index("b")
+    assert last < 60, "b's four parts take turns with a's"
+
+
+async def test_a_part_that_pauses_keeps_nobody_waiting() -> None:
+    """If this fails, one prefix that slows down stops the parts of every other object."""
+    run, store = large_objects({"a": 3, "b": 3}, parts_in_flight_max=1)
+    for attempt in range(1, 4):
+        store.refused_before["part", attempt] = slow_down
+    outcomes = await run.go()
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
+    assert store.most == 1
+
+
+@pytest.mark.parametrize("turns", [5, 20, 40])
+async def test_a_run_that_is_cut_frees_what_it_held(turns: int) -> None:
+    """If this fails, a cancelled copy leaves parts in flight or an upload that costs money."""
+    run, store = large_objects({"a": 8, "b": 8}, parts_in_flight_max=3)
+    store.stands_still = asyncio.Event()
+    work = asyncio.create_task(run.go())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert (store.under_way, store.uploads) == (0, {})
+    store.stands_still.set()
+    outcomes = await run.restarted().go()
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
