@@ -1,0 +1,147 @@
+"""Several copy processes: each its shard, and whoever dies, the same command comes to the end."""
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from backfill.execute.shards import ROWS_MIN
+from backfill.sandbox.model import raw_edits
+from backfill.sandbox.service import Sandbox
+from tests.doubles.command import Command, Started, artifact, report
+from tests.doubles.old_world import OldWorld
+
+OBJECTS = 2 * ROWS_MIN
+DEADLINE_S = 120.0
+"""For what takes a moment: only a hang reaches it."""
+
+
+@pytest.fixture
+def words(world: OldWorld) -> tuple[str, ...]:
+    """The command for a bucket that is worth two processes."""
+    for number in range(OBJECTS):
+        world.put(f"{number:05}", b"x")
+    return (
+        "run", world.source, "--destination", world.destination, "--engine", "copy",
+        "--other-writers", "quiet", "--run-dir", "run", "--yes", "--processes", "2",
+    )  # fmt: skip
+
+
+def copy_process_of(started: Started) -> int:
+    """Return the process that the command has started, once it has begun to write."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline_s:
+        children = Path(f"/proc/{started.child.pid}/task/{started.child.pid}/children")
+        if children.exists() and (found := children.read_text().split()):
+            return int(found[0])
+        assert not started.has_ended(), "the command ended without a copy process"
+        time.sleep(0.02)
+    raise TimeoutError("no copy process was started")
+
+
+def wait_for_rows(world: OldWorld, sandbox: Sandbox, rows: int) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline_s:
+        with sandbox.held() as model:
+            if len(list(raw_edits.snapshot(model, world.destination))) >= rows:
+                return
+        time.sleep(0.02)
+    raise TimeoutError("nothing was copied")
+
+
+def has_gone(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+def assert_done(world: OldWorld, sandbox: Sandbox, folder: Path) -> None:
+    """Every key was copied exactly once, and every row has one outcome and its proof."""
+    with sandbox.held() as model:
+        keys = Counter(entry.key for entry in raw_edits.snapshot(model, world.destination))
+    assert keys == Counter({f"{number:05}": 1 for number in range(OBJECTS)})
+    assert [row["number"] for row in artifact(folder, "outcomes/00")] == list(range(OBJECTS))
+    document = report(folder)
+    assert document["exit_code"] == 0
+    assert {count["name"]: count["rows"] for count in document["verdicts"]} == {"equal": OBJECTS}
+
+
+def test_two_processes_copy_a_shard_each_and_nothing_twice(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    tmp_path: Path,
+    words: tuple[str, ...],
+) -> None:
+    """If this fails, more processes lose rows, copy them twice, or do nothing."""
+    ended = command.run(*words, code=0)
+    assert_done(world, sandbox, tmp_path / "run")
+    started = [event for event in ended.events if event["event"] == "execute.processes_started"]
+    assert [event["processes"] for event in started] == [2]
+    journals = sorted(path.name for path in (tmp_path / "run" / "journal").iterdir())
+    assert journals == ["manifest-00", "manifest-00-shard-01"]
+
+
+def test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    tmp_path: Path,
+    words: tuple[str, ...],
+) -> None:
+    """If this fails, rows of a process that died are taken for done, or copied twice."""
+    started = command.start(*words)
+    process = copy_process_of(started)
+    wait_for_rows(world, sandbox, 50)
+    os.kill(process, signal.SIGKILL)
+    ended = started.end()
+    assert ended.code == 128 + signal.SIGKILL, ended
+    assert any("a copy process ended by itself" in line for line in ended.complaint)
+    # One process is asked for now: the manifest stays cut as it was.
+    command.run(*words[:-1], "1", code=0)
+    assert_done(world, sandbox, tmp_path / "run")
+
+
+def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_goes_on(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    tmp_path: Path,
+    words: tuple[str, ...],
+) -> None:
+    """If this fails, an orphan goes on writing beside the next run."""
+    started = command.start(*words)
+    process = copy_process_of(started)
+    wait_for_rows(world, sandbox, 50)
+    started.send(signal.SIGKILL)
+    assert started.end().code == -signal.SIGKILL
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not has_gone(process):
+        assert time.monotonic() < deadline_s, "the copy process stays"
+        time.sleep(0.02)
+    command.run(*words, code=0)
+    assert_done(world, sandbox, tmp_path / "run")
+
+
+def test_a_signal_drains_all_processes_and_the_same_command_goes_on(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    tmp_path: Path,
+    words: tuple[str, ...],
+) -> None:
+    """If this fails, Ctrl-C leaves copy processes behind, or says that a bug was met."""
+    started = command.start(*words)
+    process = copy_process_of(started)
+    wait_for_rows(world, sandbox, 50)
+    started.send(signal.SIGTERM)
+    ended = started.end()
+    assert ended.code == 128 + signal.SIGTERM, ended
+    assert has_gone(process)
+    command.run(*words, code=0)
+    assert_done(world, sandbox, tmp_path / "run")
