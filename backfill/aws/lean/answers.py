@@ -155,10 +155,10 @@ class AnswerReader:
         """
         pieces = self._pieces
         body = b"".join(pieces)
+        earlier = self._pieces_before
+        of_last_read = len(body) - sum(map(len, pieces[:earlier])) if earlier else len(body)
         self.is_reusable = (
-            self._is_kept_alive
-            and not self._interims
-            and self._is_last_byte(sum(map(len, pieces[self._pieces_before :])))
+            self._is_kept_alive and not self._interims and self._is_last_byte(of_last_read)
         )
         pieces.clear()
         if self._names:  # trailers, which nobody asked for

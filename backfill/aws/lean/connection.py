@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
             return
         if order.stream is not None:
             self._stream(order, order.stream, is_complete=is_complete)
-        elif is_complete:
+        elif is_complete:  # by far the most
             self._complete(order)
         elif reader.is_beyond_buffer:
             self.fail(AnswerGarbledError(f"an answer of more than {BUFFERED_BYTES_MAX} bytes"))
@@ -173,8 +173,9 @@ class Connection(asyncio.Protocol):
     def _complete(self, order: Order) -> None:
         reply = self._reader.take()
         self._release(order)
-        if not order.answer.done():  # done: cancelled a moment ago
-            order.answer.set_result(reply)
+        answer = order.answer
+        if not answer.done():  # done: cancelled a moment ago
+            answer.set_result(reply)
 
     def _stream(self, order: Order, stream: BodyStream, *, is_complete: bool) -> None:
         """Pass on what has come."""

@@ -129,6 +129,7 @@ async def test_the_next_address_is_tried_when_one_refuses(
     server.answers(answer(b"here"))
     transport = Transport(Origin("http", "s3.example", server.port), connections_max=1)
     assert (await transport.exchange(GET)).body == b"here"
+    assert list(transport._dialer._addresses._avoided) == ["127.1.2.3"]
     await transport.close()
 
 

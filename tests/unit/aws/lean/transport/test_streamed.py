@@ -184,8 +184,11 @@ async def test_a_stream_ends_before_its_reader_is_done(server: ScriptedServer) -
         transport.opened(GET) as first,
         transport.opened(GET) as second,
     ):
-        await asyncio.sleep(0.05)
+        (connection,) = transport._open
+        while connection.deadline < math.inf:  # until the second has stopped it
+            await breathe()
         assert await first.read() == body
+        assert connection.deadline == math.inf, "the first has it read on for the second"
         assert await second.read() == other
     assert server.connections == 1
 
