@@ -6,7 +6,7 @@ Law: a fault makes its row `unverified` and is said; only a fault that stops eve
 
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +20,7 @@ from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
 from backfill.ports import ObjectStore
 from backfill.settings import LIST_PAGE_MAX
+from backfill.verify.bandwidth import Bandwidth
 from backfill.verify.decisions import Decision, Look, PlannedRow
 from backfill.verify.fidelity import TagPair
 from backfill.verify.ladder import parts_to_compare
@@ -62,11 +63,13 @@ class Reader:
         source: Side,
         destinations: tuple[Side, ...],
         is_deep: bool,
+        bandwidth: Bandwidth,
         page_max: int = LIST_PAGE_MAX,
     ) -> None:
         self._source = source
         self._destinations = destinations
         self._is_deep = is_deep
+        self._bandwidth = bandwidth
         self._page_max = page_max
         self._heads: Counter[str] = Counter()
         self._denied_heads: Counter[str] = Counter()
@@ -238,6 +241,7 @@ class Reader:
             destination.store.read_object(
                 destination.place, row.key, version_id=row.destination_version_id
             ),
+            self._bandwidth,
         )
 
 
@@ -253,12 +257,17 @@ def _after_fault(seen: Seen, need: Need, fault: StoreFault) -> Seen:
     )
 
 
-async def are_bytes_equal(one: AsyncIterator[bytes], two: AsyncIterator[bytes]) -> bool:
+async def are_bytes_equal(
+    one: AsyncIterator[bytes], two: AsyncIterator[bytes], bandwidth: Bandwidth
+) -> bool:
     """Return whether two streams carry the same bytes, however they are cut into chunks.
 
     Holds one chunk of each and stops at the first difference. Comparing is stronger than digests.
     """
-    async with aclosing(_closable(one)) as ours, aclosing(_closable(two)) as theirs:
+    async with (
+        aclosing(bandwidth.paced(one)) as ours,
+        aclosing(bandwidth.paced(two)) as theirs,
+    ):
         left, right = b"", b""
         while True:
             left = left or await anext(ours, b"")
@@ -269,14 +278,3 @@ async def are_bytes_equal(one: AsyncIterator[bytes], two: AsyncIterator[bytes]) 
             if left[:length] != right[:length]:
                 return False
             left, right = left[length:], right[length:]
-
-
-async def _closable(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Leave out empty chunks, and close a generator that is not read to its end."""
-    try:
-        async for chunk in chunks:
-            if chunk:
-                yield chunk
-    finally:
-        if isinstance(chunks, AsyncGenerator):
-            await chunks.aclose()

@@ -36,6 +36,7 @@ from backfill.ports import (
     ProgressCounts,
 )
 from backfill.settings import Settings
+from backfill.verify.bandwidth import Bandwidth
 from backfill.verify.checksum_jobs import ChecksumJobs, prove_by_jobs
 from backfill.verify.checksums import decided, proof_of_row
 from backfill.verify.conclusion import Conclusion, begun
@@ -186,6 +187,7 @@ class _Verification:
             source=self._source,
             destinations=self._destinations,
             is_deep=request.is_deep,
+            bandwidth=Bandwidth(settings.bandwidth_max, clock),
             page_max=settings.page_max,
         )
         self._plan_rows = 0

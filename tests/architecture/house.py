@@ -58,7 +58,7 @@ SHELLS = {
         "batch_replication.attempts",
         "batch_replication.work",
     },
-    "verify": {"checksum_jobs", "conclusion", "reader", "unproven"},
+    "verify": {"bandwidth", "checksum_jobs", "conclusion", "reader", "unproven"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 

@@ -8,9 +8,12 @@ import pytest
 from backfill.model.attributes import ObjectHead
 from backfill.model.objects import VersionId
 from backfill.model.places import BucketPlace
+from backfill.verify.bandwidth import Bandwidth
 from backfill.verify.decisions import Judged, Look, LookKind
 from backfill.verify.reader import Reader, Side, are_bytes_equal
 from backfill.verify.verdicts import Evidence, Fidelity, Verdict, VerdictRow
+from tests.doubles.planning import BEFORE
+from tests.doubles.stopped_clock import StoppedClock
 from tests.unit.verify.two_buckets import DESTINATION, SOURCE, Bucket, Lying, Stored, place
 
 BASE = Stored(version_id="v", data=b"some bytes", parts=(4, 6), algorithms=())
@@ -44,11 +47,15 @@ class BlindToParts(Bucket):
         return await super().head_object(place, key, version_id=version_id)
 
 
+UNLIMITED = Bandwidth(0, StoppedClock(BEFORE))
+
+
 def reader_of(source: Bucket, destination: Bucket, *, page_max: int = 1000) -> Reader:
     return Reader(
         source=Side(listing_name="s", place=place(SOURCE), store=source.port),
         destinations=(Side(listing_name="d", place=place(DESTINATION), store=destination.port),),
         is_deep=False,
+        bandwidth=UNLIMITED,
         page_max=page_max,
     )
 
@@ -96,4 +103,4 @@ async def test_bytes_are_compared_however_they_are_cut(
     one: list[bytes], two: list[bytes], *, are_equal: bool
 ) -> None:
     """If this fails, chunk borders decide whether content is equal, or a longer tail passes."""
-    assert await are_bytes_equal(chunks(one), chunks(two)) is are_equal
+    assert await are_bytes_equal(chunks(one), chunks(two), UNLIMITED) is are_equal
