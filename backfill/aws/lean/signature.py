@@ -88,16 +88,16 @@ class Signer:
         canonical[1::2] = values
         sent[1::2] = values
         path = address.base + path if path != "/" else address.root
-        asked = hashlib.sha256(f"{method}\n{path}\n{query}\n{''.join(canonical)}".encode())
+        canonical[0] = f"{method}\n{path}\n{query}\n{canonical[0]}"
+        asked = hashlib.sha256("".join(canonical).encode())
         inner = self._begun.copy()
         inner.update(asked.hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
         length = f"content-length:{len(body)}\r\n" if body or method not in _LENGTHLESS else ""
-        return (
-            f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n"
-            f"{''.join(sent)}{outer.hexdigest()}\r\n{_UNSIGNED}{length}\r\n"
-        ).encode()
+        sent[0] = f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{sent[0]}"
+        sent.append(f"{outer.hexdigest()}\r\n{_UNSIGNED}{length}\r\n")
+        return "".join(sent).encode()
 
     def _form(self, names: tuple[str, ...], digest: str) -> _Form:
         assert self._identity is not None, "a signer has its turn before its first request"
