@@ -23,6 +23,7 @@ from backfill.fleet import shared_out
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import SOURCE, destination_name, take_inventory
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.large import large_entries
 from backfill.manifest.routing_on import ROUTED_AT_ONCE_MAX, keys_to_route_on, routed_on_entries
 from backfill.manifest.run import (
     manifest_name,
@@ -154,6 +155,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             header=header,
             manifest=index,
             entries=partial(work.manifest_entries, number),
+            large_entries=large_entries(artifacts, index),
             outcomes_name=outcomes_name(number),
             allows_hiding=run.campaign.allows_hiding,
             settings=shared.share if shared else run.campaign.settings,

@@ -26,6 +26,7 @@ from backfill.errors import BackfillError, BugError, StoreFault
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.run import ExecuteJob, carry_out_shard
 from backfill.execute.stop import StopRequest
+from backfill.manifest.large import large_entries
 from backfill.manifest.rows import entry_of
 from backfill.ports import Event, ProgressCounts
 
@@ -142,6 +143,7 @@ def _job(task: CopierTask, here: Machine) -> ExecuteJob:
         header=task.header,
         manifest=task.manifest,
         entries=lambda: map(entry_of, islice(here.artifacts.rows(name, start=first), end - first)),
+        large_entries=large_entries(here.artifacts, task.manifest, first=first, end=end),
         outcomes_name="",
         allows_hiding=task.campaign.allows_hiding,
         settings=task.campaign.settings,

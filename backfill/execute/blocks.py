@@ -5,6 +5,7 @@ Law: between two breaths no more than `BREATH_ROWS` rows are passed.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -47,6 +48,7 @@ class Listed:
 class Block:
     """Neighbouring keys: those that may go straight, and the rows of the others.
 
+    `is_large`: it is one key, with an object to copy in parts.
     `written`: straight copies that S3 confirmed; `waiting`: the workers of writes that stand. Both
     are looked back at together once nothing is `left`.
     """
@@ -54,6 +56,7 @@ class Block:
     ordinary: list[ManifestEntry] = field(default_factory=list)
     others: list[Rows] = field(default_factory=list)
     listed: Listed = field(default_factory=Listed)
+    is_large: bool = False
     written: list[tuple[ManifestEntry, WriteResult]] = field(default_factory=list)
     waiting: list[Worker] = field(default_factory=list)
     left: int = 0
@@ -72,11 +75,33 @@ class Block:
             self.done.set()
 
 
+Ready = tuple[ManifestEntry | Rows, Block]
+"""What a slot can begin at once."""
+
+
+class Line(asyncio.Queue[Ready | None]):
+    """What waits for a slot, first come first served, but that large objects go to the front.
+
+    A large object takes as long as thousands of small ones: begun last, it is what a run waits for.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        assert not maxsize, "blocks bound it, of which there are only so many at a time"
+        self._queue: deque[Ready | None] = deque()
+
+    def _put(self, item: Ready | None) -> None:
+        if item is not None and item[1].is_large:
+            self._queue.appendleft(item)
+        else:
+            self._queue.append(item)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutter:
     """Cuts what is left of a manifest. `intents` are those that an earlier process left open.
 
-    `has_jobs`: rows of Batch Replication are another engine's, and not a mistake.
+    `has_jobs`: rows of Batch Replication are another engine's, and not a mistake. `is_large`: keys
+    with an object to copy in parts, each a block, and no others; or all keys but these; None: all.
     """
 
     entries: Iterable[ManifestEntry]
@@ -84,6 +109,7 @@ class Cutter:
     journal: Journal
     intents: Mapping[int, list[Intent]]
     settings: Settings
+    is_large: bool | None
     count: Callable[[Outcome], None]
     """Takes the outcomes that are there already."""
 
@@ -93,40 +119,55 @@ class Cutter:
         Raises:
             BugError: a row is nobody's work.
         """
-        block, rows = Block(), list[ManifestEntry]()
-        outcome_of, taken = self.journal.outcome, 0
+        is_large = self.is_large is True
+        block, rows = Block(is_large=is_large), list[ManifestEntry]()
+        entries_max, taken = 1 if is_large else BLOCK_ENTRIES, 0
         for passed, entry in enumerate(self.entries):
             if passed % BREATH_ROWS == 0:
                 await asyncio.sleep(0)
             if entry.route is Route.BATCH_REPLICATION:
                 self._require_jobs()
                 continue
-            outcome = outcome_of(entry.number)
-            if outcome is not None:
-                self.count(outcome)
-                continue
             if rows and entry.key != rows[0].key:
-                self._add(block, rows)
+                taken += self._add(block, rows)
                 rows = []
-                if taken >= BLOCK_ENTRIES:
+                if taken >= entries_max:
                     yield block
-                    block, taken = Block(), 0
+                    block, taken = Block(is_large=is_large), 0
             rows.append(entry)
-            taken += 1
-        if rows:
-            self._add(block, rows)
+        taken += self._add(block, rows)
+        if taken:
             yield block
 
-    def _add(self, block: Block, rows: list[ManifestEntry]) -> None:
+    def _add(self, block: Block, rows: list[ManifestEntry]) -> int:
+        """Add what is left of a key's rows to a block; return how many those are."""
+        # Whose key it is tell all of its rows, whatever has come of them meanwhile.
+        if self.is_large is not None and self.is_large is not _has_large(rows):
+            return 0
+        rows = [row for row in rows if not self._has_ended(row)]
+        if not rows:
+            return 0
         first, bytes_max = rows[0], self.settings.copy_object_bytes_max
         is_alone = len(rows) == 1 and first.number not in self.intents
         if is_alone and is_ordinary(first, copy_object_bytes_max=bytes_max):
             block.ordinary.append(first)
         else:
             block.others.append(tuple(rows))
+        return len(rows)
+
+    def _has_ended(self, entry: ManifestEntry) -> bool:
+        outcome = self.journal.outcome(entry.number)
+        if outcome is None:
+            return False
+        self.count(outcome)
+        return True
 
     def _require_jobs(self) -> None:
         if not self.has_jobs:
             raise BugError(
                 "a manifest has rows of Batch Replication, and nothing to create jobs with"
             )
+
+
+def _has_large(rows: list[ManifestEntry]) -> bool:
+    return any(row.route is Route.MULTIPART_COPY for row in rows)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from backfill.errors import BackfillError, BugError, Disposition, StoreFault
 from backfill.execute.bench import AbandonedError, Bench, ExecutePorts
-from backfill.execute.blocks import BLOCK_ENTRIES, Block, Cutter, Listed, Rows
+from backfill.execute.blocks import BLOCK_ENTRIES, Block, Cutter, Line, Listed, Rows
 from backfill.execute.chains import Density, read_chains
 from backfill.execute.decide import planned_step
 from backfill.execute.endings import is_proven, unproven
@@ -47,12 +47,15 @@ LATE_MAX = 1000
 class CopyJob:
     """The rows of one manifest, in order, and how many of them copy workers carry out.
 
+    `large`: beside other rows, all rows of the keys with an object to copy in parts, which are
+    begun first; None: they are begun where they stand.
     `has_jobs`: rows of Batch Replication are carried out elsewhere. `allows_hiding`: the campaign
     allows hiding; rules that replicate delete markers imply it for their keys.
     """
 
     header: PlanHeader
     entries: Iterable[ManifestEntry]
+    large: Iterable[ManifestEntry] | None
     rows: int
     has_jobs: bool
     allows_hiding: bool
@@ -79,8 +82,7 @@ class Crew:
         self.in_flight = 0
         self._job = job
         self._tally = Tally(self.bench, job.rows, self._stop)
-        # Filled by the blocks, of which there are only so many at a time.
-        self._ready: asyncio.Queue[tuple[ManifestEntry | Rows, Block] | None] = asyncio.Queue()
+        self._ready = Line()
         self._reviews = asyncio.Semaphore(settings.concurrency)
         # Apart, because what is absent before the copies is there after them.
         self._densities: defaultdict[tuple[int, bool], Density] = defaultdict(Density)
@@ -106,7 +108,7 @@ class Crew:
                 for _ in range(self._job.settings.concurrency):
                     crew.create_task(self._slot())
                 try:
-                    await self._work_blocks()
+                    await self._work_passes()
                 except BaseException:
                     self.bench.halt.set()
                     raise
@@ -123,24 +125,36 @@ class Crew:
 
     # --- Blocks ---
 
-    async def _work_blocks(self) -> None:
-        cutter = Cutter(
-            entries=self._job.entries,
+    async def _work_passes(self) -> None:
+        job, concurrency = self._job, self._job.settings.concurrency
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            if job.large is not None:
+                # Half of the slots at most: small objects need not wait for hours.
+                cutter = self._cutter(job.large, is_large=True)
+                group.create_task(self._work_blocks(cutter, group, max(1, concurrency // 2)))
+            cutter = self._cutter(job.entries, is_large=None if job.large is None else False)
+            blocks = concurrency // BLOCK_ENTRIES + 1 + BLOCKS_AWAITED_MAX
+            await self._work_blocks(cutter, group, blocks)
+
+    def _cutter(self, entries: Iterable[ManifestEntry], *, is_large: bool | None) -> Cutter:
+        return Cutter(
+            entries=entries,
             has_jobs=self._job.has_jobs,
             journal=self.bench.ports.journal,
             intents=self._open,
             settings=self._job.settings,
+            is_large=is_large,
             count=self._tally.count,
         )
-        blocks_max = self._job.settings.concurrency // BLOCK_ENTRIES + 1 + BLOCKS_AWAITED_MAX
+
+    async def _work_blocks(self, cutter: Cutter, group: asyncio.TaskGroup, blocks_max: int) -> None:
         gate = asyncio.Semaphore(blocks_max)
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            async for block in cutter.blocks():
-                await gate.acquire()
-                if self.bench.halt.is_set():
-                    break
-                group.create_task(self._work_block(block, gate))
+        async for block in cutter.blocks():
+            await gate.acquire()
+            if self.bench.halt.is_set():
+                break
+            group.create_task(self._work_block(block, gate))
 
     async def _work_block(self, block: Block, gate: asyncio.Semaphore) -> None:
         try:

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 from backfill.errors import InterruptedRunError, StoreFault, VersioningError
 from backfill.events import Draining
@@ -40,6 +40,8 @@ from backfill.settings import Settings
 class ExecuteJob:
     """One manifest to carry out. `entries` gives its rows in order, anew at every call.
 
+    `large_entries` gives those of the keys that have an object to copy in parts, anew as well;
+    None: there are none, or nobody noted them.
     `outcomes_name` is what is made. `allows_hiding`: the campaign allows hiding; rules that
     replicate delete markers imply it for their keys.
     """
@@ -47,6 +49,7 @@ class ExecuteJob:
     header: PlanHeader
     manifest: ArtifactIndex
     entries: Callable[[], Iterable[ManifestEntry]]
+    large_entries: Callable[[], Iterable[ManifestEntry]] | None = None
     outcomes_name: str
     allows_hiding: bool
     settings: Settings
@@ -140,6 +143,8 @@ async def _copied(
     if has_jobs:
         rows -= await _batch_row_count(islice(job.entries(), rows))
     entries = islice(job.entries(), fleet.own_rows)
+    if (large := job.large_entries) is not None:
+        job = replace(job, large_entries=lambda: _first_rows(large(), fleet.own_rows))
     crew = _crew(job, entries, rows, ports, has_jobs=has_jobs)
     await _beside(fleet, crew, stop, ports, job)
     return chain(ports.journal.outcomes(), fleet.outcomes())
@@ -176,16 +181,22 @@ def _crew(
     has_jobs: bool,
 ) -> Crew:
     """Return the copy workers of some entries, of which `rows` are theirs."""
+    large = job.large_entries() if rows and job.large_entries is not None else None
     copies = CopyJob(
         header=job.header,
         # Where all rows are a job's, no copy worker need pass them.
         entries=entries if rows else (),
+        large=large,
         rows=rows,
         has_jobs=has_jobs,
         allows_hiding=job.allows_hiding,
         settings=job.settings,
     )
     return Crew(copies, ports)
+
+
+def _first_rows(entries: Iterable[ManifestEntry], end: int) -> Iterator[ManifestEntry]:
+    return takewhile(lambda entry: entry.number < end, entries)
 
 
 def _concluded(job: ExecuteJob, ports: ExecutePorts, outcomes: Iterator[Outcome]) -> ArtifactIndex:

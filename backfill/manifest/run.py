@@ -9,10 +9,12 @@ from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.large import large_rows
 from backfill.manifest.rows import COLUMNS, row_of, row_of_planned
 from backfill.model.rows import Scalar
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import header_document, header_of
+from backfill.plan.routes import Route
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import entry_of
 from backfill.plan.totals import Amount, totals_of
@@ -66,12 +68,20 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
                 hint="begin a new run directory; what was delivered is recognised there",
             )
         return index
-    expected, number, size_bytes = totals_of(plan.summary).routed, 0, 0
-    with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
+    totals = totals_of(plan.summary)
+    has_large = any(Route.MULTIPART_COPY in each.routes for each in totals.destinations)
+    expected, number, size_bytes = totals.routed, 0, 0
+    with (
+        artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer,
+        large_rows(artifacts, name, inputs) as large,
+    ):
         for row in rows:
             if row[_ROUTE] is None:
                 continue
-            writer.write(row_of_planned(number, row))
+            planned = row_of_planned(number, row)
+            writer.write(planned)
+            if has_large:
+                large.add(planned)
             size = row[_SIZE]
             assert isinstance(size, int), "a count of bytes"
             number, size_bytes = number + 1, size_bytes + size
@@ -81,11 +91,13 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
                 f"the manifest has {written}, the plan's routes are {expected}",
                 hint="please report this; nothing was written to a bucket",
             )
+        noted = large.commit()
         return writer.commit(
             {
                 "header": header_document(header_of(plan.summary)),
                 "rows": written.rows,
                 "size_bytes": written.size_bytes,
+                **noted,
             }
         )
 
@@ -100,17 +112,24 @@ async def write_routed_on_manifest(
     plan = artifacts.index(PLAN)
     assert plan is not None, "a round follows a plan"
     name, inputs = manifest_name(round_number), {outcomes.name: outcomes.digest}
-    with artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer:
+    with (
+        artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer,
+        large_rows(artifacts, name, inputs) as large,
+    ):
         written = Amount()
         async for entry in entries:
-            writer.write(row_of(entry._replace(number=written.rows)))
+            row = row_of(entry._replace(number=written.rows))
+            writer.write(row)
+            large.add(row)
             written += Amount(rows=1, size_bytes=entry.size_bytes)
         if not written.rows:
             return None
+        noted = large.commit()
         return writer.commit(
             {
                 "header": header_document(header_of(plan.summary)),
                 "rows": written.rows,
                 "size_bytes": written.size_bytes,
+                **noted,
             }
         )

@@ -13,6 +13,7 @@ from typing import Final
 from backfill.errors import ArtifactDamagedError, RefusedError
 from backfill.events import RepairPlanned
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.large import large_rows
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
 from backfill.manifest.rows import row_of as manifest_row
 from backfill.model.objects import VersionId
@@ -127,6 +128,7 @@ class _Repair:
         name = f"manifest/{request.round:02d}"
         with (
             self._artifacts.writer(name, columns=MANIFEST_COLUMNS, inputs=inputs) as manifest,
+            large_rows(self._artifacts, name, inputs) as large,
             self._artifacts.writer(
                 repair_name(request.round), columns=COLUMNS, inputs=inputs
             ) as decisions,
@@ -135,16 +137,20 @@ class _Repair:
             for _, own in groupby(bad_rows, key=lambda bad: bad.verdict.key):
                 for bad, found in self._remedies(list(own)):
                     if isinstance(found, ManifestEntry):
-                        manifest.write(manifest_row(found))
+                        row = manifest_row(found)
+                        manifest.write(row)
+                        large.add(row)
                         self._size_bytes += found.size_bytes
                     decisions.write(row_of(bad.verdict, found))
             totals = self._totals()
             decisions.commit({"is_stuck": totals.is_stuck, "sentences": totals.sentences})
+            noted = large.commit()
             manifest.commit(
                 {
                     "header": header_document(request.header),
                     "rows": totals.entries,
                     "size_bytes": self._size_bytes,
+                    **noted,
                 }
             )
         return totals

@@ -43,6 +43,7 @@ SHELLS = {
     "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "inventory": {"lister"},
     "plan": {"reads"},
+    "manifest": {"large"},
     "execute": {
         "bench",
         "blocks",

@@ -229,12 +229,18 @@ class Run:
                 summary={},
             ),
             entries=lambda: self.entries,
+            large_entries=self._large if self._large() else None,
             outcomes_name="outcomes/01",
             allows_hiding=self.allows_hiding,
             settings=self.settings,
         )
         await execute(job, ports, self.stop or StopRequest())
         return [outcome_of(row) for row in self.artifacts.made["outcomes/01"]]
+
+    def _large(self) -> list[ManifestEntry]:
+        """Return all rows of keys with an object to copy in parts, as the manifest notes them."""
+        keys = {entry.key for entry in self.entries if entry.route is Route.MULTIPART_COPY}
+        return [entry for entry in self.entries if entry.key in keys]
 
     async def only(self) -> Outcome:
         """Run and return the one outcome."""

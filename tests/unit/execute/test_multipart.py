@@ -7,6 +7,7 @@ import pytest
 
 from backfill.model.outcome import OutcomeKind
 from backfill.model.store import CopiedPart, UploadPartCopyRequest
+from backfill.plan.routes import Route
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Run
 from tests.unit.execute.versioned_store import VersionedStore, slow_down
@@ -44,7 +45,7 @@ def large_objects(parts: dict[str, int], *, parts_in_flight_max: int) -> tuple[R
     run = Run(store=store, settings=settings)
     for key, count in parts.items():
         body = b"".join(b"%05d" % number for number in range(count))
-        run.add(store.put("src", key, body, part_sizes=(5,) * count))
+        run.add(store.put("src", key, body, part_sizes=(5,) * count), route=Route.MULTIPART_COPY)
     return run, store
 
 
@@ -92,3 +93,60 @@ async def test_a_run_that_is_cut_frees_what_it_held(turns: int) -> None:
     store.stands_still.set()
     outcomes = await run.restarted().go()
     assert {outcome.kind for outcome in outcomes} == {OutcomeKind.COPIED}
+
+
+def small_ones_and_large(small: int, *, destinations: int = 1) -> tuple[Run, WatchedStore]:
+    """Return a run whose last key by far is its one large object."""
+    run, store = large_objects({}, parts_in_flight_max=8)
+    run.settings = replace(run.settings, concurrency=4)
+    run.destinations = destinations
+    for number in range(small):
+        run.add(store.put("src", f"k{number:04d}", b"v"))
+    run.add(store.put("src", "large", b"0123456789", part_sizes=(5, 5)), route=Route.MULTIPART_COPY)
+    return run, store
+
+
+async def test_a_large_object_is_begun_before_the_small_ones() -> None:
+    """If this fails, a run ends with hours of waiting for the object that it began last."""
+    run, store = small_ones_and_large(2000)
+    copies: list[int] = []
+    store.before["create", 1] = lambda: copies.append(store.calls["copy"])
+    outcomes = await run.go()
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.COPIED] * 2001
+    assert (store.calls["copy"], store.calls["create"]) == (2000, 1)
+    assert copies[0] < 200, "at most the first block was under way"
+
+
+async def test_a_resume_does_nothing_twice_whichever_pass_an_outcome_is_of() -> None:
+    """If this fails, outcomes are counted twice and a run believes itself finished too early."""
+    run, store = small_ones_and_large(300)
+    await run.go()
+    again = run.restarted()
+    for number in (0, 120, 300):
+        del again.journal.done[number]
+    before = store.calls["copy"] + store.calls["create"]
+    outcomes = await again.go()
+    assert len(outcomes) == 301
+    assert store.calls["copy"] + store.calls["create"] - before <= 3
+
+
+async def test_rows_of_one_key_stay_together_though_one_of_them_is_large() -> None:
+    """If this fails, two writes of one key race each other."""
+    run, store = small_ones_and_large(0, destinations=2)
+    (large,) = run.entries
+    run.entries = [
+        large._replace(number=0, route=Route.COPY_OBJECT, size_bytes=5, destination=1),
+        large._replace(number=1),
+    ]
+    under_way: list[int] = []
+    store.before["create", 1] = lambda: under_way.append(store.calls["complete"])
+    outcomes = await run.go()
+    assert len(outcomes) == 2
+    assert store.calls["create"] + store.calls["copy"] <= 2
+
+
+async def test_one_slot_serves_large_and_small() -> None:
+    """If this fails, a run with one slot waits for itself for ever."""
+    run, _ = small_ones_and_large(5)
+    run.settings = replace(run.settings, concurrency=1)
+    assert len(await run.go()) == 6
