@@ -101,18 +101,18 @@ async def opened(
 ) -> AsyncIterator[Callable[[str, int], Callable[[int], Awaitable[object]]]]:
     """Open the stores of both sides; give what makes the n-th request."""
     # Only in a measured process: the one that starts them stays small.
-    from backfill.campaign import Access, Campaign, Client  # noqa: PLC0415
-    from backfill.compose import clients, machine, talking  # noqa: PLC0415
-    from backfill.model.objects import ETag, VersionId  # noqa: PLC0415
-    from backfill.model.places import BucketPlace  # noqa: PLC0415
-    from backfill.model.store import (  # noqa: PLC0415
+    from backfill.campaign import Access, Campaign, Client  # noqa: PLC0415 - after the floor is measured
+    from backfill.compose import clients, machine, talking  # noqa: PLC0415 - after the floor is measured
+    from backfill.model.objects import ETag, VersionId  # noqa: PLC0415 - after the floor is measured
+    from backfill.model.places import BucketPlace  # noqa: PLC0415 - after the floor is measured
+    from backfill.model.store import (  # noqa: PLC0415 - after the floor is measured
         CopyObjectRequest,
         CopySource,
         IfAbsent,
         VersionsPosition,
     )
-    from backfill.observe.log import LogOptions  # noqa: PLC0415
-    from backfill.settings import Settings  # noqa: PLC0415
+    from backfill.observe.log import LogOptions  # noqa: PLC0415 - after the floor is measured
+    from backfill.settings import Settings  # noqa: PLC0415 - after the floor is measured
 
     source, destination = (
         BucketPlace(bucket=bucket, region="us-east-1", expected_owner=ACCOUNT, owner_origin="flag")

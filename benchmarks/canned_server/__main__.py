@@ -111,7 +111,7 @@ def _options() -> argparse.Namespace:
 def _tls(folder: Path | None) -> tuple[ssl.SSLContext | None, str | None]:
     if folder is None:
         return None, None
-    from benchmarks.canned_server.certificates import write_certificates  # noqa: PLC0415
+    from benchmarks.canned_server.certificates import write_certificates  # noqa: PLC0415 - only for --tls
 
     ca, own = write_certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -254,7 +254,7 @@ def _marker(name: bytes, value: bytes) -> bytes:
     return b"<%s>%s</%s>" % (name, value, name)
 
 
-def _truncation(is_cut: bool, markers: bytes, query: Query) -> bytes:  # noqa: FBT001
+def _truncation(is_cut: bool, markers: bytes, query: Query) -> bytes:  # noqa: FBT001 - the only flag
     told = b"<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else b""
     if is_cut:
         return markers + told + b"<IsTruncated>true</IsTruncated>"
