@@ -28,6 +28,7 @@ from backfill.aws.lean.binding import OPERATIONS, BindingError, bind
 from backfill.aws.lean.bodies import LeanBody
 from backfill.aws.lean.dialing import verifying_context
 from backfill.aws.lean.documents import reply_of
+from backfill.aws.lean.modelled import MODELLED, modelled_reply
 from backfill.aws.lean.signature import Identity, Signer
 from backfill.aws.lean.transport import Transport
 from backfill.aws.lean.wire import Origin, WireReply, WireRequest
@@ -38,7 +39,8 @@ from backfill.events import ClockCorrected, SdkUsed
 from backfill.ports import Events
 
 STREAMED: Final = frozenset({"GetObject"})
-WHOLE: Final = OPERATIONS.keys() - STREAMED - {"ListObjectsV2", "GetObjectAttributes"}
+WHOLE: Final = OPERATIONS.keys() - STREAMED
+STRAIGHT: Final = WHOLE - MODELLED
 """Those whose answers `documents` reads."""
 
 LANES_MAX: Final = 64
@@ -106,7 +108,7 @@ class LeanCalls(Calls):
         lane = self._lanes.get((parameters.get("Bucket"), region))
         if (
             lane is None
-            or operation not in WHOLE
+            or operation not in STRAIGHT
             or int(self._now_s() + self._ahead_s) != self._second
         ):
             return await super().send(call, parse)
@@ -138,12 +140,13 @@ class LeanCalls(Calls):
             return await super()._sent(call, parse)
         lane, request = way
         head, is_head = lane.signer.head(request), request.method == "HEAD"
+        reply_to = modelled_reply if call.operation in MODELLED else reply_of
         answer = None
         try:
             answer = await lane.transport.exchange(
                 head, request.body, is_head=is_head, limit_s=self._limit_s(call)
             )
-            return parse(reply_of(call.operation, answer))
+            return parse(reply_to(call.operation, answer))
         except FAILURES as error:
             raise self._fault(call, error, answer) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from backfill.aws.calls import Call
+from backfill.aws.calls import Call, Calls
 from backfill.aws.faults import error_of
 from backfill.aws.lean.calls import LANES_MAX, LeanCalls
 from backfill.aws.object_store import S3ObjectStore
@@ -217,6 +217,48 @@ async def test_addresses_are_kept_for_so_many_buckets_only(
     assert [is_lean(seen) for seen in raw_server.seen] == [True] * LANES_MAX + [False] * 2
     assert len(lean._lanes) == LANES_MAX
     assert len(lean._transports) == 1, "one endpoint, one pool"
+
+
+LISTED = (
+    b"<ListBucketResult><Name>b</Name><KeyCount>1</KeyCount>"
+    b"<IsTruncated>true</IsTruncated><NextContinuationToken>n/+</NextContinuationToken>"
+    b"<EncodingType>url</EncodingType><Contents><Key>a%2Bb</Key><Size>7</Size>"
+    b"<LastModified>2026-11-22T10:00:00.000Z</LastModified><ETag>&quot;abc&quot;</ETag>"
+    b"<ChecksumAlgorithm>CRC32</ChecksumAlgorithm></Contents>"
+    b"<CommonPrefixes><Prefix>p%2F</Prefix></CommonPrefixes></ListBucketResult>"
+)
+ATTRIBUTES = (
+    b"<GetObjectAttributesResponse><ETag>abc</ETag><Checksum><ChecksumCRC32>AAAAAA==</ChecksumCRC32>"
+    b"</Checksum><ObjectParts><PartsCount>2</PartsCount></ObjectParts><ObjectSize>7</ObjectSize>"
+    b"</GetObjectAttributesResponse>"
+)
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "body"),
+    [
+        ("ListObjectsV2", {"EncodingType": "url", "MaxKeys": 2}, LISTED),
+        ("GetObjectAttributes", {"Key": KEY, "ObjectAttributes": ["ETag", "Checksum"]}, ATTRIBUTES),
+    ],
+)
+async def test_rich_answers_are_read_as_the_sdk_reads_them(
+    lean: LeanCalls, raw_server: RawServer, operation: str, more: dict[str, object], body: bytes
+) -> None:
+    """A field that one client knows and the other not is a difference that nobody sees."""
+    version = (("x-amz-version-id", "v"), ("last-modified", "Sun, 22 Nov 2026 10:00:00 GMT"))
+    raw_server.script = lambda _: answer(200, body, headers=version)
+    call = Call(operation, "us-east-1", {"Bucket": SOURCE.bucket, **more})
+    replies = [await calls.send(call, dict) for calls in (lean, Calls(lean._session, KeptEvents()))]
+    assert [is_lean(seen) for seen in raw_server.seen] == [True, False]
+    assert raw_server.seen[0].target.count(b"=") >= 1
+    for reply in replies:
+        del reply["ResponseMetadata"]
+    assert replies[0] == replies[1]
+    raw_server.script = lambda _: answer(200, refusal("InternalError"))
+    for calls in (lean, Calls(lean._session, KeptEvents())):
+        with pytest.raises(StoreFault) as caught:
+            await calls.send(call, dict)
+        assert (caught.value.code, caught.value.status) == ("InternalError", 500)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
