@@ -23,7 +23,6 @@ from backfill.fleet import shared_out
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import SOURCE, destination_name, take_inventory
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.large import large_entries
 from backfill.manifest.routing_on import ROUTED_AT_ONCE_MAX, keys_to_route_on, routed_on_entries
 from backfill.manifest.run import (
     manifest_name,
@@ -58,7 +57,7 @@ from backfill.verify.reader import Side
 from backfill.verify.run import VerifyRequest, verify_buckets
 from backfill.verify.run import verify as verify_plan
 from backfill.verify.totals import VerifyTotals
-from backfill.work_done import WorkDone, outcomes_name
+from backfill.work_done import WorkDone, large_entries, outcomes_name
 
 __all__ = ["Run", "begin", "remembered_scene"]
 

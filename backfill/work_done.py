@@ -9,6 +9,7 @@ from itertools import count, takewhile
 
 from backfill.execute.outcomes import outcomes_of
 from backfill.manifest.entries import ManifestEntry
+from backfill.manifest.large import LARGE, large_name
 from backfill.manifest.rows import entry_of, numbers_of
 from backfill.manifest.run import manifest_name
 from backfill.model.outcome import Outcome
@@ -113,3 +114,25 @@ def outcome_kinds(index: ArtifactIndex) -> Mapping[str, int]:
     kinds = index.summary.get("kinds")
     assert isinstance(kinds, Mapping), "an outcomes artefact counts kinds"
     return {str(kind): int(number) for kind, number in kinds.items()}
+
+
+def large_entries(
+    artifacts: ArtifactStore, manifest: ArtifactIndex, *, first: int = 0, end: int | None = None
+) -> Callable[[], Iterator[ManifestEntry]] | None:
+    """Return what gives the rows of large objects from row `first` to `end` (not included).
+
+    None where none were noted for this very manifest.
+    """
+    name = large_name(manifest.name)
+    index = artifacts.index(name)
+    # One of the same name may be left of a manifest that was never finished.
+    if index is None or index.digest != manifest.summary.get(LARGE):
+        return None
+    last = manifest.rows if end is None else end
+
+    def entries() -> Iterator[ManifestEntry]:
+        rows = map(entry_of, artifacts.rows(name))
+        own = (entry for entry in rows if entry.number >= first)
+        return takewhile(lambda entry: entry.number < last, own)
+
+    return entries

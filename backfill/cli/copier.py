@@ -26,9 +26,9 @@ from backfill.errors import BackfillError, BugError, StoreFault
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.run import ExecuteJob, carry_out_shard
 from backfill.execute.stop import StopRequest
-from backfill.manifest.large import large_entries
 from backfill.manifest.rows import entry_of
 from backfill.ports import Event, ProgressCounts
+from backfill.work_done import large_entries
 
 TOLD_EVERY_S: Final = 0.5
 """Pause between two words of progress to the holder."""

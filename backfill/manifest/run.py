@@ -9,7 +9,7 @@ from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.large import large_rows
+from backfill.manifest.large import LARGE, LargeRows, large_name
 from backfill.manifest.rows import COLUMNS, row_of, row_of_planned
 from backfill.model.rows import Scalar
 from backfill.plan.entries import PlanEntry
@@ -73,8 +73,9 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
     expected, number, size_bytes = totals.routed, 0, 0
     with (
         artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer,
-        large_rows(artifacts, name, inputs) as large,
+        artifacts.writer(large_name(name), columns=COLUMNS, inputs=inputs) as noting,
     ):
+        large = LargeRows(noting.write)
         for row in rows:
             if row[_ROUTE] is None:
                 continue
@@ -91,7 +92,8 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
                 f"the manifest has {written}, the plan's routes are {expected}",
                 hint="please report this; nothing was written to a bucket",
             )
-        noted = large.commit()
+        count = large.finish()
+        noted = {LARGE: noting.commit({"rows": count}).digest} if count else {}
         return writer.commit(
             {
                 "header": header_document(header_of(plan.summary)),
@@ -114,9 +116,9 @@ async def write_routed_on_manifest(
     name, inputs = manifest_name(round_number), {outcomes.name: outcomes.digest}
     with (
         artifacts.writer(name, columns=COLUMNS, inputs=inputs) as writer,
-        large_rows(artifacts, name, inputs) as large,
+        artifacts.writer(large_name(name), columns=COLUMNS, inputs=inputs) as noting,
     ):
-        written = Amount()
+        large, written = LargeRows(noting.write), Amount()
         async for entry in entries:
             row = row_of(entry._replace(number=written.rows))
             writer.write(row)
@@ -124,7 +126,8 @@ async def write_routed_on_manifest(
             written += Amount(rows=1, size_bytes=entry.size_bytes)
         if not written.rows:
             return None
-        noted = large.commit()
+        count = large.finish()
+        noted = {LARGE: noting.commit({"rows": count}).digest} if count else {}
         return writer.commit(
             {
                 "header": header_document(header_of(plan.summary)),

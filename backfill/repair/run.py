@@ -13,7 +13,7 @@ from typing import Final
 from backfill.errors import ArtifactDamagedError, RefusedError
 from backfill.events import RepairPlanned
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.large import large_rows
+from backfill.manifest.large import LARGE, LargeRows, large_name
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
 from backfill.manifest.rows import row_of as manifest_row
 from backfill.model.objects import VersionId
@@ -128,11 +128,14 @@ class _Repair:
         name = f"manifest/{request.round:02d}"
         with (
             self._artifacts.writer(name, columns=MANIFEST_COLUMNS, inputs=inputs) as manifest,
-            large_rows(self._artifacts, name, inputs) as large,
+            self._artifacts.writer(
+                large_name(name), columns=MANIFEST_COLUMNS, inputs=inputs
+            ) as noting,
             self._artifacts.writer(
                 repair_name(request.round), columns=COLUMNS, inputs=inputs
             ) as decisions,
         ):
+            large = LargeRows(noting.write)
             bad_rows = self._bad_rows(plan, outcomes, _Copies(copies))
             for _, own in groupby(bad_rows, key=lambda bad: bad.verdict.key):
                 for bad, found in self._remedies(list(own)):
@@ -144,7 +147,8 @@ class _Repair:
                     decisions.write(row_of(bad.verdict, found))
             totals = self._totals()
             decisions.commit({"is_stuck": totals.is_stuck, "sentences": totals.sentences})
-            noted = large.commit()
+            count = large.finish()
+            noted = {LARGE: noting.commit({"rows": count}).digest} if count else {}
             manifest.commit(
                 {
                     "header": header_document(request.header),

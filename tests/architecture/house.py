@@ -43,7 +43,6 @@ SHELLS = {
     "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "inventory": {"lister"},
     "plan": {"reads"},
-    "manifest": {"large"},
     "execute": {
         "bench",
         "blocks",

@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 
 from backfill.manifest.entries import ManifestEntry
-from backfill.manifest.large import large_entries, large_rows
+from backfill.manifest.large import LARGE, LargeRows, large_name
 from backfill.manifest.rows import COLUMNS, row_of
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import IfAbsent
 from backfill.plan.routes import Route
 from backfill.ports import ArtifactIndex
 from backfill.run_directory.artifacts import LocalArtifacts
+from backfill.work_done import large_entries
 from tests.doubles.planning import BEFORE
 
 NAME = "manifest/00"
-SMALL, LARGE = Route.COPY_OBJECT, Route.MULTIPART_COPY
+SMALL, BIG = Route.COPY_OBJECT, Route.MULTIPART_COPY
 
 
 def stored(
@@ -24,13 +25,15 @@ def stored(
     """Write a manifest of these keys and routes, as its three writers do."""
     with (
         artifacts.writer(NAME, columns=COLUMNS, inputs={"plan": "p"}) as manifest,
-        large_rows(artifacts, NAME, {"plan": "p"}) as large,
+        artifacts.writer(large_name(NAME), columns=COLUMNS, inputs={"plan": "p"}) as noting,
     ):
+        large = LargeRows(noting.write)
         for number, (key, route) in enumerate(rows):
             row = row_of(entry(number, key, route))
             manifest.write(row)
             large.add(row)
-        noted = large.commit()
+        count = large.finish()
+        noted = {LARGE: noting.commit({"rows": count}).digest} if count else {}
         return manifest.commit({"rows": len(rows), **noted}) if is_finished else None
 
 
@@ -55,7 +58,7 @@ def numbers(artifacts: LocalArtifacts, index: ArtifactIndex | None, **cut: int) 
     return None if entries is None else [each.number for each in entries()]
 
 
-ROWS = [("a", SMALL), ("b", SMALL), ("b", LARGE), ("b", SMALL), ("c", SMALL), ("d", LARGE)]
+ROWS = [("a", SMALL), ("b", SMALL), ("b", BIG), ("b", SMALL), ("c", SMALL), ("d", BIG)]
 
 
 @pytest.mark.parametrize(
