@@ -40,7 +40,7 @@ def transports(runs: Iterable[Run]) -> list[str]:
 def comparison_table(runs: Sequence[Run]) -> str:
     """Return everybody in one table."""
     lines = [
-        "| | | CPU-s per 10,000 | wall s | peak MiB | requests/object | CPU/s5cmd | server CPU-s |",
+        "| | | CPU-s per 10,000 | wall µs | peak MiB | requests | CPU/s5cmd | server CPU-s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for transport in transports(runs):
@@ -69,14 +69,14 @@ def _row(
     label: str, own: Sequence[Run], runs: Sequence[Run], took: Callable[[Run], tuple[float, float]]
 ) -> str:
     cpu_s = median(took(run)[0] * 1e4 / run.objects for run in own)
-    wall_s = median(took(run)[1] for run in own)
+    wall_us = median(1e6 * took(run)[1] / run.objects for run in own)
     is_whole = took is _whole_s
     ratio = _ratio(own, runs, lambda run: took(run)[0])
     cells = [
         own[0].transport,
         label,
         f"{cpu_s:.2f}",
-        f"{wall_s:.1f}",
+        f"{wall_us:,.0f}",
         f"{max(run.measured.peak_mib for run in own):.0f}" if is_whole else "",
         f"{median(run.requests / run.objects for run in own):.2f}" if is_whole else "",
         "" if ratio is None else f"{ratio:.2f}",
@@ -90,7 +90,7 @@ def _ratio(own: Sequence[Run], runs: Sequence[Run], took_s: Callable[[Run], floa
     pairs = [(run, references[run.round]) for run in own if run.round in references]
     if not pairs:
         return None
-    return median(took_s(run) / reference.measured.cpu_s for run, reference in pairs)
+    return median(1e6 * took_s(run) / run.objects / other.cpu_us for run, other in pairs)
 
 
 def stages_table(runs: Sequence[Run]) -> str:

@@ -23,6 +23,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.bench_docs import put
 from benchmarks.canned_process import DESTINATION_BUCKET, SOURCE_BUCKET, CannedServer
 
 EVERY_S = 0.001
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=50_000)
     parser.add_argument("--client", choices=["lean", "sdk"], default="lean")
     parser.add_argument("--functions", type=int, default=25, help="how many to show")
+    parser.add_argument("--docs", action="store_true", help="put it into the docs")
     parser.add_argument("--product", type=Path, default=ROOT, help="another checkout of backfill")
     parser.add_argument("--told", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
@@ -159,15 +161,16 @@ def main() -> int:
         short = "/".join(Path(file).parts[-3:])
         functions[f"`{name}` {short}"] += count
     cpu_us = 1e6 * cpu_s / words.objects
-    print(
-        f"{words.objects:,} objects, --client {words.client}: {cpu_us:,.0f} CPU-µs per object,"
-        f" {sum(groups.values()):,} samples\n"
-    )
-    print(table(groups, cpu_us, "what for"), end="\n\n")
     top = Counter(dict(functions.most_common(words.functions)))
-    rest = sum(functions.values()) - sum(top.values())
-    top["all others"] = rest
-    print(table(top, cpu_us, "function"))
+    top["all others"] = functions.total() - top.total()
+    text = (
+        f"{words.objects:,} objects, --client {words.client}: {cpu_us:,.0f} CPU-µs per object,"
+        f" {groups.total():,} samples.\n\n{table(groups, cpu_us, 'what for')}\n\n"
+        f"{table(top, cpu_us, 'function')}"
+    )
+    print(text)
+    if words.docs:
+        put("profile", text)
     return 0
 
 

@@ -22,8 +22,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.bench_docs import PLOT, put
 from benchmarks.bench_plot import plotted
 from benchmarks.bench_tables import (
+    OURS,
     comparison_table,
     goals,
     goals_table,
@@ -82,7 +84,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true", help="over TLS too")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="of every answer")
     parser.add_argument("--sweep", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--no-sdk", action="store_true", help="leave `--client sdk` out")
+    parser.add_argument(
+        "--sdk-objects", type=int, default=2_000, help="of `--client sdk`, once; 0 leaves it out"
+    )
     parser.add_argument("--processes", type=int, nargs="*", default=[2], help="of backfill, too")
     parser.add_argument("--quick", action="store_true", help="2,000 objects, one round, s5cmd only")
     parser.add_argument(
@@ -90,6 +94,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep everything measured")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a plot (SVG)")
+    parser.add_argument("--docs", action="store_true", help="put all of it into the docs")
     parser.add_argument("--work", type=Path, help="keep the last turn's files there")
     parser.add_argument(
         "--assert", dest="is_strict", action="store_true", help="exit 1 unless fast"
@@ -98,20 +103,18 @@ def options() -> argparse.Namespace:
     words.product = words.product.resolve()
     if words.quick:
         words.objects, words.rounds, words.peers, words.sweep = 2_000, 1, ["s5cmd"], []
-        words.processes, words.no_sdk = [], True
+        words.processes, words.sdk_objects = [], 0
     return words
 
 
 def contenders_of(words: argparse.Namespace) -> list[Contender]:
     """Return who takes turns; backfill first, then its reference."""
-    one, product = "backfill run", words.product
+    product = words.product
     ours = [backfill(product=product)]
     ours += [
-        backfill("--processes", str(count), product=product, label=f"{one} --processes {count}")
+        backfill("--processes", str(count), product=product, label=f"{OURS} --processes {count}")
         for count in words.processes
     ]
-    if not words.no_sdk:
-        ours.append(backfill("--client", "sdk", product=product, label=f"{one} --client sdk"))
     return ours + peers_to_be_had(words.peers, say)
 
 
@@ -125,6 +128,10 @@ def measure(words: argparse.Namespace, work: Path) -> tuple[list[Run], list[Run]
         secure = ["--tls", str(work / "tls")] if transport == "TLS" else []
         with CannedServer(words.objects, *server_words, *secure) as server:
             side += rounds(contenders, server, work, transport, words.rounds)
+        if words.sdk_objects:  # a hundred times slower: the same objects would take the night
+            sdk = backfill("--client", "sdk", product=words.product, label=f"{OURS} --client sdk")
+            with CannedServer(words.sdk_objects, *server_words, *secure) as server:
+                side += rounds([sdk], server, work, transport, 1)
         for count in words.sweep:
             with CannedServer(count, *server_words, *secure) as server:
                 sweep += rounds([backfill(product=words.product)], server, work, transport, 1)
@@ -152,13 +159,16 @@ def main() -> int:
         after = conditions()
     complaints = [complaint for run in (*side, *sweep) for complaint in run.complaints]
     reached = [] if complaints else goals(side, sweep)
-    print(f"{words.objects:,} objects, {words.rounds} rounds, {words.latency_ms:g} ms latency")
-    print(f"before: {before}\nafter: {after}\n")
+    heading = f"{words.objects:,} objects, {words.rounds} rounds, {words.latency_ms:g} ms latency"
+    print(f"{heading}; before: {before}; after: {after}.\n")
     if not complaints:  # numbers of a run that went wrong mean nothing
         tables = [comparison_table(side), stages_table([*side, *sweep]), sweep_table(sweep)]
-        print("\n\n".join(table for table in (*tables, goals_table(reached)) if table))
-    if words.plot and not complaints:
-        words.plot.write_text(plotted(side))
+        text = "\n\n".join(table for table in (*tables, goals_table(reached)) if table)
+        print(text)
+        if words.docs:
+            put("side by side", f"{heading}; before: {before}; after: {after}.\n\n{text}")
+        for path in [words.plot] * bool(words.plot) + [PLOT] * words.docs:
+            path.write_text(plotted(side))
     if words.json:
         runs = {"side_by_side": list(map(asdict, side)), "sweep": list(map(asdict, sweep))}
         document = {"conditions": [before, after], **runs, "goals": list(map(asdict, reached))}
