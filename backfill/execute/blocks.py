@@ -39,9 +39,9 @@ class Listed:
     def get(self, entry: ManifestEntry) -> Chains | None:
         """Return source and destination chain of an entry's key, None if they were not read."""
         source = self.source.get(entry.key)
-        if source is None:
-            return None
-        return source, self.destinations[entry.destination][entry.key]
+        # Of the rows of one key, only those whose destination has other writers were asked for.
+        destination = self.destinations.get(entry.destination, {}).get(entry.key)
+        return None if source is None or destination is None else (source, destination)
 
 
 @dataclass(slots=True, kw_only=True)  # worked off key by key

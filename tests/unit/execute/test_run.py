@@ -829,6 +829,16 @@ async def test_rows_of_one_key_are_worked_on_in_sequence() -> None:
     assert run.bodies() == [b"v1"]
 
 
+async def test_a_key_may_have_other_writers_at_one_destination_only() -> None:
+    """If this fails, a row that needs no reading is looked for among what was read for another."""
+    run = Run(destinations=2)
+    v1 = run.store.put("src", "k", b"v1")
+    run.add(v1)
+    run.add(v1, destination=1, has_other_writers=False)
+    outcomes = await run.go()
+    assert [o.kind for o in outcomes] == [OutcomeKind.COPIED, OutcomeKind.ALREADY_THERE]
+
+
 # --- Read again before writing ---
 
 
