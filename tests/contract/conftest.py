@@ -22,7 +22,15 @@ from backfill.sandbox.model.limits import Limits
 from backfill.sandbox.model.model import S3Model
 from backfill.sandbox.service import DESTINATION, SOURCE, Account, Sandbox
 from tests.contract.boto3_driver import Boto3Driver
-from tests.contract.declarations import DIFFERS, ONLY, SERVERS, row_of
+from tests.contract.declarations import (
+    DIFFERS,
+    LEAN_MARK,
+    LEAN_SERVERS,
+    ONLY,
+    SERVERS,
+    row_of,
+)
+from tests.contract.lean_driver import LeanDriver
 from tests.contract.model_driver import ModelDriver
 from tests.contract.vocabulary import Driver, Refused
 from tests.doubles import seaweedfs
@@ -47,8 +55,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     only = metafunc.definition.get_closest_marker(ONLY)
     names = only.args if only else SERVERS
+    ways = [(name, "boto3") for name in names]
+    ways += [(name, "lean") for name in names if name in LEAN_SERVERS]
     marks = {"seaweedfs": [pytest.mark.seaweedfs]}
-    metafunc.parametrize("server", [pytest.param(n, marks=marks.get(n, ())) for n in names])
+    metafunc.parametrize(
+        ("server", "client"),
+        [
+            pytest.param(
+                server,
+                client,
+                marks=marks.get(server, ()),
+                id=server + (LEAN_MARK if client == "lean" else ""),
+            )
+            for server, client in ways
+        ],
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,38 +96,45 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def _account_driver(sandbox: Sandbox, account: Account) -> Boto3Driver:
-    settings = sandbox.client_settings(account.name)
-    return Boto3Driver(settings, account_id=account.account_id, settle=sandbox.advance)
+_KINDS = {"boto3": Boto3Driver, "lean": LeanDriver}
+"""Drivers over HTTP, by client."""
 
 
-@pytest.fixture(scope="session")
-def sandbox_source(sandbox: Sandbox) -> Iterator[Boto3Driver]:
+def _account_drivers(sandbox: Sandbox, account: Account) -> Iterator[dict[str, Boto3Driver]]:
     with ExitStack() as stack:
-        driver = _account_driver(sandbox, SOURCE)
-        stack.callback(driver.close)
-        yield driver
+        drivers = {}
+        for client, kind in _KINDS.items():
+            settings = sandbox.client_settings(account.name)
+            driver = kind(settings, account_id=account.account_id, settle=sandbox.advance)
+            stack.callback(driver.close)
+            drivers[client] = driver
+        yield drivers
 
 
 @pytest.fixture(scope="session")
-def sandbox_destination(sandbox: Sandbox) -> Iterator[Boto3Driver]:
-    with ExitStack() as stack:
-        driver = _account_driver(sandbox, DESTINATION)
-        stack.callback(driver.close)
-        yield driver
+def sandbox_source(sandbox: Sandbox) -> Iterator[dict[str, Boto3Driver]]:
+    yield from _account_drivers(sandbox, SOURCE)
 
 
 @pytest.fixture(scope="session")
-def seaweedfs_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boto3Driver]:
+def sandbox_destination(sandbox: Sandbox) -> Iterator[dict[str, Boto3Driver]]:
+    yield from _account_drivers(sandbox, DESTINATION)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Boto3Driver]]:
     with ExitStack() as stack:
         server = stack.enter_context(seaweedfs.SeaweedFS(tmp_path_factory.mktemp("seaweedfs")))
-        driver = Boto3Driver(server.client_settings(), account_id=seaweedfs.ACCOUNT_ID)
-        stack.callback(driver.close)
-        yield driver
+        drivers = {}
+        for client, kind in _KINDS.items():
+            driver = kind(server.client_settings(), account_id=seaweedfs.ACCOUNT_ID)
+            stack.callback(driver.close)
+            drivers[client] = driver
+        yield drivers
 
 
 @pytest.fixture(scope="session")
-def moto_source() -> Iterator[Boto3Driver]:
+def moto_source() -> Iterator[dict[str, Boto3Driver]]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -120,7 +148,7 @@ def moto_source() -> Iterator[Boto3Driver]:
         stack.callback(server.stop)
         driver = Boto3Driver(settings, account_id=_MOTO_ACCOUNT_ID)
         stack.callback(driver.close)
-        yield driver
+        yield {"boto3": driver}
 
 
 @pytest.fixture
@@ -146,21 +174,21 @@ def _model_driver(model: S3Model, account: Account) -> ModelDriver:
 
 
 @pytest.fixture
-def s3(server: str, request: pytest.FixtureRequest) -> Driver:
+def s3(server: str, client: str, request: pytest.FixtureRequest) -> Driver:
     """The server under test, as the account that owns the case's buckets."""
     if server == "model":
         return _model_driver(request.getfixturevalue("model"), SOURCE)
-    found: Driver = request.getfixturevalue(f"{server}_source")
-    return found
+    drivers: dict[str, Driver] = request.getfixturevalue(f"{server}_source")
+    return drivers[client]
 
 
 @pytest.fixture
-def stranger(server: str, request: pytest.FixtureRequest) -> Driver:
+def stranger(server: str, client: str, request: pytest.FixtureRequest) -> Driver:
     """The other account of the same server, in its own Region."""
     if server == "model":
         return _model_driver(request.getfixturevalue("model"), DESTINATION)
-    found: Driver = request.getfixturevalue(f"{server}_destination")
-    return found
+    drivers: dict[str, Driver] = request.getfixturevalue(f"{server}_destination")
+    return drivers[client]
 
 
 def _fresh(word: str) -> str:

@@ -13,6 +13,11 @@ Server = Literal["model", "sandbox", "seaweedfs", "moto"]
 SERVERS: tuple[Server, ...] = get_args(Server)
 """The reference model in process, it over HTTP, a real server on disk, and a second opinion."""
 
+LEAN_SERVERS: tuple[Server, ...] = ("sandbox", "seaweedfs")
+"""Those that each case is put to a second time, its hot calls sent by the lean client."""
+LEAN_MARK = "~lean"
+"""Follows the server in the ID of such a case; what is known of a server holds there, too."""
+
 DIFFERS = "differs"
 ONLY = "only"
 
@@ -42,4 +47,4 @@ def table(rows: Mapping[str, object]) -> list[Any]:
 def row_of(parameters_id: str, server: str) -> str:
     """The row that the ID of a collected case names; empty without a table."""
     assert parameters_id.startswith(server), "the server is the first parameter"
-    return parameters_id[len(server) + 1 :]
+    return parameters_id[len(server) :].removeprefix(LEAN_MARK).removeprefix("-")

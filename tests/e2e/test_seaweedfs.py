@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.clients import CLIENTS
 from tests.doubles.command import Command, branch, report
 from tests.doubles.nursery import Nursery
 from tests.doubles.own_eyes import S3Client, current, s3_client, seen, versions
@@ -121,10 +122,12 @@ def assert_readers_see_the_same(client: S3Client, buckets: tuple[str, str]) -> N
         assert seen(client, buckets[1], key) == seen(client, buckets[0], key), key
 
 
+@pytest.mark.parametrize("through", CLIENTS)
 def test_run_damage_verify_repair_and_clean(
-    client: S3Client, told: Command, buckets: tuple[str, str]
+    client: S3Client, told: Command, buckets: tuple[str, str], through: str
 ) -> None:
     """If this fails, the product works on our own idea of S3 only."""
+    told = told.beside(BACKFILL_CLIENT=through)
     source, destination = buckets
     here = ("--run-dir", "run")
     words = ("run", source, "--destination", destination, *here, "--yes", "--deep", "--json")

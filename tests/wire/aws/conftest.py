@@ -61,11 +61,10 @@ async def raw_server() -> AsyncIterator[RawServer]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat for both clients what is about the data plane; all else takes the default one."""
+    """Repeat for both clients what is about the data plane; S3 Control is the SDK's alone."""
     if "client" in metafunc.fixturenames:
-        is_about_batch = "batch" in metafunc.module.__name__
-        clients = ("lean",) if is_about_batch else CLIENTS
-        metafunc.parametrize("client", clients, scope="module")
+        is_about_jobs = "batch_operations" in metafunc.module.__name__
+        metafunc.parametrize("client", ("sdk",) if is_about_jobs else CLIENTS, scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -294,7 +294,6 @@ async def test_an_answer_that_is_whole_is_taken_however_it_comes(
             assert end.result == clean
 
 
-@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(("fault", "operation"), cells(EXCESSIVE))
 async def test_what_follows_an_answer_is_no_answer_to_the_next_question(
     stage: Stage, fault: Fault, operation: str, client: str
@@ -352,7 +351,6 @@ async def test_a_request_that_was_delivered_twice_ends_as_its_second_answer_says
     assert_alike(ends)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("fault", SILENT, ids=lambda fault: fault.__name__)
 async def test_silence_ends_by_a_limit(stage: Stage, fault: Fault, client: str) -> None:
     """Without one, a single hanging connection holds a worker for ever."""
@@ -378,7 +376,6 @@ async def test_silence_ends_by_a_limit(stage: Stage, fault: Fault, client: str) 
     assert len(stage.proxy.asked) == len(names), "one call is one request"
 
 
-@pytest.mark.parametrize("client", CLIENTS)
 async def test_a_read_that_drips_for_ever_ends_by_a_limit(stage: Stage, client: str) -> None:
     """A byte now and then is no silence, and yet a page that never comes.
 
@@ -402,7 +399,6 @@ STRAYS = {
 }
 
 
-@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("stray", STRAYS)
 @pytest.mark.parametrize("operation", ["CopyObject", "HeadObject", "GetObject"])
 async def test_what_came_while_nobody_asked_answers_no_question(

@@ -23,7 +23,7 @@ from tests.wire.aws.raw_server import RawServer, Send
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWERS = 250
+ANSWERS = 150
 """To each operation. With both clients one takes 6 ms."""
 
 OWN_WORDS = {"UnreadableReply", "ResponseParserError", "UnknownValue"}

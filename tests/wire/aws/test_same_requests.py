@@ -26,7 +26,7 @@ from tests.wire.aws.raw_server import RawServer, Seen, answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REQUESTS = 160
+REQUESTS = 120
 """Of each operation. With both clients one takes 6 ms."""
 
 TOKEN = "a session token/with+marks=="
