@@ -88,6 +88,8 @@ async def sdks(client: AioBaseClient, bucket: str, key: str | None) -> tuple[str
         (POINT, "eu-west-1", {}),
         (POINT, "eu-west-1", {"AWS_USE_DUALSTACK_ENDPOINT": "true"}),
         ("bucket", "eu-west-1", {"AWS_ENDPOINT_URL_S3": "https://s3.example.org"}),
+        ("bucket", "eu-west-1", {"AWS_ENDPOINT_URL_S3": "https://s3.example.org/"}),
+        (POINT, "eu-west-1", {"AWS_ENDPOINT_URL_S3": "https://s3.example.org/base/"}),
         ("bucket", "eu-west-1", {"AWS_ENDPOINT_URL_S3": "https://S3.Example.org:8443/base/"}),
         ("bucket.d", "eu-west-1", {"AWS_ENDPOINT_URL": "https://s3.example.org:443/base"}),
         ("bucket", "eu-west-1", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}),
