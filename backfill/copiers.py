@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,7 +97,13 @@ class Copiers:
     """
 
     def __init__(
-        self, tasks: Sequence[CopierTask], *, at_once: int, lock: int, here: Machine, events: Events
+        self,
+        tasks: Sequence[CopierTask],
+        *,
+        at_once: int,
+        lock: int,
+        here: Machine,
+        events: "Together",
     ) -> None:
         assert tasks, "without tasks there is nothing to start"
         self._tasks = tasks
@@ -105,12 +111,6 @@ class Copiers:
         self._lock = lock
         self._here = here
         self._events = events
-        self._told: dict[int, ProgressCounts] = {}
-
-    @property
-    def told(self) -> Mapping[int, ProgressCounts]:
-        """The newest totals of each process."""
-        return self._told
 
     async def carry_out(self, stop: StopRequest) -> None:
         """Have every task carried out.
@@ -138,12 +138,13 @@ class Copiers:
                 raise stop.error()
             async with self._started(task) as (reader, writer, process):
                 hearing = asyncio.create_task(self._hear(reader, task))
-                telling = asyncio.create_task(_tell(writer, stop))
+                orders = _Orders(writer)
+                telling = asyncio.create_task(orders.pass_on(stop))
                 try:
                     ended = await asyncio.shield(hearing)
                 except asyncio.CancelledError:
                     # Another process, or the holder's own work, failed: end what was begun.
-                    _send(writer, DRAIN)
+                    orders.give(DRAIN)
                     limit_s = task.campaign.settings.drain_timeout_s
                     await asyncio.wait({hearing}, timeout=limit_s)
                     raise
@@ -159,6 +160,8 @@ class Copiers:
                 "lower --processes or --concurrency",
                 signal_number=-code if code < 0 else SIGKILL,
             )
+        if isinstance(ended.error, InterruptedRunError) and stop.draining.is_set():
+            raise stop.error()  # it knows that it was told to drain, not by which signal
         if ended.error is not None:
             raise ended.error
 
@@ -199,21 +202,32 @@ class Copiers:
             if isinstance(message, Ended):
                 return message
             if isinstance(message, ProgressCounts):
-                self._told[task.shard.number] = message
+                self._events.add(task.shard.number, message)
             else:
-                self._events.emit(message)  # type: ignore[arg-type] # a process says nothing else
+                self._events.emit(message)
 
 
-async def _tell(writer: asyncio.StreamWriter, stop: StopRequest) -> None:
-    await stop.draining.wait()
-    _send(writer, DRAIN)
-    await stop.ending.wait()
-    _send(writer, END)
+class _Orders:
+    """What one process is told, each word once: it may be drained for two reasons."""
 
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._given: set[str] = set()
 
-def _send(writer: asyncio.StreamWriter, word: str) -> None:
-    with contextlib.suppress(ConnectionError, RuntimeError):
-        writer.write(packed(word))
+    async def pass_on(self, stop: StopRequest) -> None:
+        """Tell it what the run is asked."""
+        await stop.draining.wait()
+        self.give(DRAIN)
+        await stop.ending.wait()
+        self.give(END)
+
+    def give(self, word: str) -> None:
+        """Send a word, unless it was sent: a second one would mean to end at once."""
+        if word in self._given:
+            return
+        self._given.add(word)
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._writer.write(packed(word))
 
 
 async def _ended(process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
@@ -231,25 +245,36 @@ async def _ended(process: asyncio.subprocess.Process, writer: asyncio.StreamWrit
 
 
 class Together:
-    """The port Events of the holder: its own progress, with what the other processes did added."""
+    """The port Events of the holder: progress is the sum of what all processes told last."""
 
-    def __init__(self, events: Events, others: Mapping[int, ProgressCounts], total: int) -> None:
+    def __init__(self, events: Events, total: int) -> None:
         self._events = events
-        self._others = others
         self._total = total
+        self._own = ProgressCounts(stage="execute", done=0)
+        self._others: dict[int, ProgressCounts] = {}
 
     def emit(self, event: object) -> None:
         """Log one event."""
         self._events.emit(event)  # type: ignore[arg-type] # passed on as it is
 
     def progress(self, counts: ProgressCounts) -> None:
-        """Show the sum of all processes."""
-        errors = Counter(dict(counts.errors or {}))
-        done, bytes_done = counts.done, counts.bytes_done
+        """Take the holder's own totals, and show the sum."""
+        self._own = counts
+        self._show()
+
+    def add(self, shard: int, counts: ProgressCounts) -> None:
+        """Take a copy process's totals, and show the sum: the holder may have no more to tell."""
+        self._others[shard] = counts
+        self._show()
+
+    def _show(self) -> None:
+        own = self._own
+        errors = Counter(dict(own.errors or {}))
+        done, bytes_done = own.done, own.bytes_done
         for other in self._others.values():
             done += other.done
             bytes_done += other.bytes_done
             errors.update(other.errors or {})
         self._events.progress(
-            replace(counts, done=done, bytes_done=bytes_done, total=self._total, errors=errors)
+            replace(own, done=done, bytes_done=bytes_done, total=self._total, errors=errors)
         )

@@ -62,13 +62,14 @@ def shared_out(
         )
         for shard in shards[1:]
     ]
+    together = Together(run.events, manifest.rows)
     copiers = Copiers(
-        tasks, at_once=processes - 1, lock=run.here.lock, here=run.here, events=run.events
+        tasks, at_once=processes - 1, lock=run.here.lock, here=run.here, events=together
     )
     return SharedOut(
         share=share.settings,
         fleet=Fleet(own_rows=shards[0].end, carry_out=copiers.carry_out, outcomes=copiers.outcomes),
-        events=Together(run.events, copiers.told, manifest.rows),
+        events=together,
     )
 
 

@@ -73,7 +73,7 @@ async def work(channel: socket.socket, lock: int) -> int:
     stop = StopRequest()
     told = Told(writer)
     error: BackfillError | None = None
-    obeying = asyncio.create_task(_obey(reader, stop))
+    obeying = asyncio.create_task(obey(reader, stop))
     try:
         await _carry_out(task, lock, told, stop)
     except BackfillError as known:
@@ -101,7 +101,7 @@ def _plain(error: BackfillError | None) -> BackfillError | None:
     return error
 
 
-async def _obey(reader: asyncio.StreamReader, stop: StopRequest) -> None:
+async def obey(reader: asyncio.StreamReader, stop: StopRequest) -> None:
     """Drain or end as the holder says; end when it has gone."""
     try:
         while True:

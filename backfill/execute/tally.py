@@ -68,6 +68,8 @@ class Tally:
     def close(self) -> None:
         """No outcome comes after those that were told."""
         self._commits.put_nowait(None)
+        if self._kinds:  # also where all had their outcomes before: nothing else tells of those
+            self._report_progress()
 
     def count(self, outcome: Outcome) -> None:
         """Count an outcome that is on disk."""

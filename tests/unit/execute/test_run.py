@@ -989,3 +989,12 @@ async def test_a_source_overwritten_in_place_is_not_copied_by_parts() -> None:
     run.store.chain("src", "k")[:] = [replace(old, body=b"ABCDEFGHIJKL")]
     outcome = await run.only()
     assert (outcome.kind, run.bodies()) == (OutcomeKind.SUPERSEDED, [])
+
+
+async def test_a_resume_with_nothing_left_tells_what_is_done() -> None:
+    """If this fails, a copy process whose shard is done is missing from the progress shown."""
+    run = absent_key()
+    await run.go()
+    again = run.restarted()
+    await again.go()
+    assert [(counts.done, counts.total) for counts in again.talk.counts] == [(1, 1)]
