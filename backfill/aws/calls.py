@@ -142,8 +142,9 @@ async def _reply(client: AioBaseClient, call: Call) -> Reply:
         body.seek(0)  # a call that is asked again with a new token has read its file already
     try:
         reply: Reply = await send(**call.parameters)
-    # What botocore's parsers make of a time that is none, and of another service's document.
-    except (ValueError, KeyError) as error:
+    # What botocore's parsers make of a time that is none, of another service's document, and of an
+    # error with two codes.
+    except (ValueError, KeyError, TypeError) as error:
         raise ReplyError(f"{call.operation}: {error}") from error
     return reply
 

@@ -14,12 +14,14 @@ from backfill.aws.calls import Calls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.session import Connection
 from backfill.errors import Disposition, StoreFault
+from backfill.model.attributes import ObjectHead
+from backfill.model.store import WriteResult
 from tests.doubles.clients import CLIENTS, opened_calls
 from tests.wire.aws.conftest import KeptEvents
 from tests.wire.aws.generated_answers import OPERATIONS, answer_of
 from tests.wire.aws.operations import KEY
 from tests.wire.aws.operations import OPERATIONS as ACTS
-from tests.wire.aws.raw_server import RawServer, Send
+from tests.wire.aws.raw_server import RawServer, Send, answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -102,3 +104,43 @@ def are_the_same(sdk: object, lean: object) -> bool:
             else lean
         )
     return sdk == lean
+
+
+COPIED = b"<?xml version='1.0'?><CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>"
+HEADERS = b"Content-Length: 1\r\nETag: e\r\nLast-Modified: Sun, 22 Nov 2026 10:00:07 GMT\r\n"
+
+
+async def test_white_space_before_a_document_is_read_by_one_and_settled_by_the_other(
+    clients: dict[str, Calls], raw_server: RawServer
+) -> None:
+    """A difference that is known: no XML to botocore, S3's way to keep a slow copy alive to us."""
+    raw_server.script = lambda _: answer(200, b"\n  " + COPIED)
+    sdk, lean = [await told(clients[name], "CopyObject") for name in ("sdk", "lean")]
+    assert isinstance(sdk, Ill)
+    assert sdk.disposition is Disposition.SETTLE
+    assert isinstance(lean, WriteResult)
+    assert lean.etag == "e"
+
+
+async def test_a_header_that_comes_twice_is_joined_by_one_and_the_last_to_the_other(
+    clients: dict[str, Calls], raw_server: RawServer
+) -> None:
+    """A difference that is known: S3 sends none twice, and RFC 9110 §5.3 would have them joined."""
+    twice = b"x-amz-meta-a: one\r\nx-amz-meta-a: two\r\n"
+    raw_server.script = lambda _: Send(b"HTTP/1.1 200 OK\r\n" + HEADERS + twice + b"\r\n")
+    sdk, lean = [await told(clients[name], "HeadObject") for name in ("sdk", "lean")]
+    assert isinstance(sdk, ObjectHead)
+    assert isinstance(lean, ObjectHead)
+    assert (sdk.metadata, lean.metadata) == ((("a", "two"),), (("a", "one, two"),))
+
+
+async def test_an_error_that_names_two_codes_is_a_fault_to_both(
+    clients: dict[str, Calls], raw_server: RawServer
+) -> None:
+    """Botocore's parser stumbles over it: if this fails, what it raises ends a run as a bug."""
+    body = b"<Error><Code>A</Code><Code>B</Code><Message>m</Message></Error>"
+    raw_server.script = lambda _: answer(400, body)
+    for calls in clients.values():
+        ended = await told(calls, "CopyObject")
+        assert isinstance(ended, Ill)
+        assert ended.disposition is Disposition.SETTLE
