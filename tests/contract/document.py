@@ -26,8 +26,9 @@ Written by `python -m tests.contract.document`; a test compares it with the case
 The suite in `tests/contract/` states behaviour of Amazon S3, one case each, in words of its own
 (`vocabulary.py`), and puts every case to four servers: the reference model in process (`model`),
 the sandbox over HTTP (`sandbox`), SeaweedFS, a real server on disk that the suite starts
-(`seaweedfs`), and moto's server (`moto`). A case passes on the first two without exception. Where
-one of the others is known to do something else, the case says so beside itself and is a strict
+(`seaweedfs`), and moto's server (`moto`). Sandbox and SeaweedFS get every case twice: from boto3,
+and with its hot calls sent by the lean client. A case passes on the first two without exception.
+Where one of the others is known to do something else, the case says so beside itself and is a strict
 expected failure: the day the server does as S3 does, the suite fails and the line below goes.
 Nothing is skipped.
 
