@@ -121,53 +121,52 @@ class Cutter:
         """
         is_large = self.is_large is True
         block, rows = Block(is_large=is_large), list[ManifestEntry]()
-        entries_max, taken = 1 if is_large else BLOCK_ENTRIES, 0
+        entries_max, taken, has_large = 1 if is_large else BLOCK_ENTRIES, 0, False
+        batch, in_parts = Route.BATCH_REPLICATION, Route.MULTIPART_COPY
         for passed, entry in enumerate(self.entries):
             if passed % BREATH_ROWS == 0:
                 await asyncio.sleep(0)
-            if entry.route is Route.BATCH_REPLICATION:
+            if entry.route is batch:
                 self._require_jobs()
                 continue
             if rows and entry.key != rows[0].key:
-                taken += self._add(block, rows)
-                rows = []
+                taken += self._add(block, rows, has_large=has_large)
+                rows, has_large = [], False
                 if taken >= entries_max:
                     yield block
                     block, taken = Block(is_large=is_large), 0
             rows.append(entry)
-        taken += self._add(block, rows)
+            if entry.route is in_parts:
+                has_large = True
+        taken += self._add(block, rows, has_large=has_large)
         if taken:
             yield block
 
-    def _add(self, block: Block, rows: list[ManifestEntry]) -> int:
+    def _add(self, block: Block, rows: list[ManifestEntry], *, has_large: bool) -> int:
         """Add what is left of a key's rows to a block; return how many those are."""
         # Whose key it is tell all of its rows, whatever has come of them meanwhile.
-        if self.is_large is not None and self.is_large is not _has_large(rows):
+        if self.is_large is not None and self.is_large is not has_large:
             return 0
-        rows = [row for row in rows if not self._has_ended(row)]
-        if not rows:
+        left: list[ManifestEntry] = []
+        outcome_of = self.journal.outcome
+        for row in rows:
+            outcome = outcome_of(row.number)
+            if outcome is None:
+                left.append(row)
+            else:
+                self.count(outcome)
+        if not left:
             return 0
-        first, bytes_max = rows[0], self.settings.copy_object_bytes_max
-        is_alone = len(rows) == 1 and first.number not in self.intents
+        first, bytes_max = left[0], self.settings.copy_object_bytes_max
+        is_alone = len(left) == 1 and first.number not in self.intents
         if is_alone and is_ordinary(first, copy_object_bytes_max=bytes_max):
             block.ordinary.append(first)
         else:
-            block.others.append(tuple(rows))
-        return len(rows)
-
-    def _has_ended(self, entry: ManifestEntry) -> bool:
-        outcome = self.journal.outcome(entry.number)
-        if outcome is None:
-            return False
-        self.count(outcome)
-        return True
+            block.others.append(tuple(left))
+        return len(left)
 
     def _require_jobs(self) -> None:
         if not self.has_jobs:
             raise BugError(
                 "a manifest has rows of Batch Replication, and nothing to create jobs with"
             )
-
-
-def _has_large(rows: list[ManifestEntry]) -> bool:
-    return any(row.route is Route.MULTIPART_COPY for row in rows)
