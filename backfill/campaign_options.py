@@ -279,7 +279,7 @@ OPTIONS: tuple[Option, ...] = (
         name="processes",
         kind=Kind.INTEGER,
         flag="--processes",
-        help="processes that copy and verify, each with its share of the keys (default: 1)",
+        help="processes that copy, each with its share of the keys and of the limits (default: 1)",
     ),
     Option(
         table="limits",

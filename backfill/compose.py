@@ -60,6 +60,7 @@ class Machine:
 class Clients:
     """Both identities' views of S3. `budget` bounds the retries of the whole process.
 
+    `pace` is that of the hot and the other calls of both; None: nothing paces them.
     What concerns Batch Operations opens no client before its first call.
     """
 
@@ -73,6 +74,7 @@ class Clients:
     destination_batch_bucket: BatchBucket
     pauses: Pauses
     budget: RetryBudget
+    pace: Pace | None = None
 
 
 def machine(run_directory: Path) -> Machine:
@@ -169,8 +171,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
     pace = Pace(
         clock=here.clock,
         events=events,
-        # Each process has its share, so that none has to ask another before it sends.
-        requests_per_second_max=settings.requests_per_second_max / settings.processes,
+        requests_per_second_max=settings.requests_per_second_max,
     )
     async with AsyncExitStack() as stack:
         build = _Builder(
@@ -197,6 +198,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             destination_batch_bucket=destination.batch_bucket,
             pauses=pauses,
             budget=budget,
+            pace=pace,
         )
 
 

@@ -27,6 +27,7 @@ from backfill.execute.stop import StopRequest
 from backfill.model.outcome import Outcome
 from backfill.plan.header import PlanHeader
 from backfill.ports import ArtifactIndex, Events, ProgressCounts
+from backfill.settings import Settings
 
 LENGTH: Final = struct.Struct("<I")
 DRAIN: Final = "drain"
@@ -77,17 +78,33 @@ async def received(reader: asyncio.StreamReader) -> object:
 
 
 def share_of(campaign: Campaign, processes: int) -> Campaign:
-    """Return the campaign with the limits of one of so many processes."""
+    """Return the campaign with the limits of one of so many processes: together, no more."""
     settings = campaign.settings
+    # Each process has its share, so that none has to ask another before it sends.
     share = replace(
         settings,
-        concurrency=max(1, settings.concurrency // processes),
-        parts_in_flight_max=max(1, settings.parts_in_flight_max // processes),
-        # At least one request a second each; 0 means no limit, and stays.
-        requests_per_second_max=-(-settings.requests_per_second_max // processes),
+        concurrency=_share(settings.concurrency, processes),
+        parts_in_flight_max=_share(settings.parts_in_flight_max, processes),
+        requests_per_second_max=_share(settings.requests_per_second_max, processes),
         processes=1,
     )
     return replace(campaign, settings=share)
+
+
+def _share(limit: int, processes: int) -> int:
+    """Return the share of a limit; 0 means no limit, and stays."""
+    return max(1, limit // processes) if limit else 0
+
+
+def processes_allowed(settings: Settings) -> int:
+    """Return how many processes there may be: what is less than one each cannot be shared."""
+    wanted = settings.processes
+    return min(
+        wanted,
+        settings.concurrency,
+        settings.parts_in_flight_max,
+        settings.requests_per_second_max or wanted,
+    )
 
 
 class Copiers:

@@ -4,10 +4,11 @@ Never starts a process (`copiers` does) and never copies.
 Law: a manifest that was begun stays cut as it was, whatever number of processes a resume has.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from backfill.compose import has_journal
-from backfill.copiers import Copiers, CopierTask, Together, share_of
+from backfill.copiers import Copiers, CopierTask, Together, processes_allowed, share_of
 from backfill.events import ShardsKept
 from backfill.execute.run import Fleet
 from backfill.execute.shards import (
@@ -20,6 +21,7 @@ from backfill.execute.shards import (
     starts_of,
     wanted_starts,
 )
+from backfill.execute.stop import StopRequest
 from backfill.manifest.rows import key_of
 from backfill.opening import Run
 from backfill.plan.header import PlanHeader
@@ -45,12 +47,13 @@ def shared_out(
     Raises:
         ArtifactDamagedError: How it was cut when work on it began cannot be read any more.
     """
-    processes = run.campaign.settings.processes
+    processes = processes_allowed(run.campaign.settings)
     shards = _shards(run, manifest, processes)
     if len(shards) == 1:
         return None
     assert run.here.lock is not None, "who writes into a run directory holds it"
-    share = share_of(run.campaign, min(processes, len(shards)) if processes > 1 else 2)
+    at_work = min(processes, len(shards)) if processes > 1 else 2
+    share = share_of(run.campaign, at_work)
     tasks = [
         CopierTask(
             campaign=share,
@@ -64,11 +67,17 @@ def shared_out(
     ]
     together = Together(run.events, manifest.rows)
     copiers = Copiers(
-        tasks, at_once=processes - 1, lock=run.here.lock, here=run.here, events=together
+        tasks, at_once=at_work - 1, lock=run.here.lock, here=run.here, events=together
     )
+
+    async def carry_out(stop: StopRequest) -> None:
+        pace = run.clients.pace
+        with nullcontext() if pace is None else pace.shared(at_work):
+            await copiers.carry_out(stop)
+
     return SharedOut(
         share=share.settings,
-        fleet=Fleet(own_rows=shards[0].end, carry_out=copiers.carry_out, outcomes=copiers.outcomes),
+        fleet=Fleet(own_rows=shards[0].end, carry_out=carry_out, outcomes=copiers.outcomes),
         events=together,
     )
 

@@ -27,8 +27,8 @@ class Settings:
     Attributes:
         concurrency: Copies in flight, over all processes. 128 at 20 ms a call are 6,400 a second,
             more than the 3,500 writes/s that S3 takes a prefix.
-        processes: Processes that copy and verify. One saturates a prefix's limit; more serve
-            buckets with many prefixes, and need a core each.
+        processes: Processes that copy. One saturates a prefix's limit; more serve buckets with many
+            prefixes, and need a core each.
         requests_per_second_max: Requests to S3 a second, over all processes; 0: as many as S3
             lets pass.
         bandwidth_max: Bytes a second that deep verification may download, over all processes; 0:

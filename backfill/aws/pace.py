@@ -10,8 +10,8 @@ Law: a refusal of a request that was sent before the last decrease decreases not
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NamedTuple, TypeVar
 
 from backfill.aws.calls import Call, Calls
@@ -103,7 +103,7 @@ class _LearnedLane(_Lane):
 class Pace:
     """The pace of one process. For one event loop.
 
-    `requests_per_second_max` is this process's share of the run's budget; 0: no budget.
+    `requests_per_second_max` is its budget, all of it while it is alone; 0: no budget.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Pace:
         self._events = events
         now_s = clock.monotonic_s()
         self._budget: _Lane | None = None
+        self._budget_max = requests_per_second_max
         if requests_per_second_max:
             self._budget = _Lane(TokenBucket(requests_per_second_max, now_s=now_s), clock)
         self._learned: dict[_Place, _LearnedLane] = {}
@@ -125,6 +126,19 @@ class Pace:
     def is_free(self) -> bool:
         """Whether nothing limits any request: no budget, and nobody throttles."""
         return self._budget is None and not self._learned
+
+    @contextmanager
+    def shared(self, processes: int) -> Iterator[None]:
+        """Meanwhile leave others their shares of the budget; this process is one of so many."""
+        self._set_budget(self._budget_max / processes)
+        try:
+            yield
+        finally:
+            self._set_budget(self._budget_max)
+
+    def _set_budget(self, rate: float) -> None:
+        if self._budget is not None:
+            self._budget.bucket = TokenBucket(rate, now_s=self._clock.monotonic_s())
 
     def next_number(self) -> int:
         """Return the number of a request that is sent now."""

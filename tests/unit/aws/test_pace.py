@@ -143,6 +143,19 @@ def test_a_budget_is_kept_by_all_requests(operation: str) -> None:
     assert took_s(work) == pytest.approx(200 / 50, rel=0.05)
 
 
+def test_a_budget_is_shared_only_while_there_are_others() -> None:
+    """If this fails, listing, planning and verifying alone get an eighth of what they may have."""
+    pace = Pace(clock=VirtualClock(), events=Told(), requests_per_second_max=80)
+    calls = PacedCalls(cast("Calls", Server()), pace)
+
+    async def work() -> None:
+        with pace.shared(8):
+            await many(calls, ["p/k"] * 100)
+        await many(calls, ["p/k"] * 400)
+
+    assert took_s(work) == pytest.approx(100 / 10 + 400 / 80, rel=0.05)
+
+
 def test_only_what_is_throttled_slows_down() -> None:
     """S3 limits a partition: waiting elsewhere wastes what it grants there."""
     server = Server(limits={"busy/": 100.0})

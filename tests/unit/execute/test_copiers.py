@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -16,12 +16,20 @@ import pytest
 from backfill.campaign import Campaign
 from backfill.cli.copier import Told, obey
 from backfill.compose import machine
-from backfill.copiers import Copiers, CopierTask, Together, received
+from backfill.copiers import (
+    Copiers,
+    CopierTask,
+    Together,
+    processes_allowed,
+    received,
+    share_of,
+)
 from backfill.errors import BackfillError, InterruptedRunError, RefusedError
 from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.plan.header import PlanHeader
 from backfill.ports import ArtifactIndex, ProgressCounts
+from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Talk
 from tests.unit.execute.versioned_store import DESTINATION, SOURCE
 
@@ -166,3 +174,33 @@ async def test_progress_goes_on_where_the_holder_has_nothing_left_to_do(
     assert fleet.talk.counts[-1] == ProgressCounts(
         stage="execute", done=10, total=30, errors={"SlowDown": 2}
     )
+
+
+@pytest.mark.parametrize(
+    ("processes", "concurrency", "parts", "requests", "allowed"),
+    [
+        (4, 128, 64, 0, 4),
+        (8, 1, 64, 0, 1),
+        (8, 128, 3, 0, 3),
+        (1000, 128, 64, 9, 9),
+        (7, 9, 9, 9, 7),
+    ],
+)
+def test_shares_together_are_no_more_than_the_limits(
+    processes: int, concurrency: int, parts: int, requests: int, allowed: int
+) -> None:
+    """If this fails, `--concurrency 1` with eight processes copies eight objects at a time."""
+    whole = replace(
+        Settings(),
+        processes=processes,
+        concurrency=concurrency,
+        parts_in_flight_max=parts,
+        requests_per_second_max=requests,
+    )
+    assert processes_allowed(whole) == allowed
+    campaign = Campaign(source_bucket="from-bucket", settings=whole)
+    share = share_of(campaign, allowed).settings
+    assert 0 < allowed * share.concurrency <= concurrency
+    assert 0 < allowed * share.parts_in_flight_max <= parts
+    assert allowed * share.requests_per_second_max <= requests
+    assert bool(share.requests_per_second_max) == bool(requests), "0 is no limit, and stays"
