@@ -29,7 +29,7 @@ A raw `"` is left to expat, too: it is legal, but no S3 writes it.
 
 _FLAT: Final = re.compile(
     r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>)?+\s*+'
-    r'<([A-Za-z]++)(?: xmlns="[!#-%\'-;=?-~]*+")?+>'
+    r'<([A-Za-z]++)(?: xmlns="[!#-%\'-;=?-z|~]*+")?+>'
     rf"((?:<([A-Za-z0-9]++)>{_TEXT}</\3>)*+)</\1>\s*+",
     re.ASCII,
 )
