@@ -100,8 +100,10 @@ def laid_out(stretches: Mapping[int, Stretch], *, prefixes: int) -> Layout:
     gaps: list[Gap] = []
     for prefix in range(prefixes):
         own = {number: s for number, s in stretches.items() if s.prefix == prefix}
-        by_start = {(s.start_key, s.start_version_id): number for number, s in own.items()}
-        assert len(by_start) == len(own), "ranges do not overlap"
+        # Where one before it was lost, what followed may have been listed anew: the newest counts.
+        by_start = {
+            (one.start_key, one.start_version_id): number for number, one in sorted(own.items())
+        }
         cuts = sorted(s.start_key for s in own.values() if s.is_first and s.start_key is not None)
         at: tuple[str | None, str | None] = (None, None)
         # Finite: every turn takes a stretch that was not taken, or jumps to one.

@@ -231,6 +231,21 @@ def test_what_was_listed_before_a_fault_is_not_listed_again(fails_at: int) -> No
     assert events.newest.done == len(entries)
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_a_segment_that_a_power_cut_took_is_listed_again(lost: int, tmp_path: Path) -> None:
+    """Later ones may outlive it: if this fails, every resume breaks on them."""
+    entries = SHAPES["counters"](400)
+    artifacts = LocalArtifacts(tmp_path, segment_rows_max=40)
+    with pytest.raises(StoreFault):
+        listed(Faulty(entries, fails_at=12), artifacts=artifacts, page_max=20, concurrency=1)
+    segments = sorted((tmp_path / SOURCE).glob("*.gz"))
+    assert len(segments) > 4
+    segments[lost].write_bytes(b"")
+    resumed = LocalArtifacts(tmp_path, segment_rows_max=40)
+    listed(SlowBucket(entries), artifacts=resumed, page_max=20, concurrency=1)
+    assert entries_in(resumed) == entries
+
+
 class EncodedOrder(SlowBucket):
     """Lists by another order than that of bytes, as a server does that sorts what it encodes."""
 

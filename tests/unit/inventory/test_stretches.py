@@ -54,6 +54,19 @@ def test_what_is_missing_is_listed_up_to_the_next_cut() -> None:
     assert laid_out({}, prefixes=2).gaps == (Gap(0, None, None), Gap(1, None, None))
 
 
+def test_of_two_that_begin_at_one_place_the_newest_counts() -> None:
+    """Once a lost stretch is listed again, so is what followed it: neither may stop the run."""
+    stretches = {
+        5: stretch("k", "p", amid=("v", "x")),
+        1: stretch("k", "m", amid=("v", "w")),
+        4: stretch(None, "k", amid=(None, "v")),
+        2: stretch("m", None, amid=("w", None)),
+    }
+    layout = laid_out(stretches, prefixes=1)
+    assert layout.order == (4, 5)
+    assert layout.gaps == (Gap(0, position_of("p", "x"), None),)
+
+
 def test_neighbours_meet_where_the_one_saw_the_other_begin() -> None:
     """Equal bounds prove nothing: a server with another order shows other keys between them."""
     one = stretch(None, "c", first="a", beyond="d")
