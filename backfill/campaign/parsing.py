@@ -315,8 +315,9 @@ def _number(option: Option, value: object, place: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, wanted):
         raise CampaignError(f"{place} is a number, not {value!r}")
     least = 0 if option.kind is Kind.SECONDS else option.minimum
-    if not least <= value < 2**53:
-        raise CampaignError(f"{place}: {value} is out of range", hint=f"at least {least}")
+    if not least <= value <= option.maximum:
+        hint = f"at least {least}" if value < least else f"at most {option.maximum}"
+        raise CampaignError(f"{place}: {value} is out of range", hint=hint)
     return value
 
 

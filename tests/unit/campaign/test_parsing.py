@@ -192,6 +192,8 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
         ({**SOURCE, ("scope", "tags"): {"a": 1}}, "are text"),
         ({**SOURCE, ("writers", "other-writers"): "loud"}, "no choice"),
         ({**SOURCE, ("limits", "concurrency"): 0}, "out of range"),
+        ({**SOURCE, ("limits", "concurrency"): 10_001}, "out of range"),
+        ({**SOURCE, ("limits", "processes"): 10**6}, "out of range"),
         ({**SOURCE, ("limits", "concurrency"): True}, "is a number"),
         ({**SOURCE, ("limits", "concurrency"): "many"}, "is a number"),
         ({**SOURCE, ("limits", "settle-delay-s"): -1}, "out of range"),
