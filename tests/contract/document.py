@@ -28,9 +28,9 @@ The suite in `tests/contract/` states behaviour of Amazon S3, one case each, in 
 the sandbox over HTTP (`sandbox`), SeaweedFS, a real server on disk that the suite starts
 (`seaweedfs`), and moto's server (`moto`). Sandbox and SeaweedFS get every case twice: from boto3,
 and with its hot calls sent by the lean client. A case passes on the first two without exception.
-Where one of the others is known to do something else, the case says so beside itself and is a strict
-expected failure: the day the server does as S3 does, the suite fails and the line below goes.
-Nothing is skipped.
+Where one of the others is known to do something else, the case says so beside itself and is a
+strict expected failure: the day the server does as S3 does, the suite fails and the line below
+goes. Nothing is skipped.
 
 It proves that the sandbox and its model mean the same, that most cases are met by servers which we
 did not write, and how far each stand-in may be believed. It does not prove what AWS does: the cases

@@ -157,7 +157,8 @@ async def test_silence_ends_in_a_timeout_that_is_ambiguous_for_a_write(
     with pytest.raises(StoreFault) as caught:
         await OPERATIONS[operation](S3ObjectStore(impatient_calls), KEY)
     assert caught.value.disposition is (RETRY if operation in READS else SETTLE)
-    assert len(raw_server.seen) == 1
+    # On a busy machine the limit may pass before the request has left.
+    assert len(raw_server.seen) <= 1
 
 
 NO_SUCH_UPLOAD = {
