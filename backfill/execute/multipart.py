@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from backfill.errors import Disposition, StoreFault
 from backfill.execute.bench import Bench
+from backfill.execute.chains import read_chain
 from backfill.execute.codes import Code
 from backfill.execute.parts import (
     PartRange,
@@ -90,6 +91,8 @@ async def copy_in_parts(
         await hooks.opened(upload.upload_id)
         source = copy_source(entry, step, bench.header.source)
         parts = await _copy_parts(bench, upload, source, ranges)
+        if entry.has_other_writers:
+            await _refuse_if_changed(bench, entry, step)
         hooks.completing()
         return await _complete(bench, _completion(upload, request, step, parts), hooks)
     except asyncio.CancelledError:
@@ -122,14 +125,37 @@ async def _pinned_head(bench: Bench, entry: ManifestEntry, step: Copy) -> Object
         bench.header.source, entry.key, version_id=step.version_id
     )
     if head.etag != step.etag:
-        raise StoreFault(
-            operation="HeadObject",
-            code="PreconditionFailed",
-            status=412,
-            disposition=Disposition.REDECIDE,
-            message="the source version has another ETag now",
-        )
+        raise _changed("HeadObject", "the source version has another ETag now")
     return head
+
+
+async def _refuse_if_changed(bench: Bench, entry: ManifestEntry, step: Copy) -> None:
+    """Read the key again after its parts, which may have taken hours.
+
+    A delete marker that came meanwhile is no precondition's matter: If-None-Match succeeds over it.
+
+    Raises:
+        StoreFault: REDECIDE, if either side has another current entry than was decided by.
+    """
+    place, header = bench.place(entry.destination), bench.header
+    # The destination first: what the source shows afterwards is at least as new.
+    destination = await read_chain(bench.ports.destination, place, entry.key)
+    source = await read_chain(bench.ports.source, header.source, entry.key)
+    seen_version_id = destination[0].version_id if destination else None
+    if not source or source[0].version_id != step.version_id:
+        raise _changed("ListObjectVersions", "the source has another current version now")
+    if seen_version_id != step.seen_version_id:
+        raise _changed("ListObjectVersions", "the destination has another current version now")
+
+
+def _changed(operation: str, message: str) -> StoreFault:
+    return StoreFault(
+        operation=operation,
+        code="PreconditionFailed",
+        status=412,
+        disposition=Disposition.REDECIDE,
+        message=message,
+    )
 
 
 async def _tags(bench: Bench, entry: ManifestEntry, step: Copy, head: ObjectHead) -> Pairs:

@@ -66,7 +66,8 @@ def test_a_key_of_100_000_versions_is_worked_on_once_and_fits(tmp_path: Path) ->
     # One look finds nearly all; another what was late. Nothing of this is asked for by itself.
     assert done.requests.pop("HeadObject computed-source") == 3 * versions // 1000
     assert done.requests.keys() == {"ListObjectVersions"}
-    assert done.requests["ListObjectVersions"] <= 2 * (versions // 1000 + 1)
+    # The first page of each of the two looks is sized by what its neighbours held: a small one.
+    assert done.requests["ListObjectVersions"] <= 2 * (versions // 1000 + 3)
     assert max(done.peaks_kib.values()) < CEILING_KIB
     plan = seen(tmp_path, "plan", versions, versions)
     assert not plan.requests

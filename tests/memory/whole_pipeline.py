@@ -45,7 +45,7 @@ from tests.doubles.planning import head_of
 ACCOUNT = "111122223333"
 SOURCE, DESTINATION = "computed-source", "computed-destination"
 START = datetime(2024, 1, 1, tzinfo=UTC)
-SMALL_WINDOWS = Settings(concurrency=8, page_max=200)
+SMALL_WINDOWS = Settings(concurrency=8, listing_concurrency=8, page_max=200)
 """So that what is held for a while is little beside what a leak would hold for good."""
 SMALL_BLOCK_BYTES = 8 * 1024
 LOOK_EVERY_S = 0.005

@@ -78,6 +78,22 @@ async def test_a_part_that_pauses_keeps_nobody_waiting() -> None:
     assert store.most == 1
 
 
+async def test_a_marker_that_comes_while_parts_are_copied_is_not_written_over() -> None:
+    """If this fails, an object deleted during hours of copying is seen again, unconditionally."""
+    run, store = large_objects({"a": 6}, parts_in_flight_max=1)
+    run.entries = [entry._replace(has_other_writers=True) for entry in run.entries]
+
+    def deleted() -> None:
+        store.mark("src", "a")
+        store.mark("dst", "a")
+
+    store.before["part", 3] = deleted
+    (outcome,) = await run.go()
+    assert outcome.kind is not OutcomeKind.COPIED
+    assert store.calls["complete"] == 0
+    assert store.uploads == {}
+
+
 @pytest.mark.parametrize("turns", [5, 20, 40])
 async def test_a_run_that_is_cut_frees_what_it_held(turns: int) -> None:
     """If this fails, a cancelled copy leaves parts in flight or an upload that costs money."""
