@@ -195,6 +195,7 @@ def main() -> int:
     )
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--slots", type=int, default=128)
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="of every answer")
     parser.add_argument("--product", type=Path, default=ROOT, help="another checkout of backfill")
     for name in ("--endpoint", "--client", "--what"):
         parser.add_argument(name, default="", help=argparse.SUPPRESS)
@@ -205,7 +206,8 @@ def main() -> int:
     print("| --- | --- | --- | --- | --- | --- |")
     floor_us, wrong = 0.0, 0
     for client, what, count in rows(arguments):
-        with CannedServer(count * (PAGE if what == "list" else 1)) as server:
+        held = count * (PAGE if what == "list" else 1)
+        with CannedServer(held, "--latency-ms", str(arguments.latency_ms)) as server:
             command = [sys.executable, "-m", "benchmarks.requests", "--endpoint", server.endpoint]
             command += ["--client", client, "--what", what, "--requests", str(count)]
             command += ["--slots", str(arguments.slots)]
