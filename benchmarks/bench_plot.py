@@ -23,6 +23,7 @@ def plotted(runs: Sequence[Run]) -> str:
         (transport, label, median(run.cpu_us / 100 for run in runs if _is(run, transport, label)))
         for transport in transports(runs)
         for label in dict.fromkeys(run.label for run in runs if run.transport == transport)
+        if not label.endswith("sdk")  # so long a bar would make all others dots
     ]
     longest = max((value for _, _, value in bars), default=1.0)
     height = 50 + len(bars) * (BAR + GAP)
