@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from backfill.campaign import Campaign
 from backfill.compose import Machine, written_outcomes
@@ -26,7 +26,7 @@ from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.model.outcome import Outcome
 from backfill.plan.header import PlanHeader
-from backfill.ports import ArtifactIndex, Events, ProgressCounts
+from backfill.ports import ArtifactIndex, Event, Events, ProgressCounts
 from backfill.settings import Settings
 
 LENGTH: Final = struct.Struct("<I")
@@ -221,7 +221,7 @@ class Copiers:
             if isinstance(message, ProgressCounts):
                 self._events.add(task.shard.number, message)
             else:
-                self._events.emit(message)
+                self._events.emit(cast("Event", message))  # a process says nothing else
 
 
 class _Orders:
@@ -270,9 +270,9 @@ class Together:
         self._own = ProgressCounts(stage="execute", done=0)
         self._others: dict[int, ProgressCounts] = {}
 
-    def emit(self, event: object) -> None:
+    def emit(self, event: Event) -> None:
         """Log one event."""
-        self._events.emit(event)  # type: ignore[arg-type] # passed on as it is
+        self._events.emit(event)
 
     def progress(self, counts: ProgressCounts) -> None:
         """Take the holder's own totals, and show the sum."""

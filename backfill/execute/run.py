@@ -35,6 +35,9 @@ from backfill.plan.routes import Route
 from backfill.ports import ArtifactIndex
 from backfill.settings import Settings
 
+LEAVING_S = 10.0
+"""Beyond their drain time, how long copy processes may take to be seen off, by force if need be."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteJob:
@@ -161,7 +164,7 @@ async def _beside(
         crew.bench.halt.set()
         if not stop.draining.is_set():
             others.cancel()
-        await asyncio.wait({others, own}, timeout=2 * job.settings.drain_timeout_s)
+        await asyncio.wait({others, own}, timeout=2 * job.settings.drain_timeout_s + LEAVING_S)
     finally:
         for task in (others, own):
             task.cancel()
