@@ -6,7 +6,6 @@ Law: what S3 sent and the SDK's model does not know is kept, never taken for abs
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -50,7 +49,6 @@ _MAIL_TIME: Final = re.compile(
 _CHECKSUM_TYPES: Final = {kind.value: kind for kind in ChecksumType}
 _HEAD_CHECKSUMS: Final = tuple((_CHECKSUM + name.lower(), name) for name in MODELLED_ALGORITHMS)
 _BODY_CHECKSUMS: Final = tuple((f"Checksum{name}", name) for name in MODELLED_ALGORITHMS)
-_CONTENT_FIELDS: Final = tuple(field.name for field in fields(ContentHeaders))
 _ORDINARY: Final = frozenset(
     {
         *(name for name, _ in _HEAD_CHECKSUMS),
@@ -307,7 +305,7 @@ def _open_ended(headers: Mapping[str, str]) -> tuple[Pairs, Pairs]:
 @lru_cache(maxsize=_REMEMBERED)
 def _content_headers(*values: str | None) -> ContentHeaders:
     """Return the headers, given in the order of the fields; neighbours share theirs."""
-    return ContentHeaders(**dict(zip(_CONTENT_FIELDS, values, strict=True)))
+    return ContentHeaders(*values)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -34,9 +34,11 @@ class Encryption:
     is_bucket_key_enabled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentHeaders:
-    """The system-defined metadata that a user sets (S3 User Guide: UsingMetadata)."""
+class ContentHeaders(NamedTuple):
+    """The system-defined metadata that a user sets (S3 User Guide: UsingMetadata).
+
+    A named tuple, so that comparing two, once a verified version, is one call.
+    """
 
     content_type: str | None = None
     content_encoding: str | None = None

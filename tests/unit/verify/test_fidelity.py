@@ -1,7 +1,7 @@
 """Fidelity, field by field."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +28,7 @@ ALIAS = replace(KEY, kms_key_arn="arn:aws:kms:x:1:alias/backup")
 
 
 def header_cases() -> list[ContentHeaders]:
-    return [replace(SOURCE.headers, **{field.name: "another"}) for field in fields(ContentHeaders)]
+    return [SOURCE.headers._replace(**{name: "another"}) for name in ContentHeaders._fields]
 
 
 @pytest.mark.parametrize(

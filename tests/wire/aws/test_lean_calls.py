@@ -163,7 +163,7 @@ async def test_what_the_lean_client_does_not_bind_goes_by_the_sdk_and_is_told_on
     """An uploader's Content-Type in UTF-8 must arrive as it was, whoever sends it."""
     raw_server.script = lambda _: answer(200, b"<a><UploadId>u</UploadId></a>")
     request = create_request()
-    headers = replace(request.content_headers, content_type="naïve")
+    headers = request.content_headers._replace(content_type="naïve")
     store = S3ObjectStore(lean)
     for _ in range(3):
         await store.create_multipart_upload(replace(request, content_headers=headers))
