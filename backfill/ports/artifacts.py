@@ -35,6 +35,13 @@ class RowWriter(Protocol):
         """Append one row."""
         ...
 
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Append rows, none or many; they must not be changed afterwards.
+
+        The artefact is the same, byte for byte, as if each of them had been written alone.
+        """
+        ...
+
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         """Make the artefact durable and visible, atomically."""
         ...
@@ -90,6 +97,14 @@ class ArtifactStore(Protocol):
         """Stream the rows of a finished artefact, from row `start` on; memory does not grow.
 
         Digests are checked of all that is read.
+        """
+        ...
+
+    def row_blocks(self, name: str, *, start: int = 0) -> Iterator[list[list[Scalar]]]:
+        """Stream the same rows in lists of some hundreds, none of them empty.
+
+        For whoever does for a list in one call what would cost a call for each row. A block ends
+        anywhere, amid the rows of one key, too.
         """
         ...
 

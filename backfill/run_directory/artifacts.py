@@ -9,7 +9,7 @@ writer that dies before it leaves only files that no index names, and its succes
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ from backfill.run_directory.index import (
     segment_file,
 )
 from backfill.run_directory.leftovers import remove_leftovers
-from backfill.run_directory.segments import BLOCK_ROWS, Segment, SegmentWriter, segment_rows
+from backfill.run_directory.segments import BLOCK_ROWS, Segment, SegmentWriter, segment_blocks
 from backfill.run_directory.stretches import StretchedWriter
 
 SEGMENT_ROWS_MAX: Final = 100_000
@@ -61,6 +61,10 @@ class LocalArtifacts:
         Raises:
             ArtifactDamagedError: there is no such artefact, or a file of it is missing or altered.
         """
+        return chain.from_iterable(self.row_blocks(name, start=start))
+
+    def row_blocks(self, name: str, *, start: int = 0) -> Iterator[list[list[Scalar]]]:
+        """Stream the same rows, as many at once as are decoded in one call; raises as `rows`."""
         stored = self._stored(name)
         if stored is None:
             raise ArtifactDamagedError(
@@ -72,10 +76,10 @@ class LocalArtifacts:
         # Whole segments before the start are not even opened.
         while segments and skipped + segments[0].rows <= start:
             skipped += segments.pop(0).rows
-        rows = chain.from_iterable(
-            segment_rows(folder / segment.file, segment) for segment in segments
+        blocks = chain.from_iterable(
+            segment_blocks(folder / segment.file, segment) for segment in segments
         )
-        return islice(rows, start - skipped, None)
+        return _without_first(blocks, start - skipped) if start > skipped else blocks
 
     @contextmanager
     def writer(
@@ -192,13 +196,23 @@ class ArtifactWriter:
         assert len(row) == len(self._columns), "a row fills its columns"
         self._block.append(tuple(row))
         if len(self._block) >= self._block_rows_max:
-            self._write_block()
+            self._write_block(self._block)
+            self._block.clear()
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Append rows; they must not be changed afterwards."""
+        assert set(map(len, rows)) <= {len(self._columns)}, "a row fills its columns"
+        self._block.extend(rows)
+        # In blocks of one length, however the rows come: equal rows make equal bytes.
+        while len(self._block) >= self._block_rows_max:
+            self._write_block(self._block[: self._block_rows_max])
+            del self._block[: self._block_rows_max]
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         """Make the artefact durable and visible, atomically."""
         assert not self._is_ended, "an artefact is committed once"
         if self._block:
-            self._write_block()
+            self._write_block(self._block)
         self._finish_segment()
         data = index_bytes(
             name=self._name,
@@ -229,13 +243,12 @@ class ArtifactWriter:
             except OSError:
                 return
 
-    def _write_block(self) -> None:
+    def _write_block(self, rows: Sequence[Row]) -> None:
         assert not self._is_ended, "nothing is written after the end"
         if self._open is None:
             number = len(self._segments)
             self._open = SegmentWriter(self._folder / segment_file(self._slot, number))
-        self._open.write_block(self._block)
-        self._block.clear()
+        self._open.write_block(rows)
         is_full = self._open.rows + self._block_rows_max > self._segment_rows_max
         if is_full or self._open.text_bytes >= SEGMENT_BYTES_MAX:
             self._finish_segment()
@@ -244,3 +257,10 @@ class ArtifactWriter:
         if self._open is not None:
             self._segments.append(self._open.finish())
             self._open = None
+
+
+def _without_first(blocks: Iterator[list[list[Scalar]]], rows: int) -> Iterator[list[list[Scalar]]]:
+    for block in blocks:
+        if rows < len(block):
+            yield block[rows:]
+        rows = max(rows - len(block), 0)

@@ -25,6 +25,10 @@ class Preview:
         """Stream the rows of a finished artefact, from row `start` on."""
         return self._artifacts.rows(name, start=start)
 
+    def row_blocks(self, name: str, *, start: int = 0) -> Iterator[list[list[Scalar]]]:
+        """Stream the same rows, many at once."""
+        return self._artifacts.row_blocks(name, start=start)
+
     @contextmanager
     def writer(
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
@@ -64,6 +68,9 @@ class _Nowhere:
     def write(self, row: Row | bytes) -> None:
         assert row is not None, "a row is something"
         self._rows += 1
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        self._rows += len(rows)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         return ArtifactIndex(

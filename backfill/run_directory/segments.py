@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
-from itertools import chain
 from pathlib import Path
 from typing import Final, cast
 
@@ -130,16 +129,12 @@ class SegmentWriter:
             self._file.write(data)
 
 
-def segment_rows(path: Path, segment: Segment) -> Iterator[list[Scalar]]:
-    """Stream the rows of one segment after checking its size and digest.
+def segment_blocks(path: Path, segment: Segment) -> Iterator[list[list[Scalar]]]:
+    """Stream the rows of one segment, some hundreds at once, after checking its size and digest.
 
     Raises:
         ArtifactDamagedError: the file is missing, cut, altered, or holds another number of rows.
     """
-    return chain.from_iterable(_blocks(path, segment))
-
-
-def _blocks(path: Path, segment: Segment) -> Iterator[list[list[Scalar]]]:
     try:
         file = path.open("rb")
     except FileNotFoundError as fault:

@@ -36,6 +36,11 @@ class MemoryArtifacts:
             raise ArtifactDamagedError(f"{name} is missing", hint="run the stage that writes it")
         return iter(self.held[name][start:])
 
+    def row_blocks(self, name: str, *, start: int = 0) -> Iterator[list[list[Scalar]]]:
+        rows = list(self.rows(name, start=start))
+        # Short ones, of an odd length: they end amid whatever a stage takes together.
+        return (rows[first : first + 7] for first in range(0, len(rows), 7))
+
     @contextmanager
     def writer(
         self, name: str, *, columns: Sequence[str], inputs: Mapping[str, str]
@@ -83,6 +88,10 @@ class MemoryWriter:
     def write(self, row: Row) -> None:
         assert len(row) == len(self._columns), "a row fills its columns"
         self._rows.append(list(row))
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.write(row)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         content = repr((self._name, self._columns, self._rows, sorted(self._inputs.items())))

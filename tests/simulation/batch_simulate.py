@@ -224,6 +224,9 @@ class ProcessArtifacts:
     def rows(self, name: str, *, start: int = 0) -> Iterator[list[Scalar]]:
         return self.store.rows(name, start=start)
 
+    def row_blocks(self, name: str, *, start: int = 0) -> Iterator[list[list[Scalar]]]:
+        return self.store.row_blocks(name, start=start)
+
     def read_document(self, name: str) -> bytes | None:
         return self.store.read_document(name)
 
@@ -273,6 +276,9 @@ class _Writer:
 
     def write(self, row: Row) -> None:
         self.inner.write(row)
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        self.inner.write_rows(rows)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         self.artifacts.written(self.name, lambda: self.inner.commit(summary))

@@ -162,6 +162,45 @@ def test_a_reused_list_does_not_alter_rows_written_before(store: LocalArtifacts)
     assert [row[1] for row in store.rows("plan")] == list(range(7))
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 10, 11, 95, 0], ids=str)
+def test_rows_written_together_make_the_same_bytes(tmp_path: Path, at_once: int) -> None:
+    """If this fails, a stage that goes block by block makes artefacts that no digest knows."""
+    rows = [(f"key {number} {HOSTILE[number % len(HOSTILE)]}", number) for number in range(95)]
+    alone, together = (
+        LocalArtifacts(tmp_path / name, segment_rows_max=10) for name in ("alone", "together")
+    )
+    wrote(alone)
+    with together.writer("plan", columns=COLUMNS, inputs={}) as writer:
+        if not at_once:
+            # One alone, none, the others: however they come.
+            writer.write(rows[0])
+            writer.write_rows([])
+            writer.write_rows(rows[1:])
+        for first in range(0, len(rows), at_once) if at_once else ():
+            writer.write_rows(rows[first : first + at_once])
+        writer.commit({})
+    assert files(tmp_path / "together/plan") == files(tmp_path / "alone/plan")
+
+
+def test_one_row_of_many_that_lacks_a_cell_is_a_programmers_error(store: LocalArtifacts) -> None:
+    """If this fails, a stage shifts cells into columns that mean something else."""
+    with (
+        store.writer("plan", columns=COLUMNS, inputs={}) as writer,
+        pytest.raises(AssertionError, match="columns"),
+    ):
+        writer.write_rows([("key", 1), ("key",)])
+
+
+@pytest.mark.parametrize("start", [0, 1, 9, 10, 37, 94, 95, 200])
+def test_blocks_hold_the_rows_from_any_start(store: LocalArtifacts, start: int) -> None:
+    """If this fails, a stage that reads block by block loses or repeats rows at a segment's end."""
+    wrote(store)
+    blocks = list(store.row_blocks("plan", start=start))
+    assert all(blocks), "no block is empty"
+    assert [row for block in blocks for row in block] == list(store.rows("plan"))[start:]
+    assert [row[1] for block in blocks for row in block] == list(range(start, 95))
+
+
 def test_nothing_is_visible_without_commit(store: LocalArtifacts, tmp_path: Path) -> None:
     """A stage that failed half-way must not look finished."""
 

@@ -37,6 +37,7 @@ def test_a_preview_reads_what_stands(store: LocalArtifacts) -> None:
     assert preview.index("plan") == store.index("plan")
     assert preview.index("manifest/01") is None
     assert list(preview.rows("plan")) == list(store.rows("plan")) == [["a\n\x1b[31m", 1], ["b", 2]]
+    assert list(preview.row_blocks("plan", start=1)) == [[["b", 2]]]
     assert preview.read_document("scene.json") == b"{}"
     assert preview.read_document("none.json") is None
 
@@ -49,8 +50,8 @@ def test_what_is_written_into_a_preview_is_counted_and_gone(
     before, stands = files(tmp_path), store.index(name)
     preview: ArtifactStore = Preview(store)
     with preview.writer(name, columns=COLUMNS, inputs={"plan": "cd"}) as writer:
-        for number in range(3):
-            writer.write(("key", number))
+        writer.write(("key", 0))
+        writer.write_rows([("key", 1), ("key", 2)])
         index = writer.commit({"rows": 3})
     preview.write_document("scene.json", b"another")
     with preview.document_writer("rows.csv") as stream:
