@@ -26,6 +26,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -160,6 +161,18 @@ class S3ObjectStore:
         return await self._calls.send(
             call, partial(replies.copied_part, part_number=request.part_number)
         )
+
+    async def list_parts(
+        self, upload: MultipartUpload, *, after: int = 0, max_parts: int = LIST_PAGE_MAX
+    ) -> PartsPage:
+        """Return one page of the parts that an open upload holds, behind part `after`."""
+        assert 1 <= max_parts <= LIST_PAGE_MAX, "S3 returns at most 1,000 parts a page"
+        call = Call(
+            operation="ListParts",
+            region=upload.destination.region,
+            parameters=requests.parts_parameters(upload, after=after, max_parts=max_parts),
+        )
+        return await self._calls.send(call, replies.parts_page)
 
     async def complete_multipart_upload(
         self, request: CompleteMultipartUploadRequest

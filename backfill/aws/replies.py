@@ -21,7 +21,7 @@ from backfill.model.attributes import (
     ReplicationStatus,
 )
 from backfill.model.objects import NULL_VERSION_ID, Checksum, ChecksumType, ETag, VersionId
-from backfill.model.store import CopiedPart, MarkerResult, WriteResult
+from backfill.model.store import CopiedPart, ListedPart, MarkerResult, PartsPage, WriteResult
 
 Reply = Mapping[str, object]
 """An answer as botocore parsed it."""
@@ -30,7 +30,7 @@ MODELLED_ALGORITHMS: Final = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 """Checksums that botocore 1.40.61 knows; S3 has more (S3 API: ChecksumAlgorithm)."""
 
 _CHECKSUM: Final = "x-amz-checksum-"
-_METADATA: Final = "x-amz-meta-"
+METADATA: Final = "x-amz-meta-"
 _ENCRYPTION: Final = "x-amz-server-side-encryption"
 _REMEMBERED: Final = 1024
 """Header values whose meaning is kept: objects written together have the same ones."""
@@ -47,11 +47,11 @@ _MAIL_TIME: Final = re.compile(
 )
 """The one form that S3 writes (RFC 9110 §5.6.7: IMF-fixdate); the others are read at leisure."""
 _CHECKSUM_TYPES: Final = {kind.value: kind for kind in ChecksumType}
-_HEAD_CHECKSUMS: Final = tuple((_CHECKSUM + name.lower(), name) for name in MODELLED_ALGORITHMS)
-_BODY_CHECKSUMS: Final = tuple((f"Checksum{name}", name) for name in MODELLED_ALGORITHMS)
+HEAD_CHECKSUMS: Final = tuple((_CHECKSUM + name.lower(), name) for name in MODELLED_ALGORITHMS)
+BODY_CHECKSUMS: Final = tuple((f"Checksum{name}", name) for name in MODELLED_ALGORITHMS)
 _ORDINARY: Final = frozenset(
     {
-        *(name for name, _ in _HEAD_CHECKSUMS),
+        *(name for name, _ in HEAD_CHECKSUMS),
         *(f"{_CHECKSUM}{word}" for word in ("type", "algorithm", "mode")),
         *("etag", "content-length", "last-modified", "content-type", "date", "server"),
         *("accept-ranges", "connection", "x-amz-request-id", "x-amz-id-2", "x-amz-version-id"),
@@ -101,7 +101,7 @@ def object_head(reply: Reply) -> ObjectHead:
         VersionId(get("x-amz-version-id") or NULL_VERSION_ID),
         ETag(_needed(headers, "etag").strip('"')),
         _count(_needed(headers, "content-length")),
-        _mail_time(_needed(headers, "last-modified")),
+        mail_time(_needed(headers, "last-modified")),
         get("x-amz-storage-class") or "STANDARD",
         metadata,
         _content_headers(
@@ -113,7 +113,7 @@ def object_head(reply: Reply) -> ObjectHead:
             None if expires is None else str(expires),
         ),
         _count(get("x-amz-tagging-count") or "0"),
-        _checksums(headers, _HEAD_CHECKSUMS, get("x-amz-checksum-type")),
+        _checksums(headers, HEAD_CHECKSUMS, get("x-amz-checksum-type")),
         _encryption(
             get(_ENCRYPTION),
             get(f"{_ENCRYPTION}-customer-algorithm"),
@@ -193,6 +193,29 @@ def copied_part(reply: Reply, *, part_number: int) -> CopiedPart:
     return CopiedPart(part_number=part_number, etag=_etag(body), checksums=_body_checksums(body))
 
 
+def parts_page(reply: Reply) -> PartsPage:
+    """Parse ListParts; numbers as botocore reads them, or as they are written."""
+    is_truncated, parts = reply.get("IsTruncated"), reply.get("Parts", [])
+    if is_truncated is None or not isinstance(parts, list):
+        raise ReplyError("ListParts without a list of parts")
+    has_more = is_truncated in (True, "true")
+    return PartsPage(
+        parts=tuple(map(_listed_part, parts)),
+        next_marker=_count(str(reply.get("NextPartNumberMarker", ""))) if has_more else None,
+    )
+
+
+def _listed_part(part: Reply) -> ListedPart:
+    if not (etag := str(part.get("ETag") or "").strip('"')):
+        raise ReplyError("a listed part without an ETag")
+    copied = CopiedPart(
+        part_number=_count(str(part.get("PartNumber", ""))),
+        etag=ETag(etag),
+        checksums=_body_checksums(part),
+    )
+    return ListedPart(part=copied, size_bytes=_count(str(part.get("Size", ""))))
+
+
 def upload_id(reply: Reply) -> str:
     """Parse CreateMultipartUpload."""
     value = reply.get("UploadId")
@@ -263,7 +286,8 @@ def _optional_count(text: str | None) -> int | None:
     return None if text is None else _count(text)
 
 
-def _mail_time(text: str) -> datetime:
+def mail_time(text: str) -> datetime:
+    """Return the time of a header such as Last-Modified; raises ReplyError."""
     found = _MAIL_TIME.fullmatch(text)
     if found is None:
         return _odd_mail_time(text)
@@ -295,8 +319,8 @@ def _open_ended(headers: Mapping[str, str]) -> tuple[Pairs, Pairs]:
     metadata: list[tuple[str, str]] = []
     unmodelled: list[tuple[str, str]] = []
     for name in headers.keys() - _ORDINARY:
-        if name.startswith(_METADATA):
-            metadata.append((name.removeprefix(_METADATA), decoded_words(headers[name])))
+        if name.startswith(METADATA):
+            metadata.append((name.removeprefix(METADATA), decoded_words(headers[name])))
         elif name.startswith(_CHECKSUM):
             unmodelled.append((name, headers[name]))
     return tuple(sorted(metadata)), tuple(sorted(unmodelled))
@@ -329,7 +353,7 @@ def _replication_status(text: str) -> ReplicationStatus:
 
 def _body_checksums(body: Reply) -> tuple[Checksum, ...]:
     stated = body.get("ChecksumType")
-    return _checksums(body, _BODY_CHECKSUMS, str(stated) if stated else None)
+    return _checksums(body, BODY_CHECKSUMS, str(stated) if stated else None)
 
 
 def _checksums(

@@ -126,6 +126,14 @@ def part_parameters(request: UploadPartCopyRequest) -> Parameters:
     }
 
 
+def parts_parameters(upload: MultipartUpload, *, after: int, max_parts: int) -> Parameters:
+    """Parameters of ListParts, behind part `after`."""
+    parameters: Parameters = {**upload_parameters(upload), "MaxParts": max_parts}
+    if after:
+        parameters["PartNumberMarker"] = after
+    return parameters
+
+
 def complete_parameters(request: CompleteMultipartUploadRequest) -> Parameters:
     """Parameters of CompleteMultipartUpload: conditional, the whole size checked by S3."""
     parameters: Parameters = {

@@ -33,6 +33,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -231,6 +232,14 @@ class RetryingStore:
     async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
         """Write, once."""
         return await self._inner.upload_part_copy(request)
+
+    async def list_parts(
+        self, upload: MultipartUpload, *, after: int = 0, max_parts: int = LIST_PAGE_MAX
+    ) -> PartsPage:
+        """Read a page of parts, with retries."""
+        return await self._retries.ask(
+            lambda: self._inner.list_parts(upload, after=after, max_parts=max_parts)
+        )
 
     async def complete_multipart_upload(
         self, request: CompleteMultipartUploadRequest

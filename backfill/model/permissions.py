@@ -21,6 +21,7 @@ _OBJECT_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "UploadPartCopy": ("s3:PutObject",),
     "CompleteMultipartUpload": ("s3:PutObject", "s3:GetObject"),
     "AbortMultipartUpload": ("s3:AbortMultipartUpload",),
+    "ListParts": ("s3:ListMultipartUploadParts",),
     "DeleteObject": ("s3:DeleteObject", "s3:GetObject"),
     "PutObject": ("s3:PutObject",),
 }

@@ -116,6 +116,20 @@ class CopiedPart(NamedTuple):
     checksums: tuple[Checksum, ...] = ()
 
 
+class ListedPart(NamedTuple):
+    """A part that an open upload holds already."""
+
+    part: CopiedPart
+    size_bytes: int
+
+
+class PartsPage(NamedTuple):
+    """One page of ListParts, by part number; it goes on behind part `next_marker`, if any."""
+
+    parts: tuple[ListedPart, ...]
+    next_marker: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteMultipartUploadRequest:
     """CompleteMultipartUpload, conditional like every other destination write."""

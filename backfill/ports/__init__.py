@@ -37,6 +37,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -119,6 +120,15 @@ class ObjectStore(Protocol):
 
     async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
         """Copy one part."""
+        ...
+
+    async def list_parts(
+        self, upload: MultipartUpload, *, after: int = 0, max_parts: int = 1000
+    ) -> PartsPage:
+        """Return one page of the parts that an open upload holds, behind part `after`.
+
+        Code NoSuchUpload where it was completed or aborted.
+        """
         ...
 
     async def complete_multipart_upload(

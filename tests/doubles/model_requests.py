@@ -164,6 +164,17 @@ def _completed_part(part: Parameters) -> multipart.CompletedPart:
     )
 
 
+def parts_request(parameters: Parameters) -> multipart.ListPartsRequest:
+    return multipart.ListPartsRequest(
+        bucket=text(parameters, "Bucket"),
+        key=text(parameters, "Key"),
+        upload_id=text(parameters, "UploadId"),
+        max_parts=number(parameters, "MaxParts"),
+        part_number_marker=number({"PartNumberMarker": 0, **parameters}, "PartNumberMarker"),
+        expected_bucket_owner=optional(parameters, "ExpectedBucketOwner"),
+    )
+
+
 def abort_request(parameters: Parameters) -> multipart.AbortMultipartUploadRequest:
     return multipart.AbortMultipartUploadRequest(
         bucket=text(parameters, "Bucket"),

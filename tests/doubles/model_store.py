@@ -17,9 +17,11 @@ from backfill.model.store import (
     CopyObjectRequest,
     CreateMultipartUploadRequest,
     HideRequest,
+    ListedPart,
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -189,6 +191,29 @@ class ModelStore:
             )
 
         return await self._wire.send("UploadPartCopy", requests.part_parameters(request), act)
+
+    async def list_parts(
+        self, upload: MultipartUpload, *, after: int = 0, max_parts: int = 1000
+    ) -> PartsPage:
+        def act(said: Parameters) -> PartsPage:
+            page = self._model.list_parts(self._caller, translated.parts_request(said))
+            return PartsPage(
+                parts=tuple(
+                    ListedPart(
+                        part=CopiedPart(
+                            part_number=row.number,
+                            etag=ETag(row.etag),
+                            checksums=translated.checksums(row.checksum),
+                        ),
+                        size_bytes=row.size_bytes,
+                    )
+                    for row in page.parts
+                ),
+                next_marker=page.next_part_number_marker if page.is_truncated else None,
+            )
+
+        parameters = requests.parts_parameters(upload, after=after, max_parts=max_parts)
+        return await self._wire.send("ListParts", parameters, act)
 
     async def complete_multipart_upload(
         self, request: CompleteMultipartUploadRequest

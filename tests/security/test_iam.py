@@ -38,7 +38,12 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         f"{SOURCE}/*": COPY_READ,
         DESTINATION: BUCKET_FACTS | LIST,
         f"{DESTINATION}/*": COPY_READ
-        | {"s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"},
+        | {
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+        },
     },
     "destination-identity-kms.json": {
         "<SOURCE_KEY_ARN>": {"kms:Decrypt"},

@@ -74,6 +74,12 @@ QUERIES: Final = {
     "VersionId": "versionId",
     "VersionIdMarker": "version-id-marker",
 }
+QUERIES_OF: Final[Mapping[str, Mapping[str, str]]] = {
+    # Headers of GetObjectAttributes, but the query of ListParts.
+    "ListParts": {"MaxParts": "max-parts", "PartNumberMarker": "part-number-marker"},
+}
+"""Parameters that go into the query of one operation, and elsewhere in others."""
+
 METADATA: Final = "x-amz-meta-"
 """What stands before the name of each pair of `Metadata`."""
 
@@ -120,6 +126,7 @@ OPERATIONS: Final = {
         "uploads=",
     ),
     "UploadPartCopy": _operation("PUT", f"{_UPLOAD} PartNumber {_SOURCE} CopySourceRange"),
+    "ListParts": _operation("GET", f"{_UPLOAD} MaxParts PartNumberMarker"),
     "CompleteMultipartUpload": _operation(
         "POST", f"{_UPLOAD} MultipartUpload MpuObjectSize ChecksumType IfMatch IfNoneMatch"
     ),
@@ -136,6 +143,7 @@ _NEEDED: Final = {
     "UploadPartCopy": {"CopySource", "UploadId", "PartNumber"},
     "CompleteMultipartUpload": {"UploadId", "MultipartUpload"},
     "AbortMultipartUpload": {"UploadId"},
+    "ListParts": {"UploadId"},
     "GetObjectAttributes": {"ObjectAttributes"},
 }
 
@@ -210,8 +218,11 @@ def _layout(operation: str, names: tuple[str, ...]) -> _Layout:
     needed = {"Bucket", *(known.parameters & {"Key"}), *_NEEDED.get(operation, ())}
     if missing := needed - set(names):
         raise BindingError(f"{operation} without {', '.join(sorted(missing))}")
+    in_query = {**QUERIES, **QUERIES_OF.get(operation, {})}
     queries: list[tuple[str, str | None, Callable[[object], str]]] = [
-        (f"{QUERIES[name]}=", name, _TEXTS.get(name, _encoded)) for name in names if name in QUERIES
+        (f"{in_query[name]}=", name, _TEXTS.get(name, _encoded))
+        for name in names
+        if name in in_query
     ]
     if known.fixed:
         queries.append((known.fixed, None, _encoded))
@@ -224,7 +235,9 @@ def _layout(operation: str, names: tuple[str, ...]) -> _Layout:
         has_body="MultipartUpload" in names,
         headers=tuple(
             (HEADERS[name], name, _TEXTS.get(name))
-            for name in sorted(set(names) & HEADERS.keys(), key=HEADERS.__getitem__)
+            for name in sorted(
+                set(names) & (HEADERS.keys() - in_query.keys()), key=HEADERS.__getitem__
+            )
         ),
         query=known.fixed,
         queries=tuple(queries) if len(queries) > 1 or not known.fixed else (),

@@ -21,7 +21,8 @@ from backfill.aws.lean.wire import WireReply
 from backfill.aws.replies import MODELLED_ALGORITHMS, Reply, ReplyError
 from backfill.aws.versions_page import RAW_PAGE, is_page
 
-_TEXT: Final = r"[ !#-%'-;=?-\\^-~]*+(?:&quot;[ !#-%'-;=?-\\^-~]*+)*+"
+PLAIN_TEXT: Final = r"[ !#-%'-;=?-\\^-~]*+"
+_TEXT: Final = rf"{PLAIN_TEXT}(?:&quot;{PLAIN_TEXT})*+"
 """Printable ASCII without mark-up (`]` and `>` may end a CDATA section), and quotes as S3 has them.
 
 A raw `"` is left to expat, too: it is legal, but no S3 writes it.
@@ -132,6 +133,20 @@ def _flat(body: bytes) -> tuple[str, Texts] | None:
     return found[1], texts
 
 
+def flat_parts(body: str) -> tuple[str, list[str], str] | None:
+    """Return what stands before the children of a flat document, their names, and what follows.
+
+    None if it is no flat document, or one that has a child twice.
+    """
+    found = _FLAT.fullmatch(body)
+    if found is None:
+        return None
+    names = [name for name, _ in _LEAF.findall(found[2])]
+    if len(set(names)) != len(names):
+        return None
+    return body[: found.start(2)], names, body[found.end(2) :]
+
+
 class _Tree(ET.TreeBuilder):
     """Builds elements, and refuses a document type: entities hide in it."""
 
@@ -214,6 +229,12 @@ def _grant(grant: ET.Element) -> Reply:
     return reply
 
 
+def _parts(root: ET.Element) -> Reply:
+    fields = _leaves(root)
+    reply = {name: fields[name] for name in ("IsTruncated", "NextPartNumberMarker") & fields.keys()}
+    return {**reply, "Parts": [_single("ListParts", part) for part in _children(root, "Part")]}
+
+
 def _children(parent: ET.Element, name: str) -> Iterator[ET.Element]:
     return (child for child in parent if _name(child) == name)
 
@@ -242,4 +263,5 @@ _FROM_TEXTS: Final[Mapping[str, Callable[[Texts], Reply]]] = {
 _FROM_TREE: Final[Mapping[str, Callable[[ET.Element], Reply]]] = {
     "GetObjectTagging": _tags,
     "GetObjectAcl": _access_control,
+    "ListParts": _parts,
 }

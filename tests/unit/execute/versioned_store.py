@@ -37,9 +37,11 @@ from backfill.model.store import (
     HideRequest,
     IfAbsent,
     IfReplaces,
+    ListedPart,
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    PartsPage,
     Precondition,
     UploadPartCopyRequest,
     VersionsPage,
@@ -337,17 +339,22 @@ class VersionedStore:
         assert len(data) == request.last_byte + 1 - request.first_byte
         upload.parts[request.part_number] = data
         self._end("part")
-        return CopiedPart(
-            part_number=request.part_number,
-            etag=ETag(hashlib.md5(data).hexdigest()),  # noqa: S324 - as S3 does
-            # S3 tells its own CRC64NVME where no algorithm was asked for.
-            checksums=(
-                Checksum(
-                    algorithm=upload.request.checksum_algorithm or "CRC64NVME",
-                    value="p",
-                    type=ChecksumType.FULL_OBJECT,
-                ),
+        return _part(upload, request.part_number)
+
+    async def list_parts(
+        self, upload: MultipartUpload, *, after: int = 0, max_parts: int = 1000
+    ) -> PartsPage:
+        await self._begin("list_parts")
+        found = self._upload(upload)
+        numbers = sorted(number for number in found.parts if number > after)
+        page = numbers[: min(max_parts, self.page_max)]
+        self._end("list_parts")
+        return PartsPage(
+            parts=tuple(
+                ListedPart(part=_part(found, number), size_bytes=len(found.parts[number]))
+                for number in page
             ),
+            next_marker=page[-1] if len(numbers) > len(page) else None,
         )
 
     async def complete_multipart_upload(
@@ -486,6 +493,21 @@ class VersionedStore:
         if upload.upload_id not in self.uploads:
             raise fault("NoSuchUpload", 404, Disposition.SETTLE, is_ambiguous=True)
         return self.uploads[upload.upload_id]
+
+
+def _part(upload: Upload, number: int) -> CopiedPart:
+    return CopiedPart(
+        part_number=number,
+        etag=ETag(hashlib.md5(upload.parts[number]).hexdigest()),  # noqa: S324 - as S3 does
+        # S3 tells its own CRC64NVME where no algorithm was asked for.
+        checksums=(
+            Checksum(
+                algorithm=upload.request.checksum_algorithm or "CRC64NVME",
+                value="p",
+                type=ChecksumType.FULL_OBJECT,
+            ),
+        ),
+    )
 
 
 def _listed(stored: Stored, *, is_latest: bool) -> ListedEntry:

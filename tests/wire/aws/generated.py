@@ -309,6 +309,15 @@ def _complete(random: Random) -> Generated:
     return Generated(shown=request, on_store=lambda store: store.complete_multipart_upload(request))
 
 
+def _list_parts(random: Random) -> Generated:
+    upload, after = _upload(random), random.choice((0, 1, 9_999))
+    most = random.randint(1, 1000)
+    return Generated(
+        shown=(upload, after, most),
+        on_store=lambda store: store.list_parts(upload, after=after, max_parts=most),
+    )
+
+
 def _abort(random: Random) -> Generated:
     upload = _upload(random)
     return Generated(shown=upload, on_store=lambda store: store.abort_multipart_upload(upload))
@@ -342,6 +351,7 @@ GENERATORS: Final[dict[str, Callable[[Random], Generated]]] = {
     "CreateMultipartUpload": _create,
     "UploadPartCopy": _part_copy,
     "CompleteMultipartUpload": _complete,
+    "ListParts": _list_parts,
     "AbortMultipartUpload": _abort,
     "DeleteObject (hide)": _hide,
     "DeleteObject (absent)": _mark,

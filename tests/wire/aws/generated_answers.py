@@ -95,6 +95,27 @@ def _created(random: Random) -> tuple[str, list[str]]:
     ]
 
 
+def _listed_parts(random: Random) -> tuple[str, list[str]]:
+    elements = [
+        _element("Key", "k&<é"),
+        _element("NextPartNumberMarker", random.choice(("7", "0", "-1"))),
+        _element("IsTruncated", random.choice(("true", "false", "True", ""))),
+        _element("MaxParts", "1000"),  # as with a part's time: only botocore reads it
+    ]
+    for _ in range(random.randrange(4)):
+        fields = [
+            _element("PartNumber", random.choice(("1", "9", "10000", "-3"))),
+            _element("LastModified", random.choice(_TIMES[:3])),
+            _element("ETag", _etag(random)),
+            _element("Size", random.choice(("0", "5", "5368709120"))),
+            *(one for one in _sums(random) if "ChecksumType" not in one),
+        ]
+        if random.random() < 0.2:
+            fields.pop(random.randrange(len(fields)))
+        elements.append(f"<Part>{''.join(fields)}</Part>")
+    return "ListPartsResult", elements
+
+
 def _legible(text: str) -> str:
     return "".join(one for one in text if one.isprintable() or one in "\n\t ")
 
@@ -161,6 +182,7 @@ _DOCUMENTS: Final[dict[str, Callable[[Random], tuple[str, list[str]]]]] = {
     "CreateMultipartUpload": _created,
     "UploadPartCopy": _copied_part,
     "CompleteMultipartUpload": _completed,
+    "ListParts": _listed_parts,
 }
 OPERATIONS: Final = (
     *("HeadObject", "GetObject", "AbortMultipartUpload", "DeleteObject (hide)"),

@@ -105,6 +105,7 @@ READS: dict[str, Callable[[ObjectStore, str], Awaitable[object]]] = {
     "GetObjectRetention": lambda store, key: store.has_retention(SOURCE, key, version_id=VERSION),
     "GetObjectLegalHold": lambda store, key: store.has_legal_hold(SOURCE, key, version_id=VERSION),
     "GetObject": read_all,
+    "ListParts": lambda store, key: store.list_parts(upload(key)),
 }
 WRITES: dict[str, Callable[[ObjectStore, str], Awaitable[object]]] = {
     "CopyObject": lambda store, key: store.copy_object(copy_request(key)),

@@ -52,6 +52,8 @@ class ProxiedWorld:
 
     sandbox: Sandbox
     source: CopySource
+    upload: MultipartUpload
+    """Open, with one part."""
 
     def seen(self, key: str) -> Print:
         """Return the versions of a key, and its uploads with their numbers of parts."""
@@ -75,6 +77,9 @@ class ProxiedWorld:
         )
 
 
+UPLOAD_KEY = "an open upload"
+
+
 def made_world(sandbox: Sandbox) -> ProxiedWorld:
     """Make the bucket, with Object Lock so that each question has an answer."""
     settings: dict[str, Any] = dict(sandbox.client_settings("source"))
@@ -91,10 +96,16 @@ def made_world(sandbox: Sandbox) -> ProxiedWorld:
         ObjectLockRetainUntilDate=datetime.now(UTC) + timedelta(days=400),
         ObjectLockLegalHoldStatus="ON",
     )
+    created = client.create_multipart_upload(Bucket=PLACE.bucket, Key=UPLOAD_KEY)
+    upload_id = str(created["UploadId"])
+    client.upload_part(
+        Bucket=PLACE.bucket, Key=UPLOAD_KEY, UploadId=upload_id, PartNumber=1, Body=BODY
+    )
     client.close()
     version_id, etag = VersionId(put["VersionId"]), ETag(put["ETag"].strip('"'))
     source = CopySource(place=PLACE, key=KEY, version_id=version_id, etag=etag)
-    return ProxiedWorld(sandbox=sandbox, source=source)
+    upload = MultipartUpload(destination=PLACE, key=UPLOAD_KEY, upload_id=upload_id)
+    return ProxiedWorld(sandbox=sandbox, source=source, upload=upload)
 
 
 async def _read_all(store: S3ObjectStore, version_id: VersionId) -> bytes:
@@ -111,6 +122,7 @@ READS = (
     "GetObjectAcl",
     "GetObjectRetention",
     "GetObjectLegalHold",
+    "ListParts",
 )
 WRITES = (
     "CopyObject",
@@ -137,6 +149,7 @@ def read_act(world: ProxiedWorld, operation: str) -> Act:
         "GetObjectAcl": lambda store: store.has_default_acl(PLACE, KEY, version_id=version_id),
         "GetObjectRetention": lambda store: store.has_retention(PLACE, KEY, version_id=version_id),
         "GetObjectLegalHold": lambda store: store.has_legal_hold(PLACE, KEY, version_id=version_id),
+        "ListParts": lambda store: store.list_parts(world.upload),
     }
     return acts[operation]
 

@@ -329,6 +329,11 @@ async def test_parts_bring_over_what_was_supplied_and_an_upload_can_be_aborted(
         )
         for number, (first, last) in enumerate(bounds, start=1)
     ]
+    first = await store.list_parts(upload, max_parts=1)
+    last = await store.list_parts(upload, after=first.next_marker or 0, max_parts=1)
+    assert [row.part for row in (*first.parts, *last.parts)] == parts
+    assert [row.size_bytes for row in (*first.parts, *last.parts)] == [5 * 1024 * 1024, 7]
+    assert (first.next_marker, last.next_marker) == (1, None)
     complete = CompleteMultipartUploadRequest(
         upload=upload,
         parts=tuple(parts),
@@ -345,6 +350,9 @@ async def test_parts_bring_over_what_was_supplied_and_an_upload_can_be_aborted(
         DESTINATION_PLACE, "parts/key", version_id=result.version_id, part_number=2
     )
     assert (part.size_bytes, part.parts_count) == (7, 2)
+    with pytest.raises(StoreFault) as caught:
+        await store.list_parts(upload)
+    assert caught.value.code == "NoSuchUpload"
     again = await store.create_multipart_upload(create)
     await store.abort_multipart_upload(again)
     await store.abort_multipart_upload(again)

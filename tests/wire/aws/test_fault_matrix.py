@@ -162,6 +162,7 @@ async def test_silence_ends_in_a_timeout_that_is_ambiguous_for_a_write(
 
 
 NO_SUCH_UPLOAD = {
+    "ListParts": FAIL,
     "UploadPartCopy": REDECIDE,
     "CompleteMultipartUpload": SETTLE,
 }

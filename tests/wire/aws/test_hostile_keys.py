@@ -74,9 +74,9 @@ async def test_a_hostile_key_leaves_byte_exact_and_rightly_signed(
 ) -> None:
     """Else another object is read or written than the one that was meant."""
     seen = await sent(raw_server, store, operation, key)
-    is_read = operation in READS
+    is_of_source = operation in READS and operation != "ListParts"
     bucket, region = (
-        ("source-bucket", "us-east-1") if is_read else ("destination-bucket", "eu-west-1")
+        ("source-bucket", "us-east-1") if is_of_source else ("destination-bucket", "eu-west-1")
     )
     path = seen.target.partition(b"?")[0].decode("ascii")
     assert path == f"/{bucket}/" + quote(key, safe="/-._~")

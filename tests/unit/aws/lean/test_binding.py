@@ -24,6 +24,7 @@ from backfill.aws.lean.binding import (
     OPERATIONS,
     PART_ELEMENTS,
     QUERIES,
+    QUERIES_OF,
     BindingError,
     bind,
 )
@@ -163,7 +164,7 @@ def test_the_table_says_what_botocores_model_says(operation: str) -> None:
         place = shape.members[name].serialization
         by_location = {
             "header": HEADERS.get(name, "").lower(),
-            "querystring": QUERIES.get(name),
+            "querystring": {**QUERIES, **QUERIES_OF.get(operation, {})}.get(name),
             "headers": METADATA,
             None: None,
         }

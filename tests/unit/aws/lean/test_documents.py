@@ -74,6 +74,16 @@ RETENTION: Final = (
 )
 HOLD: Final = f"{DECLARATION}<LegalHold {SPACE}><Status>ON</Status></LegalHold>"
 
+PARTS: Final = (
+    f"{DECLARATION}<ListPartsResult {SPACE}><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId>"
+    "<Owner><ID>o</ID></Owner><NextPartNumberMarker>2</NextPartNumberMarker><MaxParts>2</MaxParts>"
+    "<IsTruncated>true</IsTruncated><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>"
+    "<Part><PartNumber>1</PartNumber><LastModified>2026-11-22T10:00:00.000Z</LastModified>"
+    "<ETag>&quot;p&quot;</ETag><Size>5</Size><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
+    "<Part><PartNumber>2</PartNumber><ETag>&quot;q&quot;</ETag><Size>0</Size></Part>"
+    "</ListPartsResult>"
+)
+
 PARSERS: Final[Mapping[str, Callable[[Reply], object]]] = {
     "CopyObject": lambda reply: replies.write_result(reply, result="CopyObjectResult"),
     "UploadPartCopy": lambda reply: replies.copied_part(reply, part_number=1),
@@ -83,6 +93,7 @@ PARSERS: Final[Mapping[str, Callable[[Reply], object]]] = {
     "GetObjectAcl": replies.is_default_acl,
     "GetObjectRetention": replies.is_retained,
     "GetObjectLegalHold": replies.is_held,
+    "ListParts": replies.parts_page,
     "DeleteObject": replies.marker_result,
     "AbortMultipartUpload": lambda reply: reply and "done",
 }
@@ -95,6 +106,7 @@ GOOD: Final = {
     "GetObjectAcl": ACL,
     "GetObjectRetention": RETENTION,
     "GetObjectLegalHold": HOLD,
+    "ListParts": PARTS,
     "DeleteObject": "",
     "AbortMultipartUpload": "",
 }
