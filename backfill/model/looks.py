@@ -1,21 +1,27 @@
-"""What one HEAD told, in a few characters: two versions with the same look are alike in all of it.
+"""What one HEAD told beside size and ETag, in a few characters.
 
-Never stands for a HEAD that has anything unusual to tell: such a version has no look.
-Law: equal looks mean equal size, ETag, stored checksum, metadata and content headers, and no tags.
+Never stands for a HEAD that has anything unusual to tell: such a version has no look. Neighbours
+share nearly all that a look tells, so what they share is digested once for all of them.
+Law: two versions of equal size, ETag and look have an equal stored checksum, metadata and content
+headers, and no tags.
 """
 
 import hashlib
 from base64 import b64encode
+from functools import lru_cache
 from typing import Final
 
-from backfill.model.attributes import EncryptionKind, ObjectHead
-from backfill.model.objects import ChecksumType
+from backfill.model.attributes import ContentHeaders, EncryptionKind, ObjectHead, Pairs
+from backfill.model.objects import ChecksumType, ObjectVersion
 
 _LETTERS: Final = {EncryptionKind.NONE: "-", EncryptionKind.SSE_S3: "S"}
 """Encryption whose ETags are MD5s; under any other the bytes' evidence takes more than a look."""
 _KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
+_FULL_OBJECT: Final = ChecksumType.FULL_OBJECT
 _DIGEST_BYTES: Final = 16
 """Nobody can find two heads with one 128-bit BLAKE2 digest, on purpose or not."""
+SHARED_MAX: Final = 1024
+"""Metadata and content headers whose digest is kept. S3 allows 2 KB of metadata: a few MiB."""
 
 
 def look_of(head: ObjectHead) -> str | None:
@@ -23,34 +29,37 @@ def look_of(head: ObjectHead) -> str | None:
     letter = _LETTERS.get(head.encryption.kind)
     if letter is None or head.tag_count or head.missing_metadata_count or head.unmodelled_checksums:
         return None
-    checksum = ""
-    if head.checksums:
-        if len(head.checksums) > 1 or head.checksums[0].type is not ChecksumType.FULL_OBJECT:
-            return None
-        checksum = f"{head.checksums[0].algorithm} {head.checksums[0].value}"
-    headers = head.content_headers
-    told = repr((
-        head.size_bytes,
-        head.etag,
-        checksum,
-        head.metadata,
-        headers.content_type,
-        headers.content_encoding,
-        headers.content_language,
-        headers.content_disposition,
-        headers.cache_control,
-        headers.expires,
-    ))  # fmt: skip
-    digest = hashlib.blake2b(told.encode(), digest_size=_DIGEST_BYTES).digest()
-    return letter + b64encode(digest).decode()
+    shared = _shared(head.metadata, head.content_headers)
+    if not head.checksums:
+        return letter + shared
+    if len(head.checksums) > 1:
+        return None
+    ((algorithm, value, kind, _),) = head.checksums
+    return f"{letter}{shared} {algorithm} {value}" if kind is _FULL_OBJECT else None
 
 
-def is_like(look: str, head: ObjectHead) -> bool:
-    """Return whether a version has this look, however the two are encrypted."""
-    own = look_of(head)
-    return own is not None and own[1:] == look[1:]
+def look_of_listed(version: ObjectVersion, head: ObjectHead) -> str | None:
+    """Return the look of a listed version; none where HEAD shows another size or ETag of it."""
+    is_listed = head.etag == version.etag and head.size_bytes == version.size_bytes
+    return look_of(head) if is_listed else None
+
+
+def are_alike(one: str, two: str) -> bool:
+    """Return whether two looks differ in encryption at most."""
+    return one[1:] == two[1:]
 
 
 def encryption_in(look: str) -> EncryptionKind:
     """Return the encryption of the version that a look is of."""
     return _KINDS[look[0]]
+
+
+def has_checksum(look: str) -> bool:
+    """Return whether a look tells of a stored checksum over the whole object."""
+    return " " in look
+
+
+@lru_cache(maxsize=SHARED_MAX)
+def _shared(metadata: Pairs, headers: ContentHeaders) -> str:
+    told = repr((metadata, *headers)).encode()
+    return b64encode(hashlib.blake2b(told, digest_size=_DIGEST_BYTES).digest()).decode()

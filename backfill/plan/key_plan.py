@@ -7,7 +7,7 @@ Law: it yields exactly one entry for each source version at each destination, in
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from backfill.model.looks import look_of
+from backfill.model.looks import look_of_listed
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decide import decide
@@ -190,8 +190,10 @@ def plan_entry(number: int, question: Question, decision: Move | Stay, terms: Te
 
 
 def _look(question: Question, terms: Terms) -> str | None:
-    head = question.facts.source.head
-    return look_of(head) if terms.is_quiet and head is not None else None
+    entry, head = question.entry, question.facts.source.head
+    if not terms.is_quiet or head is None or not isinstance(entry, ObjectVersion):
+        return None
+    return look_of_listed(entry, head)
 
 
 def _seen(current: ListedEntry | None) -> DestinationSeen | None:

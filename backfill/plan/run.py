@@ -26,7 +26,7 @@ from backfill.events import RequestsForecast
 from backfill.in_order import in_order
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import ObjectHead
-from backfill.model.looks import look_of
+from backfill.model.looks import look_of_listed
 from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
@@ -326,7 +326,7 @@ class _Planning:
                 if isinstance(head, ObjectHead):
                     read[entry.version_id] = SourceFacts(head)
                     settled = self._shapes.read(known, entry, head)
-                    look = look_of(head) if is_quiet else None
+                    look = look_of_listed(entry, head) if is_quiet else None
                 else:
                     read[entry.version_id] = SourceFacts(refusal=head)
                 if settled is None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead
-from backfill.model.looks import encryption_in, is_like
+from backfill.model.looks import are_alike, encryption_in, look_of
 from backfill.model.objects import NULL_VERSION_ID, ChecksumType, ObjectVersion
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
@@ -77,7 +77,11 @@ def plain_verdict_by_look(
     For the first verification of a campaign that states that nobody writes the source. What a look
     holds of a version never changes, but for its tags; on their account it is stated.
     """
-    if entry.source_look is None or not is_like(entry.source_look, destination):
+    own = look_of(destination)
+    if entry.source_look is None or own is None or not are_alike(entry.source_look, own):
+        return None
+    # The plan had the size and the ETag from its listing, and a look only where HEAD said the same.
+    if (entry.etag, entry.size_bytes) != (destination.etag, destination.size_bytes):
         return None
     source = destination._replace(encryption=Encryption(kind=encryption_in(entry.source_look)))
     return plain_verdict(entry, delivery, source, destination)

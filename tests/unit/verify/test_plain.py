@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import ContentHeaders, EncryptionKind, ObjectHead, ReplicationStatus
-from backfill.model.looks import look_of
+from backfill.model.looks import look_of, look_of_listed
 from backfill.model.objects import (
     NULL_VERSION_ID,
     Checksum,
@@ -217,7 +217,7 @@ def test_a_look_stands_for_its_head_or_for_nothing(
     ours, theirs = heads
     source = head_of(planned_version, **ours)
     destination = head_of(delivery, **theirs)
-    entry = row.entry._replace(source_look=look_of(source))
+    entry = row.entry._replace(source_look=look_of_listed(planned_version, source))
     verdict = plain_verdict_by_look(entry, delivery, destination)
     if verdict is not None:
         assert verdict == plain_verdict(entry, delivery, source, destination)
