@@ -15,6 +15,8 @@ from backfill.ports import Intent
 
 INTENT: Final = 1
 OUTCOME: Final = 2
+_UPLOAD_INTENT: Final = 3
+"""An intent that says what its upload was made of; to whoever asks for a kind it is an INTENT."""
 
 # The numbers are on disks: a new kind goes to the end.
 _KINDS: Final = (
@@ -33,6 +35,7 @@ assert len(_NUMBER_OF_KIND) == len(OutcomeKind), "every kind has its number"
 _HEAD: Final = struct.Struct("<BI")
 # The lengths of the texts stand before the texts, so that a head is one call.
 _INTENT: Final = struct.Struct("<BIIHHH")
+_UPLOAD: Final = struct.Struct("<BIIHHHH")
 _OUTCOME: Final = struct.Struct("<BIBIQHHHHH")
 _ABSENT: Final = 0xFFFF
 TEXT_BYTES_MAX: Final = 0xFFFE
@@ -42,7 +45,10 @@ _Texts = tuple[str | None, ...]
 
 def intent_record(intent: Intent) -> bytes:
     """Return an intent's bytes."""
-    number, attempt, seen, source, upload = intent
+    number, attempt, seen, source, upload, digest = intent
+    if digest:
+        lengths, data = _text_bytes((seen, source, upload, digest))
+        return _UPLOAD.pack(_UPLOAD_INTENT, number, attempt, *lengths) + data
     if source is not None:
         texts = f"{seen or ''}{source}{upload}"
         if texts.isascii() and len(texts) <= TEXT_BYTES_MAX:
@@ -76,9 +82,9 @@ def kind_and_number(record: bytes) -> tuple[int, int]:
         kind, number = _HEAD.unpack_from(record)
     except struct.error as fault:
         raise ValueError("a record is cut") from fault
-    if kind not in (INTENT, OUTCOME):
+    if kind not in (INTENT, OUTCOME, _UPLOAD_INTENT):
         raise ValueError(f"a record has the unknown kind {kind}")
-    return kind, number
+    return (OUTCOME if kind == OUTCOME else INTENT), number
 
 
 def decoded_intent(record: bytes) -> Intent:
@@ -87,12 +93,14 @@ def decoded_intent(record: bytes) -> Intent:
     Raises:
         ValueError: it is none.
     """
+    layout = _UPLOAD if record[:1] == bytes((_UPLOAD_INTENT,)) else _INTENT
     try:
-        kind, number, attempt, *lengths = _INTENT.unpack_from(record)
+        kind, number, attempt, *lengths = layout.unpack_from(record)
     except struct.error as fault:
         raise ValueError("an intent is cut") from fault
-    seen, source, upload = _texts(record, _INTENT.size, lengths)
-    if kind != INTENT or upload is None:
+    seen, source, upload, *rest = _texts(record, layout.size, lengths)
+    digest = rest[0] if rest else ""
+    if kind not in (INTENT, _UPLOAD_INTENT) or upload is None or digest is None:
         raise ValueError("this record is no intent")
     return Intent(
         number=number,
@@ -100,6 +108,7 @@ def decoded_intent(record: bytes) -> Intent:
         seen_version_id=None if seen is None else VersionId(seen),
         source_version_id=None if source is None else VersionId(source),
         upload_id=upload,
+        upload_digest=digest,
     )
 
 

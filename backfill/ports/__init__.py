@@ -242,7 +242,8 @@ class Intent(NamedTuple):
     """What is about to be written for an entry, durable before the write is sent.
 
     `seen_version_id` is the destination's current version ID before the write (None: absent).
-    `upload_id` is set once a multipart upload is open, so that a successor can abort it.
+    `upload_id` is set once a multipart upload is open, so that a successor can go on with it or
+    abort it; `upload_digest` is of all that it was made of: another one is another upload.
     `source_version_id` is what is copied, None for a delete marker.
     """
 
@@ -251,6 +252,7 @@ class Intent(NamedTuple):
     seen_version_id: VersionId | None
     source_version_id: VersionId | None = None
     upload_id: str = ""
+    upload_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

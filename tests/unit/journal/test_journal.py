@@ -46,6 +46,7 @@ intents = st.builds(
     seen_version_id=versions,
     source_version_id=versions,
     upload_id=texts,
+    upload_digest=texts,
 )
 
 
@@ -99,6 +100,7 @@ def test_an_outcome_survives_its_encoding(outcome: Outcome) -> None:
 def test_an_intent_survives_its_encoding(made: Intent) -> None:
     """If this fails, a resumed run settles against the wrong version."""
     assert decoded_intent(intent_record(made)) == made
+    assert kind_and_number(intent_record(made)) == (1, made.number)
 
 
 @given(st.binary(max_size=60))
@@ -115,10 +117,16 @@ def test_decoding_is_total(data: bytes) -> None:
 @pytest.mark.parametrize("decode", [decoded_intent, decoded_outcome])
 def test_every_cut_record_is_refused(decode: Callable[[bytes], object]) -> None:
     """A record that lost its end must not be read as a shorter one."""
-    record = intent_record(intent(3)) if decode is decoded_intent else outcome_record(copied(3))
-    for length in range(len(record)):
-        with pytest.raises(ValueError, match=r"cut|kind|no "):
-            decode(record[:length])
+    upload = intent(3)._replace(upload_id="u", upload_digest="d")
+    records = (
+        [intent_record(intent(3)), intent_record(upload)]
+        if decode is decoded_intent
+        else [outcome_record(copied(3))]
+    )
+    for record in records:
+        for length in range(len(record)):
+            with pytest.raises(ValueError, match=r"cut|kind|no "):
+                decode(record[:length])
 
 
 async def test_what_was_concluded_is_known_after_a_restart(tmp_path: Path) -> None:
