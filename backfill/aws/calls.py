@@ -24,6 +24,7 @@ from botocore.parsers import ResponseParserError
 
 from backfill.aws.fault_table import EXPIRED
 from backfill.aws.faults import WRITES, fault_of_answer, fault_of_exception, store_fault
+from backfill.aws.forms import FilledForm
 from backfill.aws.lean.wire import ExchangeError
 from backfill.aws.replies import NoETagError, Reply, ReplyError, UnknownValueError
 from backfill.aws.session import AwsSession
@@ -69,6 +70,9 @@ class Call(NamedTuple):
         return str(self.parameters.get("Bucket", ""))
 
 
+AnyCall = Call | FilledForm
+
+
 class Calls:
     """Sends the calls of one identity."""
 
@@ -84,12 +88,12 @@ class Calls:
         """The Region for questions without one."""
         return self._session.region
 
-    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         """Send once and parse the answer; raises StoreFault."""
         return await self._renewing(call, lambda: self._sent(call, parse))
 
     @asynccontextmanager
-    async def opened(self, call: Call) -> AsyncIterator[Reply]:
+    async def opened(self, call: AnyCall) -> AsyncIterator[Reply]:
         """Send once and lend the answer while its body is read; raises StoreFault.
 
         The silence between two chunks is limited by the connection's read time-out.
@@ -99,24 +103,24 @@ class Calls:
             with faults_of(call):
                 yield reply
 
-    async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def _sent(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         with faults_of(call):
             # Opening a client reads files and may sign in: that is not the store being slow.
             async with self._lease(call) as client, asyncio.timeout(self._limit_s(call)):
                 return parse(await _reply(client, call))
 
-    def _limit_s(self, call: Call) -> float | None:
+    def _limit_s(self, call: AnyCall) -> float | None:
         if call.limit_s is not None or (call.operation in WRITES and call.service == "s3"):
             return call.limit_s
         return self._read_timeout_s
 
-    async def _opened(self, call: Call, stack: AsyncExitStack) -> Reply:
+    async def _opened(self, call: AnyCall, stack: AsyncExitStack) -> Reply:
         with faults_of(call):
             client = await stack.enter_async_context(self._lease(call))
             async with asyncio.timeout(self._read_timeout_s):
                 return await _reply(client, call)
 
-    async def _renewing(self, call: Call, once: Callable[[], Awaitable[T]]) -> T:
+    async def _renewing(self, call: AnyCall, once: Callable[[], Awaitable[T]]) -> T:
         generation = self._session.generation
         try:
             return await once()
@@ -125,18 +129,18 @@ class Calls:
                 raise
         return await once()
 
-    async def _renewed(self, call: Call, generation: int) -> bool:
+    async def _renewed(self, call: AnyCall, generation: int) -> bool:
         with faults_of(call):
             is_renewed = await self._session.renew(generation)
         if is_renewed:
             self._events.emit(CredentialsRenewed(operation=call.operation))
         return is_renewed
 
-    def _lease(self, call: Call) -> AbstractAsyncContextManager[AioBaseClient]:
+    def _lease(self, call: AnyCall) -> AbstractAsyncContextManager[AioBaseClient]:
         return self._session.lease(call.service, call.region)
 
 
-async def _reply(client: AioBaseClient, call: Call) -> Reply:
+async def _reply(client: AioBaseClient, call: AnyCall) -> Reply:
     send = getattr(client, xform_name(call.operation))
     if isinstance(body := call.parameters.get("Body"), io.IOBase):
         body.seek(0)  # a call that is asked again with a new token has read its file already
@@ -150,7 +154,7 @@ async def _reply(client: AioBaseClient, call: Call) -> Reply:
 
 
 @contextmanager
-def faults_of(call: Call) -> Iterator[None]:
+def faults_of(call: AnyCall) -> Iterator[None]:
     """Turn every failure of a call into its StoreFault."""
     try:
         yield
@@ -158,7 +162,7 @@ def faults_of(call: Call) -> Iterator[None]:
         raise fault_of(call, error) from error
 
 
-def fault_of(call: Call, error: Exception) -> StoreFault:
+def fault_of(call: AnyCall, error: Exception) -> StoreFault:
     """Return the StoreFault of one of FAILURES."""
     operation, bucket = call.operation, call.bucket
     if isinstance(error, ClientError):

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Final
 
 from backfill.aws import replies, requests, versions_page
-from backfill.aws.calls import Call, Calls
+from backfill.aws.calls import AnyCall, Call, Calls
 from backfill.aws.faults import store_fault
+from backfill.aws.forms import FilledForm, Forms
 from backfill.aws.streams import body_of, chunks_of, closed_after
 from backfill.errors import StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
@@ -48,6 +49,7 @@ class S3ObjectStore:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._forms = Forms()
 
     async def list_object_versions(
         self,
@@ -72,8 +74,12 @@ class S3ObjectStore:
         part_number: int | None = None,
     ) -> ObjectHead:
         """Return the head of one version (the current one if None), checksums included."""
-        parameters = requests.head_parameters(place, key, version_id, part_number)
-        call = Call(operation="HeadObject", region=place.region, parameters=parameters)
+        call: AnyCall
+        if version_id is not None and part_number is None:
+            call = FilledForm(self._forms.head(place), (key, version_id))
+        else:
+            parameters = requests.head_parameters(place, key, version_id, part_number)
+            call = Call(operation="HeadObject", region=place.region, parameters=parameters)
         try:
             return await self._calls.send(call, replies.object_head)
         except StoreFault as fault:
@@ -130,7 +136,7 @@ class S3ObjectStore:
 
     async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
         """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
-        call = Call(
+        call = self._forms.copy(request) or Call(
             operation="CopyObject",
             region=request.destination.region,
             parameters=requests.copy_parameters(request),

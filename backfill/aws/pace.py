@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NamedTuple, TypeVar
 
-from backfill.aws.calls import Call, Calls
+from backfill.aws.calls import AnyCall, Calls
 from backfill.aws.faults import WRITES, is_throttle
 from backfill.aws.rates import FAR_OFF_DECREASE, LearnedRate, TokenBucket
 from backfill.aws.replies import Reply
@@ -145,7 +145,7 @@ class Pace:
         self._sent += 1
         return self._sent
 
-    async def admit(self, call: Call) -> None:
+    async def admit(self, call: AnyCall) -> None:
         """Return when a request may be sent."""
         if call.operation in _UNPACED or call.service != "s3":
             return
@@ -163,7 +163,7 @@ class Pace:
             self._succeeded, self._window_s = 0, now_s
             self._forget(now_s)
 
-    def heed(self, call: Call, fault: StoreFault, number: int) -> None:
+    def heed(self, call: AnyCall, fault: StoreFault, number: int) -> None:
         """Slow down if a fault asks for it. `number` is that of the request."""
         if not is_throttle(fault) or call.service != "s3":
             return
@@ -185,7 +185,7 @@ class Pace:
                 )
             )
 
-    def _lane_of(self, call: Call) -> _LearnedLane | None:
+    def _lane_of(self, call: AnyCall) -> _LearnedLane | None:
         place = _place_of(call)
         return self._learned.get(place) or self._learned.get(place._replace(prefix=None))
 
@@ -222,7 +222,7 @@ class Pace:
         return (count + self._succeeded) / max(passed_s, 0.001)
 
 
-def _place_of(call: Call) -> _Place:
+def _place_of(call: AnyCall) -> _Place:
     key = call.parameters.get("Key")
     prefix = key.rpartition("/")[0] if isinstance(key, str) else None
     return _Place(call.bucket, call.operation in WRITES, prefix)
@@ -240,7 +240,7 @@ class PacedCalls(Calls):
         """The Region for questions without one."""
         return self._inner.region
 
-    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         """Send once when it is the call's turn; raises StoreFault."""
         pace = self._pace
         if not pace.is_free:
@@ -255,7 +255,7 @@ class PacedCalls(Calls):
         return result
 
     @asynccontextmanager
-    async def opened(self, call: Call) -> AsyncIterator[Reply]:
+    async def opened(self, call: AnyCall) -> AsyncIterator[Reply]:
         """Send once when it is the call's turn, and lend the answer; raises StoreFault."""
         pace = self._pace
         if not pace.is_free:

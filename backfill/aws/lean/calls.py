@@ -1,7 +1,8 @@
 """The lean client behind the interface of `Calls`: hot calls straight, all else by the SDK.
 
-A call on the clean path is bound, signed, sent and read: no task, no context, no event. What is not
-ordinary goes the way of `Calls`, whose table of faults and renewal of credentials serve both.
+A call of a known form on the clean path is filled in, signed, sent and read in one step each: no
+task, no context, no event. What is not ordinary goes the way of `Calls`, whose table of faults and
+renewal of credentials serve both.
 
 Never decides whether a fault may be tried again, but for refusals at the door that it can mend: an
 expired token, as `Calls` does, and a clock that S3 finds too far off.
@@ -9,27 +10,30 @@ Law: one call is one request on the wire, and one more if that was refused at th
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 from aiobotocore.client import AioBaseClient
 from botocore.exceptions import BotoCoreError
 
-from backfill.aws.calls import FAILURES, READ_TIMEOUT_S, Call, Calls, fault_of, faults_of
+from backfill.aws.calls import FAILURES, READ_TIMEOUT_S, AnyCall, Calls, fault_of, faults_of
 from backfill.aws.fault_table import EXPIRED
-from backfill.aws.faults import WRITES
+from backfill.aws.forms import TEXTS_MAX, FilledForm, Form, Texts
 from backfill.aws.lean.addressing import DetourError, address_of, http_session_of
-from backfill.aws.lean.binding import OPERATIONS, BindingError, bind
+from backfill.aws.lean.binding import OPERATIONS, BindingError, bind, encoded_key
 from backfill.aws.lean.bodies import LeanBody
+from backfill.aws.lean.connection import AnswerReading
 from backfill.aws.lean.dialing import verifying_context
 from backfill.aws.lean.documents import reply_of
 from backfill.aws.lean.modelled import MODELLED, modelled_reply
-from backfill.aws.lean.signature import Identity, Signer
+from backfill.aws.lean.readings import CopyReading, HeadReading
+from backfill.aws.lean.signature import Identity, Signer, Template
 from backfill.aws.lean.transport import Transport
 from backfill.aws.lean.wire import Origin, WireReply, WireRequest
 from backfill.aws.replies import Reply
@@ -40,9 +44,6 @@ from backfill.ports import Events
 
 STREAMED: Final = frozenset({"GetObject"})
 WHOLE: Final = OPERATIONS.keys() - STREAMED
-STRAIGHT: Final = WHOLE - MODELLED
-"""Those whose answers `documents` reads."""
-
 LANES_MAX: Final = 64
 """Buckets whose address is kept. A run has two or three; beyond the bound the SDK is asked."""
 
@@ -59,11 +60,48 @@ _SKEWED: Final = "RequestTimeTooSkewed"
 T = TypeVar("T")
 
 
-class _Lane(NamedTuple):
+_BLANKS: Final = tuple(f"~blank-{number}~" for number in range(TEXTS_MAX))
+"""Stand for texts to be filled in; of characters that are the same encoded."""
+_WORDS: Final = re.compile(r"[A-Za-z0-9._~-]+(?: [A-Za-z0-9._~-]+)*", re.ASCII)
+"""Version IDs and ETags as S3 has them: the same in a query, encoded, and in a header."""
+
+
+class _Lane:
     """The way to one bucket in one Region."""
 
-    signer: Signer
-    transport: Transport
+    def __init__(self, signer: Signer, transport: Transport) -> None:
+        self.signer = signer
+        self.transport = transport
+        # Bounded by the forms of the stores, of which each turn has some five.
+        self._templates: dict[Form, Template | None] = {}
+
+    def turn(self, identity: Identity, now: str) -> None:
+        """Sign as `identity` at `now` from here on."""
+        self.signer.turn(identity, now)
+        self._templates.clear()
+
+    def head(self, form: Form, texts: Texts) -> bytes | None:
+        """Return the signed head of a filled form; None: it has to be bound as others are."""
+        key, *words = texts
+        if not _WORDS.fullmatch(" ".join(words)):
+            return None
+        try:
+            template = self._templates[form]
+        except KeyError:
+            template = self._templates[form] = self._template(form, _BLANKS[: len(texts)])
+        if template is None:
+            return None
+        try:
+            return self.signer.filled(template, (encoded_key(key), *words))
+        except (BindingError, TypeError, UnicodeEncodeError):
+            return None  # who binds it says what is wrong with it
+
+    def _template(self, form: Form, blanks: Texts) -> Template | None:
+        try:
+            request = bind(form.operation, form.build(blanks))
+        except BindingError:
+            return None
+        return self.signer.template(request, blanks)
 
 
 class _Epoch(NamedTuple):
@@ -100,32 +138,41 @@ class LeanCalls(Calls):
         self._transports: dict[Origin, Transport] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._left_to_sdk: set[str] = set()
+        self._readings: dict[str, AnswerReading] = {
+            "HeadObject": HeadReading(),
+            "CopyObject": CopyReading(),
+        }
 
-    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         """Send once and parse the answer; raises StoreFault."""
-        operation, region, parameters, _, limit_s = call
-        # The straight way is for a bucket that was asked before, within a second already begun.
-        lane = self._lanes.get((parameters.get("Bucket"), region))
-        if (
-            lane is None
-            or operation not in STRAIGHT
-            or int(self._now_s() + self._ahead_s) != self._second
-        ):
+        if type(call) is FilledForm:
+            return await self._sent_straight(call, parse)
+        return await super().send(call, parse)
+
+    async def _sent_straight(self, call: FilledForm, parse: Callable[[Reply], T]) -> T:
+        """Fill in what is prepared for a form, and read the ordinary answer in one step.
+
+        The straight way is for a bucket that was asked before, within a second already begun.
+        """
+        form, texts = call
+        lane = self._lanes.get(form.place)
+        if lane is None or int(self._now_s() + self._ahead_s) != self._second:
             return await super().send(call, parse)
-        try:
-            request = bind(operation, parameters)
-        except BindingError:
+        head = lane.head(form, texts)
+        if head is None:
             return await super().send(call, parse)
-        if limit_s is None and operation not in WRITES:
-            limit_s = self._read_timeout_s
         epoch, answer = self._epoch, None
+        operation = form.operation
         try:
-            answer = await lane.transport.exchange(
-                lane.signer.head(request),
-                request.body,
-                is_head=request.method == "HEAD",
-                limit_s=limit_s,
+            told = await lane.transport.exchange_ordinary(
+                head,
+                self._readings[operation],
+                is_head=operation == "HeadObject",
+                limit_s=None if form.is_write else self._read_timeout_s,
             )
+            if type(told) is not WireReply:
+                return cast("T", told)  # what `parse` makes of it: the law of `readings`
+            answer = told
             return parse(reply_of(operation, answer))
         except FAILURES as error:
             fault = self._fault(call, error, answer)
@@ -134,7 +181,7 @@ class LeanCalls(Calls):
         await self._turn(call)
         return await self._sent(call, parse)
 
-    async def _sent(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def _sent(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         way = await self._way(call) if call.operation in WHOLE else None
         if way is None:
             return await super()._sent(call, parse)
@@ -150,7 +197,7 @@ class LeanCalls(Calls):
         except FAILURES as error:
             raise self._fault(call, error, answer) from error
 
-    async def _opened(self, call: Call, stack: AsyncExitStack) -> Reply:
+    async def _opened(self, call: AnyCall, stack: AsyncExitStack) -> Reply:
         way = await self._way(call) if call.operation in STREAMED else None
         if way is None:
             return await super()._opened(call, stack)
@@ -167,7 +214,7 @@ class LeanCalls(Calls):
         except FAILURES as error:
             raise self._fault(call, error, answer) from error
 
-    def _fault(self, call: Call, error: Exception, answer: WireReply | None) -> StoreFault:
+    def _fault(self, call: AnyCall, error: Exception, answer: WireReply | None) -> StoreFault:
         fault = fault_of(call, error)
         if fault.code == _SKEWED and answer is not None:
             self._told_ahead_s = _ahead_s(answer.headers.get("date"), self._now_s())
@@ -175,7 +222,7 @@ class LeanCalls(Calls):
 
     # --- the identity, the clock, and what can be mended of them ---
 
-    async def _renewing(self, call: Call, once: Callable[[], Awaitable[T]]) -> T:
+    async def _renewing(self, call: AnyCall, once: Callable[[], Awaitable[T]]) -> T:
         if int(self._now_s() + self._ahead_s) != self._second:
             await self._turn(call)
         epoch = self._epoch
@@ -187,7 +234,7 @@ class LeanCalls(Calls):
         await self._turn(call)
         return await once()
 
-    async def _turn(self, call: Call) -> None:
+    async def _turn(self, call: AnyCall) -> None:
         """Have requests signed by this second's date, and by the credentials of now.
 
         The SDK's credentials are asked once a second and not for each request: they are renewed
@@ -206,9 +253,9 @@ class LeanCalls(Calls):
         self._epoch, self._second = _Epoch(generation, ahead_s), second
         for lane in self._lanes.values():
             if lane is not None:
-                lane.signer.turn(self._identity, self._stamp)
+                lane.turn(self._identity, self._stamp)
 
-    async def _is_mended(self, call: Call, fault: StoreFault, epoch: _Epoch) -> bool:
+    async def _is_mended(self, call: AnyCall, fault: StoreFault, epoch: _Epoch) -> bool:
         """Mend what a refusal at the door was about; many at once are mended by the first."""
         if fault.code in EXPIRED:
             return await self._renewed(call, epoch.generation)
@@ -227,7 +274,7 @@ class LeanCalls(Calls):
 
     # --- the way to a bucket ---
 
-    async def _way(self, call: Call) -> tuple[_Lane, WireRequest] | None:
+    async def _way(self, call: AnyCall) -> tuple[_Lane, WireRequest] | None:
         """Return how a call is sent; None: by the SDK."""
         place = (call.bucket, call.region)
         lane = self._lanes.get(place) or await self._lane(call, place)
@@ -239,7 +286,7 @@ class LeanCalls(Calls):
             self._leave_to_sdk(call, str(error), once_for=call.operation)
             return None
 
-    async def _lane(self, call: Call, place: tuple[str, str]) -> _Lane | None:
+    async def _lane(self, call: AnyCall, place: tuple[str, str]) -> _Lane | None:
         if place in self._lanes or len(self._lanes) >= LANES_MAX:
             return self._lanes.get(place)
         async with self._opening:
@@ -283,7 +330,7 @@ class LeanCalls(Calls):
         self._session.on_leaving(transport.close)
         return transport
 
-    def _leave_to_sdk(self, call: Call, reason: str, *, once_for: str) -> None:
+    def _leave_to_sdk(self, call: AnyCall, reason: str, *, once_for: str) -> None:
         if once_for not in self._left_to_sdk:
             self._left_to_sdk.add(once_for)
             self._events.emit(SdkUsed(bucket=call.bucket, operation=call.operation, reason=reason))

@@ -9,7 +9,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from backfill.aws.lean.answers import BUFFERED_BYTES_MAX, AnswerReader
 from backfill.aws.lean.failures import (
@@ -26,19 +26,36 @@ _JOINED_BYTES_MAX: Final = 64 * 1024
 """Up to here head and body are copied into one write, which costs less than a second one does."""
 
 
+class AnswerReading(Protocol):
+    """Reads answers of the ordinary kind in one step, and learns from the others which those are.
+
+    What it gives for `data` stands for one whole answer after which the connection is free.
+    """
+
+    def read(self, data: bytes) -> object | None:
+        """Return what a whole answer tells; None: it has to be parsed."""
+        ...
+
+    def learn(self, data: bytes, reply: WireReply) -> None:
+        """Learn from a whole answer that was parsed."""
+        ...
+
+
 class Order(NamedTuple):
     """A request on its way to an answer.
 
     `deadline`, in the loop's time, is for all of it; None: the connection's silence limits it.
-    `stream` takes the body of the answer; None: `answer` holds it.
+    `stream` takes the body of the answer; None: `answer` holds it. With a `reading`, `answer` is
+    what it read, or the parsed WireReply.
     """
 
     head: bytes
     body: bytes
     is_head: bool
     deadline: float | None
-    answer: asyncio.Future[WireReply]
+    answer: asyncio.Future[object]
     stream: BodyStream | None = None
+    reading: AnswerReading | None = None
 
 
 class Home(NamedTuple):
@@ -59,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._silence_s = silence_s
         self._reader = AnswerReader()
         self._order: Order | None = None
+        self._is_answered = False
         self._is_paused = False
         self._is_tls = False
         self.is_open = False
@@ -84,7 +102,7 @@ class Connection(asyncio.Protocol):
     def start(self, order: Order, now: float) -> None:
         """Send a request; its answer comes to `order.answer`."""
         assert self._order is None, "one request at a time"
-        self._order = order
+        self._order, self._is_answered = order, False
         deadline = order.deadline
         self.deadline = now + self._silence_s if deadline is None else deadline
         self._reader.begin(is_head=order.is_head)
@@ -132,6 +150,14 @@ class Connection(asyncio.Protocol):
         if order is None:  # nobody asked: the next answer would not be the next request's
             self.close()
             return
+        reading = None if self._is_answered else order.reading
+        if reading is not None and (told := reading.read(data)) is not None:
+            self._order = None
+            self._home.give_back(self)
+            if not order.answer.done():
+                order.answer.set_result(told)
+            return
+        self._is_answered = True
         try:
             is_complete = reader.feed(data)
         except AnswerGarbledError as error:
@@ -140,7 +166,9 @@ class Connection(asyncio.Protocol):
         if order.stream is not None:
             self._stream(order, order.stream, is_complete=is_complete)
         elif is_complete:  # by far the most
-            self._complete(order)
+            reply = self._complete(order)
+            if reading is not None and reader.is_reusable:
+                reading.learn(data, reply)
         elif reader.is_beyond_buffer:
             self.fail(AnswerGarbledError(f"an answer of more than {BUFFERED_BYTES_MAX} bytes"))
         elif order.deadline is None:
@@ -170,12 +198,13 @@ class Connection(asyncio.Protocol):
 
     # --- answers ---
 
-    def _complete(self, order: Order) -> None:
+    def _complete(self, order: Order) -> WireReply:
         reply = self._reader.take()
         self._release(order)
         answer = order.answer
         if not answer.done():  # done: cancelled a moment ago
             answer.set_result(reply)
+        return reply
 
     def _stream(self, order: Order, stream: BodyStream, *, is_complete: bool) -> None:
         """Pass on what has come."""

@@ -12,7 +12,10 @@ Law: what is sent is what was signed; the body is always signed as well.
 
 import hashlib
 import hmac
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import backfill
@@ -49,6 +52,18 @@ class _Form(NamedTuple):
     """The same headers as lines of the head, and the Authorization but for the signature."""
 
 
+class Template(NamedTuple):
+    """The texts of requests alike, for one second: formats that the same values fill.
+
+    `order` gives the values, as often as they occur, from the texts to be filled in; `sent` takes
+    the signature as its last one.
+    """
+
+    canonical: str
+    sent: str
+    order: Callable[[tuple[str, ...]], tuple[str, ...]]
+
+
 class Signer:
     """Signs for one address. `turn` before the first request, then once a second or less."""
 
@@ -74,6 +89,42 @@ class Signer:
 
     def head(self, request: WireRequest) -> bytes:
         """Return the complete head of the request, its signature included."""
+        canonical, begun, ended = self._written(request)
+        return f"{begun}{self._signature(canonical)}{ended}".encode()
+
+    def template(self, request: WireRequest, blanks: Sequence[str]) -> Template | None:
+        """Return the template of requests like this one, in whose place of each text is a blank.
+
+        None where the texts to be filled in cannot be told from the rest. For as long as the turn.
+        """
+        canonical, begun, ended = self._written(request)
+        blank = re.compile("|".join(map(re.escape, blanks)))
+        pieces = [blank.split(text) for text in (canonical, begun)]
+        orders = [blank.findall(text) for text in (canonical, begun)]
+        if orders[0] != orders[1] or set(orders[0]) != set(blanks) or blank.search(ended):
+            return None
+        canonical, begun = (
+            "%s".join(piece.replace("%", "%%") for piece in text) for text in pieces
+        )
+        ended = ended.replace("%", "%%")
+        order = itemgetter(*map(blanks.index, orders[0]))
+        return Template(canonical, f"{begun}%s{ended}", order)
+
+    def filled(self, template: Template, texts: tuple[str, ...]) -> bytes:
+        """Return the complete head of a request; the texts are encoded, in the blanks' order."""
+        canonical, sent, order = template
+        values = order(texts)
+        return (sent % (*values, self._signature(canonical % values))).encode()
+
+    def _signature(self, canonical: str) -> str:
+        inner = self._begun.copy()
+        inner.update(hashlib.sha256(canonical.encode()).hexdigest().encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+    def _written(self, request: WireRequest) -> tuple[str, str, str]:
+        """Return the canonical request, and what is sent before and behind the signature."""
         method, _, path, query, headers, body = request
         address = self._address
         names = tuple(headers)
@@ -88,16 +139,12 @@ class Signer:
         canonical[1::2] = values
         sent[1::2] = values
         path = address.base + path if path != "/" else address.root
-        canonical[0] = f"{method}\n{path}\n{query}\n{canonical[0]}"
-        asked = hashlib.sha256("".join(canonical).encode())
-        inner = self._begun.copy()
-        inner.update(asked.hexdigest().encode())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
         length = f"content-length:{len(body)}\r\n" if body or method not in _LENGTHLESS else ""
-        sent[0] = f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{sent[0]}"
-        sent.append(f"{outer.hexdigest()}\r\n{_UNSIGNED}{length}\r\n")
-        return "".join(sent).encode()
+        return (
+            f"{method}\n{path}\n{query}\n{''.join(canonical)}",
+            f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{''.join(sent)}",
+            f"\r\n{_UNSIGNED}{length}\r\n",
+        )
 
     def _form(self, names: tuple[str, ...], digest: str) -> _Form:
         assert self._identity is not None, "a signer has its turn before its first request"

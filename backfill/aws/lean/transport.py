@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from backfill.aws.lean.connection import Connection, Home, Order
+from backfill.aws.lean.connection import AnswerReading, Connection, Home, Order
 from backfill.aws.lean.dialing import Dialer
 from backfill.aws.lean.failures import (
     AnswerLostError,
@@ -80,10 +80,23 @@ class Transport:
         `limit_s` is for all of it, waiting for a connection included; None: only silence on the
         connection is limited, by `silence_s`. A cancelled exchange closes its connection.
         """
-        now = self._loop.time()
-        deadline = None if limit_s is None else now + limit_s
-        order = Order(head, body, is_head, deadline, self._loop.create_future())
-        self._place(order, now)
+        order = self._begun(head, body, is_head, limit_s)
+        try:
+            reply = await order.answer
+        except asyncio.CancelledError:
+            self._abandon(order)
+            raise
+        assert isinstance(reply, WireReply), "without a reading, an answer is parsed"
+        return reply
+
+    async def exchange_ordinary(
+        self, head: bytes, reading: AnswerReading, *, is_head: bool, limit_s: float | None
+    ) -> object:
+        """Send a request and return what `reading` makes of its answer, or the WireReply.
+
+        Raises ExchangeError; all else as for `exchange`.
+        """
+        order = self._begun(head, b"", is_head, limit_s, reading)
         try:
             return await order.answer
         except asyncio.CancelledError:
@@ -106,6 +119,7 @@ class Transport:
         self._place(order, now)
         try:
             reply = await order.answer
+            assert isinstance(reply, WireReply), "without a reading, an answer is parsed"
             yield StreamedReply(status=reply.status, headers=reply.headers, stream=stream)
         finally:
             if not stream.is_ended:
@@ -126,6 +140,20 @@ class Transport:
             await self._emptied.wait()
 
     # --- orders ---
+
+    def _begun(
+        self,
+        head: bytes,
+        body: bytes,
+        is_head: bool,  # noqa: FBT001 - by position: once a request
+        limit_s: float | None,
+        reading: AnswerReading | None = None,
+    ) -> Order:
+        now = self._loop.time()
+        deadline = None if limit_s is None else now + limit_s
+        order = Order(head, body, is_head, deadline, self._loop.create_future(), None, reading)
+        self._place(order, now)
+        return order
 
     def _place(self, order: Order, now: float) -> None:
         deadline = order.deadline
