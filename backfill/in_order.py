@@ -1,14 +1,16 @@
 """Work with many requests in flight, and results in the order in which it was begun.
 
-A few long-lived slots share one stream of work: a task for each piece would cost as much as the
-request that it makes. Stages use it (plan, verify); it knows none of them.
+A few long-lived slots share one line of work: a task for each piece would cost as much as the
+request that it makes. Neighbouring pieces may be a run, which reaches the sink as one: then a piece
+costs its slot a turn of a loop, and nothing is made for it. Stages use it (plan, verify); it knows
+none of them.
 Never holds more than a window of results.
-Law: results reach the sink exactly in the order of the work.
+Law: runs, and so results, reach the sink exactly in the order of the work.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 WINDOW_PER_SLOT: Final = 8
@@ -20,15 +22,108 @@ BREATH: Final = 256
 T = TypeVar("T")
 
 
-class _Place(Generic[T]):
-    """A place in the order, for a result to come."""
+class Run:
+    """Neighbouring pieces, `size` of them; what comes of each is kept by whoever derives from it.
 
-    __slots__ = ("is_filled", "result")
+    `open_places`: which of them are to be worked on; `left`: how many of those are not done.
+    """
 
+    __slots__ = ("left", "open_places", "size")
+
+    def __init__(self, size: int, open_places: Sequence[int]) -> None:
+        self.size = size
+        self.open_places = open_places
+        self.left = len(open_places)
+
+
+R = TypeVar("R", bound=Run)
+
+
+class Line(Generic[R]):
+    """Runs that slots work off together. A run may not have more than `window_max` pieces."""
+
+    def __init__(self, runs: Iterable[R], sink: Callable[[R], None], *, window_max: int) -> None:
+        self._runs = runs
+        self._sink = sink
+        self._window_max = window_max
+        self._window: deque[R] = deque()
+        self._held = 0
+        self._is_full = False
+        self._has_moved = asyncio.Event()
+        self.pieces: Final = self._pieces()
+        """What no slot has taken yet, a run and a place in it; None: the slot has to `pause`."""
+
+    async def work_off(self, serve: Callable[[], Coroutine[None, None, None]], slots: int) -> None:
+        """Have so many slots `serve`, until no piece is left or one fails."""
+        assert slots > 0, "work needs a slot"
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(slots):
+                    group.create_task(serve())
+        except BaseExceptionGroup as failures:
+            # The first failure cancelled the others, so it is the one to tell.
+            raise failures.exceptions[0] from None
+        assert not self._window, "every result reached the sink"
+
+    async def pause(self) -> None:
+        """Let others have their turn, and wait while the window is full."""
+        await asyncio.sleep(0)
+        # The first run is being worked on by other slots: who waits here waits for them.
+        while self._is_full:
+            self._has_moved.clear()
+            await self._has_moved.wait()
+
+    def finish_one(self, run: R) -> None:
+        """Count a piece of a run as done, and give away every run that has its turn."""
+        run.left -= 1
+        window = self._window
+        if run.left or run is not window[0]:
+            return
+        while window and not window[0].left:
+            run = window.popleft()
+            self._held -= run.size
+            self._sink(run)
+        if self._is_full:
+            self._is_full = False
+            self._has_moved.set()
+
+    def _pieces(self) -> Iterator[tuple[R, int] | None]:
+        window, passed = self._window, 0
+        for run in self._runs:
+            assert run.size <= self._window_max, "a run fits into the window"
+            while window and self._held + run.size > self._window_max:
+                self._is_full = True
+                yield None
+            if run.left or window:
+                self._held += run.size
+                window.append(run)
+            else:
+                self._sink(run)
+            for place in run.open_places:
+                yield run, place
+            passed += run.size
+            if passed >= BREATH:
+                passed = 0
+                yield None
+
+
+class _Piece(Run, Generic[T]):
+    """A run of one piece: its result, or a callable that begins what gives it."""
+
+    __slots__ = ("begin", "result")
+
+    begin: Callable[[], Awaitable[T]]
     result: T
 
-    def __init__(self) -> None:
-        self.is_filled = False
+    def __init__(self, piece: T | Callable[[], Awaitable[T]]) -> None:
+        self.size = 1  # not by the base class: there may be one for each object
+        if callable(piece):
+            self.open_places, self.left, self.begin = _FIRST, 1, piece
+        else:
+            self.open_places, self.left, self.result = (), 0, piece
+
+
+_FIRST: Final = (0,)
 
 
 async def in_order(
@@ -39,66 +134,20 @@ async def in_order(
     A piece is its result already, or a callable that begins what gives it. The first failure
     cancels the rest and is raised as it is.
     """
-    assert slots > 0, "work needs a slot"
-    ordered = _Ordered(iter(work), sink, window_max=slots * WINDOW_PER_SLOT)
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(slots):
-                group.create_task(ordered.serve())
-    except BaseExceptionGroup as failures:
-        # The first failure cancelled the others, so it is the one to tell.
-        raise failures.exceptions[0] from None
-    assert ordered.is_empty, "every result reached the sink"
 
+    def give(piece: _Piece[T]) -> None:
+        sink(piece.result)
 
-class _Ordered(Generic[T]):
-    """One stream of work and the window of its results."""
+    made: Callable[[T | Callable[[], Awaitable[T]]], _Piece[T]] = _Piece
+    line = Line(map(made, work), give, window_max=slots * WINDOW_PER_SLOT)
 
-    def __init__(
-        self,
-        work: Iterator[T | Callable[[], Awaitable[T]]],
-        sink: Callable[[T], None],
-        *,
-        window_max: int,
-    ) -> None:
-        self._work = work
-        self._sink = sink
-        self._window_max = window_max
-        self._window: deque[_Place[T]] = deque()
-        self._has_moved = asyncio.Event()
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether no result is held."""
-        return not self._window
-
-    async def serve(self) -> None:
-        """Take pieces until there are no more."""
-        window = self._window
-        for passed, piece in enumerate(self._work, start=1):
-            if callable(piece):
-                place: _Place[T] = _Place()  # subscripting a class takes as long as making it
-                window.append(place)
-                place.result = await piece()
-                place.is_filled = True
-                self._hand_over()
-            elif window:
-                place = _Place()
-                place.result, place.is_filled = piece, True
-                window.append(place)
+    async def serve() -> None:
+        for taken in line.pieces:
+            if taken is None:
+                await line.pause()
             else:
-                self._sink(piece)
-            if passed % BREATH == 0:
-                await asyncio.sleep(0)
-            # The first place is another slot's, and being filled: who waits here waits for it.
-            while len(window) >= self._window_max:
-                self._has_moved.clear()
-                await self._has_moved.wait()
+                piece, _ = taken
+                piece.result = await piece.begin()
+                line.finish_one(piece)
 
-    def _hand_over(self) -> None:
-        """Give away every result that has its turn."""
-        window = self._window
-        while window and window[0].is_filled:
-            self._sink(window.popleft().result)
-        if not self._has_moved.is_set():
-            self._has_moved.set()
+    await line.work_off(serve, slots)
