@@ -102,6 +102,29 @@ class EntryFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadResumed:
+    """An upload that an earlier process left open is gone on with; it holds `parts_found` parts."""
+
+    name: ClassVar[str] = "execute.upload_resumed"
+    level: ClassVar[str] = "info"
+    number: int
+    key: str
+    parts_found: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsNotListed:
+    """The parts of open uploads may not be listed, so such uploads are begun anew; told once."""
+
+    name: ClassVar[str] = "execute.parts_not_listed"
+    level: ClassVar[str] = "warning"
+    bucket: str
+    code: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draining:
     """A signal arrived: no new work, running copies end."""
 

@@ -64,6 +64,8 @@ class Bench:
     errors: Counter[str] = field(default_factory=Counter)
     parts: asyncio.Semaphore = field(init=False)
     """One of them for each part in flight, of whichever object; who waits longest is next."""
+    can_list_parts: bool = True
+    """Until S3 denies it: then uploads that were left open are begun anew."""
 
     def __post_init__(self) -> None:
         self.parts = asyncio.Semaphore(self.settings.parts_in_flight_max)

@@ -1,100 +1,82 @@
 """One object by UploadPartCopy: parts along the source's boundaries, everything else re-supplied.
 
-UploadPartCopy carries bytes only (S3 API), so metadata, content headers, tags and the checksum
-algorithm are read from the pinned source version and given to CreateMultipartUpload. Tags that
-change between that reading and the end of the upload are not seen here: verify compares them.
+Of an upload that an earlier process left open (see `uploads`) only what is missing is copied.
 Never leaves parts behind: whatever goes wrong, the upload is aborted, and its ID is in the journal
-before the first part, so that a successor can abort it.
+before the first part, so that a successor can go on with it or abort it.
 Law: nothing is visible before CompleteMultipartUpload, and that one is conditional.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 from backfill.errors import Disposition, StoreFault
 from backfill.execute.bench import Bench
 from backfill.execute.chains import read_chain
-from backfill.execute.codes import Code
-from backfill.execute.parts import (
-    PartRange,
-    are_copyable,
-    computed_ranges,
-    ranges_of,
-    uniform_sizes,
-)
-from backfill.execute.refusals import upload_refusal
-from backfill.execute.request import copy_source, create_upload_request
+from backfill.execute.upload_plan import UploadPlan
+from backfill.execute.upload_reads import changed, gathered, planned_upload
+from backfill.execute.uploads import AdoptedUpload, abort, parts_of
 from backfill.execute.views import Copy
 from backfill.manifest.entries import ManifestEntry
-from backfill.model.attributes import ObjectHead, Pairs
-from backfill.model.objects import multipart_part_count
 from backfill.model.store import (
     CompleteMultipartUploadRequest,
     CopiedPart,
-    CopySource,
-    CreateMultipartUploadRequest,
     MultipartUpload,
     UploadPartCopyRequest,
     WriteResult,
 )
-from backfill.settings import PARTS_MAX
 
 ABORT_TIMEOUT_S = 5.0
 """A cancelled copy may spend this long on its abort; the next run aborts what is left."""
+LISTED_AGAIN_MAX = 2
+"""How often an upload's parts are listed once more because Complete knows others. A part that was
+under way when its process died may land late; more often than that, the upload is begun anew."""
 
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 _UNDECIDED = (Disposition.RETRY, Disposition.SETTLE)
-
-
-class RefusedCopyError(Exception):
-    """The version would lose something by this route."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadHooks:
     """What the worker must know at once.
 
-    `opened`: there is an upload. `completing`: it is about to become visible. `lost`: it may be.
+    `opened`: there is an upload, with this ID, made of what this digest says. `completing`: it is
+    about to become visible. `lost`: it may be.
     """
 
-    opened: Callable[[str], Awaitable[None]]
+    opened: Callable[[str, str], Awaitable[None]]
     completing: Callable[[], None]
     lost: Callable[[], None]
 
 
 async def copy_in_parts(
-    bench: Bench, entry: ManifestEntry, step: Copy, hooks: UploadHooks
+    bench: Bench,
+    entry: ManifestEntry,
+    step: Copy,
+    hooks: UploadHooks,
+    adopted: AdoptedUpload | None = None,
 ) -> WriteResult:
-    """Copy one version by parts.
+    """Copy one version by parts, those that `adopted` lacks.
 
     Raises:
         RefusedCopyError: a field would be lost silently.
         StoreFault: it did not succeed; after `hooks.lost` it may have all the same.
     """
-    head = await _pinned_head(bench, entry, step)
-    refusal = upload_refusal(head, entry.encryption)
-    if refusal is not None:
-        raise RefusedCopyError(refusal)
-    tags = await _tags(bench, entry, step, head)
-    ranges = await _ranges(bench, entry, step, head)
-    request = create_upload_request(entry, step, head, tags, bench.place(entry.destination))
-    upload = await bench.ports.destination.create_multipart_upload(request)
+    if adopted is None:
+        plan = await planned_upload(bench, entry, step)
+        upload = await bench.ports.destination.create_multipart_upload(plan.request)
+    else:
+        plan, upload = adopted.plan, adopted.upload
     try:
-        await hooks.opened(upload.upload_id)
-        source = copy_source(entry, step, bench.header.source)
-        parts = await _copy_parts(bench, upload, source, ranges)
+        if adopted is None:
+            await hooks.opened(upload.upload_id, plan.digest())
+        parts = await _copy_parts(bench, upload, plan, {} if adopted is None else adopted.parts)
         if entry.has_other_writers:
             await _refuse_if_changed(bench, entry, step)
         hooks.completing()
-        return await _complete(bench, _completion(upload, request, step, parts), hooks)
+        return await _complete(
+            bench, _Completion(upload=upload, plan=plan, step=step), parts, hooks
+        )
     except asyncio.CancelledError:
         with suppress(TimeoutError, StoreFault):
             async with asyncio.timeout(ABORT_TIMEOUT_S):
@@ -103,30 +85,6 @@ async def copy_in_parts(
     except BaseException:
         await abort(bench, upload)
         raise
-
-
-async def abort(bench: Bench, upload: MultipartUpload) -> bool:
-    """Abort an upload of ours; whether that is certain. A part that is under way may outlive it."""
-    for attempt in range(1, bench.settings.attempts_max + 1):
-        try:
-            await bench.ports.destination.abort_multipart_upload(upload)
-        except StoreFault as fault:
-            bench.errors[fault.code] += 1
-            if fault.disposition not in _UNDECIDED:
-                return False
-            await bench.pause(attempt, fault)
-        else:
-            return True
-    return False
-
-
-async def _pinned_head(bench: Bench, entry: ManifestEntry, step: Copy) -> ObjectHead:
-    head = await bench.ports.source.head_object(
-        bench.header.source, entry.key, version_id=step.version_id
-    )
-    if head.etag != step.etag:
-        raise _changed("HeadObject", "the source version has another ETag now")
-    return head
 
 
 async def _refuse_if_changed(bench: Bench, entry: ManifestEntry, step: Copy) -> None:
@@ -143,71 +101,31 @@ async def _refuse_if_changed(bench: Bench, entry: ManifestEntry, step: Copy) -> 
     source = await read_chain(bench.ports.source, header.source, entry.key)
     seen_version_id = destination[0].version_id if destination else None
     if not source or source[0].version_id != step.version_id:
-        raise _changed("ListObjectVersions", "the source has another current version now")
+        raise changed("ListObjectVersions", "the source has another current version now")
     if seen_version_id != step.seen_version_id:
-        raise _changed("ListObjectVersions", "the destination has another current version now")
-
-
-def _changed(operation: str, message: str) -> StoreFault:
-    return StoreFault(
-        operation=operation,
-        code="PreconditionFailed",
-        status=412,
-        disposition=Disposition.REDECIDE,
-        message=message,
-    )
-
-
-async def _tags(bench: Bench, entry: ManifestEntry, step: Copy, head: ObjectHead) -> Pairs:
-    if not head.tag_count:
-        return ()
-    return await bench.ports.source.get_object_tagging(
-        bench.header.source, entry.key, version_id=step.version_id
-    )
-
-
-async def _ranges(
-    bench: Bench, entry: ManifestEntry, step: Copy, head: ObjectHead
-) -> tuple[PartRange, ...]:
-    count = head.parts_count or multipart_part_count(step.etag) or 0
-    if not 1 < count <= PARTS_MAX:
-        return computed_ranges(head.size_bytes, part_bytes=bench.settings.part_bytes)
-
-    async def part_bytes(number: int) -> int:
-        async with bench.parts:
-            part = await bench.ports.source.head_object(
-                bench.header.source, entry.key, version_id=step.version_id, part_number=number
-            )
-        return part.size_bytes
-
-    first, last = await part_bytes(1), await part_bytes(count)
-    sizes = uniform_sizes(
-        size_bytes=head.size_bytes, parts_count=count, first_bytes=first, last_bytes=last
-    )
-    if sizes is None:
-        between = await _gathered(bench, part_bytes, range(2, count))
-        sizes = (first, *between, last)
-    if sum(sizes) != head.size_bytes or not are_copyable(sizes):
-        # A last part may be empty, which no range can name, and a store may not tell part sizes
-        # truly: the bytes matter more than the layout.
-        return computed_ranges(head.size_bytes, part_bytes=bench.settings.part_bytes)
-    return ranges_of(sizes)
+        raise changed("ListObjectVersions", "the destination has another current version now")
 
 
 async def _copy_parts(
-    bench: Bench, upload: MultipartUpload, source: CopySource, ranges: tuple[PartRange, ...]
-) -> tuple[CopiedPart, ...]:
-    async def copy(part: PartRange) -> CopiedPart:
-        request = UploadPartCopyRequest(
+    bench: Bench, upload: MultipartUpload, plan: UploadPlan, found: Mapping[int, CopiedPart]
+) -> Mapping[int, CopiedPart]:
+    requests = [
+        UploadPartCopyRequest(
             upload=upload,
             part_number=part.number,
-            source=source,
+            source=plan.source,
             first_byte=part.first_byte,
             last_byte=part.last_byte,
         )
+        for part in plan.ranges
+        if part.number not in found
+    ]
+
+    async def copy(request: UploadPartCopyRequest) -> CopiedPart:
         return await _copy_part(bench, request)
 
-    return tuple(await _gathered(bench, copy, ranges))
+    copied = await gathered(bench, copy, requests)
+    return {**found, **{part.part_number: part for part in copied}}
 
 
 async def _copy_part(bench: Bench, request: UploadPartCopyRequest) -> CopiedPart:
@@ -227,53 +145,79 @@ async def _copy_part(bench: Bench, request: UploadPartCopyRequest) -> CopiedPart
     raise AssertionError("the last attempt returns or raises")
 
 
-def _completion(
-    upload: MultipartUpload,
-    created: CreateMultipartUploadRequest,
-    step: Copy,
-    parts: tuple[CopiedPart, ...],
-) -> CompleteMultipartUploadRequest:
-    return CompleteMultipartUploadRequest(
-        upload=upload,
-        # S3 may tell a checksum of its own for each part, and refuses it here with 400 InvalidPart
-        # unless Create named that algorithm (S3 API: CompletedPart).
-        parts=tuple(
-            part._replace(
-                checksums=tuple(
-                    each for each in part.checksums if each.algorithm == created.checksum_algorithm
-                ),
-            )
-            for part in parts
-        ),
-        precondition=step.precondition,
-        checksum_type=created.checksum_type,
-        size_bytes=step.size_bytes,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Completion:
+    """Everything of a CompleteMultipartUpload but its parts."""
+
+    upload: MultipartUpload
+    plan: UploadPlan
+    step: Copy
+
+    def request(self, parts: Mapping[int, CopiedPart]) -> CompleteMultipartUploadRequest:
+        created = self.plan.request
+        return CompleteMultipartUploadRequest(
+            upload=self.upload,
+            # S3 may tell a checksum of its own for each part, and refuses it here with 400
+            # InvalidPart unless Create named that algorithm (S3 API: CompletedPart).
+            parts=tuple(
+                parts[number]._replace(
+                    checksums=tuple(
+                        each
+                        for each in parts[number].checksums
+                        if each.algorithm == created.checksum_algorithm
+                    ),
+                )
+                for number in sorted(parts)
+            ),
+            precondition=self.step.precondition,
+            checksum_type=created.checksum_type,
+            size_bytes=self.step.size_bytes,
+        )
 
 
 async def _complete(
-    bench: Bench, request: CompleteMultipartUploadRequest, hooks: UploadHooks
+    bench: Bench, completion: _Completion, parts: Mapping[int, CopiedPart], hooks: UploadHooks
 ) -> WriteResult:
     """Complete, and again after a lost answer: one upload makes at most one version.
 
     A repeated call that is told 412 or NoSuchUpload may owe that to the first one: `lost` was
     called, so the worker reads the chain.
     """
+    left = LISTED_AGAIN_MAX
     for attempt in range(1, bench.settings.attempts_max + 1):
         try:
-            result = await bench.ports.destination.complete_multipart_upload(request)
+            request = completion.request(parts)
+            return await bench.ports.destination.complete_multipart_upload(request)
         except StoreFault as fault:
             if fault.disposition is Disposition.SETTLE or fault.is_ambiguous:
                 hooks.lost()
+            is_last = attempt == bench.settings.attempts_max
+            if fault.code == "InvalidPart" and left and not is_last:
+                left -= 1
+                parts = await _other_parts(bench, completion, parts, fault)
+                continue
             if fault.disposition not in _UNDECIDED or fault.code == "NoSuchUpload":
                 raise
-            if attempt == bench.settings.attempts_max:
+            if is_last:
                 raise _exhausted(fault) from fault
             bench.errors[fault.code] += 1
             await bench.pause(attempt, fault)
-        else:
-            return result
     raise AssertionError("the last attempt returns or raises")
+
+
+async def _other_parts(
+    bench: Bench, completion: _Completion, parts: Mapping[int, CopiedPart], fault: StoreFault
+) -> Mapping[int, CopiedPart]:
+    """Return the parts as they are now; raises the fault where that changes nothing.
+
+    A part that landed late holds the same bytes of the pinned source, but under SSE-KMS its ETag
+    is another one.
+    """
+    bench.errors[fault.code] += 1
+    now = await parts_of(bench, completion.plan, completion.upload)
+    if now is None or now.keys() != parts.keys() or now == parts:
+        raise fault
+    return now
 
 
 def _exhausted(fault: StoreFault) -> StoreFault:
@@ -286,27 +230,3 @@ def _exhausted(fault: StoreFault) -> StoreFault:
         message=fault.message,
         bucket=fault.bucket,
     )
-
-
-async def _gathered(
-    bench: Bench, call: Callable[[_Item], Awaitable[_Result]], items: Sequence[_Item]
-) -> list[_Result]:
-    """Await `call` of each item; results in the items' order.
-
-    One object alone may fill the bound over all objects. Each of its turns goes to the end of the
-    one queue for that bound, so that objects that come later get their share.
-    """
-    results: dict[int, _Result] = {}
-    numbered = enumerate(items)
-
-    async def work() -> None:
-        for index, item in numbered:
-            results[index] = await call(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(bench.settings.parts_in_flight_max, len(items))):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [results[index] for index in range(len(items))]

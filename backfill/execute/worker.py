@@ -24,13 +24,15 @@ from backfill.execute.decide import (
 )
 from backfill.execute.endings import failure_of, is_proven, outcome_of, proof_of, unproven
 from backfill.execute.evidence import compared, looked_at
-from backfill.execute.multipart import RefusedCopyError, UploadHooks, abort, copy_in_parts
+from backfill.execute.multipart import UploadHooks, copy_in_parts
 from backfill.execute.request import (
     copy_request,
     goes_by_parts,
     hide_request,
     mark_absent_request,
 )
+from backfill.execute.upload_reads import RefusedCopyError
+from backfill.execute.uploads import OldUploads
 from backfill.execute.views import (
     Adopt,
     Attempt,
@@ -51,7 +53,7 @@ from backfill.execute.views import (
 )
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.model.store import MarkerResult, MultipartUpload, WriteResult
+from backfill.model.store import MarkerResult, WriteResult
 from backfill.ports import Intent
 
 Chains = tuple[Chain, Chain]
@@ -102,7 +104,7 @@ class Worker:
         self.is_waiting = False
         self._sent: Attempt | None = None
         self._give_up: End | None = None
-        self._leftover = ""
+        self._uploads = OldUploads(bench, entry, open_intents)
 
     async def deliver(self, chains: Chains | None, *, defers_review: bool) -> Outcome | None:
         """Write and settle; None: the write stands, and `review` has to look at the key again.
@@ -117,9 +119,8 @@ class Worker:
         self._bench.budget.count_first_attempt()
         step: Step | None = None
         if self._intents:
-            # What an earlier process began is settled before anything new is written, and its
-            # uploads are aborted first: after that nothing of them can become visible any more.
-            await self._abort_old_uploads()
+            # What an earlier process began is settled before anything new is written.
+            await self._uploads.abort_all_but_last()
         elif chains is not None:
             self._view = replace(self._view, source=chains[0], destination=chains[1])
             step = first_step(self.entry, self._view)
@@ -168,32 +169,19 @@ class Worker:
             step = next_step(self.entry, self._view)
         return await self._advance(step, defers_review=False)
 
-    async def _abort_old_uploads(self) -> None:
-        for intent in self._intents:
-            if intent.upload_id:
-                upload = MultipartUpload(
-                    destination=self._bench.place(self.entry.destination),
-                    key=self.entry.key,
-                    upload_id=intent.upload_id,
-                )
-                await self._abort(upload)
-
-    async def _abort(self, upload: MultipartUpload) -> None:
-        if not await abort(self._bench, upload):
-            self._leftover = f"Multipart upload {upload.upload_id} could not be aborted."
-
     async def _advance(self, step: Step | None, *, defers_review: bool) -> Outcome | None:
         for _ in range(STEPS_MAX):
             try:
-                step = await self._fresh_step() if step is None else step
+                step = self._meant(await self._fresh_step() if step is None else step)
+                if not await self._uploads.make_way(step):
+                    step = None
+                    continue
                 if isinstance(step, End):
                     return self._outcome(step)
                 if isinstance(step, Wait):
                     self.is_waiting = True
                     return None
                 if isinstance(step, Copy | Hide | MarkAbsent):
-                    if self._give_up is not None:
-                        return self._outcome(self._surrender(self._give_up))
                     is_first = self._view.made is None
                     await self._write(step)
                     if not self.entry.has_other_writers:
@@ -209,6 +197,12 @@ class Worker:
                 self._give_up = End(kind=OutcomeKind.SKIPPED, code=refusal.code)
                 step = None if has_open_question(self._view) else self._surrender(self._give_up)
         raise AssertionError("an entry ends within its limits")
+
+    def _meant(self, step: Step) -> Step:
+        """Return what is to be done: whoever has given up writes no more."""
+        if self._give_up is not None and isinstance(step, Copy | Hide | MarkAbsent):
+            return self._surrender(self._give_up)
+        return step
 
     # --- Reading ---
 
@@ -277,10 +271,11 @@ class Worker:
         self._view = replace(self._view, attempts=(), made=made)
         self._bytes += step.size_bytes if isinstance(step, Copy) else 0
 
-    def _intend(self, attempt: Attempt, upload_id: str = "") -> Awaitable[None]:
+    def _intend(self, attempt: Attempt, *upload: str) -> Awaitable[None]:
+        """`upload` is the ID and the digest of one that is open."""
         seen_version_id, source_version_id = attempt.seen_version_id, attempt.source_version_id
         return self._bench.ports.journal.intend(
-            Intent(self.entry.number, self._writes, seen_version_id, source_version_id, upload_id)
+            Intent(self.entry.number, self._writes, seen_version_id, source_version_id, *upload)
         )
 
     async def _send(self, step: Write, attempt: Attempt) -> WriteResult | MarkerResult:
@@ -297,9 +292,10 @@ class Worker:
 
     async def _copy_in_parts(self, step: Copy, attempt: Attempt) -> WriteResult:
         self._sent = None
+        adopted, self._uploads.adopted = self._uploads.adopted, None
 
-        async def opened(upload_id: str) -> None:
-            await self._intend(attempt, upload_id)
+        async def opened(upload_id: str, digest: str) -> None:
+            await self._intend(attempt, upload_id, digest)
 
         def completing() -> None:
             self._sent = attempt
@@ -308,7 +304,7 @@ class Worker:
             self._suspect(attempt)
 
         hooks = UploadHooks(opened=opened, completing=completing, lost=lost)
-        return await copy_in_parts(self._bench, self.entry, step, hooks)
+        return await copy_in_parts(self._bench, self.entry, step, hooks, adopted)
 
     def _suspect(self, attempt: Attempt) -> None:
         if replace(attempt, was_refused=False) not in self._view.attempts:
@@ -394,6 +390,6 @@ class Worker:
         return surrendered(self.entry, self._view, ended, unfinished)
 
     def _outcome(self, ended: End) -> Outcome:
-        if self._leftover:
-            ended = replace(ended, detail=f"{ended.detail} {self._leftover}".strip())
+        if leftover := self._uploads.leftover:
+            ended = replace(ended, detail=f"{ended.detail} {leftover}".strip())
         return outcome_of(ended, self.entry, attempts=self._writes, bytes_copied=self._bytes)

@@ -53,6 +53,8 @@ SHELLS = {
         "outcomes",
         "stop",
         "tally",
+        "upload_reads",
+        "uploads",
         "worker",
         "batch_replication.arrivals",
         "batch_replication.attempts",

@@ -976,6 +976,7 @@ async def test_an_abort_that_fails_is_reported() -> None:
     with pytest.raises(RefusedError):
         await run.go()
     again = run.restarted()
+    run.store.refused_before["list_parts", 1] = denied
     run.store.refused_before["abort", 2] = denied
     outcome = await again.only()
     assert outcome.kind is OutcomeKind.COPIED
