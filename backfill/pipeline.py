@@ -27,6 +27,7 @@ from backfill.manifest.routing_on import ROUTED_AT_ONCE_MAX, keys_to_route_on, r
 from backfill.manifest.run import (
     manifest_name,
     plan_entries,
+    plan_rows,
     write_manifest,
     write_routed_on_manifest,
 )
@@ -265,8 +266,8 @@ async def verify(run: Run, draining: Draining = unstopped) -> VerifyTotals:
         )
     return await verify_plan(
         request,
-        partial(plan_entries, artifacts),
-        work.planned_outcomes,
+        partial(plan_rows, artifacts),
+        work.outcome_rows,
         artifacts=artifacts,
         events=run.events,
         clock=run.here.clock,

@@ -7,15 +7,16 @@ Law: rounds are found by their artefacts' indexes, so what is half written does 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count, takewhile
 
-from backfill.execute.outcomes import outcomes_of
+from backfill.execute.outcome_rows import outcomes_of
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.large import LARGE, large_name
 from backfill.manifest.rows import entry_of, numbers_of
 from backfill.manifest.run import manifest_name
 from backfill.model.outcome import Outcome
+from backfill.model.rows import Scalar
 from backfill.plan.run import PLAN
 from backfill.ports import ArtifactIndex, ArtifactStore
-from backfill.verify.keys import PlannedOutcome, merged_outcomes, planned_outcomes
+from backfill.verify.keys import PlannedOutcome, merged_outcomes, numbered_outcomes
 from backfill.verify.rows import unjudged_name, verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
 
@@ -79,20 +80,30 @@ class WorkDone:
         return map(entry_of, self._artifacts.rows(manifest_name(round_number)))
 
     def outcomes(self, round_number: int) -> Iterator[Outcome]:
-        """Stream a round's outcomes."""
+        """Stream a round's outcomes, numbered as the entries of its manifest."""
         return outcomes_of(self._artifacts.rows(outcomes_name(round_number)))
+
+    def outcome_rows(self) -> Iterator[list[Scalar]]:
+        """Stream the rows of all rounds' outcomes by plan number, first round first.
+
+        The number of its plan row stands in each in place of its entry's.
+        """
+        return merged_outcomes(*map(self._numbered, range(self.outcome_rounds)))
+
+    def _numbered(self, round_number: int) -> Iterator[list[Scalar]]:
+        rows = self._artifacts.rows(outcomes_name(round_number))
+        name = manifest_name(round_number)
+        manifest, plan = self._artifacts.index(name), self._artifacts.index(PLAN)
+        if manifest is not None and plan is not None and not round_number:
+            # It has the plan's routed rows, in order: if that is all of them, numbers are equal.
+            is_of_plan = manifest.inputs.get(PLAN) == plan.digest
+            if is_of_plan and manifest.rows == plan.rows:
+                return rows
+        return numbered_outcomes(numbers_of(self._artifacts.rows(name)), rows)
 
     def planned_outcomes(self) -> Iterator[PlannedOutcome]:
         """Stream all rounds' outcomes by plan number, first round first."""
-        return merged_outcomes(
-            *(
-                planned_outcomes(
-                    numbers_of(self._artifacts.rows(manifest_name(number))),
-                    self.outcomes(number),
-                )
-                for number in range(self.outcome_rounds)
-            )
-        )
+        return ((outcome.number, outcome) for outcome in outcomes_of(self.outcome_rows()))
 
     def verdicts(self) -> Iterator[VerdictRow]:
         """Stream the current verification's verdicts; nothing when there is none."""

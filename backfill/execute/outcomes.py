@@ -5,62 +5,12 @@ Law: the number of outcomes equals the number of manifest rows, or there is no a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
 
-from backfill.errors import ArtifactDamagedError, TotalsError
-from backfill.model.objects import ETag, VersionId
+from backfill.errors import TotalsError
+from backfill.execute.outcome_rows import COLUMNS, row_of
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.model.rows import Row, Scalar
 from backfill.ports import ArtifactIndex, ArtifactStore
-
-COLUMNS: Final = (
-    "number",
-    "kind",
-    "code",
-    "detail",
-    "version_id",
-    "etag",
-    "attempts",
-    "bytes_copied",
-    "checksum",
-)
-_KINDS: Final[Mapping[Scalar, OutcomeKind]] = {kind.value: kind for kind in OutcomeKind}
-
-
-def row_of(outcome: Outcome) -> Row:
-    """Return an outcome as a row: it has the columns as its fields, in their order."""
-    return outcome
-
-
-def outcome_of(row: list[Scalar]) -> Outcome:
-    """Return the outcome of a row.
-
-    Raises:
-        ArtifactDamagedError: the row is no outcome.
-    """
-    try:
-        number, kind, code, detail, version_id, etag, attempts, bytes_copied, checksum = row
-        return Outcome(  # by position: twice as fast, once a row
-            _integer(number),
-            _KINDS[kind],
-            str(code),
-            str(detail),
-            None if version_id is None else VersionId(str(version_id)),
-            None if etag is None else ETag(str(etag)),
-            _integer(attempts),
-            _integer(bytes_copied),
-            str(checksum),
-        )
-    except (ValueError, KeyError) as fault:
-        raise ArtifactDamagedError(
-            "a row of outcomes is no outcome", hint="delete the outcomes folder and execute again"
-        ) from fault
-
-
-def outcomes_of(rows: Iterable[list[Scalar]]) -> Iterator[Outcome]:
-    """Stream the outcomes of an artefact's rows."""
-    return map(outcome_of, rows)
 
 
 def write_outcomes(
@@ -102,9 +52,3 @@ def _summary(
         "bytes_copied": bytes_copied,
         "attempts": attempts,
     }
-
-
-def _integer(value: Scalar) -> int:
-    if type(value) is not int:
-        raise ValueError("a number is expected here")
-    return value

@@ -25,7 +25,8 @@ from backfill.execute.batch_replication.work import (
 )
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.crew import CopyJob, Crew
-from backfill.execute.outcomes import outcomes_of, write_outcomes
+from backfill.execute.outcome_rows import outcomes_of
+from backfill.execute.outcomes import write_outcomes
 from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry

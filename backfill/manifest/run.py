@@ -36,10 +36,11 @@ def plan_entries(artifacts: ArtifactStore) -> Iterator[PlanEntry]:
     Raises:
         ArtifactDamagedError: There is no plan, or it is damaged or of another version.
     """
-    return map(entry_of, _plan_rows(artifacts))
+    return map(entry_of, plan_rows(artifacts))
 
 
-def _plan_rows(artifacts: ArtifactStore) -> Iterator[list[Scalar]]:
+def plan_rows(artifacts: ArtifactStore) -> Iterator[list[Scalar]]:
+    """Stream the rows of the plan as they are on disk; raises what `plan_entries` raises."""
     rows = artifacts.rows(PLAN)
     index = artifacts.index(PLAN)
     if index is None or index.columns != PLAN_COLUMNS:
@@ -56,7 +57,7 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
         ForeignRunDirectoryError: The manifest that is there is of another plan.
         TotalsError: A bug: the rows written are not the plan's routes.
     """
-    rows = _plan_rows(artifacts)
+    rows = plan_rows(artifacts)
     plan = artifacts.index(PLAN)
     assert plan is not None, "its rows can be read"
     name, inputs = manifest_name(0), {PLAN: plan.digest}

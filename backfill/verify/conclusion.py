@@ -4,11 +4,12 @@ Never judges.
 Law: both artefacts appear together, once the totals add up, or neither does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from backfill.events import DifferenceFound
+from backfill.model.rows import Row
 from backfill.ports import ArtifactStore, Events, RowWriter
 from backfill.verify.decisions import SUPERSEDED, VANISHED, Judged, Unjudged
 from backfill.verify.drafts import Looked
@@ -47,6 +48,11 @@ class Conclusion:
                 self._differences.append(row)
         elif decision.number is not None and decision.reason in (SUPERSEDED, VANISHED):
             self._unjudged.write(unjudged_row(decision))
+
+    def add_good(self, rows: Sequence[Row]) -> None:
+        """Write and count the rows of verdicts on plan rows that nothing is wrong with."""
+        self._tally.count_good(rows)
+        self._verdicts.write_rows(rows)
 
     def commit(self, looked: Looked) -> VerifyTotals:
         """Make the artefacts visible, log the differences and return the totals.

@@ -7,19 +7,21 @@ Law: every plan row, and every key of every listing, appears in exactly one `Key
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from backfill.errors import TotalsError
 from backfill.inventory.join import KeyGroup
 from backfill.model.objects import DeleteMarker, ListedEntry, ObjectVersion
 from backfill.model.outcome import Outcome
+from backfill.model.rows import Scalar
 from backfill.plan.chains import IndexedChain
 from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Reason
 from backfill.verify.decisions import KeyView, PlannedRow
 
 PlannedOutcome = tuple[int, Outcome]
-"""The number of a plan row, and an outcome of work on it."""
+"""The number of a plan row, and an outcome of work on it. Its own number is the same."""
 
 
 class KeyRows(NamedTuple):
@@ -36,10 +38,10 @@ class KeyWork(NamedTuple):
     group: KeyGroup
 
 
-def planned_outcomes(
-    numbers: Iterable[tuple[int, int | None]], outcomes: Iterable[Outcome]
-) -> Iterator[PlannedOutcome]:
-    """Give the outcomes of one manifest, in entry order, the numbers of the plan rows.
+def numbered_outcomes(
+    numbers: Iterable[tuple[int, int | None]], outcomes: Iterable[list[Scalar]]
+) -> Iterator[list[Scalar]]:
+    """Give the outcome rows of one manifest, in entry order, the numbers of the plan rows.
 
     `numbers` has a manifest's entry numbers, each with the number of its plan row. Hiding an extra
     version belongs to no plan row and is left out.
@@ -52,17 +54,19 @@ def planned_outcomes(
     for number, plan_number in numbers:
         if outcome is None:
             return
-        if outcome.number == number:
+        if outcome[0] == number:
             if plan_number is not None:
-                yield plan_number, outcome
+                yield [plan_number, *outcome[1:]]
             outcome = next(remaining, None)
     if outcome is not None:
-        raise TotalsError(f"an outcome is of entry {outcome.number}, which no manifest has")
+        raise TotalsError(f"an outcome is of entry {outcome[0]}, which no manifest has")
 
 
-def merged_outcomes(*rounds: Iterable[PlannedOutcome]) -> Iterator[PlannedOutcome]:
-    """Merge the outcomes of several manifests by plan number, earlier rounds first."""
-    return heapq.merge(*rounds, key=lambda planned: planned[0])
+def merged_outcomes(*rounds: Iterable[list[Scalar]]) -> Iterator[list[Scalar]]:
+    """Merge the numbered outcomes of several manifests, earlier rounds first."""
+    if len(rounds) == 1:
+        return iter(rounds[0])
+    return heapq.merge(*rounds, key=itemgetter(0))
 
 
 def planned_rows(

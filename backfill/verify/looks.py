@@ -84,7 +84,8 @@ class Seen(NamedTuple):
 
 
 NOTHING_SEEN: Final = Seen()
-DESTINATION_HEAD: Final = frozenset({Need.DESTINATION_HEAD})
+DESTINATION_SEEN: Final = Seen(tried=frozenset({Need.DESTINATION_HEAD}))
+"""What was seen once the destination's head is put in."""
 BOTH_HEADS: Final = frozenset({Need.DESTINATION_HEAD, Need.SOURCE_HEAD})
 
 

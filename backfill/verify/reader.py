@@ -15,18 +15,17 @@ from backfill.errors import Disposition, MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.listing_laws import ListingLaws
 from backfill.model.attributes import ObjectHead
-from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
+from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
 from backfill.ports import ObjectStore
 from backfill.settings import LIST_PAGE_MAX
 from backfill.verify.bandwidth import Bandwidth
-from backfill.verify.decisions import Decision, Look, PlannedRow
+from backfill.verify.decisions import Decision, Look
 from backfill.verify.fidelity import TagPair
 from backfill.verify.ladder import parts_to_compare
 from backfill.verify.looks import (
     BOTH_HEADS,
-    DESTINATION_HEAD,
     NOTHING_SEEN,
     Need,
     Seen,
@@ -71,7 +70,8 @@ class Reader:
         self._is_deep = is_deep
         self._bandwidth = bandwidth
         self._page_max = page_max
-        self._heads: Counter[str] = Counter()
+        self._answering: set[str] = set()
+        """The sides of which a HEAD was not denied."""
         self._denied_heads: Counter[str] = Counter()
 
     async def drafts(self, decisions: Iterable[Decision], seen: Seen = NOTHING_SEEN) -> list[Draft]:
@@ -82,33 +82,30 @@ class Reader:
         """
         return [await self._draft(decision, seen) for decision in decisions]
 
-    async def destination_head(self, row: PlannedRow, delivery: ObjectVersion) -> Seen:
-        """Return the head of the version that delivers a row, if it can be read.
+    async def with_source_head(self, key: str, version_id: VersionId, seen: Seen) -> Seen:
+        """Return what was seen, and the head of a source version, if it can be read.
 
         Raises:
             StoreFault: with disposition STOP.
         """
-        entry = row.entry
         try:
-            head = await self._head(
-                self._destinations[entry.destination], entry.key, delivery.version_id, None
-            )
-        except StoreFault as fault:
-            return _after_fault(NOTHING_SEEN, Need.DESTINATION_HEAD, fault)
-        return Seen(destination=head, tried=DESTINATION_HEAD)
-
-    async def source_head(self, row: PlannedRow, seen: Seen) -> Seen:
-        """Return what was seen, and the head of the row's source version, if it can be read.
-
-        Raises:
-            StoreFault: with disposition STOP.
-        """
-        entry = row.entry
-        try:
-            head = await self._head(self._source, entry.key, entry.version_id, None)
+            head = await self._head(self._source, key, version_id, None)
         except StoreFault as fault:
             return _after_fault(seen, Need.SOURCE_HEAD, fault)
         return seen._replace(source=head, tried=BOTH_HEADS)
+
+    def note_answer(self, side: Side) -> None:
+        """Take note that a HEAD of this side was not denied, which the caller sent."""
+        self._answering.add(side.listing_name)
+
+    def after_destination_fault(self, destination: int, fault: StoreFault) -> Seen:
+        """Return what was seen where a HEAD of a destination failed, which the caller sent.
+
+        Raises:
+            StoreFault: with disposition STOP.
+        """
+        self._note_fault(self._destinations[destination], fault)
+        return _after_fault(NOTHING_SEEN, Need.DESTINATION_HEAD, fault)
 
     def refuse_if_all_denied(self) -> None:
         """Say that nothing can be verified where every HEAD of a side was denied.
@@ -118,7 +115,7 @@ class Reader:
         """
         for side in (self._source, *self._destinations):
             denied = self._denied_heads[side.listing_name]
-            if denied >= DENIED_HEADS_MIN and denied == self._heads[side.listing_name]:
+            if denied >= DENIED_HEADS_MIN and side.listing_name not in self._answering:
                 bucket = side.place.bucket
                 statement = {
                     "Effect": "Allow",
@@ -194,14 +191,21 @@ class Reader:
     async def _head(
         self, side: Side, key: str, version_id: VersionId | None, part_number: int | None
     ) -> ObjectHead:
-        self._heads[side.listing_name] += 1
         try:
-            return await side.store.head_object(
+            head = await side.store.head_object(
                 side.place, key, version_id=version_id, part_number=part_number
             )
         except StoreFault as fault:
-            self._denied_heads[side.listing_name] += fault.status == _DENIED
+            self._note_fault(side, fault)
             raise
+        self._answering.add(side.listing_name)
+        return head
+
+    def _note_fault(self, side: Side, fault: StoreFault) -> None:
+        if fault.status == _DENIED:
+            self._denied_heads[side.listing_name] += 1
+        else:
+            self._answering.add(side.listing_name)
 
     async def _tags(self, row: VerdictRow) -> TagPair:
         source, destination = self._source, self._destinations[row.destination]

@@ -5,8 +5,9 @@ Law: `verdict_of(row_of(verdict)) == verdict`.
 
 `verify/NN` has the columns of `VERDICT_COLUMNS`: rows in plan order, an extra version after the
 rows of its key. `verify/NN-unjudged` has `UNJUDGED_COLUMNS`: the rows without a verdict whose
-reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS`, and so are the
-rows of `verify/NN-unproven`, of which `verify/NN-checksums` says what jobs told (see `checksums`).
+reason is not the plan's own. `verify/NN-look-R` are drafts, with `DRAFT_COLUMNS` (of the
+first look only from the first key on that had to be looked at again), and so are the rows of
+`verify/NN-unproven`, of which `verify/NN-checksums` says what jobs told (see `checksums`).
 """
 
 from collections.abc import Mapping
@@ -159,6 +160,11 @@ def draft_row(draft: Draft) -> Row:
     place = (left.number, left.key, None, left.destination)
     head = (draft.is_suspect, left.reason, None, None, *place)
     return (*head, *(None,) * (len(DRAFT_COLUMNS) - len(head)))
+
+
+def draft_row_of(row: Row) -> Row:
+    """Return the row of a certain draft, given that of its verdict."""
+    return (False, None, None, None, *row)
 
 
 def draft_of(row: list[Scalar]) -> Draft:

@@ -5,12 +5,15 @@ Law: plan rows = plan rows with a verdict + plan rows without one, by reason.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
+from backfill.model.rows import Row
 from backfill.verify.decisions import Judged, Unjudged
+from backfill.verify.rows import VERDICT_COLUMNS
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict
 
 EXIT_CLEAN: Final = 0
@@ -77,6 +80,9 @@ def exit_code(totals: VerifyTotals, *, allows_unverified: bool) -> int:
     return EXIT_CLEAN
 
 
+_OF_GOOD: Final = itemgetter(*map(VERDICT_COLUMNS.index, ("content", "evidence", "fidelity")))
+
+
 class Tally:
     """Counts decisions one by one, by all that the totals ask of them."""
 
@@ -94,6 +100,11 @@ class Tally:
             self._explained += 1
         else:
             self._unjudged[decision.reason] += 1
+
+    def count_good(self, rows: Sequence[Row]) -> None:
+        """Count rows of the artefact that have a plan number and no differing field."""
+        for told, number in Counter(map(_OF_GOOD, rows)).items():
+            self._judged[(False, *told, ())] += number
 
     def _sums(self, place: int) -> dict[str, int]:
         """Return how often each value stands at a place of what is counted."""

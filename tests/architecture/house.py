@@ -60,7 +60,7 @@ SHELLS = {
         "batch_replication.attempts",
         "batch_replication.work",
     },
-    "verify": {"bandwidth", "checksum_jobs", "conclusion", "reader", "unproven"},
+    "verify": {"bandwidth", "checksum_jobs", "conclusion", "looking", "reader", "unproven"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 

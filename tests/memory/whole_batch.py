@@ -33,12 +33,12 @@ from backfill.campaign import BatchOptions, Scope
 from backfill.compose import journal, machine
 from backfill.execute.batch_replication.work import BatchPorts, BatchWork
 from backfill.execute.bench import ExecutePorts
-from backfill.execute.outcomes import outcomes_of
+from backfill.execute.outcome_rows import outcomes_of
 from backfill.execute.run import ExecuteJob, execute
 from backfill.execute.stop import StopRequest
 from backfill.inventory import rows as inventory_rows
 from backfill.inventory.run import SOURCE as SOURCE_INVENTORY
-from backfill.inventory.run import destination_name, joined_inventory
+from backfill.inventory.run import destination_name
 from backfill.manifest import rows as manifest_rows
 from backfill.model.attributes import Encryption, ObjectHead, ReplicationStatus
 from backfill.model.jobs import (
@@ -450,7 +450,7 @@ async def planned(world: World) -> None:
             delivery=Delivery(batch=True, copy=True),
         ),
         rules=Rules(rules=(RULE,)),
-        groups=partial(joined_inventory, artifacts, destinations=1),
+        listings=partial(listings_of, artifacts, destinations=1),
         inventories={SOURCE_INVENTORY: "computed"},
         source_store=store,
         destination_store=store,

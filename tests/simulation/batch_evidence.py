@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import unquote
 
-from backfill.execute.outcomes import outcome_of
+from backfill.execute.outcome_rows import outcome_of
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of
 from backfill.manifest.run import manifest_name

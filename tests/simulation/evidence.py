@@ -7,7 +7,7 @@ of all writes (the model's sequence), so that null versions and equal bytes are 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from backfill.execute.outcomes import outcome_of
+from backfill.execute.outcome_rows import outcome_of
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of as manifest_entry_of
 from backfill.manifest.run import manifest_name

@@ -43,7 +43,7 @@ from backfill.execute.batch_replication.work import (
 )
 from backfill.execute.chains import pages_along
 from backfill.execute.crew import first_of
-from backfill.execute.outcomes import COLUMNS, row_of
+from backfill.execute.outcome_rows import COLUMNS, row_of
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS

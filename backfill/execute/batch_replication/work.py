@@ -13,7 +13,7 @@ from backfill.batch_operations.driver import DriverPorts
 from backfill.batch_operations.task_results import TASK_COLUMNS
 from backfill.batch_operations.workplace import Workplace
 from backfill.campaign import BatchOptions
-from backfill.execute.outcomes import COLUMNS
+from backfill.execute.outcome_rows import COLUMNS
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS
 from backfill.model.jobs import GeneratedManifest, JobPlace

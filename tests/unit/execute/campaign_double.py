@@ -10,7 +10,7 @@ from typing import cast
 
 from backfill.errors import BackfillError, RefusedError, StoreFault
 from backfill.execute.bench import ExecutePorts
-from backfill.execute.outcomes import outcome_of
+from backfill.execute.outcome_rows import outcome_of
 from backfill.execute.run import ExecuteJob, execute
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry

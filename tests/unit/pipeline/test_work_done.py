@@ -12,6 +12,7 @@ from backfill import pipeline
 from backfill.errors import ForeignRunDirectoryError
 from backfill.execute.stop import StopRequest
 from backfill.manifest.run import manifest_name
+from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.places import BucketPlace
 from backfill.model.rows import Row
 from backfill.pipeline import Run
@@ -154,3 +155,30 @@ async def test_places_that_are_not_the_plans_any_more_are_refused_before_any_req
     # The very places of the plan get past this, to what the run here does not have.
     with pytest.raises(AttributeError):
         await stage(run_of(artifacts, HEADER))
+
+
+# --- outcomes ---
+
+
+@pytest.mark.parametrize("left_out", [(), (0, 2)], ids=["every row is routed", "some are"])
+def test_outcomes_carry_the_numbers_of_their_plan_rows(left_out: tuple[int, ...]) -> None:
+    """If this fails, a row is judged with another row's copy."""
+    artifacts = MemoryArtifacts()
+    write(artifacts, PLAN, ("number",), [(number,) for number in range(5)])
+    plan = artifacts.index(PLAN)
+    assert plan is not None
+    routed = [number for number in range(5) if number not in left_out]
+    work = [(entry, number) for entry, number in enumerate(routed)]
+    write(artifacts, manifest_name(0), ("number", "plan_number"), work, {PLAN: plan.digest})
+    # The second round is about the last plan row alone, and hides an extra version before it.
+    write(artifacts, manifest_name(1), ("number", "plan_number"), [(0, None), (1, 4)])
+    for round_number, entries in enumerate((len(work), 2)):
+        outcomes = [
+            list(Outcome(number=entry, kind=OutcomeKind.COPIED, detail=f"{round_number}.{entry}"))
+            for entry in range(entries)
+        ]
+        columns = Outcome._fields
+        write(artifacts, outcomes_name(round_number), columns, outcomes)
+    found = [(number, told.detail) for number, told in WorkDone(artifacts).planned_outcomes()]
+    first = [(number, f"0.{entry}") for entry, number in work]
+    assert found == [*first, (4, "1.1")]

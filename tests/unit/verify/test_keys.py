@@ -1,19 +1,17 @@
 """Joining plan rows, outcomes and listings key by key."""
 
-from collections.abc import Iterable
-
 import pytest
 
 from backfill.errors import TotalsError
+from backfill.execute.outcome_rows import outcomes_of
 from backfill.inventory.join import KeyGroup
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of, numbers_of, row_of
-from backfill.model.outcome import Outcome
 from backfill.plan.routes import Reason, Route
 from backfill.verify.keys import (
     merged_outcomes,
+    numbered_outcomes,
     pairing_plan,
-    planned_outcomes,
     planned_rows,
     rows_by_key,
     rows_of_keys,
@@ -58,9 +56,9 @@ def test_outcomes_meet_their_plan_rows_through_the_manifest() -> None:
     numbers = list(numbers_of(list(row_of(work)) for work in WORK))
     assert numbers == [(work.number, work.plan_number) for work in entries]
     outcomes = [copied(0, "x"), copied(1, "hidden"), copied(3, "z")]
-    found = list(planned_outcomes(numbers, outcomes))
-    assert [(number, outcome.version_id) for number, outcome in found] == [(1, "x"), (3, "z")]
-    rows = list(planned_rows(PLAN, found))
+    found = list(outcomes_of(numbered_outcomes(numbers, map(list, outcomes))))
+    assert [(told.number, told.version_id) for told in found] == [(1, "x"), (3, "z")]
+    rows = list(planned_rows(PLAN, ((told.number, told) for told in found)))
     assert [len(row.outcomes) for row in rows] == [0, 1, 0, 1]
 
 
@@ -70,14 +68,15 @@ def test_an_outcome_that_belongs_to_nothing_is_a_bug_and_said_so(number: int) ->
     with pytest.raises(TotalsError):
         list(planned_rows(PLAN, [(number, copied(0, "x"))]))
     with pytest.raises(TotalsError):
-        list(planned_outcomes([(0, 0)], [copied(number, "x")]))
+        list(numbered_outcomes([(0, 0)], [list(copied(number, "x"))]))
 
 
 def test_outcomes_of_several_rounds_come_in_the_order_of_the_rounds() -> None:
     """If this fails, a repaired copy is forgotten for the one it replaced."""
-    first: Iterable[tuple[int, Outcome]] = [(0, copied(0, "one")), (2, copied(1, "two"))]
-    second = [(2, copied(0, "again"))]
-    row = list(planned_rows(PLAN, merged_outcomes(first, second)))[2]
+    first = [list(copied(0, "one")), list(copied(2, "two"))]
+    second = [list(copied(2, "again"))]
+    merged = outcomes_of(merged_outcomes(first, second))
+    row = list(planned_rows(PLAN, ((told.number, told) for told in merged)))[2]
     assert row.own_version_ids == ("again", "two")
 
 

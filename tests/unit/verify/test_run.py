@@ -12,7 +12,7 @@ from backfill.model.attributes import ContentHeaders, ReplicationStatus
 from backfill.plan.routes import Reason
 from backfill.settings import Settings
 from backfill.verify.reader import DENIED_HEADS_MIN
-from backfill.verify.rows import unjudged_name
+from backfill.verify.rows import draft_of, look_name, unjudged_name
 from backfill.verify.totals import exit_code
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict
 from tests.unit.verify.two_buckets import (
@@ -499,3 +499,18 @@ async def test_a_replica_that_says_replica_keeps_its_listing_evidence_when_looke
     row = world.verdicts()["a"]
     assert (row.content, row.fields) == (Verdict.EQUAL, (Field.METADATA,))
     assert world.source.asked["GetObject"] == 0
+
+
+async def test_drafts_are_written_only_from_the_first_suspect_on(world: World) -> None:
+    """If this fails, every row of a clean run is written twice."""
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        world.deliver(name, Stored(version_id=name, data=name.encode()))
+    await world.verify()
+    assert list(world.artifacts.rows(look_name(1, 0))) == []
+    assert list(world.verdicts()) == names
+    world.destination.edit("c", metadata=(("x", "y"),))
+    await world.verify()
+    drafts = map(draft_of, world.artifacts.rows(look_name(2, 0)))
+    assert [draft.key for draft in drafts] == ["c", "d"]
+    assert [row.is_good for row in world.verdicts().values()] == [True, True, False, True]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from backfill.errors import Disposition, StoreFault
+from backfill.execute.outcome_rows import row_of as outcome_row_of
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import take_inventory
 from backfill.model.attributes import (
@@ -42,6 +43,7 @@ from backfill.model.store import VersionsPage, VersionsPosition
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader
 from backfill.plan.routes import Reason, Route
+from backfill.plan.rows import row_of
 from backfill.ports import Event, ObjectStore, ProgressCounts
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.settings import Settings
@@ -405,10 +407,12 @@ class World:
             ((numbers[number], outcome) for number, outcome in self.outcomes),
             key=lambda pair: pair[0],
         )
+        rows = [list(row_of(entry)) for entry in plan]
+        told = [[number, *outcome_row_of(outcome)[1:]] for number, outcome in outcomes]
         return await verify(
             self.request(is_deep=is_deep, claims=claims),
-            lambda: iter(plan),
-            lambda: iter(outcomes),
+            lambda: iter(rows),
+            lambda: iter(told),
             artifacts=self.artifacts,
             events=self.events,
             clock=self.clock,

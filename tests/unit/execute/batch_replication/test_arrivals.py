@@ -17,7 +17,7 @@ from backfill.campaign import BatchOptions
 from backfill.errors import InterruptedRunError, StoreFault
 from backfill.execute.batch_replication.arrivals import Arrivals
 from backfill.execute.batch_replication.work import BatchPorts, BatchWork, look_name
-from backfill.execute.outcomes import outcome_of
+from backfill.execute.outcome_rows import outcome_of
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import (

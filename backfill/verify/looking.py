@@ -1,0 +1,220 @@
+"""A look at keys: judged by listings alone where they are enough, by reads where they are not.
+
+Many keys are read at a time, and what was found is written in their order.
+Never judges (`plain`, `judge` and `looks` do).
+Law: up to the first key that a later look may change, verdicts are written at once and no drafts;
+from there on drafts, and no verdicts.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby, islice
+from typing import Final, cast
+
+from backfill.errors import Disposition, StoreFault
+from backfill.in_order import WINDOW_PER_SLOT, Line, Run
+from backfill.model.attributes import ObjectHead
+from backfill.model.rows import Row
+from backfill.ports import Events, ProgressCounts, RowWriter
+from backfill.verify.conclusion import Conclusion
+from backfill.verify.decisions import VANISHED, Decision, Look, Unjudged
+from backfill.verify.joined import KeyCells, work_of
+from backfill.verify.keys import KeyRows, KeyWork
+from backfill.verify.looks import DESTINATION_SEEN, Seen, is_suspect
+from backfill.verify.plain import Plain, PlainVerdicts, plain_of
+from backfill.verify.reader import Reader, Side
+from backfill.verify.rows import Draft, draft_row, draft_row_of
+
+RUN_KEYS: Final = 32
+"""Neighbouring keys that are written together."""
+TOLD_EVERY_ROWS: Final = 256
+"""Rows between two words of progress: a few tens of milliseconds."""
+
+Drafts = list[Draft]
+Begin = Callable[[], Awaitable[Drafts]]
+"""Begins work that needs requests; not called, it leaves no coroutine behind."""
+Found = Row | Drafts
+"""What a look found of a key: the row of its one certain verdict, or drafts."""
+Key = KeyCells | KeyWork | KeyRows
+"""A key as the listings show it, or the rows of one that is to be listed now."""
+
+
+class Looking:
+    """The looks of one verification.
+
+    `decide` judges a key by its listings. `trusts_looks`: a plain key's source need not be read
+    where the plan has a look of it. `plan_rows` counts those of the keys that came with listings.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        destination: Side,
+        decide: Callable[[KeyWork], Sequence[Decision]],
+        trusts_looks: bool,
+        slots: int,
+    ) -> None:
+        self._reader = reader
+        self._destination = destination
+        self._decide = decide
+        self._trusts_looks = trusts_looks
+        self._slots = slots
+        self._window_max = slots * WINDOW_PER_SLOT
+        # Two runs fit into the window, so that slots have work while the first is waited for.
+        self._run_max = max(1, min(RUN_KEYS, self._window_max // 2))
+        self._verdicts = PlainVerdicts()
+        self.plan_rows = 0
+
+    async def look(self, keys: Iterable[Key], writer: "LookWriter") -> None:
+        """Look at keys and have written what was found."""
+        line = Line(self._runs(keys), writer.write, window_max=self._window_max)
+        await line.work_off(partial(self._serve, line), self._slots)
+
+    def _runs(self, keys: Iterable[Key]) -> Iterator["_Keys"]:
+        remaining = iter(keys)
+        while some := list(map(self._begun, islice(remaining, self._run_max))):
+            yield _Keys(some)
+
+    def _begun(self, key: Key) -> Plain | Begin | Drafts:
+        """Judge a key: at once where the listings are enough."""
+        if isinstance(key, KeyCells):
+            self.plan_rows += 1
+            return plain_of(key) or self._judged(work_of(key))
+        if isinstance(key, KeyRows):
+            return partial(self._again, key)
+        self.plan_rows += len(key.rows.rows)
+        return self._judged(key)
+
+    def _judged(self, work: KeyWork) -> Begin | Drafts:
+        decisions = self._decide(work)
+        ready = [
+            Draft(decision=decision, is_suspect=is_suspect(decision, None))
+            for decision in decisions
+            if not isinstance(decision, Look)
+        ]
+        is_ready = len(ready) == len(decisions)
+        return ready if is_ready else partial(self._reader.drafts, decisions)
+
+    async def _serve(self, line: "Line[_Keys]") -> None:
+        """Take keys until there are no more."""
+        of_plan = self._verdicts.of_plan if self._trusts_looks else _nothing
+        head_object, place = self._destination.store.head_object, self._destination.place
+        for taken in line.pieces:
+            if taken is None:
+                await line.pause()
+                continue
+            run, at = taken
+            piece = run.pieces[at]
+            if isinstance(piece, Plain):
+                try:
+                    head = await head_object(
+                        place, piece.key, version_id=piece.destination_version_id
+                    )
+                except StoreFault as fault:
+                    seen = self._reader.after_destination_fault(piece.destination, fault)
+                    run.pieces[at] = await self._whole(piece, seen)
+                else:
+                    self._reader.note_answer(self._destination)
+                    run.pieces[at] = of_plan(piece, head) or await self._by_heads(piece, head)
+            elif callable(piece):
+                run.pieces[at] = await piece()
+            line.finish_one(run)
+
+    async def _by_heads(self, plain: Plain, head: ObjectHead) -> Found:
+        """Judge a plain key by both heads."""
+        seen = await self._reader.with_source_head(
+            plain.key, plain.version_id, DESTINATION_SEEN._replace(destination=head)
+        )
+        if seen.source is not None:
+            row = self._verdicts.of_heads(plain, seen.source, head)
+            if row is not None:
+                return row
+        return await self._whole(plain, seen)
+
+    async def _whole(self, plain: Plain, seen: Seen) -> Drafts:
+        """Judge by the whole way a plain key that its heads do not settle."""
+        return await self._reader.drafts(self._decide(work_of(plain.cells)), seen)
+
+    async def _again(self, rows: KeyRows) -> Drafts:
+        """Judge a suspect key by fresh listings; none if it cannot be listed now."""
+        try:
+            group = await self._reader.fresh_group(rows.key)
+        except StoreFault as fault:
+            if fault.disposition is Disposition.STOP:
+                raise
+            return []
+        judged = self._judged(KeyWork(rows, group))
+        drafts = judged if isinstance(judged, list) else await judged()
+        return drafts or [_nothing_left(rows.key)]
+
+
+class LookWriter:
+    """Writes what one look finds. `suspects` counts keys with a row that may yet change.
+
+    With a conclusion the rows before the first suspect are its verdicts, and no drafts.
+    """
+
+    def __init__(
+        self, drafts: RowWriter, conclusion: Conclusion | None, events: Events, *, rows_done: int
+    ) -> None:
+        self._drafts = drafts
+        self._conclusion = conclusion
+        self._events = events
+        self.rows_done = rows_done
+        self.suspects = 0
+
+    def write(self, run: "_Keys") -> None:
+        """Write a run of keys."""
+        for kind, some in groupby(run.pieces, type):
+            if kind is list:
+                for drafts in cast("Iterator[Drafts]", some):
+                    self._add(drafts)
+            else:
+                self._add_rows(cast("list[Row]", list(some)))
+
+    def tell(self) -> None:
+        """Say how far the verification is."""
+        self._events.progress(ProgressCounts(stage="verify", done=self.rows_done))
+
+    def _add(self, drafts: Drafts) -> None:
+        self.suspects += any(draft.is_suspect for draft in drafts)
+        if self._conclusion is not None and not self.suspects:
+            for draft in drafts:
+                self._conclusion.add(draft.decision)
+        else:
+            self._drafts.write_rows(list(map(draft_row, drafts)))
+        self._count(len(drafts))
+
+    def _add_rows(self, rows: list[Row]) -> None:
+        if self._conclusion is not None and not self.suspects:
+            self._conclusion.add_good(rows)
+        else:
+            self._drafts.write_rows(list(map(draft_row_of, rows)))
+        self._count(len(rows))
+
+    def _count(self, rows: int) -> None:
+        before, self.rows_done = self.rows_done, self.rows_done + rows
+        if before // TOLD_EVERY_ROWS != self.rows_done // TOLD_EVERY_ROWS:
+            self.tell()
+
+
+class _Keys(Run):
+    """Neighbouring keys; in the place of each comes what was found of it."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: Sequence[Plain | Begin | Drafts]) -> None:
+        is_open = [at for at, piece in enumerate(pieces) if not isinstance(piece, list)]
+        super().__init__(len(pieces), is_open)
+        self.pieces: list[Plain | Begin | Found] = [*pieces]
+
+
+def _nothing(_plain: Plain, _destination: ObjectHead) -> None:
+    """Trust no look: a later verification, or a deep one, asks the source itself again."""
+
+
+def _nothing_left(key: str) -> Draft:
+    """Return the draft of a key that had an extra version, and has none now."""
+    gone = Unjudged(number=None, key=key, destination=0, reason=VANISHED)
+    return Draft(decision=gone, is_suspect=False)
