@@ -86,11 +86,11 @@ def _ordinary_page(body: bytes) -> VersionsPage | None:
         if reader.entries or STAND_IN not in reader.page:  # the entries lie elsewhere than they may
             return None
         is_encoded = _is_encoded(reader)
-        entries = ordinary_entries(apart.entries, is_encoded=is_encoded)
+        cells = ordinary_entries(apart.entries, is_encoded=is_encoded)
         following = _next(reader.page, is_encoded=is_encoded)
     except (ValueError, KeyError):
         return None
-    return None if entries is None else VersionsPage(entries, following)
+    return None if cells is None else VersionsPage.of_cells(cells, following)
 
 
 def _read(body: bytes) -> "_Reader":

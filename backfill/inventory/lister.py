@@ -16,10 +16,10 @@ from backfill.inventory.columns import Columns
 from backfill.inventory.effort import Effort
 from backfill.inventory.listing_laws import ListingLaws, unbelievable
 from backfill.inventory.ranges import OpenRange
-from backfill.inventory.rows import row_of
 from backfill.inventory.stretches import Stretch, bad_junctions, laid_out, stretch_of
 from backfill.inventory.totals import InventoryTotals, summary_of
-from backfill.model.objects import ListedEntry
+from backfill.model.listed import Cells
+from backfill.model.objects import VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPage, VersionsPosition
 from backfill.ports import ArtifactIndex, ObjectStore, StretchedWriter
@@ -201,21 +201,21 @@ class BucketLister:
         self,
         draft: _Draft,
         open_range: OpenRange,
-        entries: Sequence[ListedEntry],
-        kept: Sequence[ListedEntry],
+        entries: Sequence[Cells],
+        kept: Sequence[Cells],
     ) -> bool:
         """Write a page's entries of the range, and learn from all; return whether it is full."""
         draft.totals = draft.totals.with_page(kept)
         self._effort.note(given=len(entries), kept=len(kept))
-        first = entries[0].key if entries else None
-        open_range.advance(first, kept[-1].key if kept else None, len(kept))
+        first = entries[0][0] if entries else None
+        open_range.advance(first, kept[-1][0] if kept else None, len(kept))
         if len(kept) < len(entries):
-            open_range.beyond = entries[len(kept)].key
+            open_range.beyond = entries[len(kept)][0]
         if not kept:
             return False
-        self._columns.learn(entry.key for entry in entries[:: len(entries) // _SAMPLES + 1])
-        draft.last = VersionsPosition(kept[-1].key, kept[-1].version_id)
-        return self._writer.write(draft.number, list(map(row_of, kept)))
+        self._columns.learn(entry[0] for entry in entries[:: len(entries) // _SAMPLES + 1])
+        draft.last = VersionsPosition(kept[-1][0], VersionId(kept[-1][1]))
+        return self._writer.write(draft.number, kept)
 
     def _seal(self, draft: _Draft, open_range: OpenRange, *, is_last: bool) -> None:
         assert is_last or draft.last is not None, "what is sealed amid a range holds something"
@@ -274,7 +274,7 @@ class BucketLister:
             entries = laws.admit(page)
             inside = len(_up_to(entries, upto))
             if inside < len(entries):
-                return entries[inside].key
+                return entries[inside][0]
             if page.next_position is None:
                 return None
         raise unbelievable(self._listing.place.bucket, upto)
@@ -293,7 +293,7 @@ class BucketLister:
             self._ended.set()
 
 
-def _up_to(entries: Sequence[ListedEntry], upto: str | None) -> Sequence[ListedEntry]:
-    if upto is None or not entries or entries[-1].key <= upto:
+def _up_to(entries: Sequence[Cells], upto: str | None) -> Sequence[Cells]:
+    if upto is None or not entries or entries[-1][0] <= upto:
         return entries
     return entries[: bisect_right(entries, upto, key=_key_of)]

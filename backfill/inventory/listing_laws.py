@@ -8,20 +8,20 @@ Sources: S3 API reference, ListObjectVersions (keys in UTF-8 binary order, the m
 of a key first, KeyMarker and VersionIdMarker exclusive).
 """
 
-from itertools import islice
-from operator import itemgetter, lt
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from operator import le, ne
 
 from backfill.errors import ListingStuckError
 from backfill.model.escaping import visible_text
-from backfill.model.objects import ListedEntry
+from backfill.model.listed import Cells
+from backfill.model.objects import VersionId
 from backfill.model.store import VersionsPage, VersionsPosition
 
 _HINT = (
     "the server breaks the laws of ListObjectVersions, so nothing here can be proved with it; "
     "report it to the server's makers, or leave the keys concerned out with --prefix"
 )
-
-_is_latest = itemgetter(2)
 
 
 class ListingLaws:
@@ -43,8 +43,8 @@ class ListingLaws:
             self._is_amid_key = start.version_id is not None
             self._version_ids = {start.version_id} if start.version_id is not None else set()
 
-    def admit(self, page: VersionsPage) -> tuple[ListedEntry, ...]:
-        """Return the page's entries, or raise.
+    def admit(self, page: VersionsPage) -> Sequence[Cells]:
+        """Return the cells of the page's entries, or raise.
 
         A page boundary may split a key, and what stood before the boundary may be deleted for good
         before the next page is read: S3 then calls the next version the latest. The chain was
@@ -53,13 +53,11 @@ class ListingLaws:
         Raises:
             ListingStuckError: a page repeats, goes backwards, lost its order or its end.
         """
-        entries = page.entries
-        if entries and entries[0].key == self._key and self._is_amid_key and entries[0].is_latest:
-            entries = (entries[0]._replace(is_latest=False), *entries[1:])
-        if self._is_plain(entries):
-            self._key = entries[-1].key
-            self._version_ids = {entries[-1].version_id}
-        else:
+        entries = page.cells
+        if entries and entries[0][0] == self._key and self._is_amid_key and entries[0][2]:
+            first = entries[0]
+            entries = [(*first[:2], False, *first[3:]), *entries[1:]]
+        if not self._admit_at_once(entries):
             for entry in entries:
                 self._admit_entry(entry)
         if page.next_position is not None:
@@ -67,25 +65,44 @@ class ListingLaws:
         if entries:
             self._is_amid_key = True
             # Ours, not the server's: a marker beyond the last entry could skip what lies between.
-            self.position = VersionsPosition(entries[-1].key, entries[-1].version_id)
+            self.position = VersionsPosition(entries[-1][0], VersionId(entries[-1][1]))
         return entries
 
-    def _is_plain(self, entries: tuple[ListedEntry, ...]) -> bool:
-        """Return whether each entry is the only one of its key, so that all laws hold at once.
+    def _admit_at_once(self, entries: Sequence[Cells]) -> bool:
+        """Admit all entries of a page, or none: return whether all laws hold.
 
+        Which one does not, and where, is for `_admit_entry` to find.
         Keys with a prefix lie together: where the first and the last have it, all do.
         """
-        if not entries or entries[0].key <= self._key:
-            return False
+        if not entries:
+            return True
         keys = [entry[0] for entry in entries]
-        return (
-            all(map(lt, keys, islice(keys, 1, None)))
-            and all(map(_is_latest, entries))
+        before = [self._key, *keys[:-1]]
+        begins_key = list(map(ne, before, keys))
+        is_lawful = (
+            all(map(le, before, keys))
+            # The first entry of a key, and no other, is the latest.
+            and [entry[2] for entry in entries] == begins_key
+            and (begins_key[0] or self._is_amid_key)
             and keys[0].startswith(self._prefix)
             and keys[-1].startswith(self._prefix)
         )
+        if not is_lawful:
+            return False
+        version_ids = [entry[1] for entry in entries]
+        if not all(begins_key):
+            going_on = version_ids[: bisect_right(keys, self._key)]
+            if len(set(zip(keys, version_ids, strict=True))) < len(keys):
+                return False
+            if not self._version_ids.isdisjoint(going_on):
+                return False
+        if keys[-1] != self._key:
+            self._version_ids.clear()
+        self._key = keys[-1]
+        self._version_ids.update(version_ids[bisect_left(keys, self._key) :])
+        return True
 
-    def _admit_entry(self, entry: ListedEntry) -> None:
+    def _admit_entry(self, entry: Cells) -> None:
         key, version_id = entry[0], entry[1]
         if key != self._key:
             if key < self._key:
@@ -105,12 +122,12 @@ class ListingLaws:
             raise self._broken(f"calls two versions of {_shown(key)} the latest")
         self._version_ids.add(version_id)
 
-    def _check_next(self, position: VersionsPosition, entries: tuple[ListedEntry, ...]) -> None:
+    def _check_next(self, position: VersionsPosition, entries: Sequence[Cells]) -> None:
         if position == self.position:
             raise self._broken(f"gave the marker {_shown(position.key)} twice")
         if not entries:
             raise self._broken("gave a page without entries and says that more follow")
-        if position.key < entries[-1].key:
+        if position.key < entries[-1][0]:
             raise self._broken(f"set its marker back to {_shown(position.key)}")
 
     def _broken(self, what: str) -> ListingStuckError:

@@ -6,13 +6,9 @@ Law: `versions + delete_markers` is the number of rows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from operator import attrgetter, itemgetter
 
 from backfill.errors import ArtifactDamagedError
-from backfill.model.objects import ListedEntry, ObjectVersion
-
-_is_latest = itemgetter(2)
-_size_bytes = attrgetter("size_bytes")
+from backfill.model.listed import Cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +30,18 @@ class InventoryTotals:
         """Return the number of rows."""
         return self.versions + self.delete_markers
 
-    def with_page(self, entries: Sequence[ListedEntry]) -> "InventoryTotals":
+    def with_page(self, entries: Sequence[Cells]) -> "InventoryTotals":
         """Return the totals with one more page."""
-        versions = [entry for entry in entries if isinstance(entry, ObjectVersion)]
+        keys = [entry[2] for entry in entries].count(True)
+        # A delete marker is what has no ETag.
+        markers = [entry[4] for entry in entries].count(None)
+        hidden = sum(entry[2] and entry[4] is None for entry in entries) if markers else 0
         return InventoryTotals(
-            keys=self.keys + sum(map(_is_latest, entries)),
-            keys_current=self.keys_current + sum(map(_is_latest, versions)),
-            versions=self.versions + len(versions),
-            delete_markers=self.delete_markers + len(entries) - len(versions),
-            size_bytes=self.size_bytes + sum(map(_size_bytes, versions)),
+            keys=self.keys + keys,
+            keys_current=self.keys_current + keys - hidden,
+            versions=self.versions + len(entries) - markers,
+            delete_markers=self.delete_markers + markers,
+            size_bytes=self.size_bytes + sum([entry[5] for entry in entries]),
             pages=self.pages + 1,
         )
 

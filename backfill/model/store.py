@@ -6,11 +6,13 @@ Law: a destination write without a precondition cannot be expressed here, except
 offers no precondition for (a delete marker onto an absent key), which has a type of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from backfill.model.attributes import ContentHeaders, Encryption, Pairs
+from backfill.model.listed import Cells, cells_of, entry_of
 from backfill.model.objects import Checksum, ChecksumType, ETag, ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 
@@ -37,11 +39,56 @@ class VersionsPosition(NamedTuple):
     version_id: VersionId | None = None
 
 
-class VersionsPage(NamedTuple):
-    """One page of ListObjectVersions, entries in S3's own order, versions and markers mixed."""
+class VersionsPage:
+    """One page of ListObjectVersions, entries in S3's own order, versions and markers mixed.
 
-    entries: tuple[ListedEntry, ...]
-    next_position: VersionsPosition | None
+    A listing wants their `cells` (`model.listed`), whoever looks at a key its `entries`: a page is
+    made of the one, and makes the other when it is asked for.
+    """
+
+    __slots__ = ("_cells", "_entries", "next_position")
+
+    def __init__(
+        self, entries: tuple[ListedEntry, ...], next_position: VersionsPosition | None
+    ) -> None:
+        self._entries: tuple[ListedEntry, ...] | None = entries
+        self._cells: Sequence[Cells] | None = None
+        self.next_position = next_position
+
+    @classmethod
+    def of_cells(cls, cells: Sequence[Cells], next_position: VersionsPosition | None) -> Self:
+        """Return the page of these entries."""
+        page = cls((), next_position)
+        page._entries, page._cells = None, cells
+        return page
+
+    @property
+    def entries(self) -> tuple[ListedEntry, ...]:
+        """Return its entries."""
+        if self._entries is None:
+            self._entries = tuple(map(entry_of, self.cells))
+        return self._entries
+
+    @property
+    def cells(self) -> Sequence[Cells]:
+        """Return the cells of its entries."""
+        if self._cells is None:
+            self._cells = list(map(cells_of, self.entries))
+        return self._cells
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both show the same."""
+        if not isinstance(other, VersionsPage):
+            return NotImplemented
+        return (self.entries, self.next_position) == (other.entries, other.next_position)
+
+    def __hash__(self) -> int:
+        """Return a hash of what it shows."""
+        return hash((self.entries, self.next_position))
+
+    def __repr__(self) -> str:
+        """Return what makes it again."""
+        return f"VersionsPage({self.entries!r}, {self.next_position!r})"
 
 
 class CopySource(NamedTuple):

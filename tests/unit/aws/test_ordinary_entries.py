@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from backfill.aws.replies import ReplyError
 from backfill.aws.versions_page import _ordinary_page, _page, _read, versions_page
+from backfill.model.listed import cells_of
 from backfill.model.store import VersionsPage
 from tests.unit.aws.test_versions_page import HOSTILE, page
 
@@ -25,6 +26,12 @@ ELEMENTS: Final = {
         "%3Cb%3E",
         "&x;",
         "a]]>b",
+        "a]b",
+        "a\\b",
+        "a\tb\rc",
+        "\x7f",
+        "\x01",
+        'a"b',
     ],
     "VersionId": ["v1", "", "null", "a%2Bb", "v_x.Y-", "\n"],
     "IsLatest": ["true", "false", "yes", ""],
@@ -33,15 +40,36 @@ ELEMENTS: Final = {
         "2026-11-22T10:00:00Z",
         "2026-11-22T10:00:00",
         "2026-11-22T10:00:00.000+00:00",
+        "2026-11-22T10:00:00.120Z",
+        "2026-02-30T10:00:00.000Z",
+        "2026-11-22T24:00:00.000Z",
+        "2026-11-2210:000:00.000Z",
+        "2026-W47-7T10:00:00.000Z",
         "2026-13-22T10:00:00.000Z",
         "2026-11-22Z",
         "",
     ],
-    "ETag": ["&quot;e&quot;", '"e-2"', "e", "", "&quot;&quot;", "&quot;e", '&quot;a"b&quot;'],
-    "ChecksumAlgorithm": ["CRC64NVME", "SHA256", ""],
+    "ETag": [
+        "&quot;e&quot;",
+        '"e-2"',
+        "e",
+        "",
+        "&quot;&quot;",
+        "&quot;e",
+        '&quot;a"b&quot;',
+        "&quot;a<b/>&quot;",
+    ],
+    "ChecksumAlgorithm": ["CRC64NVME", "SHA256", "", "A,B"],
     "ChecksumType": ["FULL_OBJECT", "COMPOSITE", "", "HALF"],
     "Size": ["0", "5", "18446744073709551616", "-1", "+1", "1_0", " 1 ", "five", ""],
-    "Owner": ["<ID>o</ID>", "<ID>o</ID><DisplayName>d d</DisplayName>", "", "x", "<Key>k</Key>"],
+    "Owner": [
+        "<ID>o</ID>",
+        "<ID>o</ID><DisplayName>d d</DisplayName>",
+        "<ID>&x;</ID>",
+        "",
+        "x",
+        "<Key>k</Key>",
+    ],
     "StorageClass": ["STANDARD", "GLACIER", ""],
     "RestoreStatus": [
         "<IsRestoreInProgress>true</IsRestoreInProgress>",
@@ -87,6 +115,8 @@ def short_way_agrees(body: bytes) -> None:
         assert [type(entry) for entry in short.entries] == [
             type(entry) for entry in versions_page(body).entries
         ]
+        # Byte for byte what the nouns would be written as: equal listings have equal digests.
+        assert short.cells == list(map(cells_of, short.entries))
 
 
 MORE: Final = [

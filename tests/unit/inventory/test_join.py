@@ -11,6 +11,7 @@ from backfill.inventory.chains import Chain, KeyChain, key_chains
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.prefixes import disjoint_prefixes
 from backfill.inventory.totals import InventoryTotals, summary_of, totals_of
+from backfill.model.listed import cells_of
 from backfill.model.objects import DeleteMarker, ListedEntry
 from tests.doubles.listings import computed_entry, random_chains
 
@@ -106,7 +107,8 @@ def test_prefixes_cover_every_key_once(prefixes: list[str], disjoint: tuple[str,
 def test_totals_count_what_is_there() -> None:
     """Totals are printed as evidence."""
     entries = random_chains(Random(9), [f"key {number}" for number in range(50)])
-    totals = InventoryTotals().with_page(entries[:60]).with_page(entries[60:])
+    cells = list(map(cells_of, entries))
+    totals = InventoryTotals().with_page(cells[:60]).with_page(cells[60:])
     markers = [entry for entry in entries if isinstance(entry, DeleteMarker)]
     assert totals == InventoryTotals(
         keys=50,

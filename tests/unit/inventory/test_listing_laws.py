@@ -1,11 +1,16 @@
 """The laws of listing, against servers that break them one at a time."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backfill.errors import ListingStuckError
 from backfill.inventory.listing_laws import ListingLaws
+from backfill.model.listed import Cells, entry_of
 from backfill.model.objects import DeleteMarker, ETag, ListedEntry, ObjectVersion, VersionId
 from backfill.model.store import VersionsPage, VersionsPosition
 
@@ -44,7 +49,7 @@ def page(*entries: ListedEntry, then: VersionsPosition | None = None) -> Version
 
 def admitted(*pages: VersionsPage, prefix: str = "") -> list[ListedEntry]:
     laws = ListingLaws("bucket", prefix)
-    return [entry for one in pages for entry in laws.admit(one)]
+    return [entry_of(cells) for one in pages for cells in laws.admit(one)]
 
 
 BROKEN = {
@@ -135,6 +140,55 @@ def test_a_chain_begun_before_its_head_was_deleted_keeps_one_latest() -> None:
         page(latest("a", "1"), latest("b")),
     )
     assert [entry.is_latest for entry in entries] == [True, False, False, True]
+
+
+class OneByOne(ListingLaws):
+    """Judges each entry alone, as is done to find the one that breaks a law."""
+
+    def _admit_at_once(self, entries: Sequence[Cells]) -> bool:
+        return not entries
+
+
+def judged(laws: ListingLaws, pages: list[VersionsPage]) -> list[object]:
+    """Return what laws say of pages in turn, up to the first that breaks them."""
+    said: list[object] = []
+    try:
+        for one in pages:
+            said += [list(laws.admit(one)), laws.position]
+    except ListingStuckError as fault:
+        said.append(str(fault))
+    return said
+
+
+chains = st.lists(
+    st.lists(st.sampled_from("12345"), min_size=1, max_size=4, unique=True), min_size=1, max_size=6
+)
+
+
+@given(chains, st.data(), st.sampled_from([None, at("a", None), at("a", "1"), at("b")]))
+@settings(max_examples=500)
+def test_a_page_judged_at_once_is_judged_as_entry_by_entry(
+    version_ids: list[list[str]], data: st.DataObject, start: VersionsPosition | None
+) -> None:
+    """If this fails, a broken server is believed for the sake of speed, or an honest one is not."""
+    entries = [
+        (latest if depth == 0 else version)(key, version_id)
+        for key, chain in zip("abcdef", version_ids, strict=False)
+        for depth, version_id in enumerate(chain)
+    ]
+    if data.draw(st.booleans()):  # one thing wrong
+        place = data.draw(st.integers(0, len(entries) - 1))
+        entries[place] = entries[place]._replace(
+            key=data.draw(st.sampled_from("abcdef")),
+            version_id=VersionId(data.draw(st.sampled_from("12345"))),
+            is_latest=data.draw(st.booleans()),
+        )
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(entries)), max_size=3)))
+    pages = [page(*entries[a:b]) for a, b in pairwise([0, *cuts, len(entries)])]
+    prefix = data.draw(st.sampled_from(["", "a"]))
+    assert judged(ListingLaws("bucket", prefix, start), pages) == judged(
+        OneByOne("bucket", prefix, start), pages
+    )
 
 
 def test_hostile_keys_are_inert_in_messages() -> None:
