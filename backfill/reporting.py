@@ -12,15 +12,17 @@ from backfill.compose import Machine
 from backfill.inventory.join import key_groups
 from backfill.inventory.run import SOURCE, destination_name, listed_entries
 from backfill.inventory.totals import totals_of as inventory_totals_of
-from backfill.manifest.run import plan_entries
+from backfill.manifest.run import plan_rows
 from backfill.model.places import BucketPlace
-from backfill.plan.entries import PlanEntry
+from backfill.model.rows import Scalar
 from backfill.plan.manifest_way import way_line, way_of
+from backfill.plan.rows import row_of
 from backfill.plan.rules import Rule
 from backfill.plan.run import PLAN
 from backfill.preflight.scene import Scene, engine_words
 from backfill.report.document import Asked, Count, Place, Report
-from backfill.report.run import Streams, write_report
+from backfill.report.lines import Streams
+from backfill.report.run import write_report
 from backfill.report.tally import Tally
 from backfill.run_directory.identity import RunIdentity
 from backfill.verify.keys import pairing_plan
@@ -40,9 +42,9 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
     work = WorkDone(here.artifacts)
     return write_report(
         Streams(
-            entries=_entries(scene, here, work),
-            outcomes=work.planned_outcomes(),
-            verdicts=work.verdicts(),
+            plan=_plan(scene, here, work),
+            outcomes=work.outcome_rows(),
+            verdicts=work.verdict_rows(),
             unjudged=work.unjudged(),
         ),
         artifacts=here.artifacts,
@@ -52,9 +54,9 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
     )
 
 
-def _entries(scene: Scene, here: Machine, work: WorkDone) -> Iterator[PlanEntry]:
+def _plan(scene: Scene, here: Machine, work: WorkDone) -> Iterator[list[Scalar]]:
     if work.has_plan:
-        return plan_entries(here.artifacts)
+        return plan_rows(here.artifacts)
     number = work.current_verification
     if not number:
         return iter(())
@@ -66,11 +68,12 @@ def _entries(scene: Scene, here: Machine, work: WorkDone) -> Iterator[PlanEntry]
             for destination in destinations
         ],
     )
-    return pairing_plan(
+    plan = pairing_plan(
         groups,
         horizon=scene.horizon,
         replicates_delete_markers=scene.replicates_delete_markers,
     )
+    return (list(row_of(entry)) for entry in plan)
 
 
 def _exit_code(campaign: Campaign, here: Machine, work: WorkDone, tally: Tally) -> int:

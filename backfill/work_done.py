@@ -107,9 +107,12 @@ class WorkDone:
 
     def verdicts(self) -> Iterator[VerdictRow]:
         """Stream the current verification's verdicts; nothing when there is none."""
+        return map(verdict_of, self.verdict_rows())
+
+    def verdict_rows(self) -> Iterator[list[Scalar]]:
+        """Stream the rows of the same."""
         number = self.current_verification
-        if number:
-            yield from map(verdict_of, self._artifacts.rows(verdicts_name(number)))
+        return self._artifacts.rows(verdicts_name(number)) if number else iter(())
 
     def unjudged(self) -> Iterator[tuple[int, str]]:
         """Stream plan numbers without a verdict, and why; nothing when there is none."""

@@ -42,6 +42,8 @@ COLUMNS = tuple(COLUMN_MEANINGS)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.~/][A-Za-z0-9_.~/-]*", re.ASCII)
 """A key that percent-encoding leaves as it is."""
+_PLAIN_MARKS: Final = "_.~/-"
+"""What such a key may have beside letters and digits."""
 LINES_AT_ONCE: Final = 500
 """Lines handed over together."""
 
@@ -52,6 +54,18 @@ def encoded_key(key: str) -> str:
         return key
     encoded = quote(key, safe="/")
     return "%2D" + encoded[1:] if encoded.startswith("-") else encoded
+
+
+def are_plain(texts: Sequence[str]) -> bool:
+    """Return whether every text is as it is a key's encoding and a safe cell that needs no quotes.
+
+    False is no answer for each of them.
+    """
+    together = "".join(texts)
+    for mark in _PLAIN_MARKS:
+        together = together.replace(mark, "")
+    is_plain = together.isascii() and (not together or together.isalnum())
+    return is_plain and not any(text.startswith("-") for text in texts)
 
 
 def safe_cell(text: str) -> str:

@@ -6,48 +6,32 @@ Law: the totals are those of the rows written in the same pass.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
-from backfill.model.outcome import Outcome
-from backfill.plan.entries import PlanEntry
 from backfill.ports import ArtifactStore
-from backfill.report.csv_rows import COLUMNS, csv_cells, csv_lines
 from backfill.report.document import (
     EVIDENCE_SENTENCES,
     FIDELITY_SENTENCES,
     SCHEMA,
-    TROUBLES_MAX,
     Asked,
     Count,
     Report,
-    Trouble,
     code_counts,
     counts,
     headline_of,
     totals_tree,
-    trouble_of,
     way_counts,
 )
 from backfill.report.html import page
+from backfill.report.lines import Lines, Streams
 from backfill.report.next_steps import next_steps
-from backfill.report.tally import Kinds, Tally, is_trouble, joined_rows
+from backfill.report.tally import Tally
 from backfill.report.wording import VERDICT_SENTENCES
-from backfill.verify.verdicts import VerdictRow
 
 REPORT_JSON = "report/report.json"
 REPORT_HTML = "report/report.html"
 ROWS_CSV = "report/rows.csv"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
-    """What a report is made of, each in plan order; see `tally.joined_rows`."""
-
-    entries: Iterable[PlanEntry]
-    outcomes: Iterable[tuple[int, Outcome]]
-    verdicts: Iterable[VerdictRow]
-    unjudged: Iterable[tuple[int, str]]
 
 
 def write_report(
@@ -65,29 +49,12 @@ def write_report(
     Raises:
         TotalsError: The artefacts do not add up; no report is written.
     """
-    kinds = Kinds()
-    troubles: list[Trouble] = []
-    troubles_total = 0
-    buckets = tuple(place.bucket for place in asked.destinations)
-
-    def lines() -> Iterator[Sequence[str]]:
-        nonlocal troubles_total
-        yield COLUMNS
-        for row in joined_rows(
-            streams.entries, streams.outcomes, streams.verdicts, streams.unjudged
-        ):
-            kinds.add(row)
-            if is_trouble(row):
-                troubles_total += 1
-                if len(troubles) < TROUBLES_MAX:
-                    troubles.append(trouble_of(row, buckets))
-            yield csv_cells(row, buckets)
-
+    lines = Lines([place.bucket for place in asked.destinations])
     with artifacts.document_writer(ROWS_CSV) as stream:
-        for some in csv_lines(lines()):
+        for some in lines.of(streams):
             stream.write(some)
-        tally = kinds.tally()
-        report = _report(asked, tally, tuple(troubles), troubles_total, listed, exit_code_of(tally))
+        tally = lines.kinds.tally()
+        report = _report(asked, tally, lines, listed, exit_code_of(tally))
     artifacts.write_document(REPORT_JSON, report_json(report))
     artifacts.write_document(REPORT_HTML, page(report))
     return report
@@ -107,8 +74,7 @@ def _json_value(value: object) -> str:
 def _report(
     asked: Asked,
     tally: Tally,
-    troubles: tuple[Trouble, ...],
-    troubles_total: int,
+    lines: Lines,
     listed: tuple[Count, ...],
     exit_code: int,
 ) -> Report:
@@ -128,7 +94,7 @@ def _report(
         differences=counts(tally.fields),
         codes=code_counts(tally),
         ways=way_counts(tally),
-        troubles=troubles,
-        troubles_total=troubles_total,
+        troubles=tuple(lines.troubles),
+        troubles_total=lines.troubles_total,
         listed=listed,
     )

@@ -118,8 +118,8 @@ class Kinds:
     def __init__(self) -> None:
         self._kinds: dict[tuple[object, ...], _Kind] = {}
 
-    def add(self, row: ReportRow) -> None:
-        """Count one row."""
+    def add(self, row: ReportRow, *, rows: int = 1, size_bytes: int | None = None) -> None:
+        """Count a row, or `rows` of its kind, of `size_bytes` together."""
         _, _, entry, outcome, verdict, unjudged, earlier = row
         told = (
             None if entry is None else (entry.route, entry.reason, entry.is_delete_marker),
@@ -131,9 +131,10 @@ class Kinds:
         kind = self._kinds.get(told)
         if kind is None:
             kind = self._kinds[told] = _Kind(row)
-        kind.rows += 1
-        if entry is not None:
-            kind.size_bytes += entry.size_bytes
+        kind.rows += rows
+        if size_bytes is None:
+            size_bytes = 0 if entry is None else entry.size_bytes
+        kind.size_bytes += size_bytes
 
     def tally(self) -> Tally:
         """Return the totals of all rows."""

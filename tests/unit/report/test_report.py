@@ -12,12 +12,15 @@ import pytest
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Reason, Route
+from backfill.plan.rows import row_of as plan_row_of
 from backfill.ports import ArtifactStore
 from backfill.report.document import Asked, Count, Node, Place, Report, headline_of
 from backfill.report.html import page
-from backfill.report.run import REPORT_HTML, REPORT_JSON, ROWS_CSV, Streams, write_report
+from backfill.report.lines import Streams
+from backfill.report.run import REPORT_HTML, REPORT_JSON, ROWS_CSV, write_report
 from backfill.report.tally import Tally
 from backfill.report.wording import OUTCOME_SENTENCES, REASON_TONES, VERDICT_SENTENCES, Tone
+from backfill.verify.rows import row_of
 from backfill.verify.verdicts import Field, Verdict, VerdictRow
 from tests.unit.report.rows import entry, outcome, verdict
 
@@ -66,7 +69,12 @@ def written(
     documents = Documents()
     store: ArtifactStore = documents  # type: ignore[assignment] # the report uses documents only
     report = write_report(
-        Streams(entries=entries, outcomes=outcomes, verdicts=verdicts, unjudged=[]),
+        Streams(
+            plan=[list(plan_row_of(each)) for each in entries],
+            outcomes=[list(each._replace(number=number)) for number, each in outcomes],
+            verdicts=[list(row_of(each)) for each in verdicts],
+            unjudged=[],
+        ),
         artifacts=store,
         asked=asked(),
         listed=(Count(name="source versions", sentence="", rows=len(entries)),),
