@@ -15,6 +15,7 @@ from backfill.errors import Disposition, MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.listing_laws import ListingLaws
 from backfill.model.attributes import ObjectHead
+from backfill.model.listed import entry_of
 from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import VersionsPosition
@@ -147,9 +148,9 @@ class Reader:
             page = await side.store.list_object_versions(
                 side.place, prefix=key, after=after, max_keys=self._page_max
             )
-            entries = laws.admit(page)
-            chain.extend(entry for entry in entries if entry.key == key)
-            is_of_key = bool(entries) and entries[-1].key == key
+            listed = laws.admit(page)
+            chain.extend(entry_of(cells) for cells in listed if cells[0] == key)
+            is_of_key = bool(listed) and listed[-1][0] == key
             is_truncated = page.next_position is not None and is_of_key
         return tuple(chain)
 
