@@ -7,9 +7,8 @@ Law: every plan row, and every key of both listings, is in exactly one piece of 
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby
-from operator import itemgetter
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.execute.outcome_rows import COLUMNS as OUTCOME_COLUMNS
@@ -26,6 +25,11 @@ from backfill.verify.keys import KeyRows, KeyWork
 
 Cells = list[Scalar]
 """A row as it is on disk. Outcomes have the number of their plan row in place of their entry's."""
+
+AHEAD_ROWS: Final = 64
+"""Rows read ahead in one call, and compared with those of the other streams in one go."""
+AHEAD_ROWS_MIN: Final = 2
+"""Fewer are not left to compare: whether a row is its key's only one, the next row tells."""
 
 _NUMBER: Final = PLAN_COLUMNS.index("number")
 _PLAN_KEY: Final = PLAN_COLUMNS.index("key")
@@ -58,29 +62,56 @@ def joined_keys(
         ArtifactDamagedError: A stream is not sorted.
         RefusedError: A key has too many versions; see `key_chains`.
     """
-    planned, told = _ByKey(plan, _PLAN_KEY), _ByKey(outcomes, _OUTCOME_NUMBER)
-    ours, theirs = _ByKey(source, _LISTED_KEY), _ByKey(destination, _LISTED_KEY)
+    planned, told = _Ahead(plan, _PLAN_KEY), _Ahead(outcomes, _OUTCOME_NUMBER)
+    ours, theirs = _Ahead(source, _LISTED_KEY), _Ahead(destination, _LISTED_KEY)
     sides = (planned, ours, theirs)
     while True:
-        if (
-            planned.key == ours.key == theirs.key is not None
-            and planned.first[_NUMBER] == told.key
-            and planned.others is ours.others is theirs.others is told.others is None
-        ):
-            yield _new(KeyCells, (planned.first, told.first, ours.first, theirs.first))
-            planned.advance()
-            told.advance()
-            ours.advance()
-            theirs.advance()
+        alike = _alike(planned.rows(), told.rows(), ours.rows(), theirs.rows())
+        if alike:
+            for stream in (*sides, told):
+                stream.drop(len(alike))
+            yield from alike
             continue
-        key = min((str(side.key) for side in sides if side.key is not None), default=None)
-        if key is None:
+        heads = [str(side.rows()[0][side.place]) for side in sides if side.rows()]
+        if not heads:
             break
+        key = min(heads)
+        if all(side.has_one(key) for side in sides):
+            number = planned.rows()[0][_NUMBER]
+            if told.has_one(number):
+                own = zip((*sides, told), (key, key, key, number), strict=True)
+                (row,), (our,), (their,), (outcome,) = (each.taken(cell) for each, cell in own)
+                yield KeyCells(row, outcome, our, their)
+                continue
         rows = tuple(_planned_row(cells, told) for cells in planned.taken(key))
         group = KeyGroup(key, _chain(ours.taken(key)), (_chain(theirs.taken(key)),))
         yield KeyWork(KeyRows(key, rows), group)
-    if told.key is not None:
-        raise TotalsError(f"an outcome is of plan row {told.key}, which the plan does not have")
+    if told.rows():
+        number = told.rows()[0][told.place]
+        raise TotalsError(f"an outcome is of plan row {number}, which the plan does not have")
+
+
+def _alike(
+    planned: list[Cells], told: list[Cells], ours: list[Cells], theirs: list[Cells]
+) -> list[KeyCells]:
+    """Return the keys that all streams begin with, and that have one row in each.
+
+    The last one of which that may be true is left out: what follows it is not seen yet.
+    """
+    alike: list[KeyCells] = []
+    before = ""
+    for four in zip(planned, told, ours, theirs, strict=False):
+        row, outcome, our, their = four
+        key = row[_PLAN_KEY]
+        if not (
+            key == our[_LISTED_KEY] == their[_LISTED_KEY]
+            and row[_NUMBER] == outcome[_OUTCOME_NUMBER]
+            and str(key) > before
+        ):
+            break
+        alike.append(_new(KeyCells, four))
+        before = str(key)
+    return alike[:-1]
 
 
 def work_of(cells: KeyCells) -> KeyWork:
@@ -91,50 +122,44 @@ def work_of(cells: KeyCells) -> KeyWork:
     return KeyWork(KeyRows(key, (row,)), KeyGroup(key, (ours,), ((theirs,),)))
 
 
-class _ByKey:
-    """A sorted stream of rows, by one of their cells: the next key, and what there is of it.
+class _Ahead:
+    """A stream of rows sorted by the cell at `place`, some of them read ahead."""
 
-    `others` are the rows behind the `first` one, None where it is alone. `key` None: the end.
-    """
-
-    __slots__ = ("_groups", "first", "key", "others")
-
-    key: Scalar
-    first: Cells
-    others: Iterator[Cells] | None
+    __slots__ = ("_held", "_rows", "place")
 
     def __init__(self, rows: Iterable[Cells], place: int) -> None:
-        self._groups = groupby(rows, itemgetter(place))
-        self.key = None
-        self.advance()
+        self._rows = iter(rows)
+        self._held: list[Cells] = []
+        self.place = place
 
-    def advance(self) -> None:
-        """Go on to the next key; what is left of this one is lost."""
-        before = self.key
-        self.key, rows = next(self._groups, _END)
-        if self.key is None:
-            return
-        self.first = next(rows)
-        second = next(rows, None)
-        self.others = None if second is None else chain((second,), rows)
-        if before is not None and self.key < before:
-            raise ArtifactDamagedError(
-                f"rows are not sorted: {self.key!a} follows {before!a}",
-                hint="begin a new run directory; what was delivered is recognised there",
-            )
+    def rows(self) -> list[Cells]:
+        """Return the next rows, none only at the end."""
+        if len(self._held) < AHEAD_ROWS_MIN:
+            self._held += islice(self._rows, AHEAD_ROWS)
+        return self._held
+
+    def drop(self, count: int) -> None:
+        """Go on behind so many rows."""
+        del self._held[:count]
+
+    def has_one(self, key: Scalar) -> bool:
+        """Return whether the next row is the only one of this key."""
+        rows, place = self.rows(), self.place
+        is_next = bool(rows) and rows[0][place] == key
+        return is_next and (len(rows) == 1 or rows[1][place] != key)
 
     def taken(self, key: Scalar) -> Iterator[Cells]:
         """Give the rows of this key, if it is the next one, and go on behind them."""
-        if self.key == key:
-            yield self.first
-            yield from self.others or ()
-            self.advance()
+        while (rows := self.rows()) and rows[0][self.place] == key:
+            yield rows.pop(0)
+            if rows and cast("str", rows[0][self.place]) < cast("str", key):
+                raise ArtifactDamagedError(
+                    f"rows are not sorted: {rows[0][self.place]!a} follows {key!a}",
+                    hint="begin a new run directory; what was delivered is recognised there",
+                )
 
 
-_END: Final[tuple[None, Iterator[Cells]]] = (None, iter(()))
-
-
-def _planned_row(cells: Cells, told: _ByKey) -> PlannedRow:
+def _planned_row(cells: Cells, told: _Ahead) -> PlannedRow:
     outcomes = tuple(map(outcome_of, told.taken(cells[_NUMBER])))
     return PlannedRow(entry_of(cells), outcomes)
 
