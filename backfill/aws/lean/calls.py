@@ -62,8 +62,10 @@ T = TypeVar("T")
 
 _BLANKS: Final = tuple(f"~blank-{number}~" for number in range(TEXTS_MAX))
 """Stand for texts to be filled in; of characters that are the same encoded."""
-_WORDS: Final = re.compile(r"[A-Za-z0-9._~-]+(?: [A-Za-z0-9._~-]+)*", re.ASCII)
-"""Version IDs and ETags as S3 has them: the same in a query, encoded, and in a header."""
+_WORDS: Final = r"(?:\?[A-Za-z0-9._~-]++)++"
+_PLAIN: Final = re.compile(rf"[A-Za-z0-9._~/-]++{_WORDS}", re.ASCII)
+_ENCODED: Final = re.compile(rf"[A-Za-z0-9._~/%-]++{_WORDS}", re.ASCII)
+"""A key, then version IDs and ETags as S3 has them: in a query, encoded, the same as in a header."""
 
 
 class _Lane:
@@ -82,19 +84,19 @@ class _Lane:
 
     def head(self, form: Form, texts: Texts) -> bytes | None:
         """Return the signed head of a filled form; None: it has to be bound as others are."""
-        key, *words = texts
-        if not _WORDS.fullmatch(" ".join(words)):
-            return None
+        if not _PLAIN.fullmatch("?".join(texts)):
+            key, *words = texts
+            try:
+                texts = (encoded_key(key), *words)
+            except (BindingError, TypeError, UnicodeEncodeError):
+                return None  # who binds it says what is wrong with it
+            if not _ENCODED.fullmatch("?".join(texts)):
+                return None
         try:
             template = self._templates[form]
         except KeyError:
             template = self._templates[form] = self._template(form, _BLANKS[: len(texts)])
-        if template is None:
-            return None
-        try:
-            return self.signer.filled(template, (encoded_key(key), *words))
-        except (BindingError, TypeError, UnicodeEncodeError):
-            return None  # who binds it says what is wrong with it
+        return None if template is None else self.signer.filled(template, texts)
 
     def _template(self, form: Form, blanks: Texts) -> Template | None:
         try:
@@ -144,36 +146,31 @@ class LeanCalls(Calls):
         }
 
     async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
-        """Send once and parse the answer; raises StoreFault."""
-        if type(call) is FilledForm:
-            return await self._sent_straight(call, parse)
-        return await super().send(call, parse)
+        """Send once and parse the answer; raises StoreFault.
 
-    async def _sent_straight(self, call: FilledForm, parse: Callable[[Reply], T]) -> T:
-        """Fill in what is prepared for a form, and read the ordinary answer in one step.
-
-        The straight way is for a bucket that was asked before, within a second already begun.
+        A form is filled in with what is prepared for it, and its ordinary answer read in one step,
+        where the bucket was asked before, within a second already begun.
         """
+        if type(call) is not FilledForm:
+            return await super().send(call, parse)
         form, texts = call
-        lane = self._lanes.get(form.place)
-        if lane is None or int(self._now_s() + self._ahead_s) != self._second:
+        lane, head = self._lanes.get(form.place), None
+        if lane is not None and int(self._now_s() + self._ahead_s) == self._second:
+            head = lane.head(form, texts)
+        if lane is None or head is None:
             return await super().send(call, parse)
-        head = lane.head(form, texts)
-        if head is None:
-            return await super().send(call, parse)
-        epoch, answer = self._epoch, None
-        operation = form.operation
+        epoch, answer, transport = self._epoch, None, lane.transport
         try:
-            told = await lane.transport.exchange_ordinary(
-                head,
-                self._readings[operation],
-                is_head=operation == "HeadObject",
-                limit_s=None if form.is_write else self._read_timeout_s,
-            )
+            limit_s = None if form.is_write else self._read_timeout_s
+            order = transport.begun(head, self._readings[form.operation], limit_s)
+            told = await order.answer
             if type(told) is not WireReply:
                 return cast("T", told)  # what `parse` makes of it: the law of `readings`
             answer = told
-            return parse(reply_of(operation, answer))
+            return parse(reply_of(form.operation, answer))
+        except asyncio.CancelledError:
+            transport.abandon(order)
+            raise
         except FAILURES as error:
             fault = self._fault(call, error, answer)
             if not await self._is_mended(call, fault, epoch):

@@ -181,25 +181,26 @@ class _LearnedHead(_Learned[ObjectHead]):
 
     def _read(self, told: Told, like: ObjectHead) -> ObjectHead | None:
         day = self._day
-        modified = _moment(told[day], told[day + 1])
+        try:
+            modified = datetime.fromisoformat(f"{_date(told[day])}T{told[day + 1]}+00:00")
+        except (ValueError, ReplyError):
+            return None
         metadata = like.metadata
         if self._names:
             values = self._values_of(told)
             if any(_ENCODED_WORD in value for value in values):
                 return None
             metadata = tuple(zip(self._names, values, strict=True))
-        if modified is None:
-            return None
         return ObjectHead(
-            VersionId(told[self._version]),
-            ETag(told[self._etag]),
+            told[self._version],  # type: ignore[arg-type] # a VersionId; making it one is a call
+            told[self._etag],  # type: ignore[arg-type] # an ETag
             int(told[self._size]),
             modified,
             like[4],
             metadata,
             like[6],
             like[7],
-            _checksums(told, like.checksums, self._checksums),
+            _checksums(told, like[8], self._checksums),
             *like[9:],
         )
 
@@ -267,17 +268,12 @@ class _LearnedCopy(_Learned[WriteResult]):
 def _checksums(
     told: Told, like: tuple[Checksum, ...], places: Sequence[int]
 ) -> tuple[Checksum, ...]:
+    if len(places) == 1:  # as S3 has it
+        return (Checksum(like[0].algorithm, told[places[0]], like[0].type),)
     return tuple([
         Checksum(own.algorithm, told[place], own.type)
         for own, place in zip(like, places, strict=True)
     ])  # fmt: skip
-
-
-def _moment(day: str, clock: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(f"{_date(day)}T{clock}+00:00")
-    except (ValueError, ReplyError):
-        return None
 
 
 @lru_cache(maxsize=4096)  # eleven years of days

@@ -80,28 +80,39 @@ class Transport:
         `limit_s` is for all of it, waiting for a connection included; None: only silence on the
         connection is limited, by `silence_s`. A cancelled exchange closes its connection.
         """
-        order = self._begun(head, body, is_head, limit_s)
+        now = self._loop.time()
+        deadline = None if limit_s is None else now + limit_s
+        order = Order(head, body, is_head, deadline, self._loop.create_future())
+        self._place(order, now)
         try:
             reply = await order.answer
         except asyncio.CancelledError:
-            self._abandon(order)
+            self.abandon(order)
             raise
         assert isinstance(reply, WireReply), "without a reading, an answer is parsed"
         return reply
 
-    async def exchange_ordinary(
-        self, head: bytes, reading: AnswerReading, *, is_head: bool, limit_s: float | None
-    ) -> object:
-        """Send a request and return what `reading` makes of its answer, or the WireReply.
+    def begun(self, head: bytes, reading: AnswerReading, limit_s: float | None) -> Order:
+        """Send a request without a body; its answer is what `reading` reads, or the WireReply.
 
-        Raises ExchangeError; all else as for `exchange`.
+        Who is cancelled waiting for `answer`, which raises ExchangeError, has to `abandon` it.
         """
-        order = self._begun(head, b"", is_head, limit_s, reading)
-        try:
-            return await order.answer
-        except asyncio.CancelledError:
-            self._abandon(order)
-            raise
+        loop = self._loop
+        now = loop.time()
+        deadline = None if limit_s is None else now + limit_s
+        is_head = head.startswith(b"HEAD ")
+        order = Order(head, b"", is_head, deadline, loop.create_future(), None, reading)
+        self._place(order, now)
+        return order
+
+    def abandon(self, order: Order) -> None:
+        """Say that nobody waits for this answer any more: its connection is closed."""
+        if order in self._waiting:
+            self._waiting.remove(order)
+        for connection in self._open:
+            if connection.holds(order):
+                connection.fail(AnswerLostError("the request was abandoned"))
+                return
 
     @asynccontextmanager
     async def opened(
@@ -123,7 +134,7 @@ class Transport:
             yield StreamedReply(status=reply.status, headers=reply.headers, stream=stream)
         finally:
             if not stream.is_ended:
-                self._abandon(order)
+                self.abandon(order)
 
     async def close(self) -> None:
         """Close every connection; what waits or is under way ends with an error."""
@@ -140,20 +151,6 @@ class Transport:
             await self._emptied.wait()
 
     # --- orders ---
-
-    def _begun(
-        self,
-        head: bytes,
-        body: bytes,
-        is_head: bool,  # noqa: FBT001 - by position: once a request
-        limit_s: float | None,
-        reading: AnswerReading | None = None,
-    ) -> Order:
-        now = self._loop.time()
-        deadline = None if limit_s is None else now + limit_s
-        order = Order(head, body, is_head, deadline, self._loop.create_future(), None, reading)
-        self._place(order, now)
-        return order
 
     def _place(self, order: Order, now: float) -> None:
         deadline = order.deadline
@@ -176,15 +173,6 @@ class Transport:
         assert len(self._waiting) < WAITING_MAX, "callers bound how much they ask at a time"
         self._waiting.append(order)
         self._dial()
-
-    def _abandon(self, order: Order) -> None:
-        """Nobody waits for this answer any more."""
-        if order in self._waiting:
-            self._waiting.remove(order)
-        for connection in self._open:
-            if connection.holds(order):
-                connection.fail(AnswerLostError("the request was abandoned"))
-                return
 
     def _next_waiting(self) -> Order | None:
         while self._waiting:
