@@ -11,10 +11,11 @@ import pytest
 
 from backfill.aws import faults, requests
 from backfill.errors import Disposition
-from backfill.execute import crew, decide, multipart
+from backfill.execute import crew, decide, upload_reads
 from backfill.execute.crew import Crew
 from backfill.execute.request import create_upload_request
 from backfill.execute.settle import settled_attempt
+from backfill.execute.upload_plan import UploadPlan
 from backfill.execute.views import Step, View
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.entries import ManifestEntry
@@ -152,7 +153,11 @@ def parts_without_tags(patch: Patch) -> None:
     def without(*said: object) -> CreateMultipartUploadRequest:
         return replace(create_upload_request(*said), tags=())  # type: ignore[arg-type] # as it came
 
-    patch.setattr(multipart, "create_upload_request", without)
+    patch.setattr(upload_reads, "create_upload_request", without)
+
+
+def whatever_is_open_is_gone_on_with(patch: Patch) -> None:
+    patch.setattr(UploadPlan, "digest", lambda _plan: "the same")
 
 
 MUTANTS = (
@@ -172,6 +177,7 @@ MUTANTS = (
     Mutant(markers_may_be_covered, Promise.P1),
     Mutant(whatever_is_there_may_be_replaced, Promise.P1),
     Mutant(parts_without_tags, Promise.P4),
+    Mutant(whatever_is_open_is_gone_on_with, Promise.P4),
 )
 
 

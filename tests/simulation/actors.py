@@ -55,6 +55,13 @@ def rival(scenario: Scenario, s3: SimulatedS3) -> Callable[[str, Parameters], No
     return on_sent
 
 
+def meddle(s3: SimulatedS3, random: Random) -> None:
+    """Retag, now and then, what somebody has left an open upload of: it is not the same then."""
+    for upload in tuple(s3.model.world.buckets[DESTINATION].uploads.values()):
+        if random.random() < 0.3:
+            write("tag", upload.key, s3, random)
+
+
 def write(operation: str, key: str, s3: SimulatedS3, random: Random) -> None:
     """Carry out one write of somebody else, now."""
     is_stranger = operation == "stranger"

@@ -339,6 +339,8 @@ def _copy_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome) ->
     if change is None or change.source is None or not isinstance(copy, ObjectVersion):
         return f"no process made version {outcome.version_id}"
     source = change.source
+    is_upload = change.operation == "CompleteMultipartUpload"
+    tags = evidence.tags_when_uploaded(change) if is_upload else evidence.tags_over_time(source)
     differences = [
         name
         for name, is_same in (
@@ -347,7 +349,7 @@ def _copy_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome) ->
             ("ETag", copy.etag == outcome.etag),
             ("metadata", sorted(copy.metadata) == sorted(source.metadata)),
             ("content headers", copy.content == source.content),
-            ("object tags", tuple(sorted(copy.tags)) in evidence.tags_over_time(source)),
+            ("object tags", tuple(sorted(copy.tags)) in tags),
             ("storage class", copy.storage_class == entry.storage_class),
         )
         if not is_same

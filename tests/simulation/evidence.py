@@ -20,7 +20,7 @@ from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
 from backfill.work_done import outcomes_name
-from tests.doubles.history import Chain, Changed, History, Retagged, Sent
+from tests.doubles.history import Chain, Changed, History, Reopened, Retagged, Sent
 from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
 from tests.simulation.simulate import Run
 
@@ -154,6 +154,36 @@ class Evidence:
         seen = [version, *(event.version for event in self.retagged)]
         seen += [entry for chain in chains for entry in chain if isinstance(entry, ObjectVersion)]
         return {tuple(sorted(one.tags)) for one in seen if one.sequence == version.sequence}
+
+    def tags_when_uploaded(self, change: Changed) -> set[tuple[tuple[str, str], ...]]:
+        """Return the object tags that the source of an upload had while its process lived.
+
+        Whoever completes an upload has read them itself, also where another one created it.
+        """
+        assert change.source is not None, "an upload has a source"
+        events = self.history.events
+        at = next(n for n, event in enumerate(events) if event is change)
+        ends = [n for n in range(at) if isinstance(events[n], Reopened)]
+        begun = ends[-1] if ends else 0
+        retagged = [
+            (n, tuple(sorted(event.version.tags)))
+            for n, event in enumerate(events[:at])
+            if isinstance(event, Retagged) and event.version.sequence == change.source.sequence
+        ]
+        before = [tags for n, tags in retagged if n < begun]
+        since = {tags for n, tags in retagged if n >= begun}
+        return since | ({before[-1]} if before else self._tags_at_first(change.source))
+
+    def _tags_at_first(self, version: ObjectVersion) -> set[tuple[tuple[str, str], ...]]:
+        chains = [self.history.origins.get((SOURCE, version.key), ())]
+        chains += [change.after for _, change in self.source_changed[version.key]]
+        written = (
+            entry
+            for chain in chains
+            for entry in chain
+            if isinstance(entry, ObjectVersion) and entry.sequence == version.sequence
+        )
+        return {tuple(sorted(next(written, version).tags))}
 
     def windows(self) -> list[Window]:
         """Return the writes that no precondition could have kept from what they cover."""

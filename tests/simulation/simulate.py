@@ -18,6 +18,7 @@ from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.campaign import Campaign
 from backfill.compose import Clients, Machine
 from backfill.errors import BackfillError, InterruptedRunError, JobWaitsError, StoreFault
+from backfill.events import UploadResumed
 from backfill.execute.stop import StopRequest
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.run import manifest_name
@@ -32,7 +33,7 @@ from tests.doubles.model_store import ModelStore
 from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
 from tests.doubles.virtual_clock import VirtualClock
-from tests.simulation.actors import live_writer, rival
+from tests.simulation.actors import live_writer, meddle, rival
 from tests.simulation.scenario import (
     DESTINATION,
     OWNER,
@@ -66,6 +67,8 @@ class Run:
     artifacts: MemoryArtifacts
     nemesis: Nemesis
     endings: list[str] = field(default_factory=list)
+    resumed: list[UploadResumed] = field(default_factory=list)
+    """Uploads that a process left open and another one went on with."""
     failure: str = ""
     """Why the run never came to its end, empty if it did (P9)."""
     steps: int = 0
@@ -78,12 +81,15 @@ class Run:
 class Talk:
     """The port Events: counts go into the history as they are told."""
 
-    def __init__(self, process: Process, s3: SimulatedS3) -> None:
+    def __init__(self, process: Process, s3: SimulatedS3, resumed: list[UploadResumed]) -> None:
         self._process = process
         self._s3 = s3
+        self._resumed = resumed
 
     def emit(self, event: Event) -> None:
         assert event.name, "an event has a name"
+        if isinstance(event, UploadResumed):
+            self._resumed.append(event)
 
     def progress(self, counts: ProgressCounts) -> None:
         if counts.stage == "execute" and not self._process.is_dead:
@@ -142,6 +148,7 @@ class Simulation:
         self._loop = loop
         self._root = root
         self._random = Random(f"wire {run.scenario.seed}")
+        self._meddler = Random(f"meddler {run.scenario.seed}")
         self._interruptions = list(run.scenario.interruptions)
 
     async def carry_out(self) -> None:
@@ -189,6 +196,8 @@ class Simulation:
         process.is_dead = True
         self._loop.blocking = lambda call: call()
         await self._reopen(process.name, ending)
+        if ending != "finished":
+            meddle(self._run.s3, self._meddler)
         return ending
 
     def _interrupt(self, process: Process, stop: StopRequest, kind: str, when: int) -> None:
@@ -272,7 +281,7 @@ class Simulation:
 
     async def _begin(self, process: Process) -> pipeline.Run:
         campaign = self._run.scenario.campaign
-        talk = Talk(process, self._run.s3)
+        talk = Talk(process, self._run.s3, self._run.resumed)
         clients = self._clients(campaign, process, talk)
         here = Machine(
             root=self._root,

@@ -265,7 +265,7 @@ async def test_a_store_without_this_list_is_no_reason_to_stop(code: str) -> None
 
 
 async def test_a_list_that_cannot_be_read_costs_time_and_nothing_else() -> None:
-    """Its XML cannot hold every key: if this fails, such keys can never be resumed."""
+    """If this fails, a store that answers this one call badly fails every copy that was cut."""
     run = await cut_run()
     run.store.refused_before["list_parts", 1] = slow_down
     outcome = await run.only()
