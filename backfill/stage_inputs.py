@@ -5,6 +5,7 @@ Law: a stage's input is what the run directory holds, and must agree with the sc
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from backfill.aws.faults import error_of
@@ -16,15 +17,16 @@ from backfill.compose import Machine
 from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.execute.batch_replication.work import BatchPorts, BatchWork
 from backfill.execute.run import BatchSide
-from backfill.inventory.run import SOURCE, destination_name, joined_inventory
+from backfill.inventory.run import SOURCE, destination_name, listed_blocks
 from backfill.opening import Run
 from backfill.plan.configuration import parse_configuration
 from backfill.plan.header import PlanHeader, header_of
 from backfill.plan.manifest_way import generated_manifest_of
 from backfill.plan.rules import Rules
 from backfill.plan.run import PLAN, PlanWork
+from backfill.plan.stretches import Listings
 from backfill.plan.terms import Delivery, Terms, terms_of
-from backfill.ports import ArtifactIndex, BatchBucket, BatchOperations
+from backfill.ports import ArtifactIndex, ArtifactStore, BatchBucket, BatchOperations
 from backfill.preflight.checksum_jobs import ChecksumPlace, JobPorts, checksum_places
 from backfill.preflight.readable import prove_destinations, prove_source
 from backfill.preflight.scene import Scene
@@ -54,11 +56,19 @@ def plan_work(run: Run) -> PlanWork:
         header=run.scene.header,
         terms=terms(run.campaign, run.scene),
         rules=run.scene.rules,
-        groups=lambda: joined_inventory(artifacts, destinations=count),
+        listings=partial(listings_of, artifacts, destinations=count),
         inventories=_digests(run.here, names),
         source_store=run.clients.source,
         destination_store=run.clients.destination,
         concurrency=run.campaign.settings.concurrency,
+    )
+
+
+def listings_of(artifacts: ArtifactStore, *, destinations: int) -> Listings:
+    """Return the campaign's listings; raises what `listed_blocks` raises."""
+    names = map(destination_name, range(destinations))
+    return Listings(
+        listed_blocks(artifacts, SOURCE), [listed_blocks(artifacts, name) for name in names]
     )
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
@@ -27,7 +28,7 @@ from backfill.cli.loop import run
 from backfill.inventory.rows import COLUMNS as INVENTORY_COLUMNS
 from backfill.inventory.rows import row_of as inventory_row
 from backfill.inventory.run import SOURCE as SOURCE_INVENTORY
-from backfill.inventory.run import destination_name, joined_inventory
+from backfill.inventory.run import destination_name
 from backfill.manifest.run import write_manifest
 from backfill.model.attributes import (
     ContentHeaders,
@@ -46,6 +47,7 @@ from backfill.plan.terms import COPY_ONLY, Delivery, DestinationTerms, Terms
 from backfill.plan.totals import totals_of
 from backfill.ports import Event, Events, ObjectStore, ProgressCounts
 from backfill.run_directory.artifacts import LocalArtifacts
+from backfill.stage_inputs import listings_of
 
 PEAK_MIB_MAX = 250
 CALIBRATION_ROUNDS = 1_000_000
@@ -179,7 +181,7 @@ def plan(artifacts: LocalArtifacts, rows: int, route: Route, *, is_quiet: bool =
         header=PlanHeader(source=SOURCE, destinations=(DESTINATION,), horizon=HORIZON),
         terms=made,
         rules=rules,
-        groups=lambda: joined_inventory(artifacts, destinations=1),
+        listings=partial(listings_of, artifacts, destinations=1),
         inventories={},
         source_store=cast("ObjectStore", store),
         destination_store=cast("ObjectStore", store),

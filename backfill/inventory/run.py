@@ -24,6 +24,7 @@ from backfill.inventory.ranges import OpenRange
 from backfill.inventory.rows import COLUMNS, entries_of
 from backfill.inventory.totals import InventoryTotals
 from backfill.model.objects import ListedEntry
+from backfill.model.rows import Scalar
 from backfill.ports import ArtifactIndex, ArtifactStore, Events, ProgressCounts
 from backfill.settings import LIST_PAGE_MAX, Settings
 
@@ -81,13 +82,24 @@ def listed_entries(artifacts: ArtifactStore, name: str) -> Iterator[ListedEntry]
         ArtifactDamagedError: it is missing, damaged, or not an inventory.
     """
     rows = artifacts.rows(name)
+    _require_inventory(artifacts, name)
+    return entries_of(rows)
+
+
+def _require_inventory(artifacts: ArtifactStore, name: str) -> None:
     index = artifacts.index(name)
     if index is None or index.columns != COLUMNS:
         raise ArtifactDamagedError(
             f"{name} is no inventory of this version of backfill",
             hint="delete the inventory folder of the run directory and run it again",
         )
-    return entries_of(rows)
+
+
+def listed_blocks(artifacts: ArtifactStore, name: str) -> Iterator[list[list[Scalar]]]:
+    """Stream the rows of one inventory in blocks; raises what `listed_entries` raises."""
+    blocks = artifacts.row_blocks(name)
+    _require_inventory(artifacts, name)
+    return blocks
 
 
 def joined_inventory(artifacts: ArtifactStore, *, destinations: int) -> Iterator[KeyGroup]:

@@ -29,12 +29,12 @@ class Failures:
         self._answered = set[_Call]()
         self._failed = Counter[_Call]()
         self._first: dict[_Call, StoreFault] = {}
-        self._lost_in_a_row = 0
+        self.lost_in_a_row = 0
 
     def note_answer(self, operation: str, bucket: str) -> None:
         """Count a read that was answered."""
         self._answered.add((operation, bucket))
-        self._lost_in_a_row = 0
+        self.lost_in_a_row = 0
 
     def note(self, fault: StoreFault, refusal: Refusal | None, bucket: str) -> Refusal:
         """Count a read that failed; return why its version cannot be had.
@@ -50,8 +50,8 @@ class Failures:
         self._failed[call] += 1
         self._first.setdefault(call, fault)
         if fault.disposition is Disposition.RETRY:
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row == LOST_IN_A_ROW_MAX:
+            self.lost_in_a_row += 1
+            if self.lost_in_a_row == LOST_IN_A_ROW_MAX:
                 raise fault
         return refusal
 

@@ -31,7 +31,9 @@ class Reads:
         self._header = header
         self._source_store = source_store
         self._destination_store = destination_store
-        self._failures = Failures()
+        self.source: Final = header.source
+        self.head_object: Final = source_store.head_object
+        self.failures: Final = Failures()
         self._heads = self._destination_heads = self._taggings = self._acls = 0
 
     @property
@@ -64,18 +66,28 @@ class Reads:
 
     def refuse_if_nothing_was_read(self) -> None:
         """Raise when no version at all could be read by one of the calls."""
-        self._failures.refuse_if_all()
+        self.failures.refuse_if_all()
 
     async def source_head(self, key: str, version_id: VersionId) -> ObjectHead | Refusal:
         """Read the head of a source version, or why it cannot be read."""
-        self._heads += 1
         place = self._header.source
         try:
             head = await self._source_store.head_object(place, key, version_id=version_id)
         except StoreFault as fault:
-            return self._failures.note(fault, refusal_of(fault), place.bucket)
-        self._failures.note_answer("HeadObject", place.bucket)
+            return self.refused_head(fault)
+        self.note_heads(1)
         return head
+
+    def refused_head(self, fault: StoreFault) -> Refusal:
+        """Count a HEAD of the source that failed; return why that version cannot be read."""
+        self._heads += 1
+        return self.failures.note(fault, refusal_of(fault), self._header.source.bucket)
+
+    def note_heads(self, answered: int) -> None:
+        """Count HEADs of the source that were answered; whoever sent them calls it once for all."""
+        self._heads += answered
+        if answered:
+            self.failures.note_answer("HeadObject", self._header.source.bucket)
 
     async def _read_sources(
         self, key: str, needs: KeyNeeds, sources: dict[VersionId, SourceFacts]
@@ -99,7 +111,7 @@ class Reads:
                 facts = await self._with_acl(key, version_id, facts)
         except StoreFault as fault:
             bucket = self._header.source.bucket
-            refusal = self._failures.note(fault, refusal_of(fault), bucket)
+            refusal = self.failures.note(fault, refusal_of(fault), bucket)
             return facts._replace(refusal=refusal)
         return facts
 
@@ -107,14 +119,14 @@ class Reads:
         self._taggings += 1
         store, place = self._source_store, self._header.source
         tags = await store.get_object_tagging(place, key, version_id=version_id)
-        self._failures.note_answer("GetObjectTagging", place.bucket)
+        self.failures.note_answer("GetObjectTagging", place.bucket)
         return tags
 
     async def _with_acl(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
         self._acls += 1
         store, place = self._source_store, self._header.source
         is_default = await store.has_default_acl(place, key, version_id=version_id)
-        self._failures.note_answer("GetObjectAcl", place.bucket)
+        self.failures.note_answer("GetObjectAcl", place.bucket)
         return facts._replace(has_default_acl=is_default)
 
     async def _destination_head(self, key: str, name: HeadName) -> HeadAnswer:
@@ -124,7 +136,7 @@ class Reads:
         try:
             head = await self._destination_store.head_object(place, key, version_id=version_id)
         except StoreFault as fault:
-            self._failures.note(fault, refusal_of(fault), place.bucket)
+            self.failures.note(fault, refusal_of(fault), place.bucket)
             return None
-        self._failures.note_answer("HeadObject", place.bucket)
+        self.failures.note_answer("HeadObject", place.bucket)
         return head

@@ -7,6 +7,7 @@ Law: a plan artefact exists only if its totals add up and every source version h
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -17,43 +18,38 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.events import RequestsForecast
-from backfill.in_order import in_order
+from backfill.in_order import BREATH
 from backfill.inventory.join import KeyGroup
-from backfill.model.attributes import ObjectHead
-from backfill.model.looks import look_of_listed
-from backfill.model.objects import ListedEntry, ObjectVersion, VersionId
+from backfill.inventory.rows import entry_of
+from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import Explanation, explanation_of
-from backfill.plan.facts import SourceFacts
 from backfill.plan.forecast import Requests, forecast_of
 from backfill.plan.header import PlanHeader, header_document
 from backfill.plan.key_plan import KeyPlan
-from backfill.plan.manifest_way import StatusTally, manifest_way, way_document
-from backfill.plan.reads import NOTHING_KNOWN, Reads
-from backfill.plan.rows import COLUMNS, row_of
+from backfill.plan.manifest_way import manifest_way, way_document
+from backfill.plan.planning import STRETCH_ROWS_MAX, Planning
+from backfill.plan.reads import Reads
+from backfill.plan.rows import COLUMNS
 from backfill.plan.rules import Rules, configuration_digest
-from backfill.plan.shapes import Listed, Settled, Shapes, plain_rows
+from backfill.plan.shapes import Shapes
+from backfill.plan.stretches import Listings, Stretch, stretches
 from backfill.plan.terms import COPY_ONLY, Terms, terms_digest
-from backfill.plan.totals import Counting, totals_document
+from backfill.plan.totals import totals_document
 from backfill.ports import (
     ArtifactIndex,
     ArtifactStore,
     Events,
     ObjectStore,
-    ProgressCounts,
-    RowWriter,
 )
 
 PLAN: Final = "plan"
-BREATH_KEYS: Final = 256
-"""Keys decided in one go before signals and other tasks get their turn."""
 ANEW_KEYS: Final = 500
 """Keys that are listed anew and held at a time: neighbours among them share a page."""
 
@@ -67,7 +63,7 @@ ReadChains = Callable[
 class PlanWork:
     """What a plan is made of.
 
-    `groups` gives the joined inventory anew at every call, destinations in the header's order, and
+    `listings` gives the inventories anew at every call, destinations in the header's order, and
     `inventories` the digest of each inventory artefact by its name. Source versions are read
     through `source_store`, destination versions through `destination_store`.
     """
@@ -75,7 +71,7 @@ class PlanWork:
     header: PlanHeader
     terms: Terms
     rules: Rules
-    groups: Callable[[], Iterator[KeyGroup]]
+    listings: Callable[[], Listings]
     inventories: Mapping[str, str]
     source_store: ObjectStore
     destination_store: ObjectStore
@@ -127,8 +123,15 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
         )
     )
     with artifacts.writer(PLAN, columns=COLUMNS, inputs=work.inputs) as writer:
-        planning = _Planning(work, shapes, writer, events, rows)
-        sent = await planning.carry_out()
+        planning = Planning(
+            work.terms,
+            shapes=shapes,
+            reads=work.reads(),
+            writer=writer,
+            events=events,
+            rows_total=rows,
+        )
+        sent = await planning.carry_out(work.listings(), concurrency=work.concurrency)
         summary: dict[str, object] = {
             "header": header_document(work.header),
             "totals": totals_document(planning.counting.totals()),
@@ -144,7 +147,7 @@ async def explain_key(work: PlanWork, key: str, version_id: VersionId | None = N
 
     Reads what the decision needs, now. Raises UsageError when the inventory does not have it.
     """
-    group = next((group for group in work.groups() if group.key >= key), None)
+    group = next((group for group in work.listings().groups() if group.key >= key), None)
     if group is None or group.key != key or not group.source_chain:
         raise UsageError(
             f"the source's inventory has no key {key}",
@@ -236,138 +239,34 @@ def _refuse_unless_same(index: ArtifactIndex, inputs: Mapping[str, str]) -> None
 
 async def _forecast(work: PlanWork, shapes: Shapes) -> tuple[Requests, int]:
     """Return the requests that planning takes at most, and the number of rows it will make."""
-    total, versions = Requests(), 0
-    for begun, group in enumerate(work.groups()):
-        if begun % BREATH_KEYS == 0:
+    total, versions, passed = Requests(), 0, 0
+    for found in stretches(work.listings(), length_max=STRETCH_ROWS_MAX):
+        passed += len(found.rows) if isinstance(found, Stretch) else 1
+        if passed >= BREATH:
+            passed = 0
             await asyncio.sleep(0)
-        if not group.source_chain:
-            continue
-        versions += len(group.source_chain)
-        plain = shapes.listed(group)
-        if plain is None:
-            plan = KeyPlan(group.source_chain, group.destination_chains, work.terms)
+        for plan in _unplain(found, shapes, work.terms):
             total += forecast_of(plan, work.terms)
-        else:
-            for known in plain:
-                known.versions += 1
+        versions += len(found.rows if isinstance(found, Stretch) else found.source_chain)
     return total + shapes.forecast(), versions * len(work.terms.destinations)
 
 
-class _Done(NamedTuple):
-    """A key that is decided: by its plan, or, without one, by the shapes of its versions."""
-
-    group: KeyGroup
-    settled: Sequence[Settled] = ()
-    looks: Sequence[str | None] = ()
-    plan: KeyPlan | None = None
-
-
-class _Planning:
-    """The second pass: keys in order, those that need reads by slots, rows written in order."""
-
-    def __init__(
-        self,
-        work: PlanWork,
-        shapes: Shapes,
-        writer: RowWriter,
-        events: Events,
-        rows_total: int,
-    ) -> None:
-        self._work = work
-        self._shapes = shapes
-        self._writer = writer
-        self._events = events
-        self._rows_total = rows_total
-        self._rows = 0
-        self._reads = work.reads()
-        self.counting = Counting(buckets=[each.bucket for each in work.terms.destinations])
-        self.statuses = StatusTally()
-
-    async def carry_out(self) -> Requests:
-        """Write every row and return the requests that were sent."""
-        await in_order(self._keys(), self._write, slots=self._work.concurrency)
-        self._tell()
-        for settled in self._shapes.settled():
-            self._count(settled)
-        self._reads.refuse_if_nothing_was_read()
-        return self._reads.sent
-
-    def _keys(self) -> Iterator[_Done | Callable[[], Awaitable[_Done]]]:
-        """Give every key, decided already or about to be."""
-        for begun, group in enumerate(self._work.groups(), start=1):
-            if begun % BREATH_KEYS == 0:
-                self._tell()
-            if not group.source_chain:
-                continue
-            plain = self._shapes.listed(group)
-            if plain is None:
-                plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
-                done = _Done(group, plan=plan)
-                yield done if plan.needs() is None else partial(self._settled, done)
-                continue
-            settled = [known.settled for known in plain if known.settled is not None]
-            is_decided = len(settled) == len(plain)
-            if is_decided:
-                yield _Done(group, settled, (None,) * len(settled))
-            else:
-                yield partial(self._read, group, plain)
-
-    async def _read(self, group: KeyGroup, plain: Sequence[Listed]) -> _Done:
-        """Read the heads of a plain key; what they tell may make it another."""
-        read: dict[VersionId, SourceFacts] = {}
-        found: list[Settled] = []
-        looks: list[str | None] = []
-        is_quiet = self._work.terms.is_quiet
-        for entry, known in zip(group.source_chain, plain, strict=True):
-            settled, look = known.settled, None
-            if settled is None:
-                assert isinstance(entry, ObjectVersion), "delete markers have no heads"
-                head = await self._reads.source_head(group.key, entry.version_id)
-                if isinstance(head, ObjectHead):
-                    read[entry.version_id] = SourceFacts(head)
-                    settled = self._shapes.read(known, entry, head)
-                    look = look_of_listed(entry, head) if is_quiet else None
-                else:
-                    read[entry.version_id] = SourceFacts(refusal=head)
-                if settled is None:
-                    plan = KeyPlan(group.source_chain, group.destination_chains, self._work.terms)
-                    return await self._settled(_Done(group, plan=plan), read)
-            found.append(settled)
-            looks.append(look)
-        return _Done(group, found, looks)
-
-    async def _settled(
-        self, done: _Done, known: Mapping[VersionId, SourceFacts] = NOTHING_KNOWN
-    ) -> _Done:
-        assert done.plan is not None, "a plan is settled"
-        await self._reads.settle(done.group.key, done.plan, known)
-        return done
-
-    def _write(self, done: _Done) -> None:
-        """Write the rows of a key, and count them; those of plain keys are counted at the end."""
-        self.counting.add_source(done.group.source_chain)
-        if done.plan is None:
-            for row in plain_rows(done.group, done.settled, done.looks, self._rows):
-                self._writer.write(row)
-                self._rows += 1
-            return
-        for entry in done.plan.entries(self._rows):
-            self._writer.write(row_of(entry))
-            self.counting.add(entry)
-            self._rows += 1
-        if self._work.terms.delivery.batch:
-            self.statuses.add(done.plan.decided())
-
-    def _count(self, settled: Settled) -> None:
-        """Count what was written of plain keys."""
-        if not settled.versions:
-            return
-        for destination, word in enumerate(settled.words):
-            self.counting.add_rows(
-                destination, word, rows=settled.versions, size_bytes=settled.size_bytes
-            )
-        if self._work.terms.delivery.batch:
-            self.statuses.add_versions(settled.decided, settled.versions)
-
-    def _tell(self) -> None:
-        self._events.progress(ProgressCounts(stage="plan", done=self._rows, total=self._rows_total))
+def _unplain(found: Stretch | KeyGroup, shapes: Shapes, terms: Terms) -> Iterator[KeyPlan]:
+    """Give the plans of keys that are not plain; what is plain is counted by its shape."""
+    if isinstance(found, Stretch):
+        known = shapes.listed_alone(found.rows)
+        for each, versions in Counter(known).items():
+            if each is not None:
+                each.versions += versions
+        if None in known:
+            nowhere = [()] * len(terms.destinations)
+            for row, each in zip(found.rows, known, strict=True):
+                if each is None:
+                    yield KeyPlan([entry_of(row)], nowhere, terms)
+    elif found.source_chain:
+        plain = shapes.listed(found)
+        if plain is None:
+            yield KeyPlan(found.source_chain, found.destination_chains, terms)
+        else:
+            for each in plain:
+                each.versions += 1

@@ -13,9 +13,13 @@ Law: rows, requests and counts of a plain key are those that `KeyPlan` would giv
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
 from typing import Final
 
 from backfill.inventory.join import KeyGroup
+from backfill.inventory.rows import COLUMNS as LISTED_COLUMNS
+from backfill.inventory.rows import entry_of
 from backfill.model.attributes import ObjectHead
 from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion
 from backfill.model.rows import Row, Scalar
@@ -28,6 +32,7 @@ from backfill.plan.forecast import Requests, forecast_of
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rows import COLUMNS, row_of, time_cell
+from backfill.plan.stretches import ListedRow
 from backfill.plan.terms import Terms
 from backfill.settings import OBJECT_BYTES_MAX
 
@@ -40,6 +45,35 @@ _SEEN: Final = COLUMNS.index("seen_version_id")
 _AFTER_SEEN: Final = _SEEN + 3
 _LOOK: Final = COLUMNS.index("source_look")
 assert len(COLUMNS) - 1 == _LOOK, "the one cell behind the tail is the object's own"
+
+_key_of: Final = itemgetter(LISTED_COLUMNS.index("key"))
+_time_of: Final = itemgetter(LISTED_COLUMNS.index("last_modified"))
+_etag_of: Final = itemgetter(LISTED_COLUMNS.index("etag"))
+_size_of: Final = itemgetter(LISTED_COLUMNS.index("size_bytes"))
+_kind_of: Final = itemgetter(*map(LISTED_COLUMNS.index, ("is_latest", "storage_class")))
+_cells_of: Final = itemgetter(
+    *map(
+        LISTED_COLUMNS.index,
+        ("key", "version_id", "is_latest", "last_modified", "etag", "size_bytes"),
+    )
+)
+head_parts: Final = itemgetter(
+    *map(
+        ObjectHead._fields.index,
+        (
+            "storage_class",
+            "tag_count",
+            "encryption",
+            "replication_status",
+            "archive_status",
+            "lock_mode",
+            "has_legal_hold",
+            "website_redirect",
+            "missing_metadata_count",
+        ),
+    )
+)
+"""All that `Shapes.read` looks at in a HEAD, but its ETag."""
 
 Relations = tuple[bool, ...]
 """For each destination whether it mirrors the source's chain; else it has nothing of the key."""
@@ -82,6 +116,7 @@ class Shapes:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._horizon = terms.horizon
+        self._horizon_cell = time_cell(terms.horizon)
         self._bounds = _bounds(terms)
         self._size_max = min(terms.copy_object_bytes_max, OBJECT_BYTES_MAX)
         self._absent: Relations = (False,) * len(terms.destinations)
@@ -99,30 +134,56 @@ class Shapes:
         region = self.region(group.key)
         found = []
         for entry in group.source_chain:
-            shape = (
-                region,
-                relations,
-                entry.is_latest,
-                entry.last_modified >= self._horizon,
-                entry.storage_class if isinstance(entry, ObjectVersion) else None,
-            )
-            try:
-                known = self._listed[shape]
-            except KeyError:
-                if len(self._listed) >= SHAPES_MAX:
-                    return None
-                known = self._listed[shape] = self._asked(entry, relations)
+            known = self._known(region, relations, entry)
             if known is None:
                 return None
             found.append(known)
         return found
+
+    def listed_alone(self, rows: Sequence[ListedRow]) -> list[Listed | None]:
+        """Return what the listings tell of each row of a stretch; None unless it is plain."""
+        region = self.region(_key_of(rows[0]))
+        if region == self.region(_key_of(rows[-1])):
+            kinds = list(map(_kind_of, rows))
+            # Times in UTC are in order where their cells are.
+            is_old = max(map(_time_of, rows)) < self._horizon_cell
+            if is_old and kinds.count(kinds[0]) == len(kinds) and None not in map(_etag_of, rows):
+                return [self._known(region, self._absent, entry_of(rows[0]))] * len(rows)
+        regions = map(self.region, map(_key_of, rows))
+        absent = repeat(self._absent)
+        return list(map(self._known, regions, absent, map(entry_of, rows)))
+
+    def _known(self, region: int, relations: Relations, entry: ListedEntry) -> Listed | None:
+        shape = (
+            region,
+            relations,
+            entry.is_latest,
+            entry.last_modified >= self._horizon,
+            entry.storage_class if isinstance(entry, ObjectVersion) else None,
+        )
+        try:
+            return self._listed[shape]
+        except KeyError:
+            if len(self._listed) >= SHAPES_MAX:
+                return None
+        known = self._listed[shape] = self._asked(entry, relations)
+        return known
+
+    def are_small(self, rows: Sequence[ListedRow]) -> bool:
+        """Return whether neither size nor parts of any object may call for a multipart copy."""
+        is_small = max(map(_size_of, rows)) <= self._size_max
+        return is_small and "-" not in "".join(filter(None, map(_etag_of, rows)))
 
     def region(self, key: str) -> int:
         """Return which keys this one belongs to: those that the same prefixes cover."""
         return bisect_right(self._bounds, key)
 
     def read(self, known: Listed, entry: ObjectVersion, head: ObjectHead) -> Settled | None:
-        """Return what becomes of a version whose head was read; None where that is not plain."""
+        """Return what becomes of a version whose head was read; None where that is not plain.
+
+        The same for all small objects that are listed alike, whose HEADs show the listed ETag and
+        equal parts (`head_parts`).
+        """
         if (
             head.etag != entry.etag
             or head.archive_status
@@ -135,16 +196,8 @@ class Shapes:
             or "-" in entry.etag
         ):
             return None
-        encryption = head.encryption
-        shape = (
-            known,
-            head.storage_class,
-            head.replication_status,
-            encryption.kind,
-            encryption.kms_key_arn,
-            encryption.is_bucket_key_enabled,
-            head.tag_count > 0,
-        )
+        is_tagged = head.tag_count > 0
+        shape = known, head.storage_class, head.replication_status, head.encryption, is_tagged
         try:
             return self._read[shape]
         except KeyError:
@@ -182,6 +235,41 @@ class Shapes:
             return None
         requests = forecast_of(plan, self._terms)
         return Listed(relations=relations, requests=requests, settled=None)
+
+
+def stretch_rows(
+    rows: Sequence[ListedRow], settled: Settled, looks: Sequence[str | None], first_number: int
+) -> list[Row]:
+    """Return the plan's rows of listed ones of a stretch, numbered from `first_number`.
+
+    All that `settled` says holds for each of them; they are counted. `looks` as in `plain_rows`.
+    """
+    settled.versions += len(rows)
+    settled.size_bytes += sum(map(_size_of, rows))
+    # No destination has these keys, so that none mirrors the source.
+    tails = [
+        (number, tail, isinstance(word, Route))
+        for number, ((tail, _), word) in enumerate(zip(settled.tails, settled.words, strict=True))
+    ]
+    numbers = range(first_number, first_number + len(rows) * len(tails), len(tails))
+    return [
+        (
+            number + n,
+            key,
+            version_id,
+            etag is None,
+            is_latest,
+            time,
+            etag,
+            size_bytes,
+            *tail,
+            look if goes else None,
+        )
+        for number, (key, version_id, is_latest, time, etag, size_bytes), look in zip(
+            numbers, map(_cells_of, rows), looks, strict=True
+        )
+        for n, tail, goes in tails
+    ]
 
 
 def plain_rows(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.model.objects import ListedEntry, ObjectVersion
+from backfill.model.rows import Scalar
 from backfill.model.units import counted, readable_size
 from backfill.plan.entries import PlanEntry, word_of
 from backfill.plan.manifest_way import Way, way_document, way_line, way_of
@@ -90,6 +91,13 @@ class Counting:
                 self._source_bytes += entry.size_bytes
             else:
                 self._source_markers += 1
+
+    def add_alone(self, contents: Sequence[tuple[Scalar, Scalar]]) -> None:
+        """Count source versions that are alone on their keys, by their cells of ETag and size."""
+        etags, sizes = zip(*contents, strict=True)
+        self._source_rows += len(contents)
+        self._source_bytes += sum(sizes)
+        self._source_markers += etags.count(None)
 
     def add(self, entry: PlanEntry) -> None:
         """Count a decided row."""

@@ -3,14 +3,15 @@
 A world is inventories of a source and its destinations, and a store that knows their versions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
 from backfill.campaign import ManifestWay, Scope
-from backfill.inventory.join import KeyGroup, key_groups
+from backfill.inventory.rows import row_of
 from backfill.model.attributes import (
     ContentHeaders,
     Encryption,
@@ -20,9 +21,11 @@ from backfill.model.attributes import (
     ReplicationStatus,
 )
 from backfill.model.objects import DeleteMarker, ETag, ListedEntry, ObjectVersion, VersionId
+from backfill.model.rows import Scalar
 from backfill.plan.header import PlanHeader
 from backfill.plan.rules import Rule, RuleDestination, Rules
 from backfill.plan.run import PlanWork
+from backfill.plan.stretches import Listings
 from backfill.plan.terms import COPY_ONLY, Delivery, DestinationTerms, Terms
 from tests.doubles.known_versions import KnownVersions
 from tests.doubles.listings import ListedBuckets, place, random_chains
@@ -110,6 +113,13 @@ TO_Y = rule("to-y", bucket="y", prefix="a", priority=2)
 TAGGED_Y = rule("tagged-y", bucket="y", tags=TAG, priority=1)
 
 
+def blocks_of(entries: Iterable[ListedEntry]) -> Iterator[list[list[Scalar]]]:
+    """Give the rows of an inventory, in blocks that end amid whatever a stage takes together."""
+    rows = (list(row_of(entry)) for entry in entries)
+    while block := list(islice(rows, 7)):
+        yield block
+
+
 @dataclass(slots=True, kw_only=True)
 class World:
     """Inventories of a source and its destinations, and stores that know their versions."""
@@ -122,8 +132,8 @@ class World:
     delivery: Delivery = COPY_ONLY
     manifest: ManifestWay = ManifestWay.OWN
 
-    def groups(self) -> Iterator[KeyGroup]:
-        return key_groups(self.source, self.destinations)
+    def listings(self) -> Listings:
+        return Listings(blocks_of(self.source), [blocks_of(each) for each in self.destinations])
 
     def work(self, concurrency: int = 5) -> PlanWork:
         made = terms(
@@ -137,7 +147,7 @@ class World:
             ),
             terms=made,
             rules=Rules(rules=self.rules),
-            groups=self.groups,
+            listings=self.listings,
             inventories={"inventory/source": "digest"},
             source_store=self.store.port,
             destination_store=self.store.port,

@@ -70,6 +70,7 @@ from backfill.ports import (
 from backfill.run_directory import segments
 from backfill.run_directory.artifacts import ArtifactWriter, LocalArtifacts
 from backfill.settings import Settings
+from backfill.stage_inputs import listings_of
 from tests.doubles.known_versions import fault
 from tests.doubles.listings import KeptEvents, page_of, place
 from tests.doubles.planning import head_of

@@ -15,7 +15,6 @@ from backfill.errors import (
     UsageError,
 )
 from backfill.events import RequestsForecast
-from backfill.inventory.join import key_groups
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of as manifest_entry_of
 from backfill.manifest.run import plan_entries, write_manifest
@@ -28,6 +27,7 @@ from backfill.plan.header import header_of
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rules
 from backfill.plan.run import explain_key, make_plan
+from backfill.plan.stretches import Listings
 from backfill.plan.totals import totals_of, tree_lines
 from backfill.run_directory.artifacts import LocalArtifacts
 from tests.doubles.known_versions import HeardEvents, fault
@@ -38,6 +38,7 @@ from tests.doubles.planning import (
     TO_X,
     TO_Y,
     World,
+    blocks_of,
     head_of,
     marker,
     random_world,
@@ -357,7 +358,7 @@ async def _peak_bytes(root: Path, keys: int) -> int:
         return (version(f"k{n:06d}", "v", f"e{n}", 1, is_latest=True) for n in range(keys))
 
     world = world_of(TO_X, source=[], destinations=[[]])
-    work = replace(world.work(), groups=lambda: key_groups(objects(), [[]]))
+    work = replace(world.work(), listings=lambda: Listings(blocks_of(objects()), [[]]))
     tracemalloc.start()
     try:
         await make_plan(

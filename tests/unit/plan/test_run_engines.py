@@ -21,6 +21,7 @@ from backfill.plan.manifest_way import way_of
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rows import row_of
 from backfill.plan.run import explain_key, make_plan, plan_keys
+from backfill.plan.stretches import Listings
 from backfill.plan.terms import COPY_ONLY, Delivery, terms_digest
 from backfill.plan.totals import totals_document, totals_of, tree_lines
 from backfill.run_directory.artifacts import LocalArtifacts
@@ -227,7 +228,7 @@ async def planned_anew(world: World, keys: list[str], **limits: int) -> list[Pla
     work = replace(
         made,
         # What was listed then is not looked at again.
-        groups=lambda: iter(()),
+        listings=lambda: Listings([], []),
         source_store=store.port,
         destination_store=store.port,
     )

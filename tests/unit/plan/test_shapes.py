@@ -1,7 +1,7 @@
 """The short way by shapes says what the long way says, for generated keys, terms and heads."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -14,13 +14,14 @@ from backfill.errors import MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import EncryptionKind, ReplicationStatus
 from backfill.model.objects import ETag, ListedEntry, ObjectVersion, VersionId
-from backfill.plan import shapes
+from backfill.plan import shapes, stretches
 from backfill.plan.facts import Facts
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule, Rules
 from backfill.plan.run import PlanWork, make_plan
 from backfill.plan.shapes import Listed, Settled, Shapes
+from backfill.plan.stretches import ListedRow
 from backfill.plan.terms import COPY_ONLY, Delivery
 from tests.doubles.known_versions import HeardEvents, fault
 from tests.doubles.memory_artifacts import MemoryArtifacts
@@ -179,6 +180,11 @@ class Followed(Shapes):
         self.known["not plain" if found is None else "plain"] += 1
         return found
 
+    def listed_alone(self, rows: Sequence[ListedRow]) -> list[Listed | None]:
+        found = super().listed_alone(rows)
+        self.known["plain alone"] += len(found) - found.count(None)
+        return found
+
     def read(self, *asked: Any) -> Settled | None:
         settled = super().read(*asked)
         if settled is not None:
@@ -192,6 +198,9 @@ class Unknown(Shapes):
     def listed(self, _group: KeyGroup) -> list[Listed] | None:
         return None
 
+    def listed_alone(self, rows: Sequence[ListedRow]) -> list[Listed | None]:
+        return [None] * len(rows)
+
 
 async def test_the_short_way_and_the_long_way_make_one_plan(
     monkeypatch: pytest.MonkeyPatch,
@@ -200,12 +209,15 @@ async def test_the_short_way_and_the_long_way_make_one_plan(
     Followed.known.clear()
     for seed in range(WORLDS):
         monkeypatch.setattr("backfill.plan.run.Shapes", Unknown)
+        monkeypatch.setattr(stretches, "LENGTH_MIN", 1000)
         expected = await outcome(*some_world(seed))
         monkeypatch.setattr("backfill.plan.run.Shapes", Followed)
+        monkeypatch.setattr(stretches, "LENGTH_MIN", 1 + seed % 3)
+        monkeypatch.setattr(stretches, "JOINED_ROWS", 1 + seed % 5)
         assert await outcome(*some_world(seed)) == expected, f"world {seed}"
     # Neither way is tested by its absence.
-    plain, not_plain = Followed.known["plain"], Followed.known["not plain"]
-    assert min(plain, not_plain) > WORLDS * 5, Followed.known
+    ways = "plain", "not plain", "plain alone"
+    assert min(Followed.known[way] for way in ways) > WORLDS * 5, Followed.known
     words = {
         Route.COPY_OBJECT,
         Route.BATCH_REPLICATION,
@@ -218,8 +230,9 @@ async def test_the_short_way_and_the_long_way_make_one_plan(
 @pytest.mark.parametrize("delivery", [COPY_ONLY, BATCH])
 @pytest.mark.parametrize("odd", [*ODD, "parts", "large"])
 @pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("length_min", [1, 9])
 async def test_one_odd_object_is_decided_as_if_it_were_alone(
-    monkeypatch: pytest.MonkeyPatch, odd: str, place: int, delivery: Delivery
+    monkeypatch: pytest.MonkeyPatch, odd: str, place: int, length_min: int, delivery: Delivery
 ) -> None:
     """If this fails, an object that a copy would harm is copied as its neighbours are."""
 
@@ -237,6 +250,7 @@ async def test_one_odd_object_is_decided_as_if_it_were_alone(
         world.delivery = delivery
         return world, world.work(concurrency=1)
 
+    monkeypatch.setattr(stretches, "LENGTH_MIN", length_min)
     expected = await outcome(*made())
     monkeypatch.setattr("backfill.plan.run.Shapes", Unknown)
     assert await outcome(*made()) == expected
@@ -248,6 +262,9 @@ async def test_with_more_shapes_than_are_kept_the_long_way_is_taken(
     """If this fails, a bucket with a KMS key for each object fills the memory with shapes."""
     expected = await outcome(*some_world(1))
     monkeypatch.setattr(shapes, "SHAPES_MAX", 2)
+    assert await outcome(*some_world(1)) == expected
+    monkeypatch.setattr(stretches, "LENGTH_MIN", 1)
+    monkeypatch.setattr(stretches, "JOINED_ROWS", 1)
     assert await outcome(*some_world(1)) == expected
 
 
