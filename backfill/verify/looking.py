@@ -21,7 +21,7 @@ from backfill.verify.decisions import VANISHED, Decision, Look, Unjudged
 from backfill.verify.joined import KeyCells, work_of
 from backfill.verify.keys import KeyRows, KeyWork
 from backfill.verify.looks import DESTINATION_SEEN, Seen, is_suspect
-from backfill.verify.plain import Plain, PlainVerdicts, plain_of
+from backfill.verify.plain import PlainVerdicts, delivered_id, is_plain, key_of, planned_id
 from backfill.verify.reader import Reader, Side
 from backfill.verify.rows import Draft, draft_row, draft_row_of
 
@@ -76,11 +76,11 @@ class Looking:
         while some := list(map(self._begun, islice(remaining, self._run_max))):
             yield _Keys(some)
 
-    def _begun(self, key: Key) -> Plain | Begin | Drafts:
+    def _begun(self, key: Key) -> KeyCells | Begin | Drafts:
         """Judge a key: at once where the listings are enough."""
         if isinstance(key, KeyCells):
             self.plan_rows += 1
-            return plain_of(key) or self._judged(work_of(key))
+            return key if is_plain(key) else self._judged(work_of(key))
         if isinstance(key, KeyRows):
             return partial(self._again, key)
         self.plan_rows += len(key.rows.rows)
@@ -99,32 +99,31 @@ class Looking:
     async def _serve(self, line: "Line[_Keys]") -> None:
         """Take keys until there are no more."""
         of_plan = self._verdicts.of_plan if self._trusts_looks else _nothing
-        head_object, place = self._destination.store.head_object, self._destination.place
+        side, answering = self._destination, self._reader.answering
+        head_object, place = side.store.head_object, side.place
         for taken in line.pieces:
             if taken is None:
                 await line.pause()
                 continue
             run, at = taken
             piece = run.pieces[at]
-            if isinstance(piece, Plain):
+            if isinstance(piece, KeyCells):
                 try:
-                    head = await head_object(
-                        place, piece.key, version_id=piece.destination_version_id
-                    )
+                    head = await head_object(place, key_of(piece), version_id=delivered_id(piece))
                 except StoreFault as fault:
-                    seen = self._reader.after_destination_fault(piece.destination, fault)
+                    seen = self._reader.after_destination_fault(side, fault)
                     run.pieces[at] = await self._whole(piece, seen)
                 else:
-                    self._reader.note_answer(self._destination)
+                    answering.add(side.listing_name)
                     run.pieces[at] = of_plan(piece, head) or await self._by_heads(piece, head)
             elif callable(piece):
                 run.pieces[at] = await piece()
             line.finish_one(run)
 
-    async def _by_heads(self, plain: Plain, head: ObjectHead) -> Found:
+    async def _by_heads(self, plain: KeyCells, head: ObjectHead) -> Found:
         """Judge a plain key by both heads."""
         seen = await self._reader.with_source_head(
-            plain.key, plain.version_id, DESTINATION_SEEN._replace(destination=head)
+            key_of(plain), planned_id(plain), DESTINATION_SEEN._replace(destination=head)
         )
         if seen.source is not None:
             row = self._verdicts.of_heads(plain, seen.source, head)
@@ -132,9 +131,9 @@ class Looking:
                 return row
         return await self._whole(plain, seen)
 
-    async def _whole(self, plain: Plain, seen: Seen) -> Drafts:
+    async def _whole(self, plain: KeyCells, seen: Seen) -> Drafts:
         """Judge by the whole way a plain key that its heads do not settle."""
-        return await self._reader.drafts(self._decide(work_of(plain.cells)), seen)
+        return await self._reader.drafts(self._decide(work_of(plain)), seen)
 
     async def _again(self, rows: KeyRows) -> Drafts:
         """Judge a suspect key by fresh listings; none if it cannot be listed now."""
@@ -204,13 +203,13 @@ class _Keys(Run):
 
     __slots__ = ("pieces",)
 
-    def __init__(self, pieces: Sequence[Plain | Begin | Drafts]) -> None:
+    def __init__(self, pieces: Sequence[KeyCells | Begin | Drafts]) -> None:
         is_open = [at for at, piece in enumerate(pieces) if not isinstance(piece, list)]
         super().__init__(len(pieces), is_open)
-        self.pieces: list[Plain | Begin | Found] = [*pieces]
+        self.pieces: list[KeyCells | Begin | Found] = [*pieces]
 
 
-def _nothing(_plain: Plain, _destination: ObjectHead) -> None:
+def _nothing(_plain: KeyCells, _destination: ObjectHead) -> None:
     """Trust no look: a later verification, or a deep one, asks the source itself again."""
 
 

@@ -9,7 +9,7 @@ Law: a row recognised here has, to the last cell, the verdict that the whole way
 
 import re
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, cast
 
 from backfill.execute.outcome_rows import COLUMNS as OUTCOME_COLUMNS
 from backfill.inventory.rows import COLUMNS as LISTING_COLUMNS
@@ -29,71 +29,49 @@ from backfill.verify.verdicts import Evidence, Fidelity, Verdict, VerdictRow
 SHAPES_MAX: Final = 1024
 """Shapes whose evidence is kept; any other asks the rule each time. A campaign has a handful."""
 
-_MD5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_as_md5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
 _DIGEST_ETAGS: Final = (EncryptionKind.NONE, EncryptionKind.SSE_S3)
 _OF_PLAN: Final = itemgetter(
-    *map(
-        PLAN_COLUMNS.index,
-        ("number", "key", "version_id", "destination", "etag", "size_bytes", "source_look",
-         "is_delete_marker", "last_modified", "route"),
-    )
-)  # fmt: skip
+    *map(PLAN_COLUMNS.index, ("number", "key", "version_id", "destination"))
+)
+_SEEN_BY_PLAN: Final = itemgetter(*map(PLAN_COLUMNS.index, ("etag", "size_bytes", "source_look")))
 _WANTED: Final = itemgetter(
     *map(
         PLAN_COLUMNS.index,
         ("storage_class", "encryption", "kms_key_arn", "is_bucket_key_enabled"),
     )
 )
-_OF_OUTCOME: Final = itemgetter(*map(OUTCOME_COLUMNS.index, ("kind", "version_id")))
-_OF_LISTING: Final = itemgetter(
-    *map(LISTING_COLUMNS.index, ("version_id", "last_modified", "etag"))
+_KEY, _VERSION_ID, _LAST_MODIFIED, _ROUTE, _IS_DELETE_MARKER = map(
+    PLAN_COLUMNS.index, ("key", "version_id", "last_modified", "route", "is_delete_marker")
 )
+_KIND, _MADE_ID = map(OUTCOME_COLUMNS.index, ("kind", "version_id"))
+_LISTED_ID, _LISTED_MODIFIED, _LISTED_ETAG = map(
+    LISTING_COLUMNS.index, ("version_id", "last_modified", "etag")
+)
+_COPIED: Final = OutcomeKind.COPIED.value
 _EQUAL: Final = Verdict.EQUAL.value
 _FAITHFUL: Final = Fidelity.EQUAL.value
-_new = tuple.__new__
 
 
-class Plain(NamedTuple):
-    """A plain key, and what its verdict takes from its cells.
-
-    `etag`, `size_bytes` and `source_look` are the source version's when the plan was made.
-    """
-
-    number: int
-    key: str
-    version_id: VersionId
-    destination: int
-    etag: ETag
-    size_bytes: int
-    source_look: str | None
-    destination_version_id: VersionId
-    cells: KeyCells
-
-
-def plain_of(cells: KeyCells) -> Plain | None:
-    """Return a key as a plain one, None where it is not.
+def is_plain(cells: KeyCells) -> bool:
+    """Return whether a key is plain.
 
     Plain: the source's one entry is the planned version, and the destination's is the copy that the
     row's one outcome names.
     """
     planned, outcome, source, destination = cells
-    *told, is_delete_marker, modified, route = _OF_PLAN(planned)
-    version_id = told[2]
-    listed_id, listed_modified, _ = _OF_LISTING(source)
-    delivered_id, _, delivered_etag = _OF_LISTING(destination)
-    kind, made_id = _OF_OUTCOME(outcome)
+    version_id, delivered_id = planned[_VERSION_ID], destination[_LISTED_ID]
     if (
-        listed_id != version_id
-        or kind != OutcomeKind.COPIED
-        or not (delivered_id == made_id != version_id)
-        or delivered_etag is None
-        or route is None
-        or is_delete_marker
-        # A null version may have been overwritten in place.
-        or (version_id == NULL_VERSION_ID and listed_modified != modified)
+        source[_LISTED_ID] != version_id
+        or outcome[_KIND] != _COPIED
+        or not (delivered_id == outcome[_MADE_ID] != version_id)
+        or destination[_LISTED_ETAG] is None
+        or planned[_ROUTE] is None
+        or planned[_IS_DELETE_MARKER]
     ):
-        return None
-    return _new(Plain, (*told, delivered_id, cells))
+        return False
+    # A null version may have been overwritten in place.
+    return version_id != NULL_VERSION_ID or source[_LISTED_MODIFIED] == planned[_LAST_MODIFIED]
 
 
 class PlainVerdicts:
@@ -104,62 +82,86 @@ class PlainVerdicts:
 
     def __init__(self) -> None:
         self._evidence: dict[tuple[object, ...], str | None] = {}
+        self._last: tuple[tuple[object, ...], str | None] = ((), None)
 
-    def of_plan(self, plain: Plain, destination: ObjectHead) -> Row | None:
+    def of_plan(self, plain: KeyCells, destination: ObjectHead) -> Row | None:
         """Return the verdict's row if the destination looks as the source did for the plan.
 
         For the first verification of a campaign that states that nobody writes the source. What a
         look holds of a version never changes, but for its tags; on their account it is stated.
         """
-        number, key, version_id, place, etag, size_bytes, look, delivered_id, cells = plain
-        own = look_of(destination)
-        if look is None or own is None or not are_alike(look, own):
-            return None
         # The plan has a look only where HEAD showed the size and the ETag of its listing.
+        etag, size_bytes, look = _SEEN_BY_PLAN(plain.planned)
+        if look is None:
+            return None
+        return self._alike(plain, etag, size_bytes, look, destination)
+
+    def of_heads(self, plain: KeyCells, source: ObjectHead, destination: ObjectHead) -> Row | None:
+        """Return the verdict's row if both heads agree in all."""
+        look = look_of(source)
+        if look is not None:
+            row = self._alike(plain, source.etag, source.size_bytes, look, destination)
+            if row is not None:
+                return row
+        verdict = plain_verdict(entry_of(plain.planned), delivered_id(plain), source, destination)
+        return None if verdict is None else row_of(verdict)
+
+    def _alike(
+        self, plain: KeyCells, etag: ETag, size_bytes: int, look: str, destination: ObjectHead
+    ) -> Row | None:
+        """Return the verdict's row if the destination looks as the source does."""
+        own = look_of(destination)
+        if own is None or not (own == look or are_alike(own, look)):
+            return None
         if destination.etag != etag or destination.size_bytes != size_bytes:
             return None
+        planned, _, _, listed = plain
         shape = (
             look[0],
             own[0],
             has_checksum(own),
-            _MD5.fullmatch(etag) is None,
+            _as_md5(etag) is None,
             destination.storage_class,
-            _WANTED(cells.planned),
+            _WANTED(planned),
         )
-        try:
-            evidence = self._evidence[shape]
-        except KeyError:
-            evidence = self._asked(shape, plain, destination)
+        last, evidence = self._last
+        if shape != last:
+            evidence = self._evidence_of(shape, plain, look, destination)
+            self._last = (shape, evidence)
         if evidence is None:
             return None
         return (
-            number, key, version_id, place, _EQUAL, evidence, _FAITHFUL, "", "",
-            delivered_id, etag, False,
+            *_OF_PLAN(planned), _EQUAL, evidence, _FAITHFUL, "", "",
+            listed[_LISTED_ID], etag, False,
         )  # fmt: skip
 
-    def of_heads(self, plain: Plain, source: ObjectHead, destination: ObjectHead) -> Row | None:
-        """Return the verdict's row if both heads agree in all."""
-        seen = plain._replace(
-            etag=source.etag, size_bytes=source.size_bytes, source_look=look_of(source)
-        )
-        row = self.of_plan(seen, destination)
-        if row is not None:
-            return row
-        entry = entry_of(plain.cells.planned)
-        verdict = plain_verdict(entry, plain.destination_version_id, source, destination)
-        return None if verdict is None else row_of(verdict)
-
-    def _asked(
-        self, shape: tuple[object, ...], plain: Plain, destination: ObjectHead
+    def _evidence_of(
+        self, shape: tuple[object, ...], plain: KeyCells, look: str, destination: ObjectHead
     ) -> str | None:
-        assert plain.source_look is not None, "the destination was found to look like it"
-        source = destination._replace(encryption=Encryption(kind=encryption_in(plain.source_look)))
-        entry = entry_of(plain.cells.planned)
-        verdict = plain_verdict(entry, plain.destination_version_id, source, destination)
+        try:
+            return self._evidence[shape]
+        except KeyError:
+            source = destination._replace(encryption=Encryption(kind=encryption_in(look)))
+        verdict = plain_verdict(entry_of(plain.planned), delivered_id(plain), source, destination)
         evidence = None if verdict is None else verdict.evidence.value
         if len(self._evidence) < SHAPES_MAX:
             self._evidence[shape] = evidence
         return evidence
+
+
+def key_of(plain: KeyCells) -> str:
+    """Return a plain key's key."""
+    return cast("str", plain.planned[_KEY])
+
+
+def planned_id(plain: KeyCells) -> VersionId:
+    """Return the version ID of a plain key's source version."""
+    return cast("VersionId", plain.planned[_VERSION_ID])
+
+
+def delivered_id(plain: KeyCells) -> VersionId:
+    """Return the version ID of a plain key's copy."""
+    return cast("VersionId", plain.destination[_LISTED_ID])
 
 
 def plain_verdict(
@@ -196,7 +198,7 @@ def _evidence(source: ObjectHead, destination: ObjectHead) -> Evidence | None:
             return None
         found = Evidence.FULL_OBJECT_CHECKSUM
     if source.encryption.kind in _DIGEST_ETAGS and destination.encryption.kind in _DIGEST_ETAGS:
-        if source.etag != destination.etag or not _MD5.fullmatch(source.etag):
+        if source.etag != destination.etag or not _as_md5(source.etag):
             return None
         found = found or Evidence.MD5_ETAG
     return found

@@ -71,8 +71,8 @@ class Reader:
         self._is_deep = is_deep
         self._bandwidth = bandwidth
         self._page_max = page_max
-        self._answering: set[str] = set()
-        """The sides of which a HEAD was not denied."""
+        self.answering: set[str] = set()
+        """The listing names of sides of which a HEAD was not denied. Who sends one adds to it."""
         self._denied_heads: Counter[str] = Counter()
 
     async def drafts(self, decisions: Iterable[Decision], seen: Seen = NOTHING_SEEN) -> list[Draft]:
@@ -95,17 +95,13 @@ class Reader:
             return _after_fault(seen, Need.SOURCE_HEAD, fault)
         return seen._replace(source=head, tried=BOTH_HEADS)
 
-    def note_answer(self, side: Side) -> None:
-        """Take note that a HEAD of this side was not denied, which the caller sent."""
-        self._answering.add(side.listing_name)
-
-    def after_destination_fault(self, destination: int, fault: StoreFault) -> Seen:
+    def after_destination_fault(self, side: Side, fault: StoreFault) -> Seen:
         """Return what was seen where a HEAD of a destination failed, which the caller sent.
 
         Raises:
             StoreFault: with disposition STOP.
         """
-        self._note_fault(self._destinations[destination], fault)
+        self._note_fault(side, fault)
         return _after_fault(NOTHING_SEEN, Need.DESTINATION_HEAD, fault)
 
     def refuse_if_all_denied(self) -> None:
@@ -116,7 +112,7 @@ class Reader:
         """
         for side in (self._source, *self._destinations):
             denied = self._denied_heads[side.listing_name]
-            if denied >= DENIED_HEADS_MIN and side.listing_name not in self._answering:
+            if denied >= DENIED_HEADS_MIN and side.listing_name not in self.answering:
                 bucket = side.place.bucket
                 statement = {
                     "Effect": "Allow",
@@ -199,14 +195,14 @@ class Reader:
         except StoreFault as fault:
             self._note_fault(side, fault)
             raise
-        self._answering.add(side.listing_name)
+        self.answering.add(side.listing_name)
         return head
 
     def _note_fault(self, side: Side, fault: StoreFault) -> None:
         if fault.status == _DENIED:
             self._denied_heads[side.listing_name] += 1
         else:
-            self._answering.add(side.listing_name)
+            self.answering.add(side.listing_name)
 
     async def _tags(self, row: VerdictRow) -> TagPair:
         source, destination = self._source, self._destinations[row.destination]

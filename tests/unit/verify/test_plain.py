@@ -30,7 +30,7 @@ from backfill.verify.joined import KeyCells, joined_keys, work_of
 from backfill.verify.judge import judged_key
 from backfill.verify.keys import KeyRows, KeyWork, views_of
 from backfill.verify.looks import BOTH_HEADS, Seen, concluded, is_suspect, next_need
-from backfill.verify.plain import Plain, PlainVerdicts, plain_of, plain_verdict
+from backfill.verify.plain import PlainVerdicts, delivered_id, is_plain, plain_verdict
 from backfill.verify.rows import VERDICT_COLUMNS, row_of
 from backfill.verify.verdicts import Evidence, Verdict
 from tests.doubles.planning import BEFORE, ENCRYPTIONS, HORIZON, head_of, marker, version
@@ -123,8 +123,7 @@ def test_a_key_called_plain_is_one_comparison_of_heads_for_the_judge(
         assert joined == KeyWork(KeyRows(KEY, (row,)), group)
         return
     assert work_of(joined) == KeyWork(KeyRows(KEY, (row,)), group)
-    plain = plain_of(joined)
-    if plain is None:
+    if not is_plain(joined):
         return
     (decision,) = judged_key([row], views_of(group, HORIZON), is_deep=False, claimed=frozenset({0}))
     assert isinstance(decision, Look)
@@ -132,7 +131,7 @@ def test_a_key_called_plain_is_one_comparison_of_heads_for_the_judge(
     assert not decision.is_stale
     assert decision.row.content is Verdict.UNVERIFIED
     assert decision.row.detail == ""
-    assert decision.row.destination_version_id == plain.destination_version_id
+    assert decision.row.destination_version_id == delivered_id(joined)
 
 
 def joined_of(row: PlannedRow, group: KeyGroup) -> KeyCells | KeyWork:
@@ -148,12 +147,11 @@ def joined_of(row: PlannedRow, group: KeyGroup) -> KeyCells | KeyWork:
     return joined
 
 
-def plain_key(row: PlannedRow, group: KeyGroup) -> Plain:
+def plain_key(row: PlannedRow, group: KeyGroup) -> KeyCells:
     joined = joined_of(row, group)
     assert isinstance(joined, KeyCells)
-    plain = plain_of(joined)
-    assert plain is not None
-    return plain
+    assert is_plain(joined)
+    return joined
 
 
 def plain_row(**changes: object) -> tuple[PlannedRow, ObjectVersion, KeyGroup]:
@@ -298,6 +296,6 @@ def test_a_null_version_overwritten_since_is_not_plain() -> None:
     group = KeyGroup(key=KEY, source_chain=(later,), destination_chains=((delivery,),))
     joined = joined_of(row, group)
     assert isinstance(joined, KeyCells)
-    assert plain_of(joined) is None
+    assert not is_plain(joined)
     unchanged = later._replace(last_modified=BEFORE)
-    assert plain_key(row, group._replace(source_chain=(unchanged,))).version_id == NULL_VERSION_ID
+    assert plain_key(row, group._replace(source_chain=(unchanged,)))
