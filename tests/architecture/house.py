@@ -42,7 +42,7 @@ SHELLS = {
     },
     "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "inventory": {"lister"},
-    "plan": {"reads"},
+    "plan": {"planning", "reads"},
     "execute": {
         "bench",
         "blocks",
