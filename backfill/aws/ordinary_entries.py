@@ -61,10 +61,11 @@ _ORDERS_MAX: Final = 16
 _Row = tuple[str, str, str, str, str, str, str, str, str, str, str]
 """The marker's name or nothing, `_VALUES` (nothing where an element is absent), and the rest."""
 
-_S3_TIME: Final = "dddd-dd-ddTdd:dd:dd.000Z"
-"""How S3 spells a time; `d` is a digit."""
-_SECONDS: Final = len("dddd-dd-ddTdd:dd:dd")
-_FLAGS: Final = {"true": True, "false": False}
+_SECONDS: Final = "dddd-dd-ddTdd:dd:dd"
+S3_ZONE: Final = ".000Z"
+"""S3 writes times in whole seconds, and this behind each; `d` is a digit."""
+FLAGS: Final = {"true": True, "false": False}
+"""The values of IsLatest."""
 _CHECKSUM_TYPES: Final = {kind or "": kind and str(kind) for kind in CHECKSUM_TYPES}
 
 
@@ -100,43 +101,48 @@ def ordinary_entries(text: str, *, is_encoded: bool) -> list[Cells] | None:
     if (pick := _usual(order)) is not None:
         rows = list(map(pick, rows))
     etags = [row[5] for row in rows]
-    if not _is_plain(text, etags, quote) or not (all(etags) or all(map(_has_etag, rows))):
+    # Each ETag was found between two of them, so that many are accounted for.
+    entities = 2 * (len(etags) - etags.count("")) if quote == "&quot;" else 0
+    if "<" in "".join(etags) or not is_plain(text, entities=entities):
+        return None
+    if not all(etags) and not all(row[5] or row[0] for row in rows):  # a marker needs none
         return None
     try:
-        return _cells(rows, needs_decoding=is_encoded and ("%" in text or "+" in text))
+        return _cells(rows, is_encoded=is_encoded)
     except (KeyError, ValueError):
         return None
 
 
-def _is_plain(text: str, etags: Sequence[str], quote: str) -> bool:
-    """Return whether XML would make of all values what they are: nothing to expand or normalise.
+def is_plain(text: str, *, entities: int = 0) -> bool:
+    """Return whether ASCII text is what XML makes of it, but for so many entities.
 
+    There is nothing else to expand, to normalise, or to refuse.
     JSON spells control characters, backslashes and quotes longer than they are, and nothing else.
     """
-    # Each ETag was found between two of them, so that many are accounted for.
-    entities = 2 * (len(etags) - etags.count("")) if quote == "&quot;" else 0
     return (
         text.count("&") == entities
         and len(orjson.dumps(text)) == len(text) + len('""') + text.count('"')
-        and "]]>" not in text
-        and "<" not in "".join(etags)
+        and ("]" not in text or "]]>" not in text)
     )
 
 
-def _has_etag(row: _Row) -> bool:
-    """Return whether an entry has an ETag, or is a marker, which needs none."""
-    return bool(row[5] or row[0])
+def decoded_keys(keys: list[str]) -> list[str]:
+    """Return the keys without the URL encoding of a listing; raises ValueError.
+
+    S3 encodes as forms do: a space is `+`, a plus `%2B`. Strict: a key is UTF-8.
+    """
+    joined = "".join(keys)
+    if "%" not in joined and "+" not in joined:
+        return keys
+    return [unquote_plus(key, errors="strict") if "%" in key or "+" in key else key for key in keys]
 
 
-def _cells(rows: Sequence[_Row], *, needs_decoding: bool) -> list[Cells]:
-    keys, flags, kinds = [row[1] for row in rows], _FLAGS, _CHECKSUM_TYPES
-    if needs_decoding:
-        # S3 encodes as forms do: a space is `+`, a plus `%2B`. Strict: a key is UTF-8.
-        keys = [
-            unquote_plus(key, errors="strict") if "%" in key or "+" in key else key for key in keys
-        ]
+def _cells(rows: Sequence[_Row], *, is_encoded: bool) -> list[Cells]:
+    keys, flags, kinds = [row[1] for row in rows], FLAGS, _CHECKSUM_TYPES
     if not all(keys):
         raise ValueError("an entry without a key")
+    if is_encoded:
+        keys = decoded_keys(keys)
     times = _utc_texts([row[4] for row in rows])
     names = {text: _names(text) for text in {row[6] for row in rows}}
     null = NULL_VERSION_ID
@@ -169,17 +175,24 @@ def _names(text: str) -> str:
 
 
 def _utc_texts(times: Sequence[str]) -> list[str]:
-    """Return the times as cells have them, after a look at each; they must be of UTC."""
-    if set(map(len, times)) != {len(_S3_TIME)}:
-        return list(map(_utc_text, times))
-    joined, count = "".join(times), len(times)
-    for place, character in enumerate(_S3_TIME):
-        if character != "d" and joined[place :: len(_S3_TIME)] != character * count:
-            return list(map(_utc_text, times))
-    seconds = [time[:_SECONDS] for time in times]
-    # Nothing but digits is left to be wrong, and whether there is such a day.
+    if all(time.endswith(S3_ZONE) for time in times):
+        return utc_texts([time[: -len(S3_ZONE)] for time in times])
+    return list(map(_utc_text, times))
+
+
+def utc_texts(seconds: list[str]) -> list[str]:
+    """Return times as cells have them, of what S3 writes before `S3_ZONE`; raises ValueError."""
+    joined, count = "".join(seconds), len(seconds)
+    is_form = set(map(len, seconds)) == {len(_SECONDS)} and all(
+        joined[place :: len(_SECONDS)] == character * count
+        for place, character in enumerate(_SECONDS)
+        if character != "d"
+    )
+    if not is_form:
+        raise ValueError("a time of another form")
+    # What is left to be wrong is a digit that is none, or a day that is in no calendar.
     deque(map(datetime.fromisoformat, seconds), maxlen=0)
-    return [time + "+00:00" for time in seconds]
+    return [second + "+00:00" for second in seconds]
 
 
 def _utc_text(time: str) -> str:

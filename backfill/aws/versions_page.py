@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 from xml.parsers import expat
 
+from backfill.aws.alike_entries import alike_entries
 from backfill.aws.ordinary_entries import STAND_IN, ordinary_entries, taken_apart
 from backfill.aws.replies import ReplyError
 from backfill.model.objects import (
@@ -86,7 +87,9 @@ def _ordinary_page(body: bytes) -> VersionsPage | None:
         if reader.entries or STAND_IN not in reader.page:  # the entries lie elsewhere than they may
             return None
         is_encoded = _is_encoded(reader)
-        cells = ordinary_entries(apart.entries, is_encoded=is_encoded)
+        cells = alike_entries(apart.entries, is_encoded=is_encoded)
+        if cells is None:
+            cells = ordinary_entries(apart.entries, is_encoded=is_encoded)
         following = _next(reader.page, is_encoded=is_encoded)
     except (ValueError, KeyError):
         return None
