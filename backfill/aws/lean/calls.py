@@ -62,13 +62,16 @@ T = TypeVar("T")
 
 _BLANKS: Final = tuple(f"~blank-{number}~" for number in range(TEXTS_MAX))
 """Stand for texts to be filled in; of characters that are the same encoded."""
-_WORDS: Final = r"(?:\?[A-Za-z0-9._~-]++)++"
-_PLAIN: Final = re.compile(rf"[A-Za-z0-9._~/-]++{_WORDS}", re.ASCII)
-_ENCODED: Final = re.compile(rf"[A-Za-z0-9._~/%-]++{_WORDS}", re.ASCII)
-"""A key, then version IDs and ETags as S3 has them: in a query, encoded, the same as in a header."""
+_WORD: Final = r"\?[A-Za-z0-9._~-]++"
+_PLAIN: Final = [re.compile("[A-Za-z0-9._~/-]++" + n * _WORD, re.ASCII) for n in range(TEXTS_MAX)]
+_ENCODED: Final = [
+    re.compile("[A-Za-z0-9._~/%-]++" + n * _WORD, re.ASCII) for n in range(TEXTS_MAX)
+]
+"""A key and n words, version IDs and ETags as S3 has them: what is the same when it is encoded. The
+number of words counts: a text with a `?` of its own would look like two."""
 
 
-class _Lane:
+class Lane:
     """The way to one bucket in one Region."""
 
     def __init__(self, signer: Signer, transport: Transport) -> None:
@@ -84,13 +87,13 @@ class _Lane:
 
     def head(self, form: Form, texts: Texts) -> bytes | None:
         """Return the signed head of a filled form; None: it has to be bound as others are."""
-        if not _PLAIN.fullmatch("?".join(texts)):
+        if not _PLAIN[len(texts) - 1].fullmatch("?".join(texts)):
             key, *words = texts
             try:
                 texts = (encoded_key(key), *words)
             except (BindingError, TypeError, UnicodeEncodeError):
                 return None  # who binds it says what is wrong with it
-            if not _ENCODED.fullmatch("?".join(texts)):
+            if not _ENCODED[len(texts) - 1].fullmatch("?".join(texts)):
                 return None
         try:
             template = self._templates[form]
@@ -136,7 +139,7 @@ class LeanCalls(Calls):
         self._ahead_s = 0.0
         self._told_ahead_s: float | None = None
         self._opening = asyncio.Lock()
-        self._lanes: dict[tuple[object, str], _Lane | None] = {}
+        self._lanes: dict[tuple[object, str], Lane | None] = {}
         self._transports: dict[Origin, Transport] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._left_to_sdk: set[str] = set()
@@ -271,7 +274,7 @@ class LeanCalls(Calls):
 
     # --- the way to a bucket ---
 
-    async def _way(self, call: AnyCall) -> tuple[_Lane, WireRequest] | None:
+    async def _way(self, call: AnyCall) -> tuple[Lane, WireRequest] | None:
         """Return how a call is sent; None: by the SDK."""
         place = (call.bucket, call.region)
         lane = self._lanes.get(place) or await self._lane(call, place)
@@ -283,13 +286,13 @@ class LeanCalls(Calls):
             self._leave_to_sdk(call, str(error), once_for=call.operation)
             return None
 
-    async def _lane(self, call: AnyCall, place: tuple[str, str]) -> _Lane | None:
+    async def _lane(self, call: AnyCall, place: tuple[str, str]) -> Lane | None:
         if place in self._lanes or len(self._lanes) >= LANES_MAX:
             return self._lanes.get(place)
         async with self._opening:
             if place in self._lanes:
                 return self._lanes[place]
-            lane: _Lane | None = None
+            lane: Lane | None = None
             try:
                 async with self._lease(call) as client:
                     lane = await self._opened_lane(client, call.bucket)
@@ -300,7 +303,7 @@ class LeanCalls(Calls):
             self._lanes[place] = lane
             return lane
 
-    async def _opened_lane(self, client: AioBaseClient, bucket: str) -> _Lane:
+    async def _opened_lane(self, client: AioBaseClient, bucket: str) -> Lane:
         address = await address_of(client, bucket)
         transport = self._transports.get(address.origin)
         if transport is None:
@@ -308,7 +311,7 @@ class LeanCalls(Calls):
         signer = Signer(address)
         assert self._identity is not None, "credentials come before the first request"
         signer.turn(self._identity, self._stamp)
-        return _Lane(signer, transport)
+        return Lane(signer, transport)
 
     def _transport(self, origin: Origin, ca_bundle: str) -> Transport:
         tls = None

@@ -19,8 +19,6 @@ VALUE: Final = "([!-~]*+(?: [!-~]++)*+)"
 
 _OK: Final = "HTTP/1.1 200 OK"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
-_FIXED: Final = frozenset({"connection", "keep-alive"})
-"""Part of the layout with their values, for they decide what becomes of the connection."""
 _FRAMING: Final = frozenset({"transfer-encoding", "trailer", "upgrade", "content-encoding"})
 """Of an answer with one of these, only the parser can tell where it ends, or what is in it."""
 
@@ -38,6 +36,7 @@ def head_layout(text: str, reply: WireReply, patterns: Mapping[str, str]) -> Lay
     `patterns` are those of values in a form of their own, by name in lower case.
     """
     status, *lines = text.split("\r\n")
+    # As many headers as lines: none came twice.
     if status != _OK or len(lines) != len(reply.headers):
         return None
     pattern, places, groups = [re.escape(status)], dict[str, int](), 0
@@ -46,11 +45,8 @@ def head_layout(text: str, reply: WireReply, patterns: Mapping[str, str]) -> Lay
         lower = name.lower()
         if not colon or not _NAME.fullmatch(name) or reply.headers.get(lower) != value:
             return None
-        if lower in _FRAMING or lower in places:
+        if lower in _FRAMING:
             return None
-        if lower in _FIXED:
-            pattern.append(re.escape(line))
-            continue
         of_value = patterns.get(lower, VALUE)
         pattern.append(f"{re.escape(name)}: {of_value}")
         places[lower] = groups

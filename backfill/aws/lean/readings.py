@@ -59,7 +59,11 @@ _PASSING: Final = frozenset({
     "date", "x-amz-request-id", "x-amz-id-2", "server", "accept-ranges",
     "x-amz-copy-source-version-id",
 })  # fmt: skip
-"""Headers that each answer may have another value of, and that nothing reads of a success."""
+"""Headers that each answer may have another value of, and that nothing reads of a success.
+
+All others are part of what answers share: a `connection: close`, too, is no shared text of answers
+after which the connection was free.
+"""
 
 _ENCODED_WORD: Final = "=?"
 
@@ -101,11 +105,7 @@ class Reading(ABC, Generic[T]):
             truth = self._truth(reply)
         except (ClientError, ReplyError, UnknownValueError, NoETagError):
             return
-        told = found.groups()
-        layout.keep(told, truth)
-        if layout.result(told) != truth:
-            layout.forget(told)
-        elif is_new and len(self._layouts) < LAYOUTS_MAX:
+        if layout.learn(found.groups(), truth) and is_new and len(self._layouts) < LAYOUTS_MAX:
             self._layouts.append(layout)
 
     @abstractmethod
@@ -130,14 +130,18 @@ class _Learned(ABC, Generic[T]):
         like = self._shapes.get(self._shape_of(told))
         return None if like is None else self._read(told, like)
 
-    def keep(self, told: Told, truth: T) -> None:
-        """Keep what was read of an answer for those that share its texts."""
-        if len(self._shapes) < SHAPES_MAX:
-            self._shapes[self._shape_of(told)] = truth
+    def learn(self, told: Told, truth: T) -> bool:
+        """Keep what was read of an answer for those that share its texts; whether that will do.
 
-    def forget(self, told: Told) -> None:
-        """Leave answers like this one to the parser."""
-        self._shapes.pop(self._shape_of(told), None)
+        It will not for an answer that its own texts would not give again.
+        """
+        shape = self._shape_of(told)
+        if shape in self._shapes or len(self._shapes) >= SHAPES_MAX:
+            return False
+        if self._read(told, truth) != truth:
+            return False
+        self._shapes[shape] = truth
+        return True
 
     @abstractmethod
     def _read(self, told: Told, like: T) -> T | None: ...
