@@ -44,12 +44,8 @@ class DiedError(BaseException):
     """kill -9."""
 
 
-async def cut_run(*, at: tuple[str, int] = ("part", 3), keys: str = "k", **fields: object) -> Run:
-    """Return what the next process finds of a run that died before a call; two parts are there."""
-    run = Run(settings=SETTINGS)
-    for key in keys:
-        stored = run.store.put("src", key, BODY, part_sizes=SIZES, tags=(("a", "b"),))
-        run.add(stored, **fields)
+async def killed(run: Run, *, at: tuple[str, int]) -> Run:
+    """Let a run die before a call; return it as the next process finds it."""
 
     def die() -> None:
         run.store.death = DiedError()
@@ -61,6 +57,14 @@ async def cut_run(*, at: tuple[str, int] = ("part", 3), keys: str = "k", **field
     run.store.death = None
     run.store.before.clear()
     return run.restarted()
+
+
+async def cut_run(*, at: tuple[str, int] = ("part", 3), keys: str = "k") -> Run:
+    """Return what the next process finds of a run that died before a call; two parts are there."""
+    run = Run(settings=SETTINGS)
+    for key in keys:
+        run.add(run.store.put("src", key, BODY, part_sizes=SIZES, tags=(("a", "b"),)))
+    return await killed(run, at=at)
 
 
 def the_upload(run: Run) -> Upload:
@@ -103,18 +107,7 @@ async def test_all_parts_are_found_over_all_pages() -> None:
 
 async def test_an_upload_may_be_resumed_by_one_process_after_the_other() -> None:
     """If this fails, only the first kill is survived by part."""
-    run = await cut_run()
-
-    def die() -> None:
-        run.store.death = DiedError()
-        raise run.store.death
-
-    run.store.before["part", 5] = die
-    with pytest.raises(DiedError):
-        await run.go()
-    run.store.death = None
-    run.store.before.clear()
-    last = run.restarted()
+    last = await killed(await cut_run(), at=("part", 5))
     outcome = await last.only()
     assert_copied_once(last, outcome.kind)
     assert (resumed(last), last.store.calls["create"]) == ([(3, 5)], 1)
@@ -188,17 +181,7 @@ async def test_another_part_size_of_ours_begins_anew() -> None:
     run = Run(settings=replace(SETTINGS, part_bytes=5))
     body = b"x" * (12 * 1024 * 1024)
     run.add(run.store.put("src", "k", body))
-
-    def die() -> None:
-        run.store.death = DiedError()
-        raise run.store.death
-
-    run.store.before["part", 2] = die
-    with pytest.raises(DiedError):
-        await run.go()
-    run.store.death = None
-    run.store.before.clear()
-    again = run.restarted()
+    again = await killed(run, at=("part", 2))
     again.settings = replace(SETTINGS, part_bytes=6 * 1024 * 1024)
     outcome = await again.only()
     assert (outcome.kind, again.bodies()) == (OutcomeKind.COPIED, [body])
@@ -224,6 +207,19 @@ async def test_a_destination_that_changed_gets_nothing_of_an_old_decision() -> N
     assert run.bodies() == [stranger.body]
     assert run.store.uploads == {}
     assert run.store.calls["list_parts"] == 0
+
+
+async def test_another_version_seen_is_another_intent() -> None:
+    """If this fails, a copy over what came since is not known as ours after the next crash."""
+    run = Run(settings=SETTINGS)
+    marker = run.store.mark("src", "k")
+    run.add(run.store.put("src", "k", BODY, part_sizes=SIZES))
+    again = await killed(run, at=("part", 3))
+    again.store.replicate(marker)
+    outcome = await again.only()
+    assert (outcome.kind, again.bodies()) == (OutcomeKind.COPIED, [BODY, None])
+    assert [intent.seen_version_id for intent in again.journal.intents] == [marker.version_id]
+    assert (again.store.calls["create"], again.store.uploads) == (2, {})
 
 
 async def test_an_old_upload_that_completes_before_its_abort_is_found() -> None:
