@@ -16,8 +16,6 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
-import orjson
-
 from backfill.model.listed import CHECKSUM_TYPES, Cells
 from backfill.model.objects import NULL_VERSION_ID
 
@@ -61,6 +59,7 @@ _ORDERS_MAX: Final = 16
 _Row = tuple[str, str, str, str, str, str, str, str, str, str, str]
 """The marker's name or nothing, `_VALUES` (nothing where an element is absent), and the rest."""
 
+_CONTROLS: Final = tuple(map(chr, range(0x20)))
 _SECONDS: Final = "dddd-dd-ddTdd:dd:dd"
 S3_ZONE: Final = ".000Z"
 """S3 writes times in whole seconds, and this behind each; `d` is a digit."""
@@ -117,11 +116,11 @@ def is_plain(text: str, *, entities: int = 0) -> bool:
     """Return whether ASCII text is what XML makes of it, but for so many entities.
 
     There is nothing else to expand, to normalise, or to refuse.
-    JSON spells control characters, backslashes and quotes longer than they are, and nothing else.
     """
     return (
         text.count("&") == entities
-        and len(orjson.dumps(text)) == len(text) + len('""') + text.count('"')
+        # Looking for each alone takes a twentieth of one pattern for all.
+        and not any(map(text.__contains__, _CONTROLS))
         and ("]" not in text or "]]>" not in text)
     )
 

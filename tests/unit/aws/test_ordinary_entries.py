@@ -204,6 +204,33 @@ def test_both_ways_agree_in_the_neighbourhood_of_versions_that_are_alike(
     short_way_agrees(page(ALIKE[:position] + inserted + ALIKE[position + removed :]))
 
 
+ODD_VALUES: Final = {
+    "mark-up in an ETag": (f"&quot;{1:032x}&quot;", "&quot;a<b/>c&quot;"),
+    "a quote in an ETag": (f"&quot;{1:032x}&quot;", '&quot;"a"&quot;'),
+    "an entity in a key": ("<Key>k1", "<Key>k&amp;1"),
+    "an entity in an owner": ("<ID>o", "<ID>o&amp;p"),
+    "a carriage return in a key": ("<Key>k1", "<Key>k\r1"),
+    "the end of a section in a key": ("<Key>k1", "<Key>k]]>1"),
+    "a day in no calendar": ("2026-11-22", "2026-02-30"),
+    "a time of another form": ("2026-11-22T10:00", "2026-11-2210:000"),
+    "a flag that is none": ("true", "True"),
+    "a size that is none": ("<Size>10<", "<Size>1o<"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES.values(), ids=ODD_VALUES)
+@pytest.mark.parametrize("count", [1, 4], ids=["in one of them", "in all"])
+def test_an_odd_value_among_versions_that_are_alike_is_not_read_the_short_way(
+    odd: tuple[str, str], count: int
+) -> None:
+    """What XML makes something else of, or nothing: if this fails, a key or an ETag is invented."""
+    old, new = odd
+    assert old in ALIKE
+    text = ALIKE.replace(old, new, count)
+    assert alike_entries(text, is_encoded=True) is None
+    short_way_agrees(page(text))
+
+
 def test_versions_that_are_alike_are_read_without_their_markup() -> None:
     """If this fails, the ordinary page takes twice as long, and nobody sees why."""
     found = alike_entries(ALIKE, is_encoded=True)
