@@ -6,17 +6,19 @@ Never holds more than one key, and never sorts: every stream comes in its own or
 Law: every plan row, and every key of both listings, is in exactly one piece of what comes out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.execute.outcome_rows import COLUMNS as OUTCOME_COLUMNS
 from backfill.execute.outcome_rows import outcome_of
-from backfill.inventory.chains import Chain, key_chains
+from backfill.inventory.chains import CHAIN_ENTRIES_MAX, Chain, key_chains
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.rows import COLUMNS as LISTING_COLUMNS
 from backfill.inventory.rows import entries_of
+from backfill.inventory.rows import entry_of as listed_entry_of
 from backfill.model.rows import Scalar
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import entry_of
@@ -26,6 +28,8 @@ from backfill.verify.keys import KeyRows, KeyWork
 Cells = list[Scalar]
 """A row as it is on disk. Outcomes have the number of their plan row in place of their entry's."""
 
+ROWS_MAX: Final = CHAIN_ENTRIES_MAX + 1
+"""Rows of one key that are held; `key_chains` refuses so many."""
 AHEAD_ROWS: Final = 64
 """Rows read ahead in one call, and compared with those of the other streams in one go."""
 AHEAD_ROWS_MIN: Final = 2
@@ -35,6 +39,9 @@ _NUMBER: Final = PLAN_COLUMNS.index("number")
 _PLAN_KEY: Final = PLAN_COLUMNS.index("key")
 _OUTCOME_NUMBER: Final = OUTCOME_COLUMNS.index("number")
 _LISTED_KEY: Final = LISTING_COLUMNS.index("key")
+
+
+T = TypeVar("T")
 
 
 class KeyCells(NamedTuple):
@@ -64,39 +71,34 @@ def joined_keys(
     """
     planned, told = _Ahead(plan, _PLAN_KEY), _Ahead(outcomes, _OUTCOME_NUMBER)
     ours, theirs = _Ahead(source, _LISTED_KEY), _Ahead(destination, _LISTED_KEY)
-    sides = (planned, ours, theirs)
+    streams, sides = (planned, told, ours, theirs), (planned, ours, theirs)
     while True:
-        alike = _alike(planned.rows(), told.rows(), ours.rows(), theirs.rows())
+        alike = _alike(planned.held, told.held, ours.held, theirs.held)
+        if alike and not all(stream.has_end_at(len(alike)) for stream in streams):
+            alike.pop()
         if alike:
-            for stream in (*sides, told):
+            for stream in streams:
                 stream.drop(len(alike))
             yield from alike
             continue
-        heads = [str(side.rows()[0][side.place]) for side in sides if side.rows()]
-        if not heads:
+        keys = [str(side.held[0][side.place]) for side in sides if side.held]
+        if not keys:
             break
-        key = min(heads)
-        if all(side.has_one(key) for side in sides):
-            number = planned.rows()[0][_NUMBER]
-            if told.has_one(number):
-                own = zip((*sides, told), (key, key, key, number), strict=True)
-                (row,), (our,), (their,), (outcome,) = (each.taken(cell) for each, cell in own)
-                yield KeyCells(row, outcome, our, their)
-                continue
-        rows = tuple(_planned_row(cells, told) for cells in planned.taken(key))
-        group = KeyGroup(key, _chain(ours.taken(key)), (_chain(theirs.taken(key)),))
+        key = min(keys)
+        rows = tuple(planned.taken(key, partial(_planned_row, told)))
+        group = KeyGroup(key, _chain(ours, key), (_chain(theirs, key),))
         yield KeyWork(KeyRows(key, rows), group)
-    if told.rows():
-        number = told.rows()[0][told.place]
+    if told.held:
+        number = told.held[0][told.place]
         raise TotalsError(f"an outcome is of plan row {number}, which the plan does not have")
 
 
 def _alike(
     planned: list[Cells], told: list[Cells], ours: list[Cells], theirs: list[Cells]
 ) -> list[KeyCells]:
-    """Return the keys that all streams begin with, and that have one row in each.
+    """Return the keys that all streams begin with and have one row of, but for the last of them.
 
-    The last one of which that may be true is left out: what follows it is not seen yet.
+    Of that one there may be more rows.
     """
     alike: list[KeyCells] = []
     before = ""
@@ -111,7 +113,7 @@ def _alike(
             break
         alike.append(_new(KeyCells, four))
         before = str(key)
-    return alike[:-1]
+    return alike
 
 
 def work_of(cells: KeyCells) -> KeyWork:
@@ -123,47 +125,60 @@ def work_of(cells: KeyCells) -> KeyWork:
 
 
 class _Ahead:
-    """A stream of rows sorted by the cell at `place`, some of them read ahead."""
+    """A stream of rows sorted by the cell at `place`, some of them read ahead.
 
-    __slots__ = ("_held", "_rows", "place")
+    `held` are the next ones, at least two but at the end.
+    """
+
+    __slots__ = ("_is_ended", "_rows", "held", "place")
 
     def __init__(self, rows: Iterable[Cells], place: int) -> None:
         self._rows = iter(rows)
-        self._held: list[Cells] = []
+        self._is_ended = False
+        self.held: list[Cells] = []
         self.place = place
+        self.drop(0)
 
-    def rows(self) -> list[Cells]:
-        """Return the next rows, none only at the end."""
-        if len(self._held) < AHEAD_ROWS_MIN:
-            self._held += islice(self._rows, AHEAD_ROWS)
-        return self._held
+    def has_end_at(self, count: int) -> bool:
+        """Return whether so many rows are known to be all rows of their keys."""
+        held, place = self.held, self.place
+        if count < len(held):
+            return held[count][place] != held[count - 1][place]
+        return self._is_ended
 
     def drop(self, count: int) -> None:
         """Go on behind so many rows."""
-        del self._held[:count]
+        held = self.held
+        del held[:count]
+        if len(held) < AHEAD_ROWS_MIN and not self._is_ended:
+            held += islice(self._rows, AHEAD_ROWS)
+            self._is_ended = len(held) < AHEAD_ROWS
 
-    def has_one(self, key: Scalar) -> bool:
-        """Return whether the next row is the only one of this key."""
-        rows, place = self.rows(), self.place
-        is_next = bool(rows) and rows[0][place] == key
-        return is_next and (len(rows) == 1 or rows[1][place] != key)
+    def taken(self, key: Scalar, decoded: Callable[[Cells], T]) -> list[T]:
+        """Return what the rows of this key say, if it is the next one, and go on behind them.
 
-    def taken(self, key: Scalar) -> Iterator[Cells]:
-        """Give the rows of this key, if it is the next one, and go on behind them."""
-        while (rows := self.rows()) and rows[0][self.place] == key:
-            yield rows.pop(0)
-            if rows and cast("str", rows[0][self.place]) < cast("str", key):
-                raise ArtifactDamagedError(
-                    f"rows are not sorted: {rows[0][self.place]!a} follows {key!a}",
-                    hint="begin a new run directory; what was delivered is recognised there",
-                )
+        Of too many, so many are returned that they are refused.
+        """
+        held, place = self.held, self.place
+        found: list[T] = []
+        while held and held[0][place] == key and len(found) < ROWS_MAX:
+            end = 1
+            while end < len(held) and held[end][place] == key:
+                end += 1
+            found += map(decoded, held[:end])
+            self.drop(end)
+        if found and held and cast("str", held[0][place]) < cast("str", key):
+            raise ArtifactDamagedError(
+                f"rows are not sorted: {held[0][place]!a} follows {key!a}",
+                hint="begin a new run directory; what was delivered is recognised there",
+            )
+        return found
 
 
-def _planned_row(cells: Cells, told: _Ahead) -> PlannedRow:
-    outcomes = tuple(map(outcome_of, told.taken(cells[_NUMBER])))
-    return PlannedRow(entry_of(cells), outcomes)
+def _planned_row(told: _Ahead, cells: Cells) -> PlannedRow:
+    return PlannedRow(entry_of(cells), tuple(told.taken(cells[_NUMBER], outcome_of)))
 
 
-def _chain(rows: Iterator[Cells]) -> Chain:
-    chains = list(key_chains(entries_of(rows)))
-    return chains[0].entries if chains else ()
+def _chain(side: _Ahead, key: str) -> Chain:
+    entries = side.taken(key, listed_entry_of)
+    return next(key_chains(entries)).entries if len(entries) > 1 else tuple(entries)
