@@ -5,7 +5,7 @@ Law: what is committed equals one serial listing; where that cannot be shown, on
 """
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -16,7 +16,13 @@ from backfill.inventory.columns import Columns
 from backfill.inventory.effort import Effort
 from backfill.inventory.listing_laws import ListingLaws, unbelievable
 from backfill.inventory.ranges import OpenRange
-from backfill.inventory.stretches import Stretch, bad_junctions, laid_out, stretch_of
+from backfill.inventory.stretches import (
+    Stretch,
+    bad_junctions,
+    laid_out,
+    resumable_layout,
+    stretch_of,
+)
 from backfill.inventory.totals import InventoryTotals, summary_of
 from backfill.model.listed import Cells
 from backfill.model.objects import VersionId
@@ -30,6 +36,9 @@ _LOOKS_MAX: Final = 3
 """At a junction that does not fit. In a bucket in use one look is enough, but for bad luck."""
 _LOOK_PAGES_MAX: Final = 10
 """Pages of keys that came between the two sides of a junction since it was listed."""
+
+_HELD_MAX: Final = 1000
+"""Rows of one key that wait for its end: a page of them, in each of a hundred ranges."""
 
 _key_of = itemgetter(0)
 
@@ -46,13 +55,43 @@ class BucketListing:
 # Not frozen: it grows by every page.
 @dataclass(slots=True, kw_only=True)
 class _Draft:
-    """A stretch being written."""
+    """A stretch being written; the rows that are `held` are those of the last key seen."""
 
     number: int
     start: VersionsPosition | None
     is_first: bool
     totals: InventoryTotals = field(default_factory=InventoryTotals)
     last: VersionsPosition | None = None
+    held: Sequence[Cells] = ()
+
+    def admit(self, rows: Sequence[Cells], *, is_last: bool) -> Sequence[Cells]:
+        """Take rows, and return those to be written now: all but the last key's, which may go on.
+
+        A stretch that ends amid a key could only be followed from a version, and that may be
+        deleted before a successor comes. A key of very many versions is not held.
+        """
+        rows = [*self.held, *rows]
+        written = len(rows)
+        if rows and not is_last:
+            key = rows[-1][0]
+            begun = {
+                self.last and self.last.key,
+                self.start and self.start.version_id and self.start.key,
+            }
+            first = bisect_left(rows, key, key=_key_of)
+            if key not in begun and written - first <= _HELD_MAX:
+                written = first
+        self.held, rows = rows[written:], rows[:written]
+        self.totals = self.totals.with_page(rows)
+        if rows:
+            self.last = VersionsPosition(rows[-1][0], VersionId(rows[-1][1]))
+        return rows
+
+    @property
+    def end(self) -> VersionsPosition | None:
+        """Return what it holds up to: all versions of a key, or one of a key that goes on."""
+        assert self.last is not None, "what is sealed amid a range holds something"
+        return VersionsPosition(self.last.key) if self.held else self.last
 
 
 class BucketLister:
@@ -86,7 +125,7 @@ class BucketLister:
     def begin(self) -> Sequence[OpenRange]:
         """Return the ranges that are still to be listed; the stretches that stand are kept."""
         stretches = self._sealed()
-        layout = laid_out(stretches, prefixes=len(self._prefixes))
+        layout = resumable_layout(stretches, prefixes=len(self._prefixes))
         self.is_cut = bool(stretches)
         for gap in layout.gaps:
             prefix = self._prefixes[gap.prefix]
@@ -184,7 +223,9 @@ class BucketLister:
             entries = laws.admit(page)
             kept = _up_to(entries, open_range.upto)
             is_last = len(kept) < len(entries) or page.next_position is None
-            is_full = self._keep(draft, open_range, entries, kept)
+            self._note(open_range, entries, len(kept))
+            rows = draft.admit(kept, is_last=is_last)
+            is_full = bool(rows) and self._writer.write(draft.number, rows)
             if is_last or is_full:
                 self._seal(draft, open_range, is_last=is_last)
             if is_last:
@@ -195,34 +236,26 @@ class BucketLister:
             if is_last:
                 return
             if is_full:
-                draft = _Draft(number=self._writer.begin(), start=laws.position, is_first=False)
+                draft = _Draft(
+                    number=self._writer.begin(), start=draft.end, is_first=False, held=draft.held
+                )
 
-    def _keep(
-        self,
-        draft: _Draft,
-        open_range: OpenRange,
-        entries: Sequence[Cells],
-        kept: Sequence[Cells],
-    ) -> bool:
-        """Write a page's entries of the range, and learn from all; return whether it is full."""
-        draft.totals = draft.totals.with_page(kept)
-        self._effort.note(given=len(entries), kept=len(kept))
+    def _note(self, open_range: OpenRange, entries: Sequence[Cells], kept: int) -> None:
+        """Learn from a page, of which so many entries are of the range."""
+        self._effort.note(given=len(entries), kept=kept)
         first = entries[0][0] if entries else None
-        open_range.advance(first, kept[-1][0] if kept else None, len(kept))
-        if len(kept) < len(entries):
-            open_range.beyond = entries[len(kept)][0]
-        if not kept:
-            return False
-        self._columns.learn(entry[0] for entry in entries[:: len(entries) // _SAMPLES + 1])
-        draft.last = VersionsPosition(kept[-1][0], VersionId(kept[-1][1]))
-        return self._writer.write(draft.number, kept)
+        open_range.advance(first, entries[kept - 1][0] if kept else None, kept)
+        if kept < len(entries):
+            open_range.beyond = entries[kept][0]
+        if kept:
+            self._columns.learn(entry[0] for entry in entries[:: len(entries) // _SAMPLES + 1])
 
     def _seal(self, draft: _Draft, open_range: OpenRange, *, is_last: bool) -> None:
-        assert is_last or draft.last is not None, "what is sealed amid a range holds something"
         start, last, totals = draft.start, draft.last, draft.totals
-        end = VersionsPosition(open_range.upto) if open_range.upto is not None else None
         if not is_last:
-            end = last
+            end = draft.end
+        else:
+            end = VersionsPosition(open_range.upto) if open_range.upto is not None else None
         note = Stretch(
             prefix=self._prefixes.index(open_range.prefix),
             start_key=start.key if start else None,

@@ -122,6 +122,31 @@ def laid_out(stretches: Mapping[int, Stretch], *, prefixes: int) -> Layout:
     return Layout(order=tuple(order), gaps=tuple(gaps))
 
 
+def resumable_layout(stretches: Mapping[int, Stretch], *, prefixes: int) -> Layout:
+    """Return a layout whose gaps begin behind all versions of a key, never amid them.
+
+    A version that a listing is to go on from may have been deleted since; what S3 lists then is
+    not documented. So a stretch that ends amid a key is left out unless another goes on from there,
+    and the key is listed again from its first version.
+    """
+    left = dict(stretches)
+    # Finite: each turn leaves a stretch out, or ends.
+    while True:
+        layout = laid_out(left, prefixes=prefixes)
+        amid = {
+            (gap.start.key, gap.start.version_id)
+            for gap in layout.gaps
+            if gap.start is not None and gap.start.version_id is not None
+        }
+        if not amid:
+            return layout
+        left = {
+            number: one
+            for number, one in left.items()
+            if (one.end_key, one.end_version_id) not in amid
+        }
+
+
 def bad_junctions(stretches: Iterable[Stretch]) -> list[tuple[Stretch, Stretch]]:
     """Return the neighbours in a row of stretches of which the one did not see the other begin.
 

@@ -231,6 +231,47 @@ def test_what_was_listed_before_a_fault_is_not_listed_again(fails_at: int) -> No
     assert events.newest.done == len(entries)
 
 
+class Forgetful(SlowBucket):
+    """Where an earlier process stopped amid a key, that version is gone: no marker any more."""
+
+    def __init__(self, entries: Sequence[ListedEntry]) -> None:
+        super().__init__(entries)
+        self.shown: set[tuple[str, str]] = set()
+
+    async def list_object_versions(
+        self,
+        place: BucketPlace,
+        *,
+        prefix: str = "",
+        after: VersionsPosition | None = None,
+        max_keys: int = 1000,
+    ) -> VersionsPage:
+        if after is not None and after.version_id is not None:
+            assert (after.key, after.version_id) in self.shown, "a version that may be deleted"
+        page = await super().list_object_versions(
+            place, prefix=prefix, after=after, max_keys=max_keys
+        )
+        self.shown.update((entry.key, entry.version_id) for entry in page.entries)
+        return page
+
+
+@pytest.mark.parametrize("shape", ["versions", "one long chain"])
+@pytest.mark.parametrize("fails_at", [12, 40, 55])
+@pytest.mark.parametrize("stretch_rows_max", [1, 90, 10_000])
+def test_a_resume_begins_behind_whole_keys(
+    shape: str, fails_at: int, stretch_rows_max: int
+) -> None:
+    """If this fails, versions behind a marker that was deleted meanwhile are lost or doubled."""
+    entries = SHAPES[shape](6_000)
+    artifacts = MemoryArtifacts(stretch_rows_max=stretch_rows_max)
+    with pytest.raises(StoreFault):
+        listed(Faulty(entries, fails_at), artifacts=artifacts)
+    assert artifacts.stretched[SOURCE].sealed()
+    events, _ = listed(Forgetful(entries), artifacts=artifacts)
+    assert entries_in(artifacts) == entries
+    assert [type(event) for event in events.emitted] == [BucketListed]
+
+
 @pytest.mark.parametrize("lost", range(4))
 def test_a_segment_that_a_power_cut_took_is_listed_again(lost: int, tmp_path: Path) -> None:
     """Later ones may outlive it: if this fails, every resume breaks on them."""
