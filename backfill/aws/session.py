@@ -7,6 +7,7 @@ Law: this is the only importer of aioboto3, so moving on to another release is o
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import (
     ConfigNotFound,
     ConfigParseError,
+    CredentialRetrievalError,
     NoCredentialsError,
     ProfileNotFound,
 )
@@ -40,6 +42,10 @@ FALLBACK_REGION: Final = "us-east-1"
 
 POOL_RESERVE: Final = 32
 """Connections beyond the copies in flight: listings, HEADs and tag reads run beside them."""
+
+
+_SENDABLE: Final = re.compile("[!-~]+", re.ASCII)
+"""An access key and a token; a line end in one would begin another header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +174,11 @@ class _Clients:
         if credentials is None:
             raise NoCredentialsError
         frozen: ReadOnlyCredentials = await credentials.get_frozen_credentials()
+        if not _SENDABLE.fullmatch(f"{frozen.access_key}{frozen.token or ''}"):
+            raise CredentialRetrievalError(
+                provider=str(credentials.method),
+                error_msg="an access key or token with characters that no header carries",
+            )
         return frozen
 
     async def access_key(self) -> tuple[str | None, str | None] | None:

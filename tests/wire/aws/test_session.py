@@ -150,6 +150,22 @@ async def test_no_credentials_are_a_credentials_error(
     assert error_of(caught.value).exit_code == 12
 
 
+@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+async def test_credentials_that_no_header_carries_are_not_sent(
+    raw_server: RawServer, client: str, identity: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A line end in a token, pasted with it, would begin another header of the request."""
+    raw_server.forget()
+    with identity.context() as patch:
+        patch.setenv(variable, "AKIA\r\nx-amz-acl: public-read")
+        connection = Connection(endpoint_url=raw_server.endpoint_url)
+        async with opened_calls(client, connection, KeptEvents()) as calls:
+            with pytest.raises(StoreFault) as caught:
+                await S3ObjectStore(calls).copy_object(copy_request())
+    assert raw_server.seen == []
+    assert caught.value.disposition is not Disposition.RETRY
+
+
 async def test_an_unknown_profile_is_a_credentials_error(raw_server: RawServer) -> None:
     """A typing mistake in --source-profile must name the profile."""
     with pytest.raises(CredentialsError, match="no-such-profile"):
