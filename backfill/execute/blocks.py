@@ -6,8 +6,10 @@ Law: between two breaths no more than `BREATH_ROWS` rows are passed.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import eq, itemgetter
 from typing import Final
 
 from backfill.errors import BugError
@@ -25,6 +27,13 @@ from backfill.settings import Settings
 BLOCK_ENTRIES: Final = 100
 """Entries that are looked back at together: two listings a hundred copies, and never more than
 this many copies wait, written and not yet concluded, for the slowest of them."""
+
+_OF_JOBS: Final = Route.BATCH_REPLICATION
+_ORDINARY_ROUTES: Final = {Route.COPY_OBJECT}
+_number_of: Final = itemgetter(ManifestEntry._fields.index("number"))
+_key_of: Final = itemgetter(ManifestEntry._fields.index("key"))
+_size_of: Final = itemgetter(ManifestEntry._fields.index("size_bytes"))
+_route_of: Final = itemgetter(ManifestEntry._fields.index("route"))
 
 Rows = tuple[ManifestEntry, ...]
 
@@ -79,21 +88,45 @@ Ready = tuple[ManifestEntry | Rows, Block]
 """What a slot can begin at once."""
 
 
-class Line(asyncio.Queue[Ready | None]):
+class Line:
     """What waits for a slot, first come first served, but that large objects go to the front.
 
     A large object takes as long as thousands of small ones: begun last, it is what a run waits for.
+    Blocks bound it, of which there are only so many at a time.
     """
 
-    def _init(self, maxsize: int) -> None:
-        assert not maxsize, "blocks bound it, of which there are only so many at a time"
-        self._queue: deque[Ready | None] = deque()
+    def __init__(self) -> None:
+        self.ready: deque[Ready] = deque()
+        self._asleep: deque[asyncio.Future[None]] = deque()
+        self._is_closed = False
 
-    def _put(self, item: Ready | None) -> None:
-        if item is not None and item[1].is_large:
-            self._queue.appendleft(item)
+    def put(self, block: Block, work: Sequence[ManifestEntry | Rows]) -> None:
+        """Add work of a block, and wake as many slots."""
+        if block.is_large:
+            self.ready.extendleft((each, block) for each in work)
         else:
-            self._queue.append(item)
+            self.ready.extend((each, block) for each in work)
+        self._wake(len(work))
+
+    def close(self) -> None:
+        """Nothing comes any more: whoever finds nothing left may go."""
+        self._is_closed = True
+        self._wake(len(self._asleep))
+
+    async def more(self) -> bool:
+        """Wait until there is something, which another slot may take first; False: never again."""
+        if not self._is_closed:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._asleep.append(waiting)
+            await waiting
+        return bool(self.ready) or not self._is_closed
+
+    def _wake(self, slots: int) -> None:
+        while slots and self._asleep:
+            waiting = self._asleep.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                slots -= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,30 +153,64 @@ class Cutter:
             BugError: a row is nobody's work.
         """
         is_large = self.is_large is True
-        block, rows = Block(is_large=is_large), list[ManifestEntry]()
-        entries_max, taken, has_large = 1 if is_large else BLOCK_ENTRIES, 0, False
-        batch, in_parts = Route.BATCH_REPLICATION, Route.MULTIPART_COPY
-        for passed, entry in enumerate(self.entries):
-            if passed % BREATH_ROWS == 0:
+        block, taken, passed = Block(is_large=is_large), 0, 0
+        entries_max = 1 if is_large else BLOCK_ENTRIES
+        for rows in self._neighbours():
+            passed += len(rows)
+            if passed >= BREATH_ROWS:
+                passed = 0
                 await asyncio.sleep(0)
-            if entry.route is batch:
-                self._require_jobs()
+            if self._is_ordinary(rows):
+                if taken:
+                    yield block
+                    block, taken = Block(is_large=is_large), 0
+                yield Block(ordinary=rows)
                 continue
-            if rows and entry.key != rows[0].key:
-                taken += self._add(block, rows, has_large=has_large)
-                rows, has_large = [], False
+            for of_key in self._by_key(rows):
+                taken += self._add(block, of_key)
                 if taken >= entries_max:
                     yield block
                     block, taken = Block(is_large=is_large), 0
-            rows.append(entry)
-            if entry.route is in_parts:
-                has_large = True
-        taken += self._add(block, rows, has_large=has_large)
         if taken:
             yield block
 
-    def _add(self, block: Block, rows: list[ManifestEntry], *, has_large: bool) -> int:
+    def _neighbours(self) -> Iterator[list[ManifestEntry]]:
+        """Give the rows of neighbouring keys, a block's number of them or a few more."""
+        entries, rows = iter(self.entries), list[ManifestEntry]()
+        for entry in entries:
+            is_whole = entry.key != rows[-1].key if rows else False
+            # A job's key may have any number of versions, and is nobody's here.
+            if len(rows) >= BLOCK_ENTRIES and (is_whole or entry.route is _OF_JOBS):
+                yield rows
+                rows = []
+            rows.append(entry)
+            rows += islice(entries, BLOCK_ENTRIES - len(rows))
+        if rows:
+            yield rows
+
+    def _is_ordinary(self, rows: list[ManifestEntry]) -> bool:
+        """Return whether each row is its key's only one, an ordinary copy, and untouched."""
+        if self.is_large or set(map(_route_of, rows)) != _ORDINARY_ROUTES:
+            return False
+        keys, numbers = list(map(_key_of, rows)), list(map(_number_of, rows))
+        return (
+            not any(map(eq, keys, keys[1:]))
+            and max(map(_size_of, rows)) <= self.settings.copy_object_bytes_max
+            and not self.journal.has_outcome(numbers[0], numbers[-1] + 1)
+            and self.intents.keys().isdisjoint(numbers)
+        )
+
+    def _by_key(self, rows: list[ManifestEntry]) -> Iterator[list[ManifestEntry]]:
+        """Give the rows of each key, but those of Batch Replication."""
+        if _OF_JOBS in map(_route_of, rows):
+            self._require_jobs()
+            rows = [row for row in rows if row.route is not _OF_JOBS]
+        for _, of_key in groupby(rows, _key_of):
+            yield list(of_key)
+
+    def _add(self, block: Block, rows: list[ManifestEntry]) -> int:
         """Add what is left of a key's rows to a block; return how many those are."""
+        has_large = any(row.route is Route.MULTIPART_COPY for row in rows)
         # Whose key it is tell all of its rows, whatever has come of them meanwhile.
         if self.is_large is not None and self.is_large is not has_large:
             return 0

@@ -29,6 +29,7 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.model.escaping import visible_text
 from backfill.model.outcome import Outcome
 from backfill.model.pauses import RetryBudget
+from backfill.model.store import WriteResult
 from backfill.plan.header import PlanHeader
 from backfill.plan.routes import Route
 from backfill.ports import Intent
@@ -115,8 +116,7 @@ class Crew:
                 finally:
                     # Also where slots are cancelled: a task group that meets an error of its own
                     # at that moment loses the cancellation (CPython issue 116720).
-                    for _ in range(self._job.settings.concurrency):
-                        self._ready.put_nowait(None)
+                    self._ready.close()
                     self._tally.close()
         except BaseExceptionGroup as failures:
             raise first_of(failures) from None
@@ -165,10 +165,7 @@ class Crew:
             block.left = len(straight) + len(block.others)
             if not block.left:
                 return
-            for entry in straight:
-                self._ready.put_nowait((entry, block))
-            for rows in block.others:
-                self._ready.put_nowait((rows, block))
+            self._ready.put(block, [*straight, *block.others])
             await block.done.wait()
             if block.written or block.waiting:
                 await self._review_block(block)
@@ -193,13 +190,9 @@ class Crew:
 
     async def _intend(self, entries: list[ManifestEntry]) -> None:
         """Make the intents of a block's straight copies durable: one commit, or two."""
-        intend = self.bench.ports.journal.intend
-        waiting = {
-            intend(Intent(entry.number, 1, entry.seen_version_id, entry.version_id))
-            for entry in entries
-        }
-        for durable in waiting:
-            await durable
+        await self.bench.ports.journal.intend(
+            *(Intent(entry.number, 1, entry.seen_version_id, entry.version_id) for entry in entries)
+        )
         self.bench.budget.first_attempts += len(entries)
 
     def _is_as_planned(self, entry: ManifestEntry, listed: Listed) -> bool:
@@ -269,44 +262,51 @@ class Crew:
     # --- Slots ---
 
     async def _slot(self) -> None:
-        """Work off what is ready, one after the other, until there is no more."""
-        while (ready := await self._ready.get()) is not None:
-            work, block = ready
-            if not self.bench.halt.is_set():
+        """Work off what is ready, until there is no more.
+
+        Planned copies, whose intents are on disk, go from here; a worker has what is not well.
+        """
+        ready, halt, header = self._ready.ready, self.bench.halt, self.bench.header
+        copy_object = self.bench.ports.destination.copy_object
+        while ready or await self._ready.more():
+            if not ready:
+                continue  # another slot was here first
+            work, block = ready.popleft()
+            if not halt.is_set():
                 self.in_flight += 1
                 if isinstance(work, ManifestEntry):
-                    await self._copy(work, block)
+                    place = header.destinations[work.destination]
+                    try:
+                        result = await copy_object(
+                            planned_request(work, source=header.source, destination=place)
+                        )
+                    except Exception as error:  # noqa: BLE001 - as in `_attend`
+                        await self._take_failure(work, block, error)
+                    else:
+                        await self._take_result(work, block, result)
                 else:
                     await self._work_key(work, block)
                 self.in_flight -= 1
             block.finish_one()
 
-    async def _copy(self, entry: ManifestEntry, block: Block) -> None:
-        """Send the planned copy, whose intent is on disk; a worker has the rest unless all is well.
-
-        A key without other writers is concluded at once, the others after the look back.
-        """
-        ports, header = self.bench.ports, self.bench.header
-        try:
-            request = planned_request(
-                entry, source=header.source, destination=header.destinations[entry.destination]
-            )
-            result = await ports.destination.copy_object(request)
-        except StoreFault as fault:
-            await self._hand_over(entry, block, fault)
-        except BackfillError as error:
+    async def _take_failure(self, entry: ManifestEntry, block: Block, error: Exception) -> None:
+        if isinstance(error, StoreFault):
+            await self._hand_over(entry, block, error)
+        elif isinstance(error, BackfillError):
             self._stop(error)
-        except Exception as error:  # noqa: BLE001 - as in `_attend`
-            self._keep_bug(entry, error)
         else:
-            if not is_proven(result):
-                step = planned_step(entry)
-                assert isinstance(step, Copy), "it was just sent"
-                await self._hand_over(entry, block, unproven(step))
-            elif entry.has_other_writers:
-                block.written.append((entry, result))
-            else:
-                self._tell(entry, copied(entry, result))
+            self._keep_bug(entry, error)
+
+    async def _take_result(self, entry: ManifestEntry, block: Block, result: WriteResult) -> None:
+        """Conclude a key without other writers at once, and the others after the look back."""
+        if not is_proven(result):
+            step = planned_step(entry)
+            assert isinstance(step, Copy), "it was just sent"
+            await self._hand_over(entry, block, unproven(step))
+        elif entry.has_other_writers:
+            block.written.append((entry, result))
+        else:
+            self._tell(entry, copied(entry, result))
 
     async def _hand_over(self, entry: ManifestEntry, block: Block, fault: StoreFault) -> None:
         worker = Worker(entry, self.bench)

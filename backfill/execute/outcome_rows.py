@@ -28,7 +28,7 @@ _KINDS: Final[Mapping[Scalar, OutcomeKind]] = {kind.value: kind for kind in Outc
 
 def row_of(outcome: Outcome) -> Row:
     """Return an outcome as a row: it has the columns as its fields, in their order."""
-    return outcome
+    return tuple(outcome)  # a bare one: encoders have a long way for named tuples
 
 
 def outcome_of(row: list[Scalar]) -> Outcome:

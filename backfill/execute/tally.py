@@ -7,7 +7,10 @@ Law: an outcome is counted only after the journal has it on disk.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from operator import itemgetter
 from types import MappingProxyType
+from typing import Final
 
 from backfill.errors import BackfillError, FailureRateError
 from backfill.events import EntryFailed
@@ -17,7 +20,16 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.ports import ProgressCounts
 
-_Told = list[tuple[ManifestEntry, Outcome]]
+_kind_of: Final = itemgetter(Outcome._fields.index("kind"))
+_bytes_of: Final = itemgetter(Outcome._fields.index("bytes_copied"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Outcomes of one commit, and the entries of those that failed."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    failed: dict[int, ManifestEntry] = field(default_factory=dict)
 
 
 class Tally:
@@ -34,7 +46,7 @@ class Tally:
         self._kinds: Counter[OutcomeKind] = Counter()
         self._bytes = 0
         self._durable: Awaitable[None] | None = None
-        self._told: _Told = []
+        self._told = _Told()
         # One a commit; those who tell wait for a commit of their intents in between.
         self._commits: asyncio.Queue[tuple[Awaitable[None], _Told] | None] = asyncio.Queue()
 
@@ -47,9 +59,11 @@ class Tally:
         """Give an outcome to the journal; it is counted once it is on disk."""
         durable = self._bench.ports.journal.conclude(outcome)
         if durable is not self._durable:
-            self._durable, self._told = durable, []
+            self._durable, self._told = durable, _Told()
             self._commits.put_nowait((durable, self._told))
-        self._told.append((entry, outcome))
+        self._told.outcomes.append(outcome)
+        if outcome.kind is OutcomeKind.FAILED:
+            self._told.failed[outcome.number] = entry
 
     async def count_durable(self) -> None:
         """Count commit after commit, until `close`."""
@@ -60,9 +74,14 @@ class Tally:
             except BackfillError as error:
                 self._stop(error)
                 continue
-            for entry, outcome in told:
-                self.count(outcome)
-                self._look_at(entry, outcome)
+            self._kinds.update(map(_kind_of, told.outcomes))
+            self._bytes += sum(map(_bytes_of, told.outcomes))
+            if told.failed:
+                for outcome in told.outcomes:
+                    self._look_at(told.failed.get(outcome.number), outcome)
+            else:
+                self._breaker.note_successes(len(told.outcomes))
+                self._stop_if_open()
             self._report_progress()
 
     def close(self) -> None:
@@ -79,6 +98,9 @@ class Tally:
     def note(self, *, is_failure: bool) -> None:
         """Stop the run when almost everything fails."""
         self._breaker.note(is_failure=is_failure)
+        self._stop_if_open()
+
+    def _stop_if_open(self) -> None:
         if self._breaker.is_open:
             settings = self._bench.settings
             worst = self._bench.errors.most_common(3)
@@ -91,15 +113,14 @@ class Tally:
                 )
             )
 
-    def _look_at(self, entry: ManifestEntry, outcome: Outcome) -> None:
-        is_failure = outcome.kind is OutcomeKind.FAILED
-        if is_failure:
+    def _look_at(self, failed: ManifestEntry | None, outcome: Outcome) -> None:
+        if failed is not None:
             self._bench.ports.events.emit(
                 EntryFailed(
-                    number=entry.number, key=entry.key, code=outcome.code, detail=outcome.detail
+                    number=failed.number, key=failed.key, code=outcome.code, detail=outcome.detail
                 )
             )
-        self.note(is_failure=is_failure)
+        self.note(is_failure=failed is not None)
 
     def _report_progress(self) -> None:
         self._bench.ports.events.progress(

@@ -7,19 +7,21 @@ Law: the future that `intend` and `conclude` return is done only when their reco
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, Self
 
 from backfill.errors import BackfillError, BugError
-from backfill.journal.frames import FRAME_RECORDS_MAX, encoded_frame
+from backfill.journal.frames import encoded_frame
 from backfill.journal.records import (
-    INTENT,
-    decoded_intent,
-    decoded_outcome,
-    intent_record,
-    kind_and_number,
-    outcome_record,
+    INTENTS,
+    decoded_intents,
+    decoded_outcomes,
+    groups_of,
+    intent_records,
+    kind_of,
+    outcome_records,
 )
 from backfill.journal.segments import SEGMENT_BYTES_MAX, Location, SegmentFiles
 from backfill.model.outcome import Outcome
@@ -29,7 +31,13 @@ Blocking = Callable[[Callable[[], None]], Awaitable[None]]
 """How a blocking call is made: in a thread, so that the loop goes on; in place under a simulation,
 so that a seed decides everything."""
 
+COMMIT_MAX: Final = 4096
+"""Intents and outcomes of one commit; it bounds what a torn frame can cost."""
+GROUPS_KEPT_MAX: Final = 64
+"""Records of outcomes that are kept decoded, a few MiB: outcomes are read in entry order, and were
+written in almost that order, so that neighbours lie in a few records."""
 _OFFSET_BITS: Final = 40
+_number_of: Final = itemgetter(0)
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 """Of a location's 64 bits; a segment is far smaller than 2**40 bytes."""
 
@@ -49,17 +57,18 @@ class _Durable(asyncio.Future[None]):
 
 
 class _Commit:
-    """Records of one commit; `numbers` are the concluded entries', `_NO_OUTCOME` for intents."""
+    """What is committed together."""
 
-    __slots__ = ("durable", "numbers", "records")
+    __slots__ = ("durable", "intents", "outcomes")
 
     def __init__(self) -> None:
-        self.records: list[bytes] = []
-        self.numbers: list[int] = []
+        self.intents: list[Intent] = []
+        self.outcomes: list[Outcome] = []
         self.durable = _Durable()
 
-
-_NO_OUTCOME: Final = -1
+    @property
+    def is_full(self) -> bool:
+        return len(self.intents) + len(self.outcomes) >= COMMIT_MAX
 
 
 def _in_thread(call: Callable[[], None]) -> Awaitable[None]:
@@ -74,7 +83,8 @@ class SegmentJournal:
         self._blocking = blocking
         # Number -> location of its outcome plus one, 0 while there is none: 8 MB for 10^6 entries.
         self._concluded = array("Q")
-        self._open_records: dict[int, list[bytes]] = {}
+        self._open_intents: dict[int, list[Intent]] = {}
+        self._groups: dict[int, dict[int, Outcome]] = {}
         self._commits: deque[_Commit] = deque()
         self._committer: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
@@ -107,36 +117,46 @@ class SegmentJournal:
             raise
         return journal
 
-    def intend(self, intent: Intent) -> asyncio.Future[None]:
-        """Give an intent to the next commit; what is returned is done when it is on disk."""
-        assert not self._is_concluded(intent.number), "an entry with an outcome is finished"
-        return self._put(_NO_OUTCOME, intent_record(intent))
+    def intend(self, *intents: Intent) -> asyncio.Future[None]:
+        """Give intents to the next commit; what is returned is done when they are on disk."""
+        assert not any(map(self._is_concluded, map(_number_of, intents))), "entries are finished"
+        commit = self._next_commit()
+        commit.intents.extend(intents)
+        return commit.durable
 
     def conclude(self, outcome: Outcome) -> asyncio.Future[None]:
         """Give an outcome to the next commit; what is returned is done when it is on disk."""
-        assert not self._is_concluded(outcome.number), "an entry has one outcome"
-        return self._put(outcome.number, outcome_record(outcome))
+        assert not self._is_concluded(outcome[0]), "an entry has one outcome"
+        commit = self._next_commit()
+        commit.outcomes.append(outcome)
+        return commit.durable
 
     def outcome(self, number: int) -> Outcome | None:
         """Return the outcome of an entry, None while it has none."""
         if not self._is_concluded(number):
             return None
-        return self._outcome_at(number, self._concluded[number] - 1)
+        return self._outcome_at(number, self._concluded[number])
+
+    def has_outcome(self, first: int, end: int) -> bool:
+        """Return whether any entry from `first` to `end`, not included, has an outcome."""
+        return any(self._concluded[first:end])
 
     def open_intents(self) -> Iterator[OpenIntent]:
         """Yield the intents without outcome that this process found, oldest first for each entry.
 
         There are at most as many entries with one as were in flight when the last process ended.
         """
-        for number in sorted(self._open_records):
-            for record in self._open_records[number]:
-                yield OpenIntent(intent=decoded_intent(record))
+        for number in sorted(self._open_intents):
+            for intent in self._open_intents[number]:
+                yield OpenIntent(intent=intent)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Stream all outcomes in entry order."""
+        groups, outcome_at = self._groups, self._outcome_at
         for number, packed in enumerate(self._concluded):
             if packed:
-                yield self._outcome_at(number, packed - 1)
+                group = groups.get(packed)
+                yield group[number] if group and number in group else outcome_at(number, packed)
 
     async def close(self) -> None:
         """Wait for the commit that is under way and close the files."""
@@ -151,43 +171,50 @@ class SegmentJournal:
         self._files.close()
 
     def _outcome_at(self, number: int, packed: int) -> Outcome:
-        segment, offset = packed >> _OFFSET_BITS, packed & _OFFSET_MASK
-        outcome = decoded_outcome(self._files.read(segment, offset))
-        if outcome.number != number:
+        group = self._groups.get(packed)
+        segment, offset = (packed - 1) >> _OFFSET_BITS, (packed - 1) & _OFFSET_MASK
+        if group is None:
+            found = decoded_outcomes(self._files.read(segment, offset))
+            if len(self._groups) >= GROUPS_KEPT_MAX:
+                del self._groups[next(iter(self._groups))]
+            group = self._groups[packed] = {outcome.number: outcome for outcome in found}
+        if number not in group:
             raise self._files.damage_at(segment, offset)
-        return outcome
+        return group[number]
 
     def _is_concluded(self, number: int) -> bool:
         return number < len(self._concluded) and self._concluded[number] != 0
 
     def _replay(self, location: Location, record: bytes) -> None:
-        kind, number = kind_and_number(record)
-        if kind == INTENT:
-            self._open_records.setdefault(number, []).append(record)
+        if kind_of(record) == INTENTS:
+            for intent in decoded_intents(record):
+                self._open_intents.setdefault(intent.number, []).append(intent)
             return
-        if self._is_concluded(number):
+        numbers = [outcome.number for outcome in decoded_outcomes(record)]
+        if any(map(self._is_concluded, numbers)) or len(set(numbers)) < len(numbers):
             raise ValueError("an entry has two outcomes")
-        self._open_records.pop(number, None)
-        self._note_outcome(number, (location.segment << _OFFSET_BITS | location.offset) + 1)
+        for number in numbers:
+            self._open_intents.pop(number, None)
+        self._note_outcomes(numbers, (location.segment << _OFFSET_BITS | location.offset) + 1)
 
-    def _note_outcome(self, number: int, packed: int) -> None:
-        missing = number + 1 - len(self._concluded)
+    def _note_outcomes(self, numbers: Sequence[int], packed: int) -> None:
+        concluded = self._concluded
+        missing = max(numbers) + 1 - len(concluded)
         if missing > 0:
-            self._concluded.frombytes(bytes(8 * missing))
-        self._concluded[number] = packed
+            concluded.frombytes(bytes(8 * missing))
+        for number in numbers:
+            concluded[number] = packed
 
-    def _put(self, number: int, record: bytes) -> asyncio.Future[None]:
+    def _next_commit(self) -> _Commit:
+        """Return the commit that what comes now belongs to, and see that it is made."""
         if self._failure is not None:
             raise self._refusal()
-        if not self._commits or len(self._commits[-1].records) >= FRAME_RECORDS_MAX:
+        if not self._commits or self._commits[-1].is_full:
             self._commits.append(_Commit())
-        commit = self._commits[-1]
-        commit.records.append(record)
-        commit.numbers.append(number)
         if self._committer is None:
             # It starts in the next round of the loop: whoever is ready now shares its sync.
             self._committer = asyncio.create_task(self._commit_all())
-        return commit.durable
+        return self._commits[-1]
 
     async def _commit_all(self) -> None:
         """Commit until nothing waits; what comes while a sync runs is the next commit."""
@@ -203,7 +230,8 @@ class SegmentJournal:
             self._committer = None
 
     async def _write(self, commit: _Commit) -> None:
-        frame, offsets = encoded_frame(commit.records)
+        intents = intent_records(commit.intents)
+        frame, offsets = encoded_frame([*intents, *outcome_records(commit.outcomes)])
         places: list[Location] = []
         try:
             await self._blocking(lambda: places.append(self._files.append(frame)))
@@ -213,9 +241,9 @@ class SegmentJournal:
             return
         (place,) = places
         base = (place.segment << _OFFSET_BITS | place.offset) + 1
-        for number, offset in zip(commit.numbers, offsets, strict=True):
-            if number != _NO_OUTCOME:
-                self._note_outcome(number, base + offset)
+        groups = groups_of(commit.outcomes)
+        for group, offset in zip(groups, offsets[len(intents) :], strict=True):
+            self._note_outcomes(list(map(_number_of, group)), base + offset)
         commit.durable.set_result(None)
 
     def _shut(self, failure: BaseException, commit: _Commit) -> None:

@@ -39,7 +39,7 @@ _BLOCK_BEHIND_BYTES: Final = 128 * 1024
 were written in almost that order, so the next ones may lie before it."""
 
 _HEADER: Final = struct.Struct("<16sI32sI")
-_FORMAT: Final = b"backfill jrnl 02"
+_FORMAT: Final = b"backfill jrnl 03"
 _ANY_FORMAT: Final = _FORMAT[:-2]
 _NAME: Final = re.compile(r"segment-([0-9]{6})")
 _HINT: Final = (

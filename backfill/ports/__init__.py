@@ -265,8 +265,8 @@ class OpenIntent:
 class Journal(Protocol):
     """Durable run state of one manifest: intent before, outcome after, durable before counted."""
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
-        """Give an intent to the next group commit: done when it is on disk, or raises."""
+    def intend(self, *intents: Intent) -> Awaitable[None]:
+        """Give intents to the next group commit: done when they are on disk, or raises."""
         ...
 
     def conclude(self, outcome: Outcome) -> Awaitable[None]:
@@ -275,6 +275,10 @@ class Journal(Protocol):
 
     def outcome(self, number: int) -> Outcome | None:
         """Return the outcome of an entry that was concluded before this process started."""
+        ...
+
+    def has_outcome(self, first: int, end: int) -> bool:
+        """Return whether any of the entries `first` to `end`, not included, has an outcome."""
         ...
 
     def open_intents(self) -> Iterable[OpenIntent]:

@@ -116,7 +116,7 @@ def counted_before_durable(patch: Patch) -> None:
 
 
 def no_intent(patch: Patch) -> None:
-    patch.setattr(SegmentJournal, "intend", lambda _journal, _intent: done())
+    patch.setattr(SegmentJournal, "intend", lambda _journal, *_intents: done())
 
 
 def no_intent_of_straight_copies(patch: Patch) -> None:

@@ -43,13 +43,13 @@ class MemoryJournal:
         self.intents: list[Intent] = []
         self.log: list[Intent | Outcome] = []
 
-    def intend(self, intent: Intent) -> asyncio.Future[None]:
-        return asyncio.ensure_future(self._intend(intent))
+    def intend(self, *intents: Intent) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._intend(intents))
 
-    async def _intend(self, intent: Intent) -> None:
-        assert intent.number not in self.done
-        self.intents.append(intent)
-        self.log.append(intent)
+    async def _intend(self, intents: Sequence[Intent]) -> None:
+        assert self.done.keys().isdisjoint(intent.number for intent in intents)
+        self.intents += intents
+        self.log += intents
 
     def conclude(self, outcome: Outcome) -> asyncio.Future[None]:
         return asyncio.ensure_future(self._conclude(outcome))
@@ -61,6 +61,9 @@ class MemoryJournal:
 
     def outcome(self, number: int) -> Outcome | None:
         return self.done.get(number)
+
+    def has_outcome(self, first: int, end: int) -> bool:
+        return any(number in self.done for number in range(first, end))
 
     def open_intents(self) -> Iterator[OpenIntent]:
         return (OpenIntent(intent=intent) for intent in self.found)
@@ -97,6 +100,9 @@ class MemoryWriter:
 
     def write(self, row: Row) -> None:
         self.rows.append(list(row))
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        self.rows += map(list, rows)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
         self.store.made[self.name] = self.rows

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import zlib
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, Refu
 from backfill.journal import journal as journals
 from backfill.journal.journal import SegmentJournal
 from backfill.journal.records import (
-    decoded_intent,
-    decoded_outcome,
-    intent_record,
-    kind_and_number,
-    outcome_record,
+    GROUP_MAX,
+    INTENTS,
+    OUTCOMES,
+    decoded_intents,
+    decoded_outcomes,
+    intent_records,
+    kind_of,
+    outcome_records,
 )
 from backfill.model.objects import ETag, VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
@@ -89,44 +93,64 @@ async def filled(directory: Path, count: int, **kwargs: int) -> None:
     await journal.close()
 
 
-@given(outcomes)
-def test_an_outcome_survives_its_encoding(outcome: Outcome) -> None:
+@given(st.lists(outcomes, min_size=1, max_size=4))
+def test_outcomes_survive_their_encoding(made: list[Outcome]) -> None:
     """If this fails, the report says something else than what happened."""
-    assert decoded_outcome(outcome_record(outcome)) == outcome
-    assert kind_and_number(outcome_record(outcome)) == (2, outcome.number)
+    (record,) = outcome_records(made)
+    assert decoded_outcomes(record) == made
+    assert kind_of(record) == OUTCOMES
 
 
-@given(intents)
-def test_an_intent_survives_its_encoding(made: Intent) -> None:
+@given(st.lists(intents, min_size=1, max_size=4))
+def test_intents_survive_their_encoding(made: list[Intent]) -> None:
     """If this fails, a resumed run settles against the wrong version."""
-    assert decoded_intent(intent_record(made)) == made
-    assert kind_and_number(intent_record(made)) == (1, made.number)
+    (record,) = intent_records(made)
+    assert decoded_intents(record) == made
+    assert kind_of(record) == INTENTS
 
 
-@given(st.binary(max_size=60))
-def test_decoding_is_total(data: bytes) -> None:
+def test_what_a_store_sent_survives_though_it_is_no_utf_8() -> None:
+    """If this fails, one odd message of a store stops the journal."""
+    odd = copied(1, "an odd \udcff byte")
+    (record,) = outcome_records([copied(0), odd])
+    assert decoded_outcomes(record) == [copied(0), odd]
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"", b"\x04\x01\0\0\0", b"\x05\x01\0\0\0"]))
+def test_decoding_is_total(data: bytes, head: bytes) -> None:
     """Arbitrary bytes raise ValueError and nothing else, so damage is always named."""
-    for decode in (decoded_intent, decoded_outcome, kind_and_number):
+    for decode in (decoded_intents, decoded_outcomes, kind_of):
         try:
-            decode(data)
+            decode(head + data)
         except ValueError:
             continue
-        assert data
+        assert decode is kind_of
 
 
-@pytest.mark.parametrize("decode", [decoded_intent, decoded_outcome])
-def test_every_cut_record_is_refused(decode: Callable[[bytes], object]) -> None:
+def test_every_cut_record_is_refused() -> None:
     """A record that lost its end must not be read as a shorter one."""
-    upload = intent(3)._replace(upload_id="u", upload_digest="d")
-    records = (
-        [intent_record(intent(3)), intent_record(upload)]
-        if decode is decoded_intent
-        else [outcome_record(copied(3))]
-    )
-    for record in records:
+    (begun,), (ended,) = intent_records([intent(3), intent(4)]), outcome_records([copied(3)])
+    for decode, record in ((decoded_intents, begun), (decoded_outcomes, ended)):
+        assert decode(record)
         for length in range(len(record)):
-            with pytest.raises(ValueError, match=r"cut|kind|no "):
+            with pytest.raises(ValueError, match=r"cut|another kind|unknown kind"):
                 decode(record[:length])
+
+
+def test_a_record_never_holds_more_than_is_decoded_to_look_at_one() -> None:
+    """If this fails, one outcome costs the reading of a whole commit."""
+    records = outcome_records([copied(number) for number in range(GROUP_MAX * 2 + 1)])
+    assert [len(decoded_outcomes(record)) for record in records] == [GROUP_MAX, GROUP_MAX, 1]
+
+
+@pytest.mark.parametrize(
+    "row", [["1", "copied"], [1, 2, None, None, "", 3], [1, 1, None, None, ""], [None] * 6]
+)
+def test_an_intent_of_other_cells_is_refused(row: list[object]) -> None:
+    """If this fails, a record of another program is taken for our own."""
+    record = b"\x04\x01\0\0\0" + json.dumps(row).encode() + b"\n"
+    with pytest.raises(ValueError, match=r"no intent|argument"):
+        decoded_intents(record)
 
 
 async def test_what_was_concluded_is_known_after_a_restart(tmp_path: Path) -> None:
@@ -328,7 +352,7 @@ def test_a_million_entries_stay_below_the_ceiling(tmp_path: Path) -> None:
     """If this fails, memory grows with objects: eight bytes an entry are allowed."""
     journal = opened(tmp_path)
     for number in range(0, 1_000_000, 100_000):
-        journal._note_outcome(number + 99_999, 10)
+        journal._note_outcomes([number + 99_999], 10)
     assert len(journal._concluded) * journal._concluded.itemsize <= 8_000_000
     journal._files.close()
 
