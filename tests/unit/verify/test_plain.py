@@ -299,3 +299,13 @@ def test_a_null_version_overwritten_since_is_not_plain() -> None:
     assert not is_plain(joined)
     unchanged = later._replace(last_modified=BEFORE)
     assert plain_key(row, group._replace(source_chain=(unchanged,)))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if kind is not OutcomeKind.COPIED])
+def test_only_a_copy_of_the_planned_version_is_plain(kind: OutcomeKind) -> None:
+    """If this fails, what a worker copied in place of the planned version is taken for it."""
+    row, _, group = plain_row()
+    (made,) = row.outcomes
+    joined = joined_of(row._replace(outcomes=(made._replace(kind=kind),)), group)
+    assert isinstance(joined, KeyCells)
+    assert not is_plain(joined)
