@@ -4,7 +4,7 @@
 
 The product's client, as `run` composes it, lists the canned server's source bucket into an artefact
 on disk; then the artefact is joined with an equal one, as a plan does. Beside the client's CPU
-stands the server's: on few cores the two share them, so keys/s at a latency say little where both
+stands the server's: on few cores the two share them, so versions/s at a latency say little where both
 together fill the machine (`busy cores`). A round is one latency: a listing by one connection takes
 as many as it has pages. Each measurement is a process of its own, so that its peak memory is its
 own, and takes a fixed piece of Python before and after the listing, which tells how fast the
@@ -41,8 +41,9 @@ PLACE = BucketPlace(
 )
 ROOT = Path(__file__).resolve().parents[1]
 HEADINGS = (
-    "keys", "versions", "keys/s", "requests a page", "rounds", "ranges", "client, CPU-s a million",
-    "server, CPU-s a million", "busy cores", "join, CPU-s a million rows", "peak MiB", "piece s",
+    "keys", "versions", "versions/s", "requests a page", "rounds", "ranges",
+    "client, CPU-s a million", "server, CPU-s a million", "busy cores",
+    "join, CPU-s a million rows", "peak MiB", "piece s",
 )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def measured(arguments: argparse.Namespace, keys: int) -> Iterator[str]:
         raise SystemExit(f"{told['rows']} rows of {versions} versions")
     # The first request opened the client.
     requests = counts["requests"]["ListObjectVersions"] - 1
-    yield from (f"{keys:,}", f"{versions:,}", f"{keys / told['wall_s']:,.0f}")
+    yield from (f"{keys:,}", f"{versions:,}", f"{versions / told['wall_s']:,.0f}")
     yield f"{requests / -(-versions // LIST_PAGE_MAX):.3f}"
     yield f"{1e3 * told['wall_s'] / arguments.latency_ms:,.0f}" if arguments.latency_ms else "-"
     yield f"{told['ranges']}"
