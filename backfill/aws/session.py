@@ -44,7 +44,7 @@ POOL_RESERVE: Final = 32
 """Connections beyond the copies in flight: listings, HEADs and tag reads run beside them."""
 
 
-_SENDABLE: Final = re.compile("[!-~]+", re.ASCII)
+_SENDABLE: Final = re.compile("[ -~]+", re.ASCII)
 """An access key and a token; a line end in one would begin another header."""
 
 
