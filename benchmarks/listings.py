@@ -4,10 +4,10 @@
 
 The product's client, as `run` composes it, lists the canned server's source bucket into an artefact
 on disk; then the artefact is joined with an equal one, as a plan does. Beside the client's CPU
-stands the server's: on few cores the two share them, so versions/s at a latency say little where both
-together fill the machine (`busy cores`). A round is one latency: a listing by one connection takes
-as many as it has pages. Each measurement is a process of its own, so that its peak memory is its
-own, and takes a fixed piece of Python before and after the listing, which tells how fast the
+stands the server's: on few cores the two share them, so versions/s at a latency say little where
+both together fill the machine (`busy cores`). A round is one latency: a listing by one connection
+takes as many as it has pages. Each measurement is a process of its own, so that its peak memory is
+its own, and takes a fixed piece of Python before and after the listing, which tells how fast the
 machine is at that moment.
 
 Law: exits 1 where other rows were written than there are versions; times are only printed.
