@@ -1,8 +1,8 @@
 """One object by UploadPartCopy: parts along the source's boundaries, everything else re-supplied.
 
 Of an upload that an earlier process left open (see `uploads`) only what is missing is copied.
-Never leaves parts behind: whatever goes wrong, the upload is aborted, and its ID is in the journal
-before the first part, so that a successor can go on with it or abort it.
+Never leaves parts behind of a copy that failed: its upload is aborted. One that the run's end cut
+short stays open, with its ID in the journal, for the run that goes on.
 Law: nothing is visible before CompleteMultipartUpload, and that one is conditional.
 """
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from backfill.errors import Disposition, StoreFault
-from backfill.execute.bench import Bench
+from backfill.execute.bench import AbandonedError, Bench
 from backfill.execute.chains import read_chain
 from backfill.execute.upload_plan import UploadPlan
 from backfill.execute.upload_reads import changed, gathered, planned_upload
@@ -28,7 +28,7 @@ from backfill.model.store import (
 )
 
 ABORT_TIMEOUT_S = 5.0
-"""A cancelled copy may spend this long on its abort; the next run aborts what is left."""
+"""A cancelled copy may spend this long on the abort of an upload that nobody else knows of."""
 LISTED_AGAIN_MAX = 2
 """How often an upload's parts are listed once more because Complete knows others. A part that was
 under way when its process died may land late; more often than that, the upload is begun anew."""
@@ -67,9 +67,11 @@ async def copy_in_parts(
         upload = await bench.ports.destination.create_multipart_upload(plan.request)
     else:
         plan, upload = adopted.plan, adopted.upload
+    is_known = adopted is not None
     try:
         if adopted is None:
             await hooks.opened(upload.upload_id, plan.digest())
+            is_known = True
         parts = await _copy_parts(bench, upload, plan, {} if adopted is None else adopted.parts)
         if entry.has_other_writers:
             await _refuse_if_changed(bench, entry, step)
@@ -77,10 +79,12 @@ async def copy_in_parts(
         return await _complete(
             bench, _Completion(upload=upload, plan=plan, step=step), parts, hooks
         )
-    except asyncio.CancelledError:
-        with suppress(TimeoutError, StoreFault):
-            async with asyncio.timeout(ABORT_TIMEOUT_S):
-                await bench.ports.destination.abort_multipart_upload(upload)
+    except (asyncio.CancelledError, AbandonedError):
+        # The run ends: who goes on finds it in the journal, unless that was not yet told.
+        if not is_known:
+            with suppress(TimeoutError, StoreFault):
+                async with asyncio.timeout(ABORT_TIMEOUT_S):
+                    await bench.ports.destination.abort_multipart_upload(upload)
         raise
     except BaseException:
         await abort(bench, upload)
