@@ -7,7 +7,7 @@ The columns mean what they mean in a plan (`backfill.plan.rows`); `version_id` a
 where an extra object is hidden, and `plan_number` is null there too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Final, cast
@@ -84,12 +84,12 @@ def row_of(entry: ManifestEntry) -> Row:
     )
 
 
-def row_of_planned(number: int, planned: list[Scalar]) -> Row:
-    """Return the row of the work that a plan's routed row asks for, cells as they are.
+def rows_of_planned(first_number: int, planned: Sequence[list[Scalar]]) -> list[Row]:
+    """Return the rows of the work that a plan's routed rows ask for, cells as they are.
 
     What `row_of(manifest_entry(number, entry))` gives, without the entries between.
     """
-    return (number, *_OF_PLAN(planned))
+    return [(number, *cells) for number, cells in enumerate(map(_OF_PLAN, planned), first_number)]
 
 
 def entry_of(row: list[Scalar]) -> ManifestEntry:

@@ -5,12 +5,13 @@ Law: the manifest holds exactly the plan's routed rows, in the plan's order, row
 """
 
 from collections.abc import AsyncIterable, Iterator
+from operator import itemgetter
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, TotalsError
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.large import LARGE, LargeRows, large_name
-from backfill.manifest.rows import COLUMNS, row_of, row_of_planned
+from backfill.manifest.rows import COLUMNS, row_of, rows_of_planned
 from backfill.model.rows import Scalar
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import header_document, header_of
@@ -22,7 +23,7 @@ from backfill.ports import ArtifactIndex, ArtifactStore
 
 PLAN: Final = "plan"
 _ROUTE: Final = PLAN_COLUMNS.index("route")
-_SIZE: Final = PLAN_COLUMNS.index("size_bytes")
+_size_of: Final = itemgetter(PLAN_COLUMNS.index("size_bytes"))
 
 
 def manifest_name(round_number: int) -> str:
@@ -42,12 +43,23 @@ def plan_entries(artifacts: ArtifactStore) -> Iterator[PlanEntry]:
 def plan_rows(artifacts: ArtifactStore) -> Iterator[list[Scalar]]:
     """Stream the rows of the plan as they are on disk; raises what `plan_entries` raises."""
     rows = artifacts.rows(PLAN)
+    _require_plan(artifacts)
+    return rows
+
+
+def _require_plan(artifacts: ArtifactStore) -> None:
     index = artifacts.index(PLAN)
     if index is None or index.columns != PLAN_COLUMNS:
         raise ArtifactDamagedError(
             "the plan is not one of this version of backfill", hint="begin a new run directory"
         )
-    return rows
+
+
+def plan_blocks(artifacts: ArtifactStore) -> Iterator[list[list[Scalar]]]:
+    """Stream the rows of the plan in blocks; raises what `plan_entries` raises."""
+    blocks = artifacts.row_blocks(PLAN)
+    _require_plan(artifacts)
+    return blocks
 
 
 def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
@@ -57,7 +69,7 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
         ForeignRunDirectoryError: The manifest that is there is of another plan.
         TotalsError: A bug: the rows written are not the plan's routes.
     """
-    rows = plan_rows(artifacts)
+    blocks = plan_blocks(artifacts)
     plan = artifacts.index(PLAN)
     assert plan is not None, "its rows can be read"
     name, inputs = manifest_name(0), {PLAN: plan.digest}
@@ -77,16 +89,15 @@ def write_manifest(artifacts: ArtifactStore) -> ArtifactIndex:
         artifacts.writer(large_name(name), columns=COLUMNS, inputs=inputs) as noting,
     ):
         large = LargeRows(noting.write)
-        for row in rows:
-            if row[_ROUTE] is None:
-                continue
-            planned = row_of_planned(number, row)
-            writer.write(planned)
+        for block in blocks:
+            routed = [row for row in block if row[_ROUTE] is not None]
+            planned = rows_of_planned(number, routed)
+            writer.write_rows(planned)
             if has_large:
-                large.add(planned)
-            size = row[_SIZE]
-            assert isinstance(size, int), "a count of bytes"
-            number, size_bytes = number + 1, size_bytes + size
+                for row in planned:
+                    large.add(row)
+            number += len(planned)
+            size_bytes += sum(map(_size_of, routed))
         written = Amount(rows=number, size_bytes=size_bytes)
         if written != expected:
             raise TotalsError(

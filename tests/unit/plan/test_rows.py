@@ -109,5 +109,5 @@ def test_a_manifest_entry_survives_its_row(entry: ManifestEntry) -> None:
 def test_the_work_of_a_planned_row_is_that_of_its_entry(entry: PlanEntry, number: int) -> None:
     """If this fails, the first manifest asks for other work than the plan."""
     planned = stored(plan_rows.row_of(entry))
-    work = manifest_rows.row_of_planned(number, planned)
+    (work,) = manifest_rows.rows_of_planned(number, [planned])
     assert manifest_rows.entry_of(stored(work)) == manifest_entry(number, entry)
