@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from backfill.aws.lean.wire import WireReply
 
-VALUE: Final = "([!-~]*+(?: [!-~]++)*+)"
+VALUE: Final = "((?:[!-~]++(?: [!-~]++)*+)?+)"
 """A header's value that reads the same whoever reads it: printable ASCII, single spaces inside."""
 
 _OK: Final = "HTTP/1.1 200 OK"

@@ -107,6 +107,7 @@ class Signer:
             "%s".join(piece.replace("%", "%%") for piece in text) for text in pieces
         )
         ended = ended.replace("%", "%%")
+        assert len(orders[0]) > 1, "one text alone would not come as a tuple"
         order = itemgetter(*map(blanks.index, orders[0]))
         return Template(canonical, f"{begun}%s{ended}", order)
 

@@ -93,6 +93,24 @@ def test_texts_that_would_be_encoded_are_left_to_those_who_bind(texts: tuple[str
     assert lane(ADDRESSES[0], None).head(head_form(SOURCE), texts) is None
 
 
+def test_a_turn_signs_what_is_filled_in_by_the_new_second_and_the_new_credentials() -> None:
+    """A template of another second, or of credentials that have expired, is refused by S3."""
+    way, form = lane(ADDRESSES[0], TOKENS[1]), head_form(SOURCE)
+    bound = bind("HeadObject", head_parameters(SOURCE, "k", VersionId("v"), None))
+    heads = {way.head(form, ("k", "v"))}
+    renewed = Identity(access_key="ASIA", secret_key="other", token="another")
+    for identity, now in (
+        (renewed, NOW),
+        (renewed, f"{NOW[:-2]}9Z"),
+        (renewed, "20261123T000000Z"),
+    ):
+        way.turn(identity, now)
+        filled = way.head(form, ("k", "v"))
+        assert filled == way.signer.head(bound)
+        heads.add(filled)
+    assert len(heads) == 4
+
+
 def test_a_copy_over_a_version_has_no_form() -> None:
     """Its ETag is a precondition: filled in as another's it would write over what nobody saw."""
     replacing = copy_of("k", "v", "e")._replace(precondition=IfReplaces(etag=ETag("seen")))

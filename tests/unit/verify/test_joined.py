@@ -12,6 +12,7 @@ from backfill.inventory.rows import entries_of
 from backfill.inventory.rows import row_of as listing_row_of
 from backfill.plan.rows import entry_of
 from backfill.plan.rows import row_of as plan_row_of
+from backfill.verify import joined
 from backfill.verify.joined import Cells, KeyCells, joined_keys, work_of
 from backfill.verify.keys import planned_rows, work_by_key
 from tests.unit.verify.two_buckets import Lying, Marker, Stored, copied, listed, planned
@@ -30,10 +31,11 @@ def listing(key: str, chain: list[Lying]) -> list[Cells]:
     return [list(listing_row_of(entry)) for entry in listed(key, chain)]
 
 
+@pytest.mark.parametrize("ahead", [2, 3, joined.AHEAD_ROWS])
 @given(keys=KEYS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_joined_cells_are_the_joined_nouns(
-    keys: dict[str, tuple[list[Lying], list[Lying], int, int]],
+    ahead: int, keys: dict[str, tuple[list[Lying], list[Lying], int, int]]
 ) -> None:
     """If this fails, a key is judged twice, not at all, or with another key's rows."""
     plan: list[Cells] = []
@@ -48,7 +50,9 @@ def test_joined_cells_are_the_joined_nouns(
             number = len(plan)
             plan.append(list(plan_row_of(planned(number, key, LYING[0]))))
             outcomes += [list(copied(number, f"{number} {time}")) for time in range(told)]
-    found = list(joined_keys(plan, outcomes, source, destination))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joined, "AHEAD_ROWS", ahead)
+        found = list(joined_keys(plan, outcomes, source, destination))
     ordinary = [item for item in found if isinstance(item, KeyCells)]
     works = [work_of(item) if isinstance(item, KeyCells) else item for item in found]
     pairs = ((outcome.number, outcome) for outcome in outcomes_of(outcomes))

@@ -174,6 +174,7 @@ BENDS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     spliced,
     lambda data, draw: data[: draw.randrange(len(data))],
     lambda data, draw: data + data[: draw.randrange(1, len(data))],
+    lambda data, draw: data.replace(b": ", b":" + draw.choice((b"  ", b" \t", b"", b" x  "))),
     lambda data, _: data.replace(b"HTTP/1.1", b"HTTP/1.0"),
     lambda data, draw: data.replace(b"200 OK", draw.choice((b"206 OK", b"404 OK", b"200"))),
     lambda data, _: data.replace(b"22 Nov", b"31 Nov").replace(b"T10:", b"T25:"),
@@ -214,6 +215,16 @@ def test_what_one_answer_in_many_says_is_not_taken_from_its_neighbours() -> None
         assert reading.read(data) is None, line
         reading = taught(kind, plain, data)
         assert reading.read(data) == truth_of(kind, data) != truth_of(kind, plain), line
+
+
+@pytest.mark.parametrize("value", [b" two", b"two ", b"a  b", b"\ttwo", b"", b"caf\xc3\xa9"])
+def test_white_space_around_a_value_is_the_parsers(value: bytes) -> None:
+    """Metadata read with a space by one way and without it by the other look different."""
+    kind, draw = KINDS["head"], random.Random(6)
+    plain = a_head(draw).replace(b"=?UTF-8?Q?caf=C3=A9?=", b"anna").replace(b"b c", b"anna")
+    odd = plain.replace(b"owner: anna", b"owner: " + value)
+    told = taught(kind, plain).read(odd)
+    assert told is None or told == truth_of(kind, odd)
 
 
 def test_more_layouts_than_are_kept_are_left_to_the_parser() -> None:
