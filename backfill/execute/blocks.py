@@ -38,6 +38,10 @@ _route_of: Final = itemgetter(ManifestEntry._fields.index("route"))
 Rows = tuple[ManifestEntry, ...]
 
 
+def _is_of_jobs(row: ManifestEntry) -> bool:
+    return row.route is _OF_JOBS
+
+
 @dataclass(slots=True, kw_only=True)  # filled listing by listing
 class Listed:
     """Chains of a range of keys, by side."""
@@ -178,13 +182,19 @@ class Cutter:
         """Give the rows of neighbouring keys, a block's number of them or a few more."""
         entries, rows = iter(self.entries), list[ManifestEntry]()
         for entry in entries:
-            is_whole = entry.key != rows[-1].key if rows else False
-            # A job's key may have any number of versions, and is nobody's here.
-            if len(rows) >= BLOCK_ENTRIES and (is_whole or entry.route is _OF_JOBS):
-                yield rows
-                rows = []
+            if len(rows) >= BLOCK_ENTRIES:
+                if entry.key != rows[-1].key:
+                    yield rows
+                    rows = []
+                elif entry.route is _OF_JOBS:
+                    # A job's key may have any number of versions, and they are nobody's here: they
+                    # go, and what is to copy of this key waits for the rest of it.
+                    of_key = [row for row in rows if row.key == entry.key and not _is_of_jobs(row)]
+                    yield [row for row in rows if row.key != entry.key or _is_of_jobs(row)]
+                    rows = of_key
             rows.append(entry)
-            rows += islice(entries, BLOCK_ENTRIES - len(rows))
+            # Beyond a block's number only what is left of a key, row by row.
+            rows += islice(entries, max(BLOCK_ENTRIES - len(rows), 0))
         if rows:
             yield rows
 
@@ -204,7 +214,7 @@ class Cutter:
         """Give the rows of each key, but those of Batch Replication."""
         if _OF_JOBS in map(_route_of, rows):
             self._require_jobs()
-            rows = [row for row in rows if row.route is not _OF_JOBS]
+            rows = [row for row in rows if not _is_of_jobs(row)]
         for _, of_key in groupby(rows, _key_of):
             yield list(of_key)
 

@@ -101,7 +101,7 @@ def _rows(record: bytes, kind: int, types: tuple[tuple[type, ...], ...]) -> list
     if not record.endswith(b"\n"):
         raise ValueError("a record is cut")
     rows = decoded_rows(record[_HEAD.size :])
-    if set(map(type, rows)) > {list}:
+    if set(map(type, rows)) != {list}:
         raise ValueError("a record holds what is no intent and no outcome")
     if len(rows) != count:
         raise ValueError("a record is cut, or there is something left over")
