@@ -313,3 +313,24 @@ def test_a_store_fault_can_be_made_of_every_error() -> None:
     assert isinstance(fault, StoreFault)
     assert (fault.code, fault.status, fault.retry_after_s) == ("SlowDown", 500, 7.0)
     assert "request ID R1" in fault.message
+
+
+@pytest.mark.parametrize("echo", [b"\x01", b"&#x1;", b"a\x00b", b"\xff", b"&#xFFFE;"])
+def test_a_key_that_xml_cannot_hold_hides_no_upload(echo: bytes) -> None:
+    """Such a key could not be copied in parts, and each try would leave an upload behind."""
+    body = (
+        b"<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>" + echo + b"</Key>"
+        b"<UploadId>u-1</UploadId></InitiateMultipartUploadResult>"
+    )
+    reply = reply_of("CreateMultipartUpload", WireReply(200, {}, body))
+    assert replies.upload_id(reply) == "u-1"
+
+
+def test_what_is_no_document_but_for_its_key_stays_an_error() -> None:
+    """An upload's ID that is garbled is another upload's, or none."""
+    body = (
+        b"<InitiateMultipartUploadResult><Key>\x01</Key>"
+        b"<UploadId>u\x01</UploadId></InitiateMultipartUploadResult>"
+    )
+    with pytest.raises(ClientError):
+        reply_of("CreateMultipartUpload", WireReply(200, {}, body))
