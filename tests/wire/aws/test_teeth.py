@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 import pytest_asyncio
 
-from backfill.aws.calls import Call, Calls
+from backfill.aws.calls import AnyCall, Calls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.replies import Reply
 from backfill.aws.session import Connection
@@ -151,7 +151,7 @@ async def test_an_answer_that_is_read_otherwise_is_found(other: object) -> None:
 class RepeatingCalls(Calls):
     """Sends again what failed."""
 
-    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         try:
             return await super().send(call, parse)
         except StoreFault:
@@ -161,7 +161,7 @@ class RepeatingCalls(Calls):
 class HopefulCalls(Calls):
     """Takes every ambiguity for a request that never arrived."""
 
-    async def send(self, call: Call, parse: Callable[[Reply], T]) -> T:
+    async def send(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         try:
             return await super().send(call, parse)
         except StoreFault as fault:
