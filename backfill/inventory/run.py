@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ListingStuckError
@@ -133,11 +134,15 @@ class _Inventory:
         self._listers: list[BucketLister] = []
         self._waiting: deque[tuple[BucketLister, OpenRange]] = deque()
         self._group = asyncio.TaskGroup()
+        self._writers = ExitStack()
 
     async def indexes_of(self, listings: Sequence[BucketListing]) -> tuple[ArtifactIndex, ...]:
         """List all buckets at the same time."""
-        async with self._group as group:
-            tasks = [group.create_task(self._index_of(listing)) for listing in listings]
+        # The writers outlive the group: a group cancels its tasks in no order, and a range that is
+        # cancelled seals what it has.
+        with self._writers:
+            async with self._group as group:
+                tasks = [group.create_task(self._index_of(listing)) for listing in listings]
         return tuple(task.result() for task in tasks)
 
     async def _index_of(self, listing: BucketListing) -> ArtifactIndex:
@@ -152,17 +157,17 @@ class _Inventory:
         if index is not None and index.inputs == inputs and index.columns == COLUMNS:
             self._count(index.rows)
             return index
-        with self._artifacts.stretched_writer(
-            listing.name, columns=COLUMNS, inputs=inputs
-        ) as writer:
-            lister = BucketLister(
-                listing,
-                writer,
-                prefixes=self._prefixes,
-                page_max=self._page_max,
-                on_page=self._turn,
-            )
-            index, totals = await self._listed_by(lister, place.bucket)
+        writer = self._writers.enter_context(
+            self._artifacts.stretched_writer(listing.name, columns=COLUMNS, inputs=inputs)
+        )
+        lister = BucketLister(
+            listing,
+            writer,
+            prefixes=self._prefixes,
+            page_max=self._page_max,
+            on_page=self._turn,
+        )
+        index, totals = await self._listed_by(lister, place.bucket)
         self._events.emit(
             BucketListed(
                 bucket=place.bucket,
