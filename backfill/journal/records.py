@@ -100,7 +100,10 @@ def _rows(record: bytes, kind: int, types: tuple[tuple[type, ...], ...]) -> list
         raise ValueError("this record is of another kind")
     if not record.endswith(b"\n"):
         raise ValueError("a record is cut")
-    rows = decoded_rows(record[_HEAD.size :])
+    try:
+        rows = decoded_rows(record[_HEAD.size :])
+    except RecursionError:
+        raise ValueError("a record holds what is no intent and no outcome") from None
     if set(map(type, rows)) != {list}:
         raise ValueError("a record holds what is no intent and no outcome")
     if len(rows) != count:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_an_intent_of_other_cells_is_refused(row: list[object]) -> None:
     record = b"\x04\x01\0\0\0" + json.dumps(row).encode() + b"\n"
     with pytest.raises(ValueError, match=r"no intent|argument"):
         decoded_intents(record)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize(
+    "body", ["", "1", "null", "true", '"x"', "{}", '{"a":1}', "[]", "[1]", "[" * 5000]
+)
+def test_whatever_is_no_group_is_refused(body: str, count: int) -> None:
+    """A frame that is whole around it: if this fails, a resume ends in a traceback."""
+    for kind, decode in ((INTENTS, decoded_intents), (OUTCOMES, decoded_outcomes)):
+        for lines in (body, f"{body}\n{body}", f"[1]\n{body}"):
+            record = struct.pack("<BI", kind, count) + lines.encode() + b"\n"
+            with pytest.raises(ValueError, match=r"."):
+                decode(record)
 
 
 async def test_what_was_concluded_is_known_after_a_restart(tmp_path: Path) -> None:
