@@ -309,7 +309,7 @@ OPTIONS: tuple[Option, ...] = (
         kind=Kind.INTEGER,
         maximum=AT_ONCE_MAX,
         flag="--listing-concurrency",
-        help="pages of listings in flight, over all buckets (default: 64)",
+        help="pages of listings in flight, over all buckets (default: 48)",
     ),
     Option(
         table="limits",

@@ -33,8 +33,8 @@ class Settings:
             lets pass.
         bandwidth_max: Bytes a second that deep verification may download, over all processes; 0:
             no limit.
-        listing_concurrency: Pages of listings in flight, over all buckets. 64 pages of 1,000 keys
-            at 100 ms are three times what one core writes down, and each may hold a megabyte.
+        listing_concurrency: Pages of listings in flight, over all buckets. 48 pages of 1,000 keys
+            at 100 ms are three times what one core writes down, and each holds 1 to 2 MiB.
         parts_in_flight_max: Parts of large objects in flight, over all objects: S3 copies at some
             tens of MB/s a part, and too many parts at once only meet SlowDown.
         copy_object_bytes_max: Above it an object goes by UploadPartCopy.
@@ -73,7 +73,7 @@ class Settings:
     processes: int = 1
     requests_per_second_max: int = 0
     bandwidth_max: int = 0
-    listing_concurrency: int = 64
+    listing_concurrency: int = 48
     parts_in_flight_max: int = 64
     copy_object_bytes_max: int = COPY_OBJECT_BYTES_MAX
     part_bytes: int = 64 * MIB
