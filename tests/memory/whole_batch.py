@@ -53,7 +53,12 @@ from backfill.model.jobs import (
 )
 from backfill.model.objects import ETag, ListedEntry, ObjectVersion, VersionId
 from backfill.model.places import BucketPlace
-from backfill.model.store import VersionsPage, VersionsPosition
+from backfill.model.store import (
+    CopyObjectRequest,
+    VersionsPage,
+    VersionsPosition,
+    WriteResult,
+)
 from backfill.plan.header import PlanHeader
 from backfill.plan.routes import Route
 from backfill.plan.rules import Rule, RuleDestination, Rules
@@ -285,6 +290,9 @@ class ComputedStore:
                 raise fault("MethodNotAllowed", 405)
             status = ReplicationStatus.PENDING if is_source else ReplicationStatus.REPLICA
             return head_of(entry, replication_status=status)
+
+    async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
+        raise AssertionError(f"jobs deliver all of it, and {request.key} was copied")
 
 
 class ComputedJobs:
