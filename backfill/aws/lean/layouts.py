@@ -18,7 +18,8 @@ VALUE: Final = "((?:[!-~]++(?: [!-~]++)*+)?+)"
 """A header's value that reads the same whoever reads it: printable ASCII, single spaces inside."""
 
 _OK: Final = "HTTP/1.1 200 OK"
-_NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+"""Metadata has names with `_` and `.` as well; any other is the parser's."""
 _FRAMING: Final = frozenset({"transfer-encoding", "trailer", "upgrade", "content-encoding"})
 """Of an answer with one of these, only the parser can tell where it ends, or what is in it."""
 

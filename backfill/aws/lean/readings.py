@@ -66,6 +66,7 @@ after which the connection was free.
 """
 
 _ENCODED_WORD: Final = "=?"
+assert ObjectHead._fields[8] == "checksums", "what is behind it is taken from a like one"
 
 T = TypeVar("T")
 Told = tuple[str, ...]
@@ -196,15 +197,15 @@ class _LearnedHead(_Learned[ObjectHead]):
                 return None
             metadata = tuple(zip(self._names, values, strict=True))
         return ObjectHead(
-            told[self._version],  # type: ignore[arg-type] # a VersionId; making it one is a call
-            told[self._etag],  # type: ignore[arg-type] # an ETag
+            VersionId(told[self._version]),
+            ETag(told[self._etag]),
             int(told[self._size]),
             modified,
-            like[4],
+            like.storage_class,
             metadata,
-            like[6],
-            like[7],
-            _checksums(told, like[8], self._checksums),
+            like.content_headers,
+            like.tag_count,
+            _checksums(told, like.checksums, self._checksums),
             *like[9:],
         )
 

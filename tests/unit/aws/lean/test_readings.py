@@ -227,6 +227,20 @@ def test_white_space_around_a_value_is_the_parsers(value: bytes) -> None:
     assert told is None or told == truth_of(kind, odd)
 
 
+def test_metadata_is_read_in_one_step_whatever_it_is_called() -> None:
+    """Names with an underscore or a dot are common: left to the parser they cost three times."""
+    kind, draw = KINDS["head"], random.Random(8)
+    one, two = (
+        a_head(draw).replace(b"=?UTF-8?Q?caf=C3=A9?=", b"x").replace(b"owner", b"my_own.name")
+        for _ in range(2)
+    )
+    other = one.replace(b"\r\nContent-Length: ", b"\r\nContent-Length: 1")
+    told = taught(kind, one, two).read(other)
+    assert isinstance(told, ObjectHead)
+    assert told == truth_of(kind, other)
+    assert [name for name, _ in told.metadata] == ["my_own.name"]
+
+
 def test_more_layouts_than_are_kept_are_left_to_the_parser() -> None:
     """Metadata names as many as objects must not cost a pattern each, nor memory without end."""
     kind, draw = KINDS["head"], random.Random(4)
