@@ -34,8 +34,10 @@ def look_of(head: ObjectHead) -> str | None:
         return letter + shared
     if len(head.checksums) > 1:
         return None
-    ((algorithm, value, kind, _),) = head.checksums
-    return f"{letter}{shared} {algorithm} {value}" if kind is _FULL_OBJECT else None
+    ((algorithm, value, kind, part_count),) = head.checksums
+    if kind is not _FULL_OBJECT or part_count is not None:
+        return None
+    return f"{letter}{shared} {algorithm} {value}"
 
 
 def look_of_listed(version: ObjectVersion, head: ObjectHead) -> str | None:

@@ -15,6 +15,7 @@ CHECKSUMS = st.builds(
     algorithm=st.sampled_from(["CRC32", "CRC64NVME"]),
     value=st.sampled_from(["AAAA", "BBBB"]),
     type=st.sampled_from(list(ChecksumType)),
+    part_count=st.sampled_from([None, None, 0, 2]),
 )
 HEADS = st.builds(
     lambda metadata, headers, checksums, kind, tags, missing, raw: head_of(
@@ -66,6 +67,7 @@ def test_what_is_unusual_has_no_look_and_what_is_ordinary_has_one(head: ObjectHe
         or head.unmodelled_checksums
         or len(head.checksums) > 1
         or any(each.type is not ChecksumType.FULL_OBJECT for each in head.checksums)
+        or any(each.part_count is not None for each in head.checksums)
     )
     assert (look_of(head) is None) == bool(is_unusual)
 
