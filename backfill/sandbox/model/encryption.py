@@ -6,6 +6,8 @@ Law: no key is used before KMS would have said yes to the caller.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.access import require
 from backfill.sandbox.model.buckets import Bucket
@@ -88,7 +90,9 @@ def encryption_of_write(
             )
     encryption = with_key(named, account_id=caller.account_id, region=bucket.region)
     if encryption.kms_key_arn is not None:
-        require_key(world, caller, bucket, key, encryption.kms_key_arn, "kms:GenerateDataKey")
+        arn = world.keys.resolved(encryption.kms_key_arn)
+        encryption = replace(encryption, kms_key_arn=arn)
+        require_key(world, caller, bucket, key, arn, "kms:GenerateDataKey")
     return encryption
 
 
@@ -110,11 +114,14 @@ def require_key(
     world: World, caller: Caller, bucket: Bucket, key: str, kms_key_arn: str, action: str
 ) -> None:
     """Refuse unless the key works and the caller may do this with it through S3."""
-    if region_of(kms_key_arn) != bucket.region or kms_key_arn in world.keys.missing:
+    if region_of(kms_key_arn) != bucket.region or world.keys.is_missing(kms_key_arn):
         message = f"Invalid arn {region_of(kms_key_arn)}"
         raise S3Error(refusals.KMS_KEY_NOT_FOUND, message=message)
     if kms_key_arn in world.keys.disabled:
         raise S3Error(refusals.KMS_KEY_DISABLED, message=f"{kms_key_arn} is disabled.")
+    if kms_key_arn in world.keys.pending:
+        message = f"{kms_key_arn} is pending deletion."
+        raise S3Error(refusals.KMS_KEY_PENDING, message=message)
     own = aws_managed_key_arn(account_id=caller.account_id, region=bucket.region)
     if kms_key_arn != own:  # aws/s3 is for everyone in its account who may use S3
         require(world, caller, action, bucket, key, kms_key_arn=kms_key_arn)

@@ -1,7 +1,8 @@
 """The KMS keys that S3 uses on behalf of callers: names, and which of them fail.
 
 Holds no key material and encrypts nothing. Any key ARN is taken for an existing, enabled key unless
-a test says otherwise, because KMS is not what is modelled.
+a test says otherwise, because KMS is not what is modelled; but in an account that is strict, a key
+that was not made here does not exist.
 Law: a key is known by its full ARN.
 """
 
@@ -10,14 +11,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
+from backfill.sandbox.model.roles import account_of
+
 
 # Open to change: tests disable keys.
 @dataclass(slots=True, kw_only=True)
 class KeyRing:
-    """The keys that do not work: disabled ones and ones that are not there."""
+    """The keys that do not work, and those that were made here."""
 
     disabled: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    pending: set[str] = field(default_factory=set)
+    """Keys that wait for their deletion: they do nothing any more."""
+    made: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Key ARNs by the ARNs of their aliases."""
+    strict_accounts: frozenset[str] = frozenset()
+    """Accounts in which a key that is not in `made` does not exist, but for `aws/s3`."""
+
+    def resolved(self, arn: str) -> str:
+        """The key's own ARN for an alias that was made here; else what was given."""
+        return self.aliases.get(arn, arn)
+
+    def is_missing(self, arn: str) -> bool:
+        """Whether there is no such key."""
+        if arn in self.missing:
+            return True
+        account_id = account_of(arn)
+        if account_id not in self.strict_accounts or arn in self.made:
+            return False
+        return arn != aws_managed_key_arn(account_id=account_id, region=region_of(arn))
+
+    def is_enabled(self, arn: str) -> bool:
+        """Whether the key is there and works."""
+        return not (arn in self.disabled or arn in self.pending or self.is_missing(arn))
 
 
 def aws_managed_key_arn(*, account_id: str, region: str) -> str:

@@ -236,6 +236,12 @@ KMS_KEY_NOT_FOUND = refusal(
 KMS_KEY_DISABLED = refusal(
     "KMS.DisabledException", 400, "The key is disabled.", "(UG: UsingKMSEncryption)"
 )
+KMS_KEY_PENDING = refusal(
+    "KMS.KMSInvalidStateException",
+    400,
+    "The key is pending deletion.",
+    "A key that waits for its deletion does nothing (KMS Developer Guide: key-state)",
+)
 
 # Archives and copies
 ARCHIVED = refusal(

@@ -113,7 +113,8 @@ class Stages:
 
     def _prepare(self, job: Job, at: datetime) -> None:
         try:
-            if not self._world.roles.trusts(job.role_arn, BATCH_OPERATIONS):
+            about = (("aws:SourceAccount", job.account_id), ("aws:SourceArn", job.arn))
+            if not self._world.roles.trusts(job.role_arn, BATCH_OPERATIONS, about):
                 raise failures.role_not_assumed(job.role_arn)
             if job.request.manifest is not None:
                 job.tasks = manifest_tasks(self._world, job.role, job.request.manifest)

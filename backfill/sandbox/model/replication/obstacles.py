@@ -74,7 +74,8 @@ _NO_REPLICA_KEY = Obstacle(
 
 def obstacle(world: World, source: Bucket, entry: Entry, rule: Rule, role: str) -> Obstacle | None:
     """The first thing in the way of this version to the rule's destination, if any is."""
-    if not world.roles.trusts(role, REPLICATION):
+    about = (("aws:SourceAccount", source.owner_id), ("aws:SourceArn", source.arn))
+    if not world.roles.trusts(role, REPLICATION, about):
         return ROLE_NOT_ASSUMED
     destination = world.buckets.get(rule.destination_bucket)
     if destination is None:
@@ -108,8 +109,11 @@ def _obstacle_to_bytes(
     if not version.encryption.is_kms:
         return None
     keys = world.keys
-    if version.encryption.kms_key_arn in keys.disabled | keys.missing:
+    if version.encryption.kms_key_arn and not keys.is_enabled(version.encryption.kms_key_arn):
         return _SOURCE_KEY
-    if rule.replica_kms_key in keys.missing:
+    if rule.replica_kms_key is None:
+        return None
+    replica_key = keys.resolved(rule.replica_kms_key)
+    if keys.is_missing(replica_key):
         return _NO_REPLICA_KEY
-    return _REPLICA_KEY if rule.replica_kms_key in keys.disabled else None
+    return None if keys.is_enabled(replica_key) else _REPLICA_KEY

@@ -406,6 +406,12 @@ CASES = [
         lambda s: s.copy(source=source(key="e")),
         kms,
     ),
+    case(
+        R.KMS_KEY_PENDING,
+        "400 KMS.KMSInvalidStateException",
+        lambda s: s.put(attributes=encrypted(algorithm="aws:kms", kms_key_id=KMS_KEY)),
+        lambda s: s.model.world.keys.pending.add(KMS_KEY),
+    ),
     # --- archives and copies ---
     *(
         case(
