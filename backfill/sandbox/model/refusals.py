@@ -240,7 +240,7 @@ KMS_KEY_PENDING = refusal(
     "KMS.KMSInvalidStateException",
     400,
     "The key is pending deletion.",
-    "A key that waits for its deletion does nothing (KMS Developer Guide: key-state)",
+    "A key that waits for its deletion does nothing (UG: UsingKMSEncryption)",
 )
 
 # Archives and copies

@@ -111,9 +111,7 @@ def _obstacle_to_bytes(
     keys = world.keys
     if version.encryption.kms_key_arn and not keys.is_enabled(version.encryption.kms_key_arn):
         return _SOURCE_KEY
-    if rule.replica_kms_key is None:
-        return None
-    replica_key = keys.resolved(rule.replica_kms_key)
+    replica_key = keys.resolved(rule.replica_kms_key or "")
     if keys.is_missing(replica_key):
         return _NO_REPLICA_KEY
     return None if keys.is_enabled(replica_key) else _REPLICA_KEY
