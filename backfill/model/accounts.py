@@ -98,7 +98,7 @@ class KmsKey:
     spec: str = "SYMMETRIC_DEFAULT"
 
 
-class TargetKind(enum.StrEnum):
+class EventDestinationKind(enum.StrEnum):
     """Where S3 sends event notifications (not EventBridge, which has no replication events)."""
 
     QUEUE = "sqs"
@@ -106,9 +106,9 @@ class TargetKind(enum.StrEnum):
     FUNCTION = "lambda"
 
 
-def target_kind(arn: str) -> TargetKind:
-    """Return the kind of a notification target by its ARN; ValueError for any other service."""
-    return TargetKind(arn.split(":")[2])
+def event_destination_kind(arn: str) -> EventDestinationKind:
+    """Return the kind of a event destination by its ARN; ValueError for any other service."""
+    return EventDestinationKind(arn.split(":")[2])
 
 
 class SimulatedEffect(enum.StrEnum):

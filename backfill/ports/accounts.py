@@ -51,10 +51,10 @@ class AccountReader(Protocol):
         """Return the key policy named `default`; only the key's own account can read it."""
         ...
 
-    async def target_policy(self, arn: str) -> RawDocument | None:
+    async def event_destination_policy(self, arn: str) -> RawDocument | None:
         """Return the policy of a queue, topic or function; None where it has none.
 
-        Code NotFound (404) where the target itself is not there.
+        Code NotFound (404) where the thing itself is not there.
         """
         ...
 
@@ -106,7 +106,7 @@ class AccountWriter(AccountReader, Protocol):
         """Replace a key policy; KMS refuses one that locks the account out."""
         ...
 
-    async def put_target_policy(self, arn: str, policy: Mapping[str, object]) -> None:
+    async def put_event_destination_policy(self, arn: str, policy: Mapping[str, object]) -> None:
         """Put the policy of a queue or topic, or add and remove statements of a function's."""
         ...
 

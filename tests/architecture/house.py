@@ -23,6 +23,7 @@ STAGES = (
     "verify",
     "report",
     "repair",
+    "watch",
 )
 """One word a stage, in the order of the story."""
 
@@ -65,7 +66,7 @@ SHELLS = {
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 
 FLOORS = {
-    0: "model, errors, events, settings, campaign, its options, and the nouns of the stages: pure",
+    0: "model, policies, errors, events, settings, campaign with options, nouns of stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
     3: "pipeline with stage_inputs, opening, fleet and copiers, compose, and what reads across "
@@ -73,7 +74,9 @@ FLOORS = {
     4: "cli",
 }
 _FLOOR_OF_TOP = {
-    **dict.fromkeys(("model", "errors", "events", "settings", "campaign", "campaign_options"), 0),
+    **dict.fromkeys(
+        ("model", "errors", "events", "settings", "campaign", "campaign_options", "policies"), 0
+    ),
     "ports": 1,
     "in_order": 2,
     **dict.fromkeys(ADAPTERS, 2),
