@@ -107,7 +107,7 @@ class EventDestinationKind(enum.StrEnum):
 
 
 def event_destination_kind(arn: str) -> EventDestinationKind:
-    """Return the kind of a event destination by its ARN; ValueError for any other service."""
+    """Return the kind of an event destination by its ARN; ValueError for any other service."""
     return EventDestinationKind(arn.split(":")[2])
 
 
