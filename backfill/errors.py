@@ -47,6 +47,13 @@ class BackfillError(Exception):
         """Return what the process exits with."""
         return self.exit_code
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what a copy process sends its holder: the error as it is.
+
+        Made anew from its line, as exceptions are, one that words its line itself says it twice.
+        """
+        return BaseException.__new__, (type(self), *self.args), self.__dict__
+
 
 class UsageError(BackfillError):
     """A flag or argument is wrong."""
