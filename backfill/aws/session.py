@@ -28,6 +28,7 @@ from botocore.exceptions import (
 
 import backfill
 from backfill.aws import versions_page
+from backfill.aws.echoes import ECHOING, cut_echo
 from backfill.aws.endpoints import (
     companion_endpoint,
     is_loopback,
@@ -299,6 +300,10 @@ def _adjust_s3(client: AioBaseClient) -> None:
     events = client.meta.events
     events.register_last("before-parameter-build.s3", _stay_in_region)
     events.register_first("before-parse.s3.ListObjectVersions", versions_page.keep_raw_page)
+    for operation in ECHOING:
+        # A name with a wildcard is called before those without: botocore's own first handler there
+        # makes a 500 of a 200 that it cannot parse.
+        events.register_first(f"before-parse.*.{operation}", cut_echo)
     events.register("before-parameter-build.s3.CreateMultipartUpload", _take_expires)
     events.register("before-call.s3.CreateMultipartUpload", _give_expires)
 

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
+from backfill.aws.echoes import ECHOING, without_echo
 from backfill.aws.lean.wire import WireReply
 from backfill.aws.replies import MODELLED_ALGORITHMS, Reply, ReplyError
 from backfill.aws.versions_page import RAW_PAGE, is_page
@@ -35,10 +36,6 @@ _FLAT: Final = re.compile(
     re.ASCII,
 )
 _LEAF: Final = re.compile(r"<([A-Za-z0-9]++)>([^<]*+)</")
-_ECHOING: Final = frozenset({"CreateMultipartUpload", "CompleteMultipartUpload", "ListParts"})
-_ECHO: Final = re.compile(rb"<(Key|Location)>[^<]*+</\1>")
-"""What those tell of the key, as it is: one with control characters, which XML does not have, makes
-a document that nobody can parse. We know the key, and need the upload's ID."""
 _NAMESPACE_OF_TYPE: Final = "}type"
 
 Texts = dict[str, str]
@@ -111,8 +108,8 @@ def _add_body(operation: str, answer: WireReply, reply: dict[str, object]) -> No
             reply.update(_FROM_TEXTS[operation](texts))
             return
     root = _root_or_none(answer.body)
-    if root is None and operation in _ECHOING:
-        root = _root_or_none(_ECHO.sub(b"", answer.body))
+    if root is None and operation in ECHOING:
+        root = _root_or_none(without_echo(answer.body))
     if answer.status == 200 and (root is None or root.tag == "Error"):
         raise _refusal(operation, answer._replace(status=500))
     if root is None:

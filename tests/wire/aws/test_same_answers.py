@@ -106,6 +106,42 @@ def are_the_same(sdk: object, lean: object) -> bool:
     return sdk == lean
 
 
+ECHOING = {
+    "CreateMultipartUpload": b"<InitiateMultipartUploadResult>%b<UploadId>u-1</UploadId>"
+    b"</InitiateMultipartUploadResult>",
+    "CompleteMultipartUpload": b"<CompleteMultipartUploadResult><Location>http://b/%b</Location>"
+    b"%b<ETag>&quot;e-1&quot;</ETag></CompleteMultipartUploadResult>",
+    "ListParts": b"<ListPartsResult>%b<IsTruncated>false</IsTruncated></ListPartsResult>",
+}
+
+
+@pytest.mark.parametrize("echo", [b"\x01", b"&#x1;", b"a\x00b", b"\xff", b"&#xFFFE;"])
+@pytest.mark.parametrize("operation", ECHOING)
+async def test_a_key_that_xml_cannot_hold_hides_nothing_from_either(
+    clients: dict[str, Calls], raw_server: RawServer, operation: str, echo: bytes
+) -> None:
+    """Else such a key cannot be copied in parts, and each try leaves an upload behind."""
+    key, body = b"<Key>%b</Key>" % echo, ECHOING[operation]
+    sent = body % ((echo, key) if b"<Location>" in body else key)
+    raw_server.script = lambda _: answer(200, sent)
+    sdk, lean = [await told(clients[name], operation) for name in ("sdk", "lean")]
+    assert sdk == lean
+    assert not isinstance(sdk, Ill), sdk
+
+
+@pytest.mark.parametrize("operation", ECHOING)
+async def test_what_is_no_document_but_for_its_key_is_a_fault_to_both(
+    clients: dict[str, Calls], raw_server: RawServer, operation: str
+) -> None:
+    """Else a garbled ID is taken for an upload's: its parts would be another's, or nobody's."""
+    body = ECHOING[operation].replace(b"<Location>http://b/%b</Location>", b"")
+    sent = (body % b"<Key>\x01</Key>").replace(b"u-1", b"u\x01").replace(b"e-1", b"e\x01")
+    raw_server.script = lambda _: answer(200, sent.replace(b"false", b"f\x01"))
+    sdk, lean = [await told(clients[name], operation) for name in ("sdk", "lean")]
+    assert isinstance(sdk, Ill)
+    assert are_the_same(sdk, lean)
+
+
 COPIED = b"<?xml version='1.0'?><CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>"
 HEADERS = b"Content-Length: 1\r\nETag: e\r\nLast-Modified: Sun, 22 Nov 2026 10:00:07 GMT\r\n"
 
