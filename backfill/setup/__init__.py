@@ -1,0 +1,1 @@
+"""Replication set-up from a spec: desired state, difference, policies; apply and destroy."""
