@@ -32,6 +32,11 @@ FASTER_AFTER_S: Final = 10.0
 """After so long without a refusal a rate grows twice as fast, and so on: the store has grown (S3
 splits busy prefixes within minutes), or others have gone."""
 
+FEW: Final = 20.0
+"""Requests a second below which a rate grows by requests instead of seconds, as if so many were a
+second: one that doubled sooner would be refused within `FAR_OFF_REQUESTS` for ever, and one that
+came back in some seconds would have a refusal among a handful of requests."""
+
 BURST_S: Final = 0.01
 """What may be saved up while nothing is sent: as much as a timer may come late. S3 counts by the
 second or so; a smooth stream meets its limit with single requests, a bursty one with many."""
@@ -70,7 +75,7 @@ class LearnedRate(TokenBucket):
 
     After a decrease the rate grows by `INCREASE` a second, faster the longer nothing is refused.
     While it is far off, it doubles each second instead, as TCP's slow start does (RFC 5681 §3.1),
-    until the first refusal that is not at once.
+    until the first refusal that is not at once. Below `FEW` a second both go by requests.
     """
 
     def __init__(self, rate: float, *, now_s: float) -> None:
@@ -84,8 +89,19 @@ class LearnedRate(TokenBucket):
         """Return requests a second."""
         grown_s = now_s - self.lowered_s
         if self._is_far_off:
-            return self._rate * math.exp2(min(grown_s, _DOUBLINGS_MAX))
+            return self._doubled(grown_s)
+        grown_s *= min(1.0, self._rate / FEW)
         return self._rate * (1.0 + INCREASE * grown_s * (1.0 + grown_s / FASTER_AFTER_S))
+
+    def _doubled(self, grown_s: float) -> float:
+        """Return the rate that doubles with each `FEW` requests, or each second from there on."""
+        rate = self._rate
+        if rate < FEW:
+            few_s = (FEW / rate - 1.0) / math.log(2)
+            if grown_s < few_s:
+                return rate / (1.0 - grown_s * math.log(2) * rate / FEW)
+            rate, grown_s = FEW, grown_s - few_s
+        return rate * math.exp2(min(grown_s, _DOUBLINGS_MAX))
 
     def take(self, now_s: float) -> bool:
         """Return whether one more request may pass now."""
