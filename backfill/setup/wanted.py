@@ -26,20 +26,22 @@ class ResourceKind(enum.StrEnum):
     """What is read and written as one document, in the order in which it is safe to write them.
 
     A rule needs versioned buckets and a role, the role's rights need both policies, and S3 tries
-    each receiver's policy when a notification is put. What takes away goes backwards.
+    each event destination's policy when a notification is put. What takes away goes backwards.
     """
 
     BUCKET = "bucket"
     """A bucket itself, for manifests and reports; the document says that it is there."""
     VERSIONING = "versioning"
     OBJECT_LOCK = "Object Lock configuration"
+    ENCRYPTION = "default encryption"
     ROLE_TRUST = "role trust policy"
-    """A role with its trust policy: where there is none, the role is created with it."""
+    """A role as GetRole gives it: `AssumeRolePolicyDocument`, `Path` and `Tags` as a mapping.
+    Where there is none, the role is created so; of one that is there only the trust changes."""
     ROLE_POLICIES = "role inline policies"
     """A role's inline policies, as `{name: policy}`; each is put and deleted by its name."""
     KEY_POLICY = "key policy"
     BUCKET_POLICY = "bucket policy"
-    RECEIVER_POLICY = "receiver policy"
+    EVENT_DESTINATION_POLICY = "event destination policy"
     """The policy of the queue, topic or function that gets the events."""
     REPLICATION = "replication configuration"
     NOTIFICATION = "notification configuration"
@@ -58,6 +60,7 @@ class ResourceKind(enum.StrEnum):
 _BUCKET_DOCUMENTS = {
     ResourceKind.VERSIONING: BucketDocument.VERSIONING,
     ResourceKind.OBJECT_LOCK: BucketDocument.OBJECT_LOCK,
+    ResourceKind.ENCRYPTION: BucketDocument.ENCRYPTION,
     ResourceKind.BUCKET_POLICY: BucketDocument.POLICY,
     ResourceKind.REPLICATION: BucketDocument.REPLICATION,
     ResourceKind.NOTIFICATION: BucketDocument.NOTIFICATION,
@@ -170,7 +173,10 @@ class Action(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What becomes of one part, and why. `before` is None where it is absent, `after` where gone."""
+    """What becomes of one part, and why.
+
+    `before` is None where the part is absent, `after` where it goes.
+    """
 
     resource: Resource
     identifier: str
