@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from backfill.aws.accounts_writing import AwsAccountWriter
 from backfill.aws.batch_bucket import S3BatchBucket
 from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
@@ -20,6 +21,7 @@ from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.pace import Pace, PacedCalls
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.aws.session import AwsSession, Connection
+from backfill.aws.watching import AwsWatching
 from backfill.campaign import Access, Campaign, Client
 from backfill.journal.journal import SegmentJournal
 from backfill.model.outcome import Outcome
@@ -37,6 +39,7 @@ from backfill.ports import (
     ObjectStore,
     Random,
 )
+from backfill.ports.accounts import AccountReader, AccountWriter, Watching
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.lock import hold_run_directory, join_run_directory
 from backfill.settings import Settings
@@ -75,6 +78,26 @@ class Clients:
     pauses: Pauses
     budget: RetryBudget
     pace: Pace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One identity's view of its account's control plane; no client is open before its first call.
+
+    `reader` and `writer` are one and the same: who only reads is given the narrower port.
+    """
+
+    reader: AccountReader
+    writer: AccountWriter
+    watching: Watching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountClients:
+    """Both identities' accounts."""
+
+    source: Account
+    destination: Account
 
 
 def machine(run_directory: Path) -> Machine:
@@ -158,16 +181,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
         CredentialsError: A profile does not exist.
     """
     settings = campaign.settings
-    pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
-    budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
-    retries = ReadRetries(
-        attempts_max=settings.control_attempts_max,
-        pauses=pauses,
-        budget=budget,
-        clock=here.clock,
-        random=here.random,
-        events=events,
-    )
+    retries = _read_retries(settings, here, events)
     pace = Pace(
         clock=here.clock,
         events=events,
@@ -196,10 +210,45 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             destination_batch=destination.batch,
             source_batch_bucket=source.batch_bucket,
             destination_batch_bucket=destination.batch_bucket,
-            pauses=pauses,
-            budget=budget,
+            pauses=retries.pauses,
+            budget=retries.budget,
             pace=pace,
         )
+
+
+@asynccontextmanager
+async def account_clients(
+    access: Access, settings: Settings, here: Machine, events: Events
+) -> AsyncIterator[AccountClients]:
+    """Open both identities' views of their accounts, and close them at the end.
+
+    Raises:
+        UsageError, CredentialsError: See `clients`.
+    """
+    retries = _read_retries(settings, here, events)
+    async with AsyncExitStack() as stack:
+
+        async def account(profile: str) -> Account:
+            session = AwsSession(_connection(access, profile, settings))
+            calls = Calls(await stack.enter_async_context(session), events)
+            writer = AwsAccountWriter(calls, retries)
+            return Account(reader=writer, writer=writer, watching=AwsWatching(calls, retries))
+
+        yield AccountClients(
+            source=await account(access.source_profile),
+            destination=await account(access.destination_profile),
+        )
+
+
+def _read_retries(settings: Settings, here: Machine, events: Events) -> ReadRetries:
+    return ReadRetries(
+        attempts_max=settings.control_attempts_max,
+        pauses=Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s),
+        budget=RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor),
+        clock=here.clock,
+        random=here.random,
+        events=events,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

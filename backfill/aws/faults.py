@@ -33,6 +33,19 @@ WRITES: Final = frozenset(
         "CreateJob",
         "UpdateJobStatus",
         "UpdateJobPriority",
+        # What setup and watch change of an account.
+        "CreateBucket",
+        *("PutBucketReplication", "DeleteBucketReplication"),
+        *("PutBucketPolicy", "DeleteBucketPolicy"),
+        *("PutBucketNotificationConfiguration", "PutBucketVersioning"),
+        *("PutBucketEncryption", "DeleteBucketEncryption"),
+        *("PutBucketOwnershipControls", "DeleteBucketOwnershipControls"),
+        *("PutObjectLockConfiguration", "PutBucketLifecycleConfiguration"),
+        *("PutPublicAccessBlock", "DeletePublicAccessBlock", "PutBucketRequestPayment"),
+        *("CreateRole", "DeleteRole", "UpdateAssumeRolePolicy"),
+        *("PutRolePolicy", "DeleteRolePolicy", "PutKeyPolicy"),
+        *("SetQueueAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission"),
+        "DeleteMessageBatch",
     }
 )
 """The operations that change something at the store; every other one that we send is a read."""
@@ -138,7 +151,8 @@ def _error_of(fault: StoreFault) -> BackfillError:
     if fault.code in _DENIALS:
         statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
         return MissingPermissionError(line, hint=statements)
-    return RefusedError(line, hint=_HINTS.get(fault.code, ""))
+    hint = _JOB_HINTS.get(fault.code, "") if "Job" in fault.operation else ""
+    return RefusedError(line, hint=hint or _HINTS.get(fault.code, ""))
 
 
 def _is_skew_for_sts(fault: StoreFault) -> bool:
@@ -149,7 +163,13 @@ def _is_skew_for_sts(fault: StoreFault) -> bool:
 
 _WITHOUT_STS: Final = "STS is not asked if --source-account and --destination-account name them"
 
-_DENIALS: Final = frozenset({"AccessDenied", "403", "KMS.AccessDeniedException"})
+_DENIALS: Final = frozenset(
+    {
+        *("AccessDenied", "403", "KMS.AccessDeniedException"),
+        # KMS, Lambda and SQS; SNS.
+        *("AccessDeniedException", "AuthorizationError"),
+    }
+)
 
 _CREDENTIAL_CODES: Final = fault_table.EXPIRED | {
     "InvalidToken",
@@ -192,12 +212,18 @@ _HINTS: Final = {
     "InvalidBucketOwnerAWSAccountID": "an expected owner is a 12-digit account ID",
     "NotImplemented": "this store lacks what safe copying needs (conditional CopyObject)",
     "501": "this store lacks what safe copying needs (conditional CopyObject)",
-    "NoSuchJob": "S3 forgets a job 90 days after its end; check its ID, the account and the Region",
-    "NotFoundException": "S3 forgets a job 90 days after its end; check its ID and the Region",
-    "JobStatusException": "the job has gone on meanwhile: look at it again",
+    "NotFoundException": "check the ARN, its account and its Region",
+    "BucketAlreadyExists": "a bucket's name is taken once for all accounts; choose another",
+    "ConcurrentModification": "somebody else changed it at the same moment; run the same again",
     "TooManyRequestsException": "another tool is asking, too; wait, then run the same command",
     "EndpointConnectionError": "check --endpoint-url, the network and the proxy settings",
     "ClientConnectorCertificateError": "name the store's CA with AWS_CA_BUNDLE",
+}
+
+_JOB_HINTS: Final = {
+    "NoSuchJob": "S3 forgets a job 90 days after its end; check its ID, the account and the Region",
+    "NotFoundException": "S3 forgets a job 90 days after its end; check its ID and the Region",
+    "JobStatusException": "the job has gone on meanwhile: look at it again",
 }
 
 

@@ -27,7 +27,7 @@ from botocore.exceptions import (
 )
 
 import backfill
-from backfill.aws import versions_page
+from backfill.aws import raw_documents, versions_page
 from backfill.aws.echoes import ECHOING, cut_echo
 from backfill.aws.endpoints import (
     companion_endpoint,
@@ -238,6 +238,12 @@ class _Clients:
 _OWN_ENDPOINT: Final = {
     "sts": "AWS_ENDPOINT_URL_STS",
     "s3control": "AWS_ENDPOINT_URL_S3_CONTROL",
+    "iam": "AWS_ENDPOINT_URL_IAM",
+    "kms": "AWS_ENDPOINT_URL_KMS",
+    "sns": "AWS_ENDPOINT_URL_SNS",
+    "sqs": "AWS_ENDPOINT_URL_SQS",
+    "lambda": "AWS_ENDPOINT_URL_LAMBDA",
+    "cloudwatch": "AWS_ENDPOINT_URL_CLOUDWATCH",
 }
 """The variables by which the SDK is told a service's own endpoint, beside S3's."""
 
@@ -300,6 +306,8 @@ def _adjust_s3(client: AioBaseClient) -> None:
     events = client.meta.events
     events.register_last("before-parameter-build.s3", _stay_in_region)
     events.register_first("before-parse.s3.ListObjectVersions", versions_page.keep_raw_page)
+    for operation in raw_documents.READINGS:
+        events.register_first(f"before-parse.s3.{operation}", raw_documents.keep_raw_document)
     for operation in ECHOING:
         # A name with a wildcard is called before those without: botocore's own first handler there
         # makes a 500 of a 200 that it cannot parse.

@@ -1,7 +1,7 @@
 """Which IAM actions each call needs, so that a denial names the statement that is missing.
 
 Never a whole policy (those lie in manifests/iam), only what one denied call needs.
-Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
+Source: Service Authorization Reference, "Actions, resources, and condition keys" for each service.
 Law: a hint grants what the call needs and no more.
 """
 
@@ -33,7 +33,52 @@ _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "GetBucketReplication": ("s3:GetReplicationConfiguration",),
     "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
     "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls",),
+    "GetBucketPolicy": ("s3:GetBucketPolicy",),
+    "GetBucketNotificationConfiguration": ("s3:GetBucketNotification",),
+    "GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
+    "GetBucketLifecycleConfiguration": ("s3:GetLifecycleConfiguration",),
+    "GetPublicAccessBlock": ("s3:GetBucketPublicAccessBlock",),
+    "GetBucketRequestPayment": ("s3:GetBucketRequestPayment",),
+    "CreateBucket": ("s3:CreateBucket", "s3:PutBucketOwnershipControls"),
+    "PutBucketReplication": ("s3:PutReplicationConfiguration",),
+    "DeleteBucketReplication": ("s3:PutReplicationConfiguration",),
+    "PutBucketPolicy": ("s3:PutBucketPolicy",),
+    "DeleteBucketPolicy": ("s3:DeleteBucketPolicy",),
+    "PutBucketNotificationConfiguration": ("s3:PutBucketNotification",),
+    "PutBucketVersioning": ("s3:PutBucketVersioning",),
+    "PutBucketOwnershipControls": ("s3:PutBucketOwnershipControls",),
+    "PutObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration",),
 }
+
+_ACCOUNT_ACTIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "GetRole": (("iam:GetRole",), "ROLE_ARN"),
+    "ListRolePolicies": (("iam:ListRolePolicies",), "ROLE_ARN"),
+    "GetRolePolicy": (("iam:GetRolePolicy",), "ROLE_ARN"),
+    "ListAttachedRolePolicies": (("iam:ListAttachedRolePolicies",), "ROLE_ARN"),
+    "GetPolicy": (("iam:GetPolicy",), "POLICY_ARN"),
+    "GetPolicyVersion": (("iam:GetPolicyVersion",), "POLICY_ARN"),
+    "SimulatePrincipalPolicy": (("iam:SimulatePrincipalPolicy",), "ROLE_ARN"),
+    "CreateRole": (("iam:CreateRole", "iam:TagRole"), "ROLE_ARN"),
+    "UpdateAssumeRolePolicy": (("iam:UpdateAssumeRolePolicy",), "ROLE_ARN"),
+    "PutRolePolicy": (("iam:PutRolePolicy",), "ROLE_ARN"),
+    "DeleteRolePolicy": (("iam:DeleteRolePolicy",), "ROLE_ARN"),
+    "DeleteRole": (("iam:DeleteRole",), "ROLE_ARN"),
+    "DescribeKey": (("kms:DescribeKey",), "KEY_ARN"),
+    "GetKeyPolicy": (("kms:GetKeyPolicy",), "KEY_ARN"),
+    "PutKeyPolicy": (("kms:PutKeyPolicy",), "KEY_ARN"),
+    "GetQueueUrl": (("sqs:GetQueueUrl",), "QUEUE_ARN"),
+    "GetQueueAttributes": (("sqs:GetQueueAttributes",), "QUEUE_ARN"),
+    "SetQueueAttributes": (("sqs:SetQueueAttributes",), "QUEUE_ARN"),
+    "ReceiveMessage": (("sqs:ReceiveMessage",), "QUEUE_ARN"),
+    "DeleteMessageBatch": (("sqs:DeleteMessage",), "QUEUE_ARN"),
+    "GetTopicAttributes": (("sns:GetTopicAttributes",), "TOPIC_ARN"),
+    "SetTopicAttributes": (("sns:SetTopicAttributes",), "TOPIC_ARN"),
+    "GetFunctionConfiguration": (("lambda:GetFunctionConfiguration",), "FUNCTION_ARN"),
+    "AddPermission": (("lambda:AddPermission",), "FUNCTION_ARN"),
+    "RemovePermission": (("lambda:RemovePermission",), "FUNCTION_ARN"),
+    "GetMetricData": (("cloudwatch:GetMetricData",), "*"),
+}
+"""Of services but S3, which say no bucket: what stands for the ARN is told in capitals."""
 
 _JOB_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     # Tags and the job's role are refused with the same AccessDenied as the job itself.
@@ -73,6 +118,8 @@ def missing_statements(*, operation: str, bucket: str) -> str:
         if operation == "CreateJob":
             statements.append(_statement(("iam:PassRole",), "ROLE_ARN"))
         return f"allow this identity: {', '.join(statements)}; and check the account ID"
+    if operation in _ACCOUNT_ACTIONS:
+        return f"allow this identity: {_statement(*_ACCOUNT_ACTIONS[operation])}"
     if not statements:
         return f"allow the action behind {operation} for this identity"
     hint = "allow this identity: " + ", ".join(statements)

@@ -33,6 +33,13 @@ class AccountReader(Protocol):
         """Return who signs."""
         ...
 
+    async def has_bucket(self, place: BucketPlace) -> bool:
+        """Return whether a bucket is there.
+
+        Code 403 where another account owns it, or where s3:ListBucket is denied.
+        """
+        ...
+
     async def bucket_document(
         self, place: BucketPlace, document: BucketDocument
     ) -> RawDocument | None:
@@ -106,8 +113,18 @@ class AccountWriter(AccountReader, Protocol):
         """Replace a key policy; KMS refuses one that locks the account out."""
         ...
 
-    async def put_event_destination_policy(self, arn: str, policy: Mapping[str, object]) -> None:
-        """Put the policy of a queue or topic, or add and remove statements of a function's."""
+    async def put_event_destination_policy(
+        self,
+        arn: str,
+        policy: Mapping[str, object] | None,
+        *,
+        before: Mapping[str, object] | None,
+    ) -> None:
+        """Put the policy of a queue or topic; None takes a queue's away.
+
+        Lambda has no whole policy to put: statements that differ from `before`, which was read,
+        are removed and added by their Sid, all others are left alone.
+        """
         ...
 
 
