@@ -1,36 +1,26 @@
 """The decision: may this identity do this action on this resource?
 
-Never changes anything and never guesses: no statement, no permission. One law: a Deny anywhere
-wins; within an account one side's Allow is enough, across accounts both sides must allow
-(IAM User Guide: reference_policies_evaluation-logic).
+Never changes anything and never guesses: no statement, no permission. One law: every call of every
+service is decided here, by the documents as they are at that moment.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import IntEnum
+from collections.abc import Callable
+from datetime import datetime
 
-from backfill.sandbox.authorization.conditions import holds
+from backfill.sandbox.authorization.conditions import Context
+from backfill.sandbox.authorization.evaluation import Inquiry, Verdict, decided
 from backfill.sandbox.authorization.identities import Directory, Identity, root_arn
 from backfill.sandbox.authorization.policies import (
     Policy,
     PolicyError,
     Statement,
-    applies,
     resource_policy,
 )
 from backfill.sandbox.model.identities import AccessQuestion, Caller
 
 DocumentOf = Callable[[str], str | None]
 """A bucket's policy by name, or a key's by ARN; None where there is none."""
-
-
-class Grant(IntEnum):
-    """What a resource policy gives an identity."""
-
-    NOTHING = 0
-    TO_ACCOUNT = 1
-    """The identity's account is named: it may pass the permission on by identity policy."""
-    TO_IDENTITY = 2
-    """The identity itself, or everybody, is named: enough within the account."""
+_CLIENT_ADDRESS = "127.0.0.1"
 
 
 class Authorization:
@@ -43,99 +33,146 @@ class Authorization:
         bucket_policy_of: DocumentOf,
         key_policy_of: DocumentOf,
         is_transport_secure: bool = True,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         """`is_transport_secure`: the loopback port stands in for S3's HTTPS endpoint."""
         self._directory = directory
         self._bucket_policy_of = bucket_policy_of
         self._key_policy_of = key_policy_of
+        self._now = now
         self.is_transport_secure = is_transport_secure
+        self.strict_accounts: frozenset[str] = frozenset()
+        """Accounts in which an identity that nobody made has no permissions."""
+        self.organization_id: str | None = None
+        """The AWS organization that both accounts belong to; None: to none."""
 
     def __call__(self, question: AccessQuestion) -> bool:
         """Whether the caller may. The type is the model's `Authorize`."""
+        return self.verdict(question) is Verdict.ALLOWED
+
+    def verdict(
+        self,
+        question: AccessQuestion,
+        policy: Policy | None = None,
+        *,
+        is_grant_needed: bool = False,
+    ) -> Verdict:
+        """The decision; `policy` is that of a resource which is neither bucket nor key."""
         identity = self._identity(question.caller)
-        context = self._context(question)
-        if question.kms_key_arn is not None:
-            return self._may_use_key(question, question.kms_key_arn, identity, context)
-        arn = resource_arn(question)
+        context = self._context(question, identity)
+        key_arn = question.kms_key_arn
+        if key_arn is not None:
+            fields = key_arn.split(":")
+            if len(fields) < 6:
+                return Verdict.IMPLICIT_DENY
+            inquiry = Inquiry(action=question.action, resource=key_arn, context=context)
+            return decided(
+                identity=identity,
+                owner_account_id=fields[4],
+                statements=self._key_policy(key_arn, fields[4]).statements,
+                inquiry=inquiry,
+                is_grant_needed=True,
+            )
+        statements: tuple[Statement, ...] = () if policy is None else policy.statements
         document = self._bucket_policy_of(question.bucket)
-        statements = () if document is None else resource_policy(document).statements
-        owner = question.bucket_owner or question.caller.account_id
+        if document is not None:
+            statements = resource_policy(document).statements
+        inquiry = Inquiry(action=question.action, resource=resource_arn(question), context=context)
         return decided(
             identity=identity,
-            caller=question.caller,
-            owner_account_id=owner,
-            action=question.action,
-            resource=arn,
+            owner_account_id=question.bucket_owner or question.caller.account_id,
             statements=statements,
-            context=context,
+            inquiry=inquiry,
+            is_grant_needed=is_grant_needed,
         )
+
+    def _key_policy(self, key_arn: str, owner: str) -> Policy:
+        document = self._key_policy_of(key_arn)
+        return default_key_policy(owner) if document is None else resource_policy(document)
 
     def _identity(self, caller: Caller) -> Identity | None:
         """Who asks; None is anonymous.
 
         S3 itself asks on behalf of a replication role, which nobody need have made here: its own
-        policies are then taken to allow everything, so that the resource policies decide.
+        policies are then taken to allow everything, so that the resource policies decide. Not so
+        in a strict account, nor for a role that was deleted.
         """
         if caller.is_anonymous:
             return None
         known = self._directory.with_arn(caller.arn)
         if known is not None:
             return known
+        is_gone = self._directory.is_removed(caller.arn)
+        is_nobody = is_gone or caller.account_id in self.strict_accounts
         return Identity(
             account_id=caller.account_id,
             arn=caller.arn,
             user_id="",
             access_key_id="",
             secret_access_key="",
-            policies=(ALLOW_EVERYTHING,),
+            policies=() if is_nobody else (ALLOW_EVERYTHING,),
         )
 
-    def _may_use_key(
-        self,
-        question: AccessQuestion,
-        key_arn: str,
-        identity: Identity | None,
-        context: Mapping[str, str],
-    ) -> bool:
-        """Key policies differ: without the key policy's word nobody may, its own account included.
-
-        (KMS Developer Guide: key-policies).
-        """
-        fields = key_arn.split(":")
-        if len(fields) < 6:
-            return False
-        owner = fields[4]
-        document = self._key_policy_of(key_arn)
-        statements = default_key_policy(owner) if document is None else resource_policy(document)
-        granted = granted_by(
-            statements.statements, question.caller, identity, question.action, key_arn, context
-        )
-        if granted is None or granted is Grant.NOTHING or identity is None:
-            return False
-        if granted is Grant.TO_IDENTITY and identity.account_id == owner:
-            return identity_allows(identity, question.action, key_arn, context) is not False
-        return identity_allows(identity, question.action, key_arn, context) is True
-
-    def _context(self, question: AccessQuestion) -> dict[str, str]:
+    def _context(self, question: AccessQuestion, identity: Identity | None) -> Context:
         caller = question.caller
         context = {
             "aws:securetransport": "true" if self.is_transport_secure else "false",
             "aws:requestedregion": caller.region,
         }
-        if not caller.is_anonymous:
-            context["aws:principalarn"] = caller.arn
-            context["aws:principalaccount"] = caller.account_id
-        if question.bucket_owner is not None:
-            context["s3:resourceaccount"] = question.bucket_owner
-            context["aws:resourceaccount"] = question.bucket_owner
+        if self._now is not None:
+            now = self._now()
+            context["aws:currenttime"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+            context["aws:epochtime"] = str(int(now.timestamp()))
+        if identity is not None:
+            context |= principal_context(identity)
+            if self.organization_id is not None:
+                context["aws:principalorgid"] = self.organization_id
+        if identity is None or not _is_service_acting(identity):
+            context["aws:sourceip"] = _CLIENT_ADDRESS
+        owner = question.bucket_owner
+        if owner is not None:
+            context["aws:resourceaccount"] = owner
+            if self.organization_id is not None:
+                context["aws:resourceorgid"] = self.organization_id
+            if question.bucket:
+                context["s3:resourceaccount"] = owner
         if question.version_id is not None:
             context["s3:versionid"] = question.version_id
         if question.kms_key_arn is not None:
-            key_region = (question.kms_key_arn.split(":") + [""] * 4)[3]
-            context["kms:viaservice"] = f"s3.{key_region}.amazonaws.com"
-            context["kms:encryptioncontext:aws:s3:arn"] = resource_arn(question)
+            context |= _key_context(question, question.kms_key_arn)
         context.update((name.lower(), value) for name, value in question.conditions)
-        return context
+        return {name: (value,) for name, value in context.items()}
+
+
+def principal_context(identity: Identity) -> dict[str, str]:
+    """What is known of a request by who signs it; of a session, by its role.
+
+    (IAM User Guide: reference_policies_condition-keys, properties of the principal).
+    """
+    context = {
+        "aws:principalarn": identity.role_arn or identity.arn,
+        "aws:principalaccount": identity.account_id,
+        "aws:principalisawsservice": "false",
+        "aws:userid": identity.user_id,
+    }
+    if ":user/" in identity.arn:
+        context["aws:username"] = identity.arn.rpartition("/")[2]
+    return context
+
+
+def _is_service_acting(identity: Identity) -> bool:
+    """Whether it is a role itself: no person signs as that, S3 acts in its name from within AWS."""
+    return identity.is_role and identity.role_arn is None
+
+
+def _key_context(question: AccessQuestion, key_arn: str) -> dict[str, str]:
+    context = {"kms:calleraccount": question.caller.account_id}
+    if question.bucket:  # through S3; else the key itself is managed
+        key_region = (key_arn.split(":") + [""] * 4)[3]
+        context["kms:viaservice"] = f"s3.{key_region}.amazonaws.com"
+        context["kms:encryptioncontext:aws:s3:arn"] = resource_arn(question)
+        context["kms:encryptioncontextkeys"] = "aws:s3:arn"
+    return context
 
 
 def resource_arn(question: AccessQuestion) -> str:
@@ -146,90 +183,6 @@ def resource_arn(question: AccessQuestion) -> str:
         return "*"
     path = question.bucket if question.key is None else f"{question.bucket}/{question.key}"
     return f"arn:aws:s3:::{path}"
-
-
-def decided(
-    *,
-    identity: Identity | None,
-    caller: Caller,
-    owner_account_id: str,
-    action: str,
-    resource: str,
-    statements: Iterable[Statement],
-    context: Mapping[str, str],
-) -> bool:
-    """The decision about an S3 resource. `identity` None is anonymous."""
-    granted = granted_by(statements, caller, identity, action, resource, context)
-    if granted is None:
-        return False
-    if identity is None:
-        return granted is Grant.TO_IDENTITY
-    own = identity_allows(identity, action, resource, context)
-    if own is False:
-        return False
-    if identity.account_id == owner_account_id:
-        return own is True or granted is Grant.TO_IDENTITY
-    return own is True and granted is not Grant.NOTHING
-
-
-def identity_allows(
-    identity: Identity, action: str, resource: str, context: Mapping[str, str]
-) -> bool | None:
-    """True for an Allow (and for a root), False for a Deny, None where nothing is said."""
-    if identity.is_root:
-        return True
-    answer: bool | None = None
-    for policy in identity.policies:
-        for statement in policy.statements:
-            if not _speaks_of(statement, action, resource, context):
-                continue
-            if statement.effect == "Deny":
-                return False
-            answer = True
-    return answer
-
-
-def granted_by(
-    statements: Iterable[Statement],
-    caller: Caller,
-    identity: Identity | None,
-    action: str,
-    resource: str,
-    context: Mapping[str, str],
-) -> Grant | None:
-    """What a resource policy grants; None when it denies."""
-    best = Grant.NOTHING
-    for statement in statements:
-        named = _named(statement, caller, identity)
-        if named is Grant.NOTHING or not _speaks_of(statement, action, resource, context):
-            continue
-        if statement.effect == "Deny":
-            return None
-        best = max(best, named)
-    return best
-
-
-def _speaks_of(
-    statement: Statement, action: str, resource: str, context: Mapping[str, str]
-) -> bool:
-    return applies(statement, action, resource) and all(
-        holds(condition, context) for condition in statement.conditions
-    )
-
-
-def _named(statement: Statement, caller: Caller, identity: Identity | None) -> Grant:
-    assert statement.principals is not None
-    best = Grant.NOTHING
-    arns = () if identity is None else identity.principal_arns
-    for principal in statement.principals:
-        if principal == "*" or principal in arns:
-            return Grant.TO_IDENTITY
-        if not caller.is_anonymous and principal in {
-            caller.account_id,
-            root_arn(caller.account_id),
-        }:
-            best = Grant.TO_ACCOUNT
-    return best
 
 
 def _allow(action: str, principals: tuple[str, ...] | None) -> Policy:

@@ -4,7 +4,7 @@ Never holds real credentials: these keys open nothing but this sandbox. One law:
 belongs to exactly one identity.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backfill.sandbox.authorization.policies import Policy
@@ -24,6 +24,8 @@ class Identity:
     expires_at: datetime | None = None
     policies: tuple[Policy, ...] = ()
     """Identity policies. A root needs none: it may do everything in its own account."""
+    boundary: Policy | None = None
+    """The permissions boundary: what no identity policy reaches beyond."""
     role_arn: str | None = None
     """The role behind a session: policies name it and mean its sessions."""
 
@@ -37,6 +39,11 @@ class Identity:
         """Every ARN under which a policy may name this identity."""
         return (self.arn,) if self.role_arn is None else (self.arn, self.role_arn)
 
+    @property
+    def is_role(self) -> bool:
+        """Whether this is a role, or a session of one."""
+        return self.role_arn is not None or ":role/" in self.arn
+
 
 class Directory:
     """Everyone who is known, by access key ID and by ARN."""
@@ -44,6 +51,7 @@ class Directory:
     def __init__(self) -> None:
         self._by_key: dict[str, Identity] = {}
         self._by_arn: dict[str, Identity] = {}
+        self._removed: set[str] = set()
 
     def add(self, identity: Identity) -> None:
         """Make an identity known, or replace the one that had its access key before.
@@ -53,14 +61,36 @@ class Directory:
         if identity.access_key_id:
             self._by_key[identity.access_key_id] = identity
         self._by_arn[identity.arn] = identity
+        self._removed.discard(identity.arn)
+
+    def remove(self, arn: str) -> None:
+        """Take a user or role out: its keys open nothing, its sessions may do nothing."""
+        self._removed.add(arn)
+        gone = self._by_arn.pop(arn, None)
+        if gone is not None:
+            self._by_key.pop(gone.access_key_id, None)
+
+    def forget_key(self, access_key_id: str) -> None:
+        """Forget the keys of a session that has ended."""
+        self._by_key.pop(access_key_id, None)
+
+    def is_removed(self, arn: str) -> bool:
+        """Whether somebody had that ARN, and is gone."""
+        return arn in self._removed
 
     def with_access_key(self, access_key_id: str) -> Identity | None:
         """Whose access key that is."""
         return self._by_key.get(access_key_id)
 
     def with_arn(self, arn: str) -> Identity | None:
-        """Who has that ARN."""
-        return self._by_arn.get(arn)
+        """Who has that ARN; a role's session with what its role may do now."""
+        found = self._by_arn.get(arn)
+        if found is None or found.role_arn is None:
+            return found
+        role = self._by_arn.get(found.role_arn)
+        if role is not None:
+            return replace(found, policies=role.policies, boundary=role.boundary)
+        return replace(found, policies=()) if found.role_arn in self._removed else found
 
 
 def root_arn(account_id: str) -> str:

@@ -7,7 +7,7 @@ allows or denies something else than it says (IAM User Guide: reference_policies
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -30,19 +30,22 @@ class Statement:
     principals: tuple[str, ...] | None
     conditions: tuple[Condition, ...]
     sid: str = ""
+    is_not_principal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A whole document."""
+    """A whole document. `name` is the policy's own where it has one, for the simulator."""
 
     statements: tuple[Statement, ...]
+    name: str = ""
 
 
 _ELEMENTS = {
     "Sid",
     "Effect",
     "Principal",
+    "NotPrincipal",
     "Action",
     "NotAction",
     "Resource",
@@ -51,18 +54,36 @@ _ELEMENTS = {
 }
 
 
-def identity_policy(document: str | bytes) -> Policy:
+_PRINCIPAL = {
+    "AWS": re.compile(
+        r"\*|[0-9]{12}|A[IR][DO]A[A-Z0-9]{4,}"
+        r"|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(user|role)/[\x21-\x7e]+)"
+        r"|arn:aws[a-z-]*:sts::[0-9]{12}:(assumed-role|federated-user)/[\x21-\x7e]+"
+    ),
+    "Service": re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?"),
+    "Federated": re.compile(r"[\x21-\x7e]+"),
+}
+"""What each kind of principal looks like; a federated one is read and names nobody who is here."""
+
+
+def identity_policy(document: str | bytes, name: str = "") -> Policy:
     """A policy attached to a user or role. Raises PolicyError."""
-    return _policy(document, has_principals=False)
+    return replace(_policy(document, has_principals=False), name=name)
 
 
 @lru_cache(maxsize=256)
 def resource_policy(document: str | bytes) -> Policy:
-    """A bucket policy or key policy. Raises PolicyError."""
+    """The policy of a bucket, key, queue, topic or function. Raises PolicyError."""
     return _policy(document, has_principals=True)
 
 
-def _policy(document: str | bytes, *, has_principals: bool) -> Policy:
+@lru_cache(maxsize=256)
+def trust_policy(document: str | bytes) -> Policy:
+    """A role's trust policy, which speaks of no other resource. Raises PolicyError."""
+    return _policy(document, has_principals=True, has_resources=False)
+
+
+def _policy(document: str | bytes, *, has_principals: bool, has_resources: bool = True) -> Policy:
     try:
         raw = json.loads(document)
     except ValueError as error:
@@ -77,33 +98,38 @@ def _policy(document: str | bytes, *, has_principals: bool) -> Policy:
     if not listed:
         raise PolicyError("Could not parse the policy: Statement is empty!")
     return Policy(
-        statements=tuple(_statement(each, has_principals=has_principals) for each in listed)
+        statements=tuple(
+            _statement(each, has_principals=has_principals, has_resources=has_resources)
+            for each in listed
+        )
     )
 
 
-def _statement(raw: object, *, has_principals: bool) -> Statement:
+def _statement(raw: object, *, has_principals: bool, has_resources: bool) -> Statement:
     fields = _object(raw, "Statement")
     _refuse_unknown(fields, _ELEMENTS)
     effect = fields.get("Effect")
     if effect not in ("Allow", "Deny"):
         raise PolicyError(f"Invalid effect: {effect}")
-    if ("Principal" in fields) is not has_principals:
+    is_not_principal = "NotPrincipal" in fields
+    if ("Principal" in fields or is_not_principal) is not has_principals:
         raise PolicyError(
             "Missing required field Principal"
             if has_principals
             else "Policy document should not specify a principal."
         )
     actions, is_not_action = _either(fields, "Action", "NotAction")
-    resources, is_not_resource = _either(fields, "Resource", "NotResource")
+    resources, is_not_resource = _resources(fields, has_resources=has_resources)
     return Statement(
         effect=effect,
         actions=actions,
         is_not_action=is_not_action,
         resources=resources,
         is_not_resource=is_not_resource,
-        principals=_principals(fields["Principal"]) if has_principals else None,
+        principals=_principals(fields) if has_principals else None,
         conditions=_conditions(fields.get("Condition", {})),
         sid=str(fields.get("Sid", "")),
+        is_not_principal=is_not_principal,
     )
 
 
@@ -136,25 +162,38 @@ def _either(fields: Mapping[str, object], name: str, negated: str) -> tuple[tupl
     return _strings(fields[chosen], chosen), chosen == negated
 
 
-def _principals(raw: object) -> tuple[str, ...]:
+def _resources(
+    fields: Mapping[str, object], *, has_resources: bool
+) -> tuple[tuple[str, ...], bool]:
+    if has_resources:
+        return _either(fields, "Resource", "NotResource")
+    if "Resource" in fields or "NotResource" in fields:
+        raise PolicyError("Has prohibited field Resource")
+    return ("*",), False
+
+
+def _principals(fields: Mapping[str, object]) -> tuple[str, ...]:
+    if "Principal" in fields and "NotPrincipal" in fields:
+        raise PolicyError("Principal and NotPrincipal exclude each other")
+    raw = fields["NotPrincipal" if "NotPrincipal" in fields else "Principal"]
     if raw == "*":
         return ("*",)
-    fields = _object(raw, "Principal")
     named: list[str] = []
-    for kind, value in fields.items():
-        if kind not in {"AWS", "Service"}:
+    for kind, value in _object(raw, "Principal").items():
+        if kind not in _PRINCIPAL:
             raise PolicyError(f"Invalid principal in policy: {kind}")
-        named += _strings(value, "Principal")
-    for principal in named:
-        if "*" in principal and principal != "*":
-            raise PolicyError(f"Invalid principal in policy: {principal}")
+        for principal in _strings(value, "Principal"):
+            has_wildcard = "*" in principal and principal != "*"
+            if has_wildcard or _PRINCIPAL[kind].fullmatch(principal) is None:
+                raise PolicyError(f"Invalid principal in policy: {principal}")
+            named.append(principal)
     return tuple(named)
 
 
 def _conditions(raw: object) -> tuple[Condition, ...]:
     conditions = []
     for operator, keys in _object(raw, "Condition").items():
-        name, is_if_exists = parsed_operator(operator)
+        name, is_if_exists, quantifier = parsed_operator(operator)
         if name not in OPERATORS:
             raise PolicyError(f"Invalid Condition type : {operator}")
         for key, value in _object(keys, "Condition").items():
@@ -166,6 +205,7 @@ def _conditions(raw: object) -> tuple[Condition, ...]:
                     is_if_exists=is_if_exists,
                     key=key.lower(),
                     values=_strings(values, f"Condition {key}"),
+                    quantifier=quantifier,
                 )
             )
     return tuple(conditions)

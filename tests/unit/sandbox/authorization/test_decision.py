@@ -168,6 +168,28 @@ def test_not_action_and_not_resource_mean_everything_else() -> None:
         ({"StringLike": {"s3:prefix": "a/*"}}, (("s3:prefix", "a/b"),), True),
         ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{A}:user/*"}}, (), True),
         ({"NumericGreaterThan": {"s3:max-keys": "10"}}, (("s3:max-keys", "9"),), False),
+        ({"NumericLessThan": {"s3:max-keys": "10"}}, (("s3:max-keys", "9"),), True),
+        ({"DateLessThan": {"s3:date": "2026-01-02T00:00:00Z"}}, (("s3:date", "2026-01-01"),), True),
+        ({"DateGreaterThan": {"s3:date": "1767225600"}}, (("s3:date", "2026-01-01"),), False),
+        (
+            {"ArnLike": {"aws:SourceArn": "arn:aws:s3:*"}},
+            (("aws:SourceArn", "arn:aws:s3:::b"),),
+            True,
+        ),
+        (
+            {"ArnLike": {"aws:SourceArn": "arn:aws:*:::b"}},
+            (("aws:SourceArn", "arn:aws:s3:::a:::b"),),
+            False,
+        ),
+        ({"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.0/24"]}}, (), True),
+        ({"NotIpAddress": {"aws:SourceIp": "127.0.0.1/32"}}, (), False),
+        ({"StringNotLike": {"aws:PrincipalArn": ["*:user/x", "*:user/work*"]}}, (), False),
+        ({"ForAllValues:StringEquals": {"s3:prefix": "a"}}, (), True),
+        ({"ForAnyValue:StringEquals": {"s3:prefix": "a"}}, (), False),
+        ({"ForAnyValue:StringNotEquals": {"s3:prefix": "a"}}, (), False),
+        ({"ForAnyValue:StringLikeIfExists": {"s3:prefix": "a"}}, (), True),
+        ({"StringEquals": {"aws:username": "worker", "aws:PrincipalAccount": A}}, (), True),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, (), False),
         (
             {
                 "Null": {"s3:if-match": "true", "s3:if-none-match": "true"},
@@ -227,7 +249,12 @@ def test_a_kms_key_is_used_only_as_its_policy_says(
         json.dumps({"Statement": []}),
         document(statement("Maybe", Principal="*")),
         document(statement()),
-        document(statement(Principal="*", Condition={"IpAddress": {"aws:SourceIp": "::"}})),
+        document(statement(Principal="*", Condition={"BinaryEquals": {"a:b": "eA=="}})),
+        document(
+            statement(Principal="*", Condition={"ForEach:Bool": {"aws:SecureTransport": "true"}})
+        ),
+        document(statement(Principal={"AWS": "s3.amazonaws.com"})),
+        document(statement(Principal="*", NotPrincipal="*")),
         document(statement(Principal="*", Resource="arn:aws:s3:::b/${aws:username}")),
         document(statement(Principal={"AWS": "arn:aws:iam::*:root"})),
         document(statement(Principal="*", NotAction="s3:GetObject")),
