@@ -163,7 +163,9 @@ def permission(arn: str, sid: str, statement: Policy) -> dict[str, object]:
         values = condition.get(operator, {})
         assert isinstance(values, Mapping), "an operator holds its keys"
         parameters.update((name, value) for said, value in values.items() if said.lower() == key)
-    if _statement(arn, parameters) != {**statement, "Condition": _lowered(condition)}:
+    is_plain = all(isinstance(value, str) for value in parameters.values())
+    made = _statement(arn, parameters)
+    if not is_plain or made != {**statement, "Condition": _lowered(condition)}:
         raise RefusedError(
             f"Lambda cannot add the statement {sid!r} to {arn}",
             hint="AddPermission takes one action, one service, a source ARN and a source account",
