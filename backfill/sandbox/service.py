@@ -89,6 +89,7 @@ class Sandbox:
         )
         self.key_policies: dict[str, str] = {}
         """KMS key policies by key ARN, as JSON; a key without one has KMS's default policy."""
+        self.model.world.keys.policies = self.key_policies
         self.authorization = Authorization(
             directory=self.directory,
             bucket_policy_of=self.model.bucket_policy,

@@ -30,5 +30,6 @@ def rule(destination: str, **changes: object) -> dict[str, Any]:
 
 
 def configure(s3: Driver, bucket: str, *rules: Rule) -> None:
-    """Put a configuration of these rules."""
-    s3.set_replication(bucket, {"Role": ROLE, "Rules": list(rules)})
+    """Put a configuration of these rules, under a role of the owner's account."""
+    role = f"arn:aws:iam::{s3.account_id}:role/replication"
+    s3.set_replication(bucket, {"Role": role, "Rules": list(rules)})

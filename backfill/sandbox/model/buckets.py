@@ -44,6 +44,7 @@ class Bucket:
     default_retention: DefaultRetention | None = None
     policy: str | None = None
     replication: ReplicationConfiguration | None = None
+    is_requester_pays: bool = False
     keys: list[str] = field(default_factory=list)
     """Sorted by code point, which is the order of UTF-8 bytes."""
     chains: dict[str, list[Entry]] = field(default_factory=dict)

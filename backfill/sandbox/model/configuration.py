@@ -9,7 +9,12 @@ import json
 import re
 
 from backfill.sandbox.model import bucket_refusals, refusals
-from backfill.sandbox.model.access import find_bucket, require, require_of_account
+from backfill.sandbox.model.access import (
+    find_bucket,
+    require,
+    require_of_account,
+    require_of_resource,
+)
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.encryption import encryption_named
 from backfill.sandbox.model.errors import S3Error
@@ -36,6 +41,7 @@ from backfill.sandbox.model.operations.buckets import (
 )
 from backfill.sandbox.model.replication import refusals as replication_refusals
 from backfill.sandbox.model.replication.configuration import validated_configuration
+from backfill.sandbox.model.roles import account_of
 from backfill.sandbox.model.values import Versioning
 from backfill.sandbox.model.world import World
 
@@ -161,7 +167,11 @@ def put_bucket_replication(
     """Replace the replication configuration."""
     action = "s3:PutReplicationConfiguration"
     bucket = _changed(world, caller, request.bucket, request.expected_bucket_owner, action)
-    bucket.replication = validated_configuration(request.document, source=bucket, world=world)
+    configuration = validated_configuration(request.document, source=bucket, world=world)
+    if account_of(configuration.role) != bucket.owner_id:
+        raise S3Error(replication_refusals.CROSS_ACCOUNT_ROLE)
+    require_of_resource(world, caller, "iam:PassRole", configuration.role)
+    bucket.replication = configuration
 
 
 def get_bucket_replication(world: World, caller: Caller, request: BucketRequest) -> DocumentResult:

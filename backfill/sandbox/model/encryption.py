@@ -11,7 +11,7 @@ from dataclasses import replace
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.access import require
 from backfill.sandbox.model.buckets import Bucket
-from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.errors import Pairs, S3Error
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.kms import aws_managed_key_arn, key_arn, region_of
 from backfill.sandbox.model.values import (
@@ -92,7 +92,7 @@ def encryption_of_write(
     if encryption.kms_key_arn is not None:
         arn = world.keys.resolved(encryption.kms_key_arn)
         encryption = replace(encryption, kms_key_arn=arn)
-        require_key(world, caller, bucket, key, arn, "kms:GenerateDataKey")
+        require_key(world, caller, bucket, key, encryption, "kms:GenerateDataKey")
     return encryption
 
 
@@ -110,10 +110,19 @@ def _customer_encryption(
     )
 
 
+def key_context(bucket: Bucket, encryption: Encryption) -> Pairs:
+    """The encryption context that KMS sees, where it is not the object's ARN (UG: bucket-key)."""
+    if not encryption.is_bucket_key_enabled:
+        return ()
+    return (("kms:EncryptionContext:aws:s3:arn", bucket.arn),)
+
+
 def require_key(
-    world: World, caller: Caller, bucket: Bucket, key: str, kms_key_arn: str, action: str
+    world: World, caller: Caller, bucket: Bucket, key: str, encryption: Encryption, action: str
 ) -> None:
     """Refuse unless the key works and the caller may do this with it through S3."""
+    kms_key_arn = encryption.kms_key_arn
+    assert kms_key_arn is not None, "asked of KMS only"
     if region_of(kms_key_arn) != bucket.region or world.keys.is_missing(kms_key_arn):
         message = f"Invalid arn {region_of(kms_key_arn)}"
         raise S3Error(refusals.KMS_KEY_NOT_FOUND, message=message)
@@ -124,14 +133,14 @@ def require_key(
         raise S3Error(refusals.KMS_KEY_PENDING, message=message)
     own = aws_managed_key_arn(account_id=caller.account_id, region=bucket.region)
     if kms_key_arn != own:  # aws/s3 is for everyone in its account who may use S3
-        require(world, caller, action, bucket, key, kms_key_arn=kms_key_arn)
+        context = key_context(bucket, encryption)
+        require(world, caller, action, bucket, key, kms_key_arn=kms_key_arn, conditions=context)
 
 
 def check_decryption(world: World, caller: Caller, bucket: Bucket, version: ObjectVersion) -> None:
     """Refuse to read bytes whose KMS key the caller may not use."""
-    arn = version.encryption.kms_key_arn
-    if arn is not None:
-        require_key(world, caller, bucket, version.key, arn, "kms:Decrypt")
+    if version.encryption.is_kms:
+        require_key(world, caller, bucket, version.key, version.encryption, "kms:Decrypt")
 
 
 def check_customer_key(encryption: Encryption, sent: CustomerKey | None) -> None:

@@ -8,6 +8,7 @@ Law: a key is known by its full ARN.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
@@ -24,6 +25,8 @@ class KeyRing:
     pending: set[str] = field(default_factory=set)
     """Keys that wait for their deletion: they do nothing any more."""
     made: set[str] = field(default_factory=set)
+    policies: Container[str] = frozenset()
+    """Keys that have a key policy, also those that no call of KMS made."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Key ARNs by the ARNs of their aliases."""
     strict_accounts: frozenset[str] = frozenset()
@@ -33,6 +36,10 @@ class KeyRing:
         """The key's own ARN for an alias that was made here; else what was given."""
         return self.aliases.get(arn, arn)
 
+    def is_known(self, arn: str) -> bool:
+        """Whether the key was made here, so that its policy is to be asked."""
+        return arn in self.made or arn in self.policies
+
     def is_missing(self, arn: str) -> bool:
         """Whether there is no such key."""
         if arn in self.missing:
@@ -40,7 +47,7 @@ class KeyRing:
         account_id = account_of(arn)
         if account_id not in self.strict_accounts or arn in self.made:
             return False
-        return arn != aws_managed_key_arn(account_id=account_id, region=region_of(arn))
+        return not is_aws_managed(arn)
 
     def is_enabled(self, arn: str) -> bool:
         """Whether the key is there and works."""
@@ -51,6 +58,13 @@ def aws_managed_key_arn(*, account_id: str, region: str) -> str:
     """The ARN of `aws/s3`: the key of SSE-KMS without a key ID (UG: UsingKMSEncryption)."""
     key_id = uuid5(NAMESPACE_URL, f"aws/s3/{region}/{account_id}")
     return f"arn:aws:kms:{region}:{account_id}:key/{key_id}"
+
+
+def is_aws_managed(arn: str) -> bool:
+    """Whether the key is the `aws/s3` of some account, by its ID or by its alias."""
+    if arn.endswith(":alias/aws/s3"):
+        return True
+    return arn == aws_managed_key_arn(account_id=account_of(arn), region=region_of(arn))
 
 
 def key_arn(key_id: str, *, account_id: str, region: str) -> str:

@@ -107,8 +107,8 @@ def create_multipart_upload(
         world, caller, bucket, key, attributes, UNCONDITIONAL_WRITE, creates_object=False
     )
     encryption = encryption_of_write(world, caller, bucket, key, attributes.encryption)
-    if encryption.kms_key_arn is not None:  # parts are read again at completion (UG: mpuoverview)
-        require_key(world, caller, bucket, key, encryption.kms_key_arn, "kms:Decrypt")
+    if encryption.is_kms:  # parts are read again at completion (UG: mpuoverview)
+        require_key(world, caller, bucket, key, encryption, "kms:Decrypt")
     upload = Upload(
         key=key,
         upload_id=world.new_id(64),

@@ -53,9 +53,9 @@ def _upload_for_part(
     require(world, caller, "s3:PutObject", bucket, request.key, conditions=_PREPARES)
     upload = find_upload(bucket, request.key, request.upload_id)
     check_customer_key(upload.encryption, request.customer_key)
-    arn = upload.encryption.kms_key_arn
-    if arn is not None:
-        require_key(world, caller, bucket, request.key, arn, "kms:GenerateDataKey")
+    encryption = upload.encryption
+    if encryption.is_kms:
+        require_key(world, caller, bucket, request.key, encryption, "kms:GenerateDataKey")
     return upload
 
 

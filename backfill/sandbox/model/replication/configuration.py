@@ -98,6 +98,7 @@ def _rule(element: ET.Element, position: int) -> Rule:
     selects_kms, replica_key = _kms(element)
     destination = _one(element, "Destination")
     _only(destination, _DESTINATION_CHILDREN)
+    time, metrics = destination.find("ReplicationTime"), destination.find("Metrics")
     return Rule(
         rule_id=rule_id,
         is_enabled=_status(element),
@@ -110,6 +111,10 @@ def _rule(element: ET.Element, position: int) -> Rule:
         selects_kms=selects_kms,
         overrides_owner=_overrides_owner(destination),
         replicates_delete_markers=_markers(element, tags),
+        account_id=_optional(destination, "Account"),
+        has_metrics=metrics is not None and _status(metrics),
+        has_time_control=time is not None and _status(time),
+        replicates_modifications=_modifications(element),
     )
 
 
@@ -177,6 +182,12 @@ def _kms(rule: ET.Element) -> tuple[bool, str | None]:
     is_enabled = _status(selected)
     _refuse_if(refusals.KMS_WITHOUT_KEY, is_enabled and not key)
     return is_enabled, key
+
+
+def _modifications(rule: ET.Element) -> bool:
+    found = rule.find("SourceSelectionCriteria/ReplicaModifications")
+    _refuse_if(refusals.V2_ELEMENT_IN_V1, found is not None and rule.find("Filter") is None)
+    return found is not None and _status(found)
 
 
 def _bucket(destination: ET.Element) -> str:

@@ -13,13 +13,12 @@ from heapq import heappop, heappush
 
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.replication.evaluation import rules_for
+from backfill.sandbox.model.replication.keys import replica_encryption
 from backfill.sandbox.model.replication.obstacles import obstacle
+from backfill.sandbox.model.replication.permissions import Journey, are_tags_readable
 from backfill.sandbox.model.replication.rules import Rule
 from backfill.sandbox.model.replication.settings import Placement, ReplicationSettings
-from backfill.sandbox.model.values import (
-    Encryption,
-    ReplicationStatus,
-)
+from backfill.sandbox.model.values import ReplicationStatus
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.model.world import World
 
@@ -185,7 +184,7 @@ class ReplicationEngine:
                 entry, replication_status=ReplicationStatus.REPLICA, owner_id=owner_id
             )
         else:
-            replica = self._replica(source, destination, entry, task.rule)
+            replica = self._replica(source, destination, entry, task)
         if task.is_attributes_only:
             return self._update(destination, replica)
         destination.place(replica, self._position(destination, replica))
@@ -199,25 +198,28 @@ class ReplicationEngine:
         return True
 
     def _replica(
-        self, source: Bucket, destination: Bucket, version: ObjectVersion, rule: Rule
+        self, source: Bucket, destination: Bucket, version: ObjectVersion, task: _Task
     ) -> ObjectVersion:
+        rule = task.rule
         is_enforced = destination.object_ownership == "BucketOwnerEnforced"
         is_translated = rule.overrides_owner or is_enforced
-        encryption, etag = version.encryption, version.etag
-        if encryption.is_kms:
-            encryption = Encryption(
-                algorithm=encryption.algorithm,
-                kms_key_arn=rule.replica_kms_key,
-                is_bucket_key_enabled=destination.encryption.is_bucket_key_enabled,
-            )
-            etag = self._world.opaque_etag()
+        journey = Journey(
+            world=self._world,
+            source=source,
+            destination=destination,
+            entry=version,
+            rule=rule,
+            role=task.role,
+        )
+        encryption = replica_encryption(self._world, source, destination, version, rule)
         return replace(
             version,
             owner_id=destination.owner_id if is_translated else source.owner_id,
             acl="private" if is_translated else version.acl,
             storage_class=rule.storage_class or version.storage_class,
+            tags=version.tags if version.tags and are_tags_readable(journey) else (),
             encryption=encryption,
-            etag=etag,
+            etag=self._world.opaque_etag() if encryption.is_kms else version.etag,
             replication_status=ReplicationStatus.REPLICA,
         )
 

@@ -2,116 +2,60 @@
 
 Asked by live replication when a replica's time has come, and by Batch Replication when a task is
 carried out; what both know is one list.
-Law: codes are those of the User Guide (replication-metrics-events); nothing is changed here.
+Law: nothing is changed here, and the order is fixed: role, destination bucket, source, source key,
+destination, replica key.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backfill.sandbox.model.buckets import Bucket
-from backfill.sandbox.model.identities import AccessQuestion, Caller
+from backfill.sandbox.model.replication import codes
+from backfill.sandbox.model.replication.codes import Obstacle
+from backfill.sandbox.model.replication.keys import (
+    obstacle_of_replica_key,
+    obstacle_of_source_key,
+    replica_encryption,
+)
+from backfill.sandbox.model.replication.permissions import (
+    Journey,
+    obstacle_at_destination,
+    obstacle_at_source,
+)
 from backfill.sandbox.model.replication.rules import Rule
 from backfill.sandbox.model.roles import REPLICATION
-from backfill.sandbox.model.values import ServerSideEncryption, Versioning
-from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
+from backfill.sandbox.model.values import Versioning
+from backfill.sandbox.model.versions import Entry, ObjectVersion
 from backfill.sandbox.model.world import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
-    """Why S3 cannot make a replica."""
-
-    code: str
-    http_status: int
-    message: str
-
-
-ROLE_NOT_ASSUMED = Obstacle(
-    code="AssumeRoleNotPermitted",
-    http_status=403,
-    message="Amazon S3 cannot assume the replication role",
-)
-_NO_BUCKET = Obstacle(
-    code="DstBucketNotFound", http_status=404, message="The destination bucket does not exist"
-)
-_UNVERSIONED = Obstacle(
-    code="DstBucketUnversioned",
-    http_status=400,
-    message="Versioning is not enabled on the destination bucket",
-)
-_NO_WRITE = Obstacle(
-    code="DstPutObjectNotPermitted",
-    http_status=403,
-    message="Amazon S3 may not replicate objects to the destination bucket",
-)
-_NO_DELETE = Obstacle(
-    code="DstDelObjNotPermitted",
-    http_status=403,
-    message="Amazon S3 may not replicate delete markers to the destination bucket",
-)
-_NO_LOCK = Obstacle(
-    code="DstBucketObjectLockConfigMissing",
-    http_status=400,
-    message="The destination bucket has no Object Lock configuration",
-)
-_SOURCE_KEY = Obstacle(
-    code="SrcKmsKeyInvalidState",
-    http_status=400,
-    message="The KMS key of the source object cannot be used",
-)
-_REPLICA_KEY = Obstacle(
-    code="DstKmsKeyInvalidState",
-    http_status=400,
-    message="The KMS key of the destination cannot be used",
-)
-_NO_REPLICA_KEY = Obstacle(
-    code="DstKmsKeyNotFound",
-    http_status=404,
-    message="The KMS key of the destination does not exist",
-)
 
 
 def obstacle(world: World, source: Bucket, entry: Entry, rule: Rule, role: str) -> Obstacle | None:
     """The first thing in the way of this version to the rule's destination, if any is."""
     about = (("aws:SourceAccount", source.owner_id), ("aws:SourceArn", source.arn))
     if not world.roles.trusts(role, REPLICATION, about):
-        return ROLE_NOT_ASSUMED
+        return codes.ROLE_NOT_ASSUMED
     destination = world.buckets.get(rule.destination_bucket)
     if destination is None:
-        return _NO_BUCKET
+        return codes.NO_BUCKET
     if destination.versioning is not Versioning.ENABLED:
-        return _UNVERSIONED
-    is_marker = isinstance(entry, DeleteMarker)
-    action = "s3:ReplicateDelete" if is_marker else "s3:ReplicateObject"
-    question = AccessQuestion(
-        caller=Caller(account_id=source.owner_id, arn=role, region=destination.region),
-        action=action,
-        bucket=destination.name,
-        bucket_owner=destination.owner_id,
-        key=entry.key,
+        return codes.UNVERSIONED
+    journey = Journey(
+        world=world, source=source, destination=destination, entry=entry, rule=rule, role=role
     )
-    if not world.authorize(question):
-        return _NO_DELETE if is_marker else _NO_WRITE
     if isinstance(entry, ObjectVersion):
-        return _obstacle_to_bytes(world, destination, entry, rule)
-    return None
+        return _obstacle_to_object(journey, entry)
+    return obstacle_at_source(journey) or obstacle_at_destination(journey, None)
 
 
-def _obstacle_to_bytes(
-    world: World, destination: Bucket, version: ObjectVersion, rule: Rule
-) -> Obstacle | None:
-    if version.lock is not None and not destination.is_object_lock_enabled:
-        return _NO_LOCK
-    kind = version.encryption.algorithm
-    if kind is ServerSideEncryption.CUSTOMER:
-        return _NO_WRITE if destination.blocks_sse_c else None
-    if not version.encryption.is_kms:
-        return None
-    keys = world.keys
-    if version.encryption.kms_key_arn and not keys.is_enabled(version.encryption.kms_key_arn):
-        return _SOURCE_KEY
-    replica_key = keys.resolved(rule.replica_kms_key or "")
-    if keys.is_missing(replica_key):
-        return _NO_REPLICA_KEY
-    return None if keys.is_enabled(replica_key) else _REPLICA_KEY
+def _obstacle_to_object(journey: Journey, version: ObjectVersion) -> Obstacle | None:
+    has_lock = version.lock is not None or journey.source.is_object_lock_enabled
+    if has_lock and not journey.destination.is_object_lock_enabled:
+        return codes.NO_LOCK
+    encryption = replica_encryption(
+        journey.world, journey.source, journey.destination, version, journey.rule
+    )
+    return (
+        obstacle_at_source(journey)
+        or obstacle_of_source_key(journey, version)
+        or obstacle_at_destination(journey, encryption)
+        or obstacle_of_replica_key(journey, encryption)
+    )

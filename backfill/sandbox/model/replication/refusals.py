@@ -133,6 +133,12 @@ WRONG_ACCOUNT = refusal(
     "Account must own the destination bucket",
     "Account is the destination bucket's owner, and not empty (API: ErrorResponses)",
 )
+CROSS_ACCOUNT_ROLE = refusal(
+    "AccessDenied",
+    403,
+    "Cross-account pass role is not allowed.",
+    "The replication role is of the source bucket's account (IAM User Guide: id_roles_use_passrole)",
+)
 TIME_WITHOUT_METRICS = refusal(
     "InvalidRequest",
     400,

@@ -26,6 +26,14 @@ class Rule:
     selects_kms: bool
     overrides_owner: bool
     replicates_delete_markers: bool
+    account_id: str | None
+    """Destination/Account: who must own the destination bucket; None where nothing is said."""
+    has_metrics: bool
+    """Then failures are told and CloudWatch has numbers (UG: replication-metrics)."""
+    has_time_control: bool
+    """Replication Time Control: what takes 15 minutes or more is told."""
+    replicates_modifications: bool
+    """Changes of tags, ACL and lock made on replicas go on by this rule, too."""
 
     def matches_key(self, key: str) -> bool:
         """Whether the filter's prefix holds."""
