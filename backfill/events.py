@@ -256,6 +256,50 @@ class RepairPlanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationLooked:
+    """Watch looked at live replication; pending numbers are over all rules, null for no data."""
+
+    name: ClassVar[str] = "watch.looked"
+    level: ClassVar[str] = "info"
+    verdict: str
+    rules: str
+    pending_operations: int | None
+    pending_bytes: int | None
+    failed_versions: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailuresNoted:
+    """Events named failures that were not known; `versions` counts all that stand failed."""
+
+    name: ClassVar[str] = "watch.failures_noted"
+    level: ClassVar[str] = "warning"
+    versions: int
+    reasons: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesLeft:
+    """Messages stay in the queue because they are not, or not only, replication events of ours."""
+
+    name: ClassVar[str] = "watch.messages_left"
+    level: ClassVar[str] = "warning"
+    messages: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchManifestWritten:
+    """A file of the repair manifest was written, or written anew."""
+
+    name: ClassVar[str] = "watch.manifest_written"
+    level: ClassVar[str] = "info"
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRetried:
     """A read failed and is asked again after a pause."""
 

@@ -8,7 +8,6 @@ SQLite, because versions are met in any order and again, and memory must not gro
 with synchronous=EXTRA: with less, a power cut right after a commit may undo it.
 """
 
-import enum
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +15,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError, RefusedError
 from backfill.model.escaping import visible_text
 from backfill.model.objects import VersionId
+from backfill.watch.ledger_words import Finding, Noted, Tally, UnreadMessage
 from backfill.watch.notices import Moment, Notice, Word, moment_of
 
 UNREAD_BODIES_MAX: Final = 1000
@@ -74,39 +74,6 @@ ON CONFLICT DO UPDATE SET moment = excluded.moment, rule_id = excluded.rule_id,
 WHERE (excluded.moment, excluded.reason, excluded.rule_id, excluded.operation)
     > (moment, reason, rule_id, operation)
 """
-
-
-class Finding(enum.StrEnum):
-    """What a look at the source says of a version that an event spoke of."""
-
-    ARRIVED = "arrived"
-    """S3 calls its replication COMPLETED: every destination has it."""
-    GONE = "gone"
-    """It is not in the source bucket any more: there is nothing to bring over."""
-
-
-class UnreadMessage(NamedTuple):
-    """A message that is not, or not only, for us, and why."""
-
-    body: str
-    remark: str
-
-
-class Noted(NamedTuple):
-    """What was new among notes: how many words, and how many messages that cannot be read."""
-
-    words: int
-    unread: int
-
-
-class Tally(NamedTuple):
-    """How many versions stand so, for one rule, destination and failure reason."""
-
-    word: Word
-    destination_bucket: str
-    rule_id: str
-    reason: str
-    versions: int
 
 
 class Ledger:

@@ -62,7 +62,7 @@ SHELLS = {
         "batch_replication.work",
     },
     "verify": {"bandwidth", "checksum_jobs", "conclusion", "looking", "reader", "unproven"},
-    "watch": {"ledger", "looks", "queue_reader"},
+    "watch": {"ledger", "looks", "manifests", "queue_reader"},
 }
 """Modules of a stage that act. Every stage's `run` is one; what else acts is named here."""
 

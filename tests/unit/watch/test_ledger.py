@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
 from backfill.model.objects import VersionId
-from backfill.watch.ledger import UNREAD_BODIES_MAX, Finding, Ledger, UnreadMessage
+from backfill.watch.ledger import UNREAD_BODIES_MAX, Ledger
+from backfill.watch.ledger_words import Finding, UnreadMessage
 from backfill.watch.notices import Notice, Word, moment_of
 
 NOW = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)

@@ -1,0 +1,72 @@
+"""Why versions failed, what mends it, and which of them a repair manifest can bring over then.
+
+Never holds a text about a failure code (`batch_operations.failure_codes` does).
+Law: a version that Batch Replication cannot deliver is told, not put into a manifest: each row of
+one is charged.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from backfill.batch_operations.failure_codes import FailureClass, failure_of
+from backfill.watch.ledger_words import Tally
+from backfill.watch.notices import Word
+
+REPAIRABLE: Final = frozenset({FailureClass.AGAIN, FailureClass.AFTER_MEND, FailureClass.UNKNOWN})
+"""What Batch Replication can bring over, some of it after a mend. A code that AWS does not document
+is tried: at worst it fails again."""
+SETTLED: Final = frozenset({FailureClass.BENIGN, FailureClass.GONE})
+"""What is no failure: S3 had replicated it, or it is not there any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A failure reason, how many versions have it on their way where, and what mends it.
+
+    `failure_class` says what must change (docs/reference/failure-codes.md); `statements` are the
+    policy statements one of which is missing, as JSON to paste.
+    """
+
+    code: str
+    destination_bucket: str
+    versions: int
+    failure_class: FailureClass
+    sentence: str
+    mend: str
+    statements: tuple[str, ...] = ()
+    is_in_manifest: bool = False
+
+
+def is_failure(reason: str) -> bool:
+    """Return whether a failure of this reason leaves something undelivered."""
+    return failure_of(reason, None, "").cls not in SETTLED
+
+
+def is_repairable(reason: str) -> bool:
+    """Return whether Batch Replication can bring over what failed for this reason."""
+    return failure_of(reason, None, "").cls in REPAIRABLE
+
+
+def causes_of(tallies: Iterable[Tally]) -> Sequence[Cause]:
+    """Return the causes of what failed, the most frequent first."""
+    versions: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for tally in tallies:
+        if tally.word is Word.FAILED:
+            versions[tally.reason, tally.destination_bucket] += tally.versions
+    ranked = sorted(versions.items(), key=lambda item: (-item[1], item[0]))
+    return [_cause(code, bucket, count) for (code, bucket), count in ranked]
+
+
+def _cause(code: str, bucket: str, count: int) -> Cause:
+    failure = failure_of(code, None, "")
+    return Cause(
+        code=failure.code,
+        destination_bucket=bucket,
+        versions=count,
+        failure_class=failure.cls,
+        sentence=failure.sentence,
+        mend=failure.mend,
+        is_in_manifest=failure.cls in REPAIRABLE,
+    )
