@@ -45,7 +45,7 @@ class KeyRing:
         if arn in self.missing:
             return True
         account_id = account_of(arn)
-        if account_id not in self.strict_accounts or arn in self.made:
+        if account_id not in self.strict_accounts or self.is_known(arn):
             return False
         return not is_aws_managed(arn)
 

@@ -137,7 +137,7 @@ CROSS_ACCOUNT_ROLE = refusal(
     "AccessDenied",
     403,
     "Cross-account pass role is not allowed.",
-    "The replication role is of the source bucket's account (IAM User Guide: id_roles_use_passrole)",
+    "The role is of the source bucket's account (IAM User Guide: id_roles_use_passrole)",
 )
 TIME_WITHOUT_METRICS = refusal(
     "InvalidRequest",
