@@ -106,12 +106,13 @@ def decision(request: Request, documents: Documents) -> Decision:
         return _decision(request, Verdict.EXPLICIT_DENY, denied.why)
     sides = case.sides()
     allowed = _allowed(request, sides)
+    open_denies = denied.why if denied.value is None else ()
     if allowed.value is False:
         lacks = _lacking(request, sides)
-        return _decision(request, Verdict.IMPLICIT_DENY, allowed.why, lacks)
+        return _decision(request, Verdict.IMPLICIT_DENY, allowed.why + open_denies, lacks)
     if allowed.value is None or denied.value is None:
-        pending = allowed.why if allowed.value is None else ()
-        return _decision(request, Verdict.CANNOT_TELL, pending + denied.why)
+        open_allows = allowed.why if allowed.value is None else ()
+        return _decision(request, Verdict.CANNOT_TELL, open_allows + open_denies)
     return _decision(request, Verdict.ALLOWED, allowed.why)
 
 
