@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from backfill.aws.accounts_writing import AwsAccountWriter
+from backfill.aws.assumed_role import AssumedRole
 from backfill.aws.batch_bucket import S3BatchBucket
 from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
@@ -195,12 +196,8 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             retries=retries,
             pace=pace,
         )
-        source = await build.side(
-            _connection(campaign.access, campaign.access.source_profile, settings)
-        )
-        destination = await build.side(
-            _connection(campaign.access, campaign.access.destination_profile, settings)
-        )
+        source = await build.side(source_connection(campaign.access, settings))
+        destination = await build.side(destination_connection(campaign.access, settings))
         yield Clients(
             source=source.store,
             destination=destination.store,
@@ -228,15 +225,15 @@ async def account_clients(
     retries = _read_retries(settings, here, events)
     async with AsyncExitStack() as stack:
 
-        async def account(profile: str) -> Account:
-            session = AwsSession(_connection(access, profile, settings))
-            calls = Calls(await stack.enter_async_context(session), events)
+        async def account(connection: Connection) -> Account:
+            session = await stack.enter_async_context(AwsSession(connection))
+            calls = Calls(session, events)
             writer = AwsAccountWriter(calls, retries)
             return Account(reader=writer, writer=writer, watching=AwsWatching(calls, retries))
 
         yield AccountClients(
-            source=await account(access.source_profile),
-            destination=await account(access.destination_profile),
+            source=await account(source_connection(access, settings)),
+            destination=await account(destination_connection(access, settings)),
         )
 
 
@@ -283,9 +280,30 @@ class _Builder:
         )
 
 
-def _connection(access: Access, profile: str, settings: Settings) -> Connection:
+def source_connection(access: Access, settings: Settings) -> Connection:
+    """Return how the source's identity connects."""
+    role = _role(access, access.source_role_arn, access.source_external_id)
+    return _connection(access, access.source_profile, role, settings)
+
+
+def destination_connection(access: Access, settings: Settings) -> Connection:
+    """Return how the destination's identity connects."""
+    role = _role(access, access.destination_role_arn, access.destination_external_id)
+    return _connection(access, access.destination_profile, role, settings)
+
+
+def _role(access: Access, arn: str, external_id: str) -> AssumedRole | None:
+    if not arn:
+        return None
+    return AssumedRole(arn=arn, session_name=access.role_session_name, external_id=external_id)
+
+
+def _connection(
+    access: Access, profile: str, role: AssumedRole | None, settings: Settings
+) -> Connection:
     return Connection(
         profile=profile or None,
+        role=role,
         region=access.region or None,
         endpoint_url=access.endpoint_url or None,
         concurrency=settings.concurrency + settings.parts_in_flight_max,

@@ -22,6 +22,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from backfill.aws.assumed_role import AssumeRoleError
 from backfill.aws.fault_table import EXPIRED
 from backfill.aws.faults import WRITES, fault_of_answer, fault_of_exception, store_fault
 from backfill.aws.forms import FilledForm
@@ -165,6 +166,10 @@ def faults_of(call: AnyCall) -> Iterator[None]:
 def fault_of(call: AnyCall, error: Exception) -> StoreFault:
     """Return the StoreFault of one of FAILURES."""
     operation, bucket = call.operation, call.bucket
+    if isinstance(error, AssumeRoleError):
+        # Whatever was to be signed has not been sent.
+        assert isinstance(error.__cause__, FAILURES), "the session names one as the cause"
+        return fault_of(Call("AssumeRole", call.region, {}, service="sts"), error.__cause__)
     if isinstance(error, ClientError):
         return fault_of_answer(operation=operation, bucket=bucket, answer=error.response)
     if (code := _CODES.get(type(error))) is not None:

@@ -55,6 +55,10 @@ BY_OPERATION: Final[dict[tuple[str, str], Verdict]] = {
     ("CompleteMultipartUpload", "InvalidPart"): Verdict(_FAIL, _REDECIDE),
     # If-Match on a key that lost its object: not the version we wanted to hide.
     ("DeleteObject", "NoSuchKey"): Verdict(_FAIL, _REDECIDE),
+    # No request can be signed by a role that cannot be assumed.
+    ("AssumeRole", "AccessDenied"): STOP,
+    ("AssumeRole", "ValidationError"): STOP,
+    ("AssumeRole", "RegionDisabledException"): STOP,
     # With IfMatch on the destination S3 answers 404 when there is nothing to match (S3 User Guide:
     # conditional-writes); the source side answers NoSuchKey and NoSuchVersion with 404 as well, so
     # a copy reads both chains again before it gives a version up.

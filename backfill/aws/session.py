@@ -10,15 +10,20 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
 import aioboto3  # type: ignore[import-untyped] # aioboto3 ships no types
+import aiobotocore.session
+import aiohttp
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
+from botocore import xform_name
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
     ConfigNotFound,
     ConfigParseError,
     CredentialRetrievalError,
@@ -28,6 +33,13 @@ from botocore.exceptions import (
 
 import backfill
 from backfill.aws import raw_documents, versions_page
+from backfill.aws.assumed_role import (
+    AssumedRole,
+    AssumeRoleError,
+    assume_role_parameters,
+    resolver,
+    session_credentials,
+)
 from backfill.aws.echoes import ECHOING, cut_echo
 from backfill.aws.endpoints import (
     companion_endpoint,
@@ -36,6 +48,7 @@ from backfill.aws.endpoints import (
     without_account_label,
 )
 from backfill.aws.http_session import OneRequestSession
+from backfill.aws.replies import ReplyError
 from backfill.errors import CredentialsError
 
 FALLBACK_REGION: Final = "us-east-1"
@@ -55,6 +68,7 @@ class Connection:
 
     Attributes:
         profile: A profile of the shared configuration; None for the chain's default.
+        role: Assumed by the identity of the profile, then signs all; None: that identity signs.
         region: For questions without a Region; None for the SDK's own choice.
         endpoint_url: S3's endpoint, and that of STS and S3 Control too if it is loopback (see
             `endpoints`); None for AWS's, or what AWS_ENDPOINT_URL_S3 and its like say.
@@ -67,6 +81,7 @@ class Connection:
     """
 
     profile: str | None = None
+    role: AssumedRole | None = None
     region: str | None = None
     endpoint_url: str | None = None
     concurrency: int = 128
@@ -159,7 +174,12 @@ class _Clients:
     def __init__(self, connection: Connection, *, generation: int) -> None:
         self.generation = generation
         self._connection = connection
+        self._base: _Clients | None = None
         self._session = _sdk_session(connection)
+        if connection.role is not None:
+            # The identity that assumes: its clients are of its own, and ask STS for the role's.
+            self._base = _Clients(replace(connection, role=None), generation=generation)
+            self._session = _sdk_session(connection, assume=self._assume)
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._open: dict[tuple[str, str], AioBaseClient] = {}
@@ -182,6 +202,19 @@ class _Clients:
             )
         return frozen
 
+    async def _assume(self) -> dict[str, str]:
+        assert self._base is not None, "only a role's clients assume it"
+        assert self._connection.role is not None, "as above"
+        try:
+            async with self._base.lease("sts", self._base.region) as sts:
+                assume = getattr(sts, xform_name("AssumeRole"))
+                parameters = assume_role_parameters(self._connection.role)
+                return session_credentials(await assume(**parameters))
+        except (ClientError, BotoCoreError, aiohttp.ClientError, OSError) as error:
+            raise AssumeRoleError from error
+        except (KeyError, TypeError) as error:
+            raise AssumeRoleError from ReplyError(f"AssumeRole: {error!r}")
+
     async def access_key(self) -> tuple[str | None, str | None] | None:
         """Return what tells one set of credentials from the next, without keeping the secret."""
         try:
@@ -203,6 +236,8 @@ class _Clients:
     async def retire(self) -> None:
         """Close the clients now, or when the last lease is given back."""
         self._is_retired = True
+        if self._base is not None:
+            await self._base.retire()
         if self._lent == 0:
             await self._stack.aclose()
 
@@ -255,9 +290,16 @@ def _endpoint(connection: Connection, service: str) -> str | None:
     return companion_endpoint(connection.endpoint_url, own=own)
 
 
-def _sdk_session(connection: Connection) -> aioboto3.Session:
+def _sdk_session(
+    connection: Connection, *, assume: Callable[[], Awaitable[dict[str, str]]] | None = None
+) -> aioboto3.Session:
+    core = aiobotocore.session.get_session()
+    if assume is not None:
+        core.register_component("credential_provider", resolver(assume))
     try:
-        session = aioboto3.Session(profile_name=connection.profile, region_name=connection.region)
+        session = aioboto3.Session(
+            botocore_session=core, profile_name=connection.profile, region_name=connection.region
+        )
         # The files are read at the first question; this one is asked of every session anyway.
         _ = session.region_name
     except (ConfigParseError, ConfigNotFound) as error:

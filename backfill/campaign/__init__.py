@@ -110,6 +110,13 @@ class Access:
 
     source_profile: str = ""
     destination_profile: str = ""
+    source_role_arn: str = ""
+    """Assumed by the profile's identity; empty: that identity itself."""
+    destination_role_arn: str = ""
+    source_external_id: str = ""
+    destination_external_id: str = ""
+    role_session_name: str = "backfill"
+    """What CloudTrail shows of both roles: the product's name, for who looks there."""
     region: str = ""
     endpoint_url: str = ""
     client: Client = Client.LEAN

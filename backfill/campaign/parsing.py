@@ -35,6 +35,9 @@ _LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,576}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+"""STS API: AssumeRole, ExternalId and RoleSessionName."""
 _BATCH_PREFIX_MAX = 400
 """Characters: a report's prefix has 512 at most (S3 API: JobReport), ours with a run ID behind."""
 
@@ -121,15 +124,50 @@ def campaign_of(values: Values) -> Campaign:
         batch=batch,
         evidence=evidence,
         checksum_algorithm=_text(read, "verify", "checksum-algorithm") or "SHA256",
-        access=Access(
-            source_profile=_text(read, "source", "profile"),
-            destination_profile=_text(read, "destination", "profile"),
-            region=_text(read, "access", "region"),
-            endpoint_url=_text(read, "access", "endpoint-url"),
-            client=Client(_text(read, "access", "client") or Client.LEAN),
-        ),
+        access=_access(read),
         settings=_settings(read),
     )
+
+
+def _access(read: Values) -> Access:
+    for side in ("source", "destination"):
+        arn, external_id = _text(read, side, "role-arn"), _text(read, side, "external-id")
+        _refuse_unless_role(arn, f"[{side}] role-arn")
+        if external_id and not arn:
+            raise CampaignError(
+                f"[{side}] external-id without a role", hint=f"add --{side}-role-arn"
+            )
+        if external_id and not _EXTERNAL_ID.fullmatch(external_id):
+            raise CampaignError(
+                f"[{side}] external-id: {external_id!r} is no external ID",
+                hint="2 to 1,224 letters, digits and _+=,.@:/-",
+            )
+    session_name = _text(read, "access", "role-session-name") or Access().role_session_name
+    if not _SESSION_NAME.fullmatch(session_name):
+        raise CampaignError(
+            f"[access] role-session-name: {session_name!r} is no session name",
+            hint="2 to 64 letters, digits and _+=,.@-",
+        )
+    return Access(
+        source_profile=_text(read, "source", "profile"),
+        destination_profile=_text(read, "destination", "profile"),
+        source_role_arn=_text(read, "source", "role-arn"),
+        destination_role_arn=_text(read, "destination", "role-arn"),
+        source_external_id=_text(read, "source", "external-id"),
+        destination_external_id=_text(read, "destination", "external-id"),
+        role_session_name=session_name,
+        region=_text(read, "access", "region"),
+        endpoint_url=_text(read, "access", "endpoint-url"),
+        client=Client(_text(read, "access", "client") or Client.LEAN),
+    )
+
+
+def _refuse_unless_role(arn: str, place: str) -> None:
+    if arn and not _ROLE_ARN.fullmatch(arn):
+        raise CampaignError(
+            f"{place}: {arn!r} is no role ARN",
+            hint="arn:aws:iam::ACCOUNT:role/NAME, with the path if it has one",
+        )
 
 
 def _destination(read: Values) -> DestinationSpec | None:
@@ -153,12 +191,7 @@ def _destination(read: Values) -> DestinationSpec | None:
 def _batch(read: Values) -> BatchOptions:
     base = BatchOptions()
     for name in ("role-arn", "destination-role-arn"):
-        arn = _text(read, "batch", name)
-        if arn and not _ROLE_ARN.fullmatch(arn):
-            raise CampaignError(
-                f"[batch] {name}: {arn!r} is no role ARN",
-                hint="arn:aws:iam::ACCOUNT:role/NAME, with the path if it has one",
-            )
+        _refuse_unless_role(_text(read, "batch", name), f"[batch] {name}")
     prefix = _text(read, "batch", "prefix") or base.prefix
     if prefix.startswith("/") or prefix.endswith("/"):
         raise CampaignError(

@@ -18,6 +18,9 @@ _METAVARS = {
     Kind.TAGS: "KEY=VALUE",
 }
 
+IDENTITY_OPTIONS = ("profile", "role-arn", "external-id")
+"""Of source and destination: who asks there."""
+
 
 def add_campaign_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --campaign, --run-dir and every flag of the campaign table."""
@@ -36,7 +39,10 @@ def add_access_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("campaign")
     _add_campaign_file(group)
     for option in OPTIONS:
-        if option.flag and (option.table == "access" or option.name == "profile"):
+        names_identity = (
+            option.table in ("source", "destination") and option.name in IDENTITY_OPTIONS
+        )
+        if option.flag and (option.table == "access" or names_identity):
             _add_flag(group, option)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from backfill.campaign import (
+    Access,
     BatchOptions,
     Campaign,
     Client,
@@ -21,6 +22,7 @@ from backfill.errors import CampaignError
 from backfill.settings import Settings
 
 SOURCE = {("source", "bucket"): "from-bucket"}
+ROLE = "arn:aws:iam::111111111111:role/reader"
 
 
 def test_a_bare_source_bucket_is_a_whole_campaign_with_the_documented_defaults() -> None:
@@ -29,11 +31,19 @@ def test_a_bare_source_bucket_is_a_whole_campaign_with_the_documented_defaults()
 
 def test_every_option_reaches_the_campaign_from_toml() -> None:
     document: dict[str, dict[str, object]] = {
-        "source": {"bucket": "from-bucket", "account": "111111111111", "profile": "a"},
+        "source": {
+            "bucket": "from-bucket",
+            "account": "111111111111",
+            "profile": "a",
+            "role-arn": "arn:aws:iam::111111111111:role/ops/reader",
+            "external-id": "from:outside",
+        },
         "destination": {
             "bucket": "to-bucket",
             "account": "222222222222",
             "profile": "b",
+            "role-arn": "arn:aws:iam::222222222222:role/writer",
+            "external-id": "x/1",
             "storage-class": "STANDARD_IA",
             "kms-key-arn": "arn:aws:kms:eu-west-1:222222222222:key/k",
             "delete-markers": True,
@@ -63,7 +73,12 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "destination-bucket": "their-jobs-bucket",
         },
         "repair": {"allow-hiding": True},
-        "access": {"region": "eu-west-1", "endpoint-url": "http://127.0.0.1:1", "client": "sdk"},
+        "access": {
+            "role-session-name": "jane@example.org",
+            "region": "eu-west-1",
+            "endpoint-url": "http://127.0.0.1:1",
+            "client": "sdk",
+        },
         "limits": {
             "concurrency": 7,
             "processes": 3,
@@ -99,11 +114,18 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
     assert campaign.is_deep
     assert campaign.allows_unverified
     assert campaign.allows_hiding
-    assert campaign.access.source_profile == "a"
-    assert campaign.access.destination_profile == "b"
-    assert campaign.access.region == "eu-west-1"
-    assert campaign.access.endpoint_url == "http://127.0.0.1:1"
-    assert campaign.access.client is Client.SDK
+    assert campaign.access == Access(
+        source_profile="a",
+        destination_profile="b",
+        source_role_arn="arn:aws:iam::111111111111:role/ops/reader",
+        destination_role_arn="arn:aws:iam::222222222222:role/writer",
+        source_external_id="from:outside",
+        destination_external_id="x/1",
+        role_session_name="jane@example.org",
+        region="eu-west-1",
+        endpoint_url="http://127.0.0.1:1",
+        client=Client.SDK,
+    )
     assert campaign.settings == Settings(
         concurrency=7,
         processes=3,
@@ -168,6 +190,11 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
         ({**SOURCE, ("destination", "bucket"): "from-bucket"}, "same bucket"),
         ({**SOURCE, ("destination", "storage-class"): "GLACIER_IR"}, "without a destination"),
         ({**SOURCE, ("batch", "role-arn"): "role/batch"}, "no role ARN"),
+        ({**SOURCE, ("source", "role-arn"): "reader"}, "no role ARN"),
+        ({**SOURCE, ("destination", "role-arn"): "arn:aws:iam::1:user/u"}, "no role ARN"),
+        ({**SOURCE, ("source", "external-id"): "x1"}, "without a role"),
+        ({**SOURCE, ("source", "role-arn"): ROLE, ("source", "external-id"): "a b"}, "external ID"),
+        ({**SOURCE, ("access", "role-session-name"): "a b"}, "no session name"),
         ({**SOURCE, ("batch", "prefix"): "ends/"}, "slash"),
         ({**SOURCE, ("batch", "prefix"): "p" * 401}, "too long"),
         ({**SOURCE, ("batch", "prefix"): "a\nb"}, "control characters"),
@@ -249,6 +276,12 @@ def test_the_identity_ignores_limits_and_notices_everything_that_decides_version
     assert campaign_digest(campaign_of({**SOURCE, ("limits", "concurrency"): 3})) == (
         campaign_digest(base)
     )
+    roles: dict[tuple[str, str], object] = {
+        ("source", "role-arn"): ROLE,
+        ("source", "external-id"): "x1",
+        ("access", "role-session-name"): "jane",
+    }
+    assert campaign_digest(campaign_of({**SOURCE, **roles})) == campaign_digest(base)
     changes: dict[tuple[str, str], object] = {
         ("destination", "bucket"): "to-bucket",
         ("scope", "prefix"): "a",
