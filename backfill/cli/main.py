@@ -26,6 +26,7 @@ VERBS = (
     "verify",
     "report",
     "repair",
+    "watch",
     "status",
     "jobs",
     "explain",

@@ -24,6 +24,11 @@ def print_json(document: object) -> None:
     sys.stdout.write("\n")
 
 
+def print_json_line(document: object) -> None:
+    """Print one JSON document to stdout as a line, at once: somebody may read along."""
+    print(json.dumps(document, default=_json_value), flush=True)
+
+
 def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()

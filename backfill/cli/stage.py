@@ -24,7 +24,7 @@ from backfill.errors import BackfillError, InterruptedRunError, StoreFault, Usag
 from backfill.events import RunStarted
 from backfill.execute.stop import StopRequest
 from backfill.model.units import counted
-from backfill.observe import LogFormat, LogLevel, LogOptions
+from backfill.observe import LogFormat, LogLevel, LogOptions, StructuredEvents
 from backfill.pipeline import Run, begin, has_begun_to_write, newest_manifest
 from backfill.ports import Events
 from backfill.preflight.engine import refuse_another_engine
@@ -140,6 +140,21 @@ def beside_work(
     return loop.run(_beside_work(arguments, asked, work))
 
 
+def apart_from_runs(
+    arguments: argparse.Namespace,
+    asked: Asked,
+    work: Callable[[StructuredEvents], Awaitable[int]],
+    *,
+    interrupted: Callable[[], str],
+    hint: str,
+) -> int:
+    """Carry out work that asks AWS and belongs to no run; a signal cancels it.
+
+    `interrupted` says where it stood then, `hint` how to go on.
+    """
+    return loop.run(_apart_from_runs(arguments, asked, work, interrupted, hint))
+
+
 def refuse_unless_begun(asked: Asked) -> None:
     """Refuse a run directory in which nothing was begun, instead of making an empty one."""
     if read_run(asked.here.artifacts) is None:
@@ -225,6 +240,27 @@ async def _beside_work(
     ):
         async with clients(asked.campaign, here, events) as both:
             return await work(asked, both, signals)
+
+
+async def _apart_from_runs(
+    arguments: argparse.Namespace,
+    asked: Asked,
+    work: Callable[[StructuredEvents], Awaitable[int]],
+    interrupted: Callable[[], str],
+    hint: str,
+) -> int:
+    stop = Signals().stop
+
+    def error() -> InterruptedRunError:
+        words = f"stopped by {stop.signal_name}; {interrupted()}"
+        return InterruptedRunError(words, hint=hint, signal_number=stop.signal_number)
+
+    here = asked.here
+    with (
+        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
+        _worded(error),
+    ):
+        return await work(events)
 
 
 def _left(signals: Signals) -> InterruptedRunError:

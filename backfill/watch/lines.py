@@ -94,8 +94,8 @@ def _manifest_lines(picture: Picture) -> Iterator[str]:
     if picture.manifest:
         yield from _wrapped(
             "Mend the cause first. Then give the manifest to a Batch Replication job (upload it"
-            " with SSE-S3), or run `backfill run` into a new run directory: it finds and brings over"
-            " whatever is missing."
+            " with SSE-S3), or do `backfill run` into a new run directory: it finds whatever is"
+            " missing and brings it over."
         )
 
 

@@ -7,7 +7,7 @@ Law: a queue that never runs empty ends a look all the same, after `MESSAGES_MAX
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,11 +51,11 @@ class QueueReader:
         self._watching = watching
         self._ledger = ledger
 
-    async def drain(self, arn: str, is_stopping: Callable[[], bool]) -> Drained:
-        """Read a queue until it is empty, or a stop was asked for, or the look has had enough."""
+    async def drain(self, arn: str) -> Drained:
+        """Read a queue until it is empty, or the look has had enough."""
         drained = Drained()
         readers, fruitless = 1, 0
-        while drained.messages < MESSAGES_MAX and not is_stopping():
+        while drained.messages < MESSAGES_MAX:
             try:
                 received = await self._receive(arn, readers)
             except StoreFault as fault:

@@ -6,7 +6,7 @@ Law: every look ends, with a picture or an error; a picture says what it could n
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -147,12 +147,12 @@ class Watch:
         self._manifest: tuple[ManifestFilePicture, ...] | None = None
         self._messages = 0
 
-    async def look(self, is_stopping: Callable[[], bool]) -> Picture:
+    async def look(self) -> Picture:
         """Read the queues, look at what stands open, ask CloudWatch, write the manifest.
 
-        A stop ends the reading of queues early; the picture is of what was read by then.
+        It may be cancelled at any await: what was read by then is kept.
         """
-        queues = await self._read_queues(is_stopping)
+        queues = await self._read_queues()
         settled = await settle(self._ledger, self._ports.store, self._watched.source)
         now = self._ports.clock.now()
         tallies = self._ledger.tallies()
@@ -181,14 +181,14 @@ class Watch:
         self._tell(picture)
         return picture
 
-    async def _read_queues(self, is_stopping: Callable[[], bool]) -> QueuePicture:
+    async def _read_queues(self) -> QueuePicture:
         watched, ports = self._watched, self._ports
         reader = QueueReader(
             bucket=watched.source.bucket, watching=ports.watching, ledger=self._ledger
         )
         queues = QueuePicture(arns=watched.queues.arns, left={})
         for arn in watched.queues.arns:
-            drained = await reader.drain(arn, is_stopping)
+            drained = await reader.drain(arn)
             queues = replace(
                 queues,
                 messages=queues.messages + drained.messages,

@@ -70,8 +70,8 @@ FLOORS = {
     0: "model, policies, errors, events, settings, campaign with options, nouns of stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
-    3: "pipeline with stage_inputs, opening, fleet and copiers, compose, and what reads across "
-    "stages: work_done, reporting, status, jobs_of_run",
+    3: "pipeline with stage_inputs, opening, watching, fleet and copiers, compose, and what reads "
+    "across stages: work_done, reporting, status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
@@ -81,7 +81,7 @@ _FLOOR_OF_TOP = {
     "ports": 1,
     "in_order": 2,
     **dict.fromkeys(ADAPTERS, 2),
-    **dict.fromkeys(("pipeline", "fleet", "copiers", "stage_inputs", "opening"), 3),
+    **dict.fromkeys(("pipeline", "fleet", "copiers", "stage_inputs", "opening", "watching"), 3),
     **dict.fromkeys(("compose", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),
     "cli": 4,
