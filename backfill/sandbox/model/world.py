@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from backfill.sandbox.model.identities import Authorize
 from backfill.sandbox.model.kms import KeyRing
 from backfill.sandbox.model.limits import Limits
+from backfill.sandbox.model.measurements import Measure, measure_nothing
 from backfill.sandbox.model.roles import Roles
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 def _nothing(_bucket: Bucket, _entry: Entry) -> None:
     """Do nothing about a write: a world without replication."""
+
+
+def _tell_nobody(_destination_arn: str, _body: str) -> None:
+    """Forget an event: a world without queues, topics and functions."""
+
+
+def _take_any(_destination_arn: str, _bucket: str) -> str | None:
+    """Find nothing wrong with an event destination: a world without such services."""
 
 
 # Open to change: it is what operations act on.
@@ -47,6 +56,13 @@ class World:
     """Called after a client's write of a version or delete marker."""
     on_attributes_changed: Callable[[Bucket, ObjectVersion], None] = _nothing
     """Called after a client's change of tags or lock of a version."""
+    notify: Callable[[str, str], None] = _tell_nobody
+    """Hand an event's JSON to a queue, topic or function, named by its ARN."""
+    may_notify: Callable[[str, str], str | None] = _take_any
+    """Why S3 may not publish to this ARN on behalf of the bucket of this name, in S3's words (no
+    such queue, a policy that does not let it); None if it may."""
+    measure: Measure = measure_nothing
+    """Hand a datum to CloudWatch."""
     _sequence: Iterator[int] = field(default_factory=lambda: count(1))
 
     def next_sequence(self) -> int:
