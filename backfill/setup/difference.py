@@ -1,0 +1,119 @@
+"""What apply would write and what destroy would take away, document by document.
+
+Never reads and never writes: it is given every document as it was read.
+Law: the same wanted parts and documents give the same difference; an empty one means nothing to do.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from backfill.model.accounts import RawDocument, Role, Unread
+from backfill.setup.layouts import TRUST_FIELD, items_of
+from backfill.setup.merging import merged
+from backfill.setup.removing import removed
+from backfill.setup.wanted import (
+    Action,
+    Actual,
+    Change,
+    Difference,
+    DocumentDifference,
+    Fields,
+    Resource,
+    ResourceKind,
+    Wanted,
+)
+
+NOT_ASKED = Unread(operation="", code="NotAsked", message="no credentials for its account")
+"""Why a document that nobody handed in is unknown."""
+
+_USERS = frozenset({ResourceKind.REPLICATION, ResourceKind.NOTIFICATION})
+"""Documents that use what stands in others."""
+
+
+def differences(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference:
+    """Return what apply would write, in the safe order."""
+    documents = []
+    for resource in wanted.resources:
+        found = actual.get(resource, NOT_ASKED)
+        made = merged(resource, wanted.parts_of(resource), found, name=wanted.name)
+        if found is None and resource.arn in wanted.expects:
+            made = _missing_role(made)
+        documents.append(made)
+    return Difference(name=wanted.name, documents=tuple(documents), notes=wanted.notes)
+
+
+def removals(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference:
+    """Return what destroy would take away, users first: rules before roles and policies."""
+    documents: list[DocumentDifference] = []
+    used: dict[str, str] = {}
+    for resource in reversed(wanted.resources):
+        parts = wanted.parts_of(resource)
+        text = json.dumps([resource.arn, *(part.content for part in parts)], default=str)
+        why = next((why for arn, why in used.items() if f'"{arn}"' in text), "")
+        is_user = resource.kind in _USERS
+        made = removed(
+            resource,
+            parts,
+            actual.get(resource, NOT_ASKED),
+            name=wanted.name,
+            still_needed="" if is_user else why,
+        )
+        documents.append(made)
+        if is_user:
+            asked = [part.content for part in parts]
+            used |= dict.fromkeys(_used_by(made, asked), f"{resource.title} still uses it")
+    return Difference(name=wanted.name, documents=tuple(documents))
+
+
+def _used_by(document: DocumentDifference, asked: list[Fields]) -> Iterator[str]:
+    """Give the ARNs that a document goes on using; of an unread one all that it may use."""
+    if document.unread is not None or document.is_refused:
+        for content in asked:
+            yield from _arns(content)
+    elif document.after is not None:
+        yield from _arns(document.after)
+        if document.resource.kind is ResourceKind.NOTIFICATION:
+            for item in items_of(document.resource.kind, document.after):
+                yield from _arns(item.content)
+
+
+def _arns(content: Fields) -> Iterator[str]:
+    for name in ("Role", "QueueArn", "TopicArn", "LambdaFunctionArn"):
+        if isinstance(value := content.get(name), str):
+            yield value
+
+
+def _missing_role(made: DocumentDifference) -> DocumentDifference:
+    refusal = Change(
+        resource=made.resource,
+        identifier="",
+        action=Action.REFUSE,
+        reason="the spec names this role as an existing one, and it is not there",
+    )
+    return DocumentDifference(
+        resource=made.resource, changes=(*made.changes, refusal), before=None, after=made.after
+    )
+
+
+def role_documents(role: Role | None) -> tuple[RawDocument | None, RawDocument | None]:
+    """Return a role as the two documents that setup knows: itself with its trust, its policies."""
+    if role is None:
+        return None, None
+    whole: dict[str, object] = {
+        TRUST_FIELD: _json(role.trust),
+        "Path": role.path,
+        "Tags": dict(role.tags),
+        "Policies": [*role.inline, *role.attached],
+    }
+    inline: dict[str, object] = {name: _json(text) for name, text in role.inline.items()}
+    return _raw(whole), _raw(inline)
+
+
+def _json(text: str) -> dict[str, object]:
+    value = json.loads(text)
+    assert isinstance(value, dict), "IAM takes no policy that is no JSON object"
+    return value
+
+
+def _raw(fields: Mapping[str, object]) -> RawDocument:
+    return RawDocument(text=json.dumps(fields), fields=fields)

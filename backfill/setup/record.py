@@ -1,0 +1,144 @@
+"""What setup made, part by part, kept on this machine so that destroy takes away that and no more.
+
+Never says what is in an account: only what was written there, and what was about to be.
+Law: what is about to be written is recorded before, so that a crash in between forgets nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final, cast
+
+from backfill.errors import ArtifactDamagedError
+from backfill.setup.likeness import are_alike
+from backfill.setup.wanted import (
+    Action,
+    DocumentDifference,
+    Fields,
+    Resource,
+    ResourceKind,
+    Side,
+)
+
+DOCUMENT: Final = "setup-record.json"
+_FORMAT: Final = "backfill.setup-record/1"
+_WRITTEN: Final = frozenset({Action.ADD, Action.REPLACE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadePart:
+    """A part that setup wrote, or was about to write.
+
+    `contents` are what may stand there of ours: one, or beside it what a write that was cut short
+    would have replaced it by.
+    """
+
+    resource: Resource
+    identifier: str
+    contents: tuple[Fields, ...]
+
+    def is_told_by(self, content: Fields) -> bool:
+        """Whether what stands there is as setup wrote it."""
+        return any(are_alike(self.resource.kind, content, ours) for ours in self.contents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All parts that one set-up made. `name` is the spec's."""
+
+    name: str
+    parts: tuple[MadePart, ...] = field(default=())
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The documents that hold something of ours, in the safe order of writing."""
+        found = dict.fromkeys(part.resource for part in self.parts)
+        return tuple(sorted(found, key=lambda resource: resource.kind.order))
+
+    def parts_of(self, resource: Resource) -> tuple[MadePart, ...]:
+        """Return what was made in one document."""
+        return tuple(part for part in self.parts if part.resource == resource)
+
+    def intending(self, document: DocumentDifference) -> "Record":
+        """Return the record before a document is written."""
+        parts = {(part.resource, part.identifier): part for part in self.parts}
+        for identifier, content in _new_contents(document):
+            known = parts.get((document.resource, identifier))
+            earlier = known.contents if known is not None else ()
+            contents = (*(each for each in earlier if each != content), content)
+            parts[document.resource, identifier] = MadePart(
+                resource=document.resource, identifier=identifier, contents=contents
+            )
+        return replace(self, parts=tuple(parts.values()))
+
+    def having_written(self, document: DocumentDifference) -> "Record":
+        """Return the record after a document was written, and seen to be."""
+        new = dict(_new_contents(document))
+        gone = {change.identifier for change in document.changes if change.action is Action.REMOVE}
+        parts = []
+        for part in self.parts:
+            if part.resource != document.resource:
+                parts.append(part)
+            elif part.identifier in new:
+                parts.append(replace(part, contents=(new[part.identifier],)))
+            elif part.identifier not in gone:
+                parts.append(part)
+        return replace(self, parts=tuple(parts))
+
+
+def _new_contents(document: DocumentDifference) -> Iterable[tuple[str, Fields]]:
+    for change in document.changes:
+        if change.action in _WRITTEN and change.after is not None:
+            yield change.identifier, change.after
+
+
+def record_bytes(record: Record) -> bytes:
+    """Return the record as it is kept."""
+    parts = [
+        {
+            "resource": asdict(part.resource),
+            "identifier": part.identifier,
+            "contents": list(part.contents),
+        }
+        for part in record.parts
+    ]
+    document = {"format": _FORMAT, "name": record.name, "parts": parts}
+    return json.dumps(document, indent=2, ensure_ascii=False).encode()
+
+
+def record_of(data: bytes) -> Record:
+    """Return a record that was kept.
+
+    Raises:
+        ArtifactDamagedError: It is none, or of another version of backfill.
+    """
+    try:
+        document = json.loads(data)
+        if document["format"] != _FORMAT:
+            raise ValueError(f"the format {document['format']!r}")
+        return Record(
+            name=str(document["name"]),
+            parts=tuple(_part(part) for part in document["parts"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactDamagedError(
+            f"{DOCUMENT} cannot be read: {error!r}",
+            hint="without it destroy cannot know what is ours; name the directory with --record",
+        ) from error
+
+
+def _part(part: Mapping[str, object]) -> MadePart:
+    resource, contents = part["resource"], part["contents"]
+    if not isinstance(resource, Mapping) or not isinstance(contents, list):
+        raise TypeError("a part that is none")
+    return MadePart(
+        resource=Resource(
+            side=Side(resource["side"]),
+            kind=ResourceKind(resource["kind"]),
+            arn=str(resource["arn"]),
+            account=str(resource["account"]),
+            region=str(resource["region"]),
+        ),
+        identifier=str(part["identifier"]),
+        contents=tuple(cast("Fields", content) for content in contents),
+    )
