@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 
-from backfill.errors import ListingStuckError
+from backfill.errors import ListingStuckError, StoreFault
 from backfill.inventory.columns import Columns
 from backfill.inventory.effort import Effort
 from backfill.inventory.listing_laws import ListingLaws, unbelievable
@@ -215,7 +215,7 @@ class BucketLister:
         while self.fault is None:
             try:
                 page = await self._page(open_range.prefix, laws.position)
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, StoreFault):
                 # Whoever resumes need not list it again.
                 if draft.last is not None:
                     self._seal(draft, open_range, is_last=False)

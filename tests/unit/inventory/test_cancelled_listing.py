@@ -1,4 +1,4 @@
-"""A listing that is cancelled ends as one, and keeps what it has listed for whoever resumes."""
+"""A listing that is cancelled, or fails, keeps what it has listed for whoever resumes."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from backfill.errors import StoreFault
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import SOURCE, destination_name, listed_entries, take_inventory
 from backfill.inventory.stretches import stretch_of
@@ -15,6 +16,7 @@ from backfill.model.store import VersionsPage, VersionsPosition
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.stretches import LOG_FILE
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
+from tests.doubles import known_versions
 from tests.doubles.key_spaces import SHAPES, SlowBucket, entry, single
 from tests.doubles.listings import KeptEvents, place
 
@@ -111,6 +113,52 @@ def test_a_listing_of_two_buckets_is_cancelled_at_any_moment(tmp_path: Path) -> 
                 assert not [b for b in bucket.behind if first <= b and (upto is None or b < upto)]
         at_round += 3
     assert at_round > 30, "it was cancelled at its beginning, on its way and near its end"
+
+
+class Failing(Asked):
+    """Fails at one page, for good."""
+
+    def __init__(self, entries: Sequence[ListedEntry], *, at_page: int) -> None:
+        super().__init__(entries)
+        self._pages_left = at_page
+
+    async def list_object_versions(
+        self,
+        place: BucketPlace,
+        *,
+        prefix: str = "",
+        after: VersionsPosition | None = None,
+        max_keys: int = 1000,
+    ) -> VersionsPage:
+        self._pages_left -= 1
+        if self._pages_left == 0:
+            raise known_versions.fault("InternalError", 500, "ListObjectVersions")
+        return await super().list_object_versions(
+            place, prefix=prefix, after=after, max_keys=max_keys
+        )
+
+
+def test_a_listing_that_fails_at_any_page_keeps_what_its_ranges_hold(tmp_path: Path) -> None:
+    """If this fails, one bad minute of the store lists again what the failing range had read."""
+    entries = SHAPES["hexadecimal"](2_000)
+    at_page = 1
+    while True:
+        folder, events = tmp_path / str(at_page), KeptEvents()
+        try:
+            was_cancelled([Failing(entries, at_page=at_page)], folder, events, at_round=None)
+        except StoreFault:
+            spans, rows = kept_of(folder, SOURCE)
+        else:
+            break
+        told = events.newest.done if events.newest is not None else 0
+        assert rows >= told - CONCURRENCY
+        resumed = Asked(entries)
+        assert not was_cancelled([resumed], folder, KeptEvents(), at_round=None)
+        assert list(listed_entries(LocalArtifacts(folder), SOURCE)) == entries
+        for first, upto in spans:
+            assert not [b for b in resumed.behind if first <= b and (upto is None or b < upto)]
+        at_page += 1
+    assert at_page > 30, "it failed at its beginning, on its way and near its end"
 
 
 def test_a_chain_too_long_to_be_held_is_resumed_whole(tmp_path: Path) -> None:
