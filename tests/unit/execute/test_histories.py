@@ -15,6 +15,7 @@ from backfill.execute.codes import Code
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.outcome import Outcome, OutcomeKind
 from tests.unit.execute.campaign_double import Run
+from tests.unit.execute.deaths import DiedError
 from tests.unit.execute.versioned_store import (
     Stored,
     VersionedStore,
@@ -28,10 +29,6 @@ from tests.unit.execute.versioned_store import (
 KEYS = ("a", "b", "b/c", "d")
 WRITES = ("copy", "hide", "mark", "complete", "create", "part")
 SEEDS = 800
-
-
-class DiedError(BaseException):
-    pass
 
 
 class LiveStore(VersionedStore):

@@ -31,6 +31,7 @@ from backfill.model.store import (
 from backfill.ports import Intent
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Run
+from tests.unit.execute.deaths import DiedError, deaths
 from tests.unit.execute.versioned_store import (
     DESTINATION,
     SOURCE,
@@ -218,38 +219,19 @@ async def test_reads_that_fail_while_settling_change_nothing(
 # --- Every await is a place to die ---
 
 
-class DiedError(BaseException):
-    """The process is gone: nobody catches it."""
-
-
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_death_at_any_call_is_resumed_without_loss_or_double(name: str) -> None:
     """Kill -9 before and after every store call: if this fails, resume is not safe."""
     scene, _, kind, bodies = SCENES[name]
-    probe = scene()
-    await probe.only()
-    deaths = 0
-    for operation, count in probe.store.calls.items():
-        for call in range(1, count + 1):
-            for when in ("before", "after"):
-                run = scene()
 
-                def die(store: VersionedStore = run.store) -> None:
-                    store.death = DiedError()
-                    raise store.death
+    async def begun() -> Run:
+        return scene()
 
-                getattr(run.store, when)[operation, call] = die
-                try:
-                    await run.go()
-                except DiedError:
-                    deaths += 1
-                getattr(run.store, when).clear()
-                run.store.death = None
-                outcome = await run.restarted().only()
-                assert (outcome.kind, run.bodies()) == (kind, bodies), (operation, call, when)
-                # An upload that died before its intent holds no part, so it costs nothing.
-                assert not any(upload.parts for upload in run.store.uploads.values())
-    assert deaths > 0
+    async for place, run in deaths(begun, at_least=1):
+        outcome = await run.only()
+        assert (outcome.kind, run.bodies()) == (kind, bodies), place
+        # An upload that died before its intent holds no part, so it costs nothing.
+        assert not any(upload.parts for upload in run.store.uploads.values())
 
 
 # --- Guards ---

@@ -1,6 +1,5 @@
 """Uploads that a process left open: gone on with where they are the very same, else begun anew."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from backfill.model.store import (
 )
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Run
+from tests.unit.execute.deaths import deaths, killed
 from tests.unit.execute.versioned_store import (
     DESTINATION,
     SOURCE,
@@ -38,25 +38,6 @@ BODY = b"0123456789ABCDEFGHIJKLMN"
 SIZES = (5, 5, 5, 5, 4)
 SETTINGS = replace(Settings(), copy_object_bytes_max=5, part_bytes=5, parts_in_flight_max=1)
 Edit = Callable[[VersionedStore], object]
-
-
-class DiedError(BaseException):
-    """kill -9."""
-
-
-async def killed(run: Run, *, at: tuple[str, int]) -> Run:
-    """Let a run die before a call; return it as the next process finds it."""
-
-    def die() -> None:
-        run.store.death = DiedError()
-        raise run.store.death
-
-    run.store.before[at] = die
-    with pytest.raises(DiedError):
-        await run.go()
-    run.store.death = None
-    run.store.before.clear()
-    return run.restarted()
 
 
 async def cut_run(*, at: tuple[str, int] = ("part", 3), keys: str = "k") -> Run:
@@ -116,30 +97,13 @@ async def test_an_upload_may_be_resumed_by_one_process_after_the_other() -> None
 @pytest.mark.parametrize("keys", ["k", "kl"])
 async def test_a_death_at_any_call_of_a_resume_is_resumed_again(keys: str) -> None:
     """If this fails, the second crash loses, doubles or leaves behind what the first did not."""
-    probe = await cut_run(keys=keys)
-    before = Counter(probe.store.calls)
-    await probe.go()
-    deaths = 0
-    for operation, count in (probe.store.calls - before).items():
-        for call in range(before[operation] + 1, before[operation] + count + 1):
-            for when in ("before", "after"):
-                run = await cut_run(keys=keys)
 
-                def die(store: VersionedStore = run.store) -> None:
-                    store.death = DiedError()
-                    raise store.death
+    async def scene() -> Run:
+        return await cut_run(keys=keys)
 
-                getattr(run.store, when)[operation, call] = die
-                try:
-                    await run.go()
-                except DiedError:
-                    deaths += 1
-                getattr(run.store, when).clear()
-                run.store.death = None
-                last = run.restarted()
-                for outcome, key in zip(await last.go(), keys, strict=True):
-                    assert_copied_once(last, outcome.kind, key)
-    assert deaths > 10
+    async for _, last in deaths(scene, at_least=11):
+        for outcome, key in zip(await last.go(), keys, strict=True):
+            assert_copied_once(last, outcome.kind, key)
 
 
 # --- What is not the same is begun anew ---
