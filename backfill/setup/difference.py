@@ -7,8 +7,8 @@ Law: the same wanted parts and documents give the same difference; an empty one 
 import json
 from collections.abc import Iterator, Mapping
 
-from backfill.model.accounts import RawDocument, Role, Unread
-from backfill.setup.layouts import TRUST_FIELD, items_of
+from backfill.model.accounts import Unread
+from backfill.setup.layouts import items_of
 from backfill.setup.merging import merged
 from backfill.setup.removing import removed
 from backfill.setup.wanted import (
@@ -94,26 +94,3 @@ def _missing_role(made: DocumentDifference) -> DocumentDifference:
         resource=made.resource, changes=(*made.changes, refusal), before=None, after=made.after
     )
 
-
-def role_documents(role: Role | None) -> tuple[RawDocument | None, RawDocument | None]:
-    """Return a role as the two documents that setup knows: itself with its trust, its policies."""
-    if role is None:
-        return None, None
-    whole: dict[str, object] = {
-        TRUST_FIELD: _json(role.trust),
-        "Path": role.path,
-        "Tags": dict(role.tags),
-        "Policies": [*role.inline, *role.attached],
-    }
-    inline: dict[str, object] = {name: _json(text) for name, text in role.inline.items()}
-    return _raw(whole), _raw(inline)
-
-
-def _json(text: str) -> dict[str, object]:
-    value = json.loads(text)
-    assert isinstance(value, dict), "IAM takes no policy that is no JSON object"
-    return value
-
-
-def _raw(fields: Mapping[str, object]) -> RawDocument:
-    return RawDocument(text=json.dumps(fields), fields=fields)

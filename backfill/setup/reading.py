@@ -66,7 +66,8 @@ async def _read(resource: Resource, reader: AccountReader) -> Actual:
             return None if role is None else _role_document(role)
         case ResourceKind.ROLE_POLICIES:
             role = await reader.role(resource.name)
-            return None if role is None or not role.inline else _policies(role)
+            # A role without policies is not a role that is not there.
+            return None if role is None else _policies(role)
         case ResourceKind.KEY_POLICY:
             return await reader.key_policy(resource.arn)
         case _:
@@ -80,6 +81,7 @@ def _role_document(role: Role) -> RawDocument:
             TRUST_FIELD: json.loads(role.trust),
             "Path": role.path,
             "Tags": dict(role.tags),
+            "Policies": [*role.inline, *role.attached],
         }
     )
 

@@ -35,8 +35,9 @@ class ResourceKind(enum.StrEnum):
     OBJECT_LOCK = "Object Lock configuration"
     ENCRYPTION = "default encryption"
     ROLE_TRUST = "role trust policy"
-    """A role as GetRole gives it: `AssumeRolePolicyDocument`, `Path` and `Tags` as a mapping.
-    Where there is none, the role is created so; of one that is there only the trust changes."""
+    """A role as GetRole gives it: `AssumeRolePolicyDocument`, `Path` and `Tags` as a mapping, and
+    `Policies`, the names and ARNs of what is attached. Where there is none, the role is created so;
+    of one that is there only the trust changes."""
     ROLE_POLICIES = "role inline policies"
     """A role's inline policies, as `{name: policy}`; each is put and deleted by its name."""
     KEY_POLICY = "key policy"
