@@ -6,7 +6,7 @@ at all. So clients are told to take the sandbox for their HTTP proxy, which spar
 resolving. No SDK needs a hook for it, the Host header that is signed is the one that is sent, and
 where `*.localhost` resolves (RFC 6761) the name works even without the proxy.
 
-One law: S3 and STS go past the proxy, so that only S3 Control depends on it.
+One law: all but S3 Control go past the proxy, so that nothing else depends on it.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from backfill.sandbox.accounts import ACCOUNTS, home_region
 from backfill.sandbox.authorization.identities import Identity
 
 HOST = "127.0.0.1"
+SERVICES = ("s3", "sts", "iam", "kms", "sqs", "sns", "lambda", "cloudwatch")
+"""All that one endpoint serves, by the names under which SDKs look for it."""
 _CONTROL_HOST = "s3-control.localhost"
 
 
@@ -27,7 +29,7 @@ class Doors:
 
     @property
     def endpoint_url(self) -> str:
-        """Of S3 and STS alike."""
+        """Of every service but S3 Control."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -36,7 +38,7 @@ class Doors:
         return f"http://{_CONTROL_HOST}:{self.port}"
 
     def client_settings(self, identity: Identity) -> dict[str, str]:
-        """Keyword arguments for a boto3 client of S3 or STS."""
+        """Keyword arguments for a boto3 client of any service but S3 Control."""
         settings = {
             "endpoint_url": self.endpoint_url,
             "region_name": home_region(identity),
@@ -58,8 +60,7 @@ class Doors:
             "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
             "AWS_REGION": home_region(identity),
             "AWS_DEFAULT_REGION": home_region(identity),
-            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
-            "AWS_ENDPOINT_URL_STS": self.endpoint_url,
+            **{f"AWS_ENDPOINT_URL_{name.upper()}": self.endpoint_url for name in SERVICES},
             "AWS_ENDPOINT_URL_S3_CONTROL": self.control_endpoint_url,
         }
         if identity.session_token is not None:
@@ -80,10 +81,11 @@ class Doors:
                 f"[{account.name}]\naws_access_key_id = {account.root.access_key_id}\n"
                 f"aws_secret_access_key = {account.root.secret_access_key}\n"
             )
+        urls = dict.fromkeys(SERVICES, self.endpoint_url)
+        urls["s3_control"] = self.control_endpoint_url
         settings.append(
-            f"[services sandbox]\ns3 =\n  endpoint_url = {self.endpoint_url}\n"
-            f"sts =\n  endpoint_url = {self.endpoint_url}\n"
-            f"s3_control =\n  endpoint_url = {self.control_endpoint_url}\n"
+            "[services sandbox]\n"
+            + "".join(f"{name} =\n  endpoint_url = {url}\n" for name, url in urls.items())
         )
         config.write_text("\n".join(settings), encoding="utf-8")
         credentials.write_text("\n".join(secrets), encoding="utf-8")

@@ -40,6 +40,8 @@ from backfill.sandbox.model.limits import AWS_LIMITS, Limits
 from backfill.sandbox.model.model import S3Model
 from backfill.sandbox.model.replication.settings import NO_LAG, ReplicationSettings
 from backfill.sandbox.model.roles import BATCH_OPERATIONS, REPLICATION
+from backfill.sandbox.services.iam.store import Role, trust_of
+from backfill.sandbox.services.services import Services
 
 __all__ = ["ACCOUNTS", "DESTINATION", "SOURCE", "Account", "Sandbox", "SandboxClock"]
 
@@ -64,9 +66,12 @@ class Sandbox:
     """An embedded S3 with two accounts, started and stopped by its owner.
 
     `seed` settles version IDs, upload IDs and opaque ETags. `port` 0 takes a free one.
+    `has_strict_accounts`: roles and KMS keys of the two accounts that nobody made do not exist,
+    instead of being there with all permissions. `iam_settling_s`: how long after a change of IAM
+    S3 and STS still go by the old state. `organization_id`: the AWS organization of both accounts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a test may want otherwise
         self,
         *,
         seed: int = 0,
@@ -75,6 +80,9 @@ class Sandbox:
         http_limits: HttpLimits | None = None,
         replication: ReplicationSettings = NO_LAG,
         batch_operations: BatchSettings = NO_DELAY,
+        has_strict_accounts: bool = False,
+        iam_settling_s: float = 0.0,
+        organization_id: str | None = None,
     ) -> None:
         self.clock = SandboxClock()
         self.directory = Directory()
@@ -94,10 +102,28 @@ class Sandbox:
             directory=self.directory,
             bucket_policy_of=self.model.bucket_policy,
             key_policy_of=self.key_policies.get,
+            now=self.clock,
         )
+        self.authorization.organization_id = organization_id
+        if has_strict_accounts:
+            own = frozenset(account.account_id for account in ACCOUNTS.values())
+            self.authorization.strict_accounts = own
+            self.model.world.roles.strict_accounts = own
+            self.model.world.keys.strict_accounts = own
         self.model.set_authorize(self.authorization)
+        self.services = Services(
+            authorization=self.authorization,
+            directory=self.directory,
+            world=self.model.world,
+            key_policies=self.key_policies,
+            settling_s=iam_settling_s,
+        )
         self._front = Front(
-            model=self.model, directory=self.directory, now=self.clock, regions=REGIONS
+            model=self.model,
+            directory=self.directory,
+            services=self.services,
+            now=self.clock,
+            regions=REGIONS,
         )
         self._lock = threading.RLock()
         self._port = port
@@ -196,6 +222,7 @@ class Sandbox:
         """Carry out the live replication and the jobs that are due by the sandbox's clock."""
         with self._lock:
             now = self.clock()
+            self.services.settle(now)
             self.model.batch_operations.advance(now)
             self.model.replication.advance(now)
 
@@ -229,23 +256,23 @@ class Sandbox:
         """Make an IAM role, or replace the one of that name; returns its ARN.
 
         `policies` are identity policies (JSON), `trusts` the services that may assume it: by
-        default both that act on replication. A role that nobody made may do everything, and
-        trusts everybody (IAM is not what is served here).
+        default both that act on replication. It counts at once, and IAM shows it. A role that
+        nobody made may do everything and trusts everybody, unless accounts are strict.
         """
         account_id = ACCOUNTS[account].account_id
         arn = f"arn:aws:iam::{account_id}:role/{name}"
         digest = hashlib.sha256(arn.encode()).hexdigest()
-        role = Identity(
+        role = Role(
             account_id=account_id,
-            arn=arn,
-            user_id=f"AROA{digest[:17].upper()}",
-            access_key_id="",
-            secret_access_key="",
-            policies=tuple(identity_policy(policy) for policy in policies),
+            name=name,
+            path="/",
+            role_id=f"AROA{digest[:17].upper()}",
+            trust=trust_of(account_id, trusts),
+            created_at=self.clock(),
+            inline={f"policy-{number}": policy for number, policy in enumerate(policies, 1)},
         )
         with self._lock:
-            self.directory.add(role)
-            self.model.world.roles.put(arn, trusts)
+            self.services.adopt_role(role)
         return arn
 
     def set_fault_hook(self, hook: FaultHook) -> None:

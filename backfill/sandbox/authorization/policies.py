@@ -35,10 +35,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A whole document. `name` is the policy's own where it has one, for the simulator."""
+    """A whole document. An identity policy also has its name and its text, which IAM tells."""
 
     statements: tuple[Statement, ...]
     name: str = ""
+    text: str = ""
 
 
 _ELEMENTS = {
@@ -68,7 +69,8 @@ _PRINCIPAL = {
 
 def identity_policy(document: str | bytes, name: str = "") -> Policy:
     """A policy attached to a user or role. Raises PolicyError."""
-    return replace(_policy(document, has_principals=False), name=name)
+    text = document if isinstance(document, str) else document.decode("utf-8", "replace")
+    return replace(_policy(document, has_principals=False), name=name, text=text)
 
 
 @lru_cache(maxsize=256)

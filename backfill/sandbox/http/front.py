@@ -14,7 +14,8 @@ from functools import lru_cache, partial
 from typing import TypeAlias
 
 from backfill.sandbox.authorization.identities import Directory, Identity
-from backfill.sandbox.http import control, sts
+from backfill.sandbox.authorization.policies import PolicyError, resource_policy
+from backfill.sandbox.http import control
 from backfill.sandbox.http.addressing import Address, address_of, is_own_host
 from backfill.sandbox.http.faults import Call, FaultHook, disturbed, no_faults
 from backfill.sandbox.http.inbound import Inbound
@@ -36,6 +37,7 @@ from backfill.sandbox.http.xml import document, leaf
 from backfill.sandbox.model.errors import Pairs, S3Error
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.services.services import Services, check_scope, service_of, told_by
 
 _LOG = logging.getLogger(__name__)
 _GLOBAL_REGION = "us-east-1"
@@ -52,11 +54,13 @@ class Front:
         *,
         model: S3Model,
         directory: Directory,
+        services: Services,
         now: Callable[[], datetime],
         regions: frozenset[str],
     ) -> None:
         self._model = model
         self._directory = directory
+        self._services = services
         self._now = now
         self._regions = regions
         self.fault_hook: FaultHook = no_faults
@@ -67,6 +71,7 @@ class Front:
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer to one request; never raises on account of a client."""
         self._requests_count += 1
+        self._services.settle(self._now())
         request_id = f"{self._requests_count:016X}"
         serve, told = self._service(request, request_id)
         try:
@@ -94,9 +99,10 @@ class Front:
     def _service(self, request: HttpRequest, request_id: str) -> tuple[Serve, Told]:
         """Who answers, and how that service writes an error."""
         told: Told
-        if sts.is_sts(request):
-            told = partial(sts.error_answer, request_id=request_id)
-            return partial(self._sts, request_id=request_id), told
+        service = service_of(request)
+        if service is not None:
+            told = told_by(service, request_id)
+            return partial(self._other, service=service, told=told, request_id=request_id), told
         if control.is_control(request):
             told = partial(control.error_answer, request_id=request_id)
             return partial(self._control, told=told), told
@@ -124,18 +130,24 @@ class Front:
             body=payload.body,
             trailers=payload.trailers,
         )
-        return self._answered(inbound, partial(self._carried_out, inbound, caller), told)
+        carry_out = partial(self._carried_out, inbound, caller)
+        return self._answered(operation, carry_out, told, bucket=inbound.bucket, key=inbound.key)
 
     def _answered(
-        self, inbound: Inbound, carry_out: Callable[[], HttpResponse], told: Told
+        self,
+        operation: str,
+        carry_out: Callable[[], HttpResponse],
+        told: Told,
+        *,
+        bucket: str = "",
+        key: str = "",
     ) -> HttpResponse:
         """The operation's answer, or what the fault hook makes of it."""
-        operation = inbound.operation
         self.calls[operation] += 1
         call = Call(
             operation=operation,
-            bucket=inbound.bucket,
-            key=inbound.key,
+            bucket=bucket,
+            key=key,
             number=self.calls.total(),
             nth=self.calls[operation],
         )
@@ -153,6 +165,8 @@ class Front:
 
     def _carried_out(self, inbound: Inbound, caller: Caller) -> HttpResponse:
         try:
+            if inbound.operation == "PutBucketPolicy":
+                self._check_principals(inbound)
             return OPERATIONS[inbound.operation](self._model, caller, inbound)
         except S3Error as error:
             home = self._model.bucket_region(inbound.bucket)
@@ -160,6 +174,22 @@ class Front:
                 # Even a 403 says where the bucket is (S3 API: HeadBucket).
                 error.headers += (("x-amz-bucket-region", home),)
             raise
+
+    def _check_principals(self, inbound: Inbound) -> None:
+        """Refuse a policy for somebody who is not there (S3 User Guide: bucket-policies)."""
+        try:
+            policy = resource_policy(inbound.body)
+        except PolicyError:
+            return  # the operation says so in its own words
+        missing = self._services.missing_principal(policy)
+        if missing is not None:
+            raise refused(
+                code="MalformedPolicy",
+                status=400,
+                message="Invalid principal in policy",
+                fact="S3 API: Error responses, MalformedPolicy",
+                members=(("Detail", f'"AWS" : "{missing}"'),),
+            )
 
     def _region(self, request: HttpRequest, claim: Claim | None, address: Address) -> str:
         """The Region whose endpoint is called: the scope's. Wrong ones are answered as S3 does.
@@ -215,14 +245,27 @@ class Front:
         inbound = control.inbound_of(request, payload_of(request, signed).body)
         caller = Caller(account_id=identity.account_id, arn=identity.arn, region=claim.region)
         carry_out = partial(JOB_OPERATIONS[inbound.operation], self._model, caller, inbound)
-        return self._answered(inbound, carry_out, told)
+        return self._answered(inbound.operation, carry_out, told, key=inbound.key)
 
-    # --- STS ---
+    # --- the other services ---
 
-    def _sts(self, request: HttpRequest, request_id: str) -> HttpResponse:
-        claim = sts.check_scope(claim_of(request), self._regions)
-        _, identity = self._proven(request, claim)
-        return sts.answer(request, identity, request_id)
+    def _other(
+        self, request: HttpRequest, *, service: str, told: Told, request_id: str
+    ) -> HttpResponse:
+        claim = check_scope(claim_of(request), service, self._regions)
+        signed, identity = self._proven(request, claim)
+        payload_of(request, signed)
+        prepared = self._services.prepared(
+            service,
+            request,
+            identity=identity,
+            region=claim.region,
+            now=self._now(),
+            request_id=request_id,
+        )
+        if prepared.operation == "sts:GetCallerIdentity":
+            return prepared.carry_out()  # SDKs ask when they like: it would shift every count
+        return self._answered(prepared.operation, prepared.carry_out, told)
 
 
 def _check_host(request: HttpRequest) -> None:

@@ -315,7 +315,7 @@ def canonical_request(request: HttpRequest, claim: Claim) -> bytes:
     headers = request.headers
     lines = [
         request.method.encode(),
-        quote(unquote_to_bytes(request.raw_path), safe="/~").encode(),
+        _canonical_path(request, claim),
         _canonical_query(request),
     ]
     for name in claim.signed_headers:
@@ -324,6 +324,16 @@ def canonical_request(request: HttpRequest, claim: Claim) -> bytes:
     lines += [b"", ";".join(claim.signed_headers).encode("latin-1")]
     lines.append(claim.payload_hash.encode("latin-1"))
     return b"\n".join(lines)
+
+
+def _canonical_path(request: HttpRequest, claim: Claim) -> bytes:
+    """The path: encoded once for S3, and once more than it came for every other service.
+
+    (IAM User Guide: Create a signed AWS API request, CanonicalUri).
+    """
+    raw = request.raw_path
+    path = unquote_to_bytes(raw) if claim.service == "s3" else raw
+    return quote(path, safe="/~").encode()
 
 
 def _canonical_query(request: HttpRequest) -> bytes:

@@ -208,7 +208,7 @@ def test_sts_says_who_signs(place: Place) -> None:
     """If this fails, expected owners cannot be found out."""
     with replace(place.destination, _socket=None, service="sts") as client:
         answer = client.ask("POST", "/", headers=FORM, body=WHO)
-        wrong = client.ask("POST", "/", headers=FORM, body=b"Action=AssumeRole&Version=2011-06-15")
+        wrong = client.ask("POST", "/", headers=FORM, body=b"Action=DecodeAll&Version=2011-06-15")
     assert answer.status == 200
     assert answer.element("Account") == DESTINATION_ID
     assert answer.element("Arn") == f"arn:aws:iam::{DESTINATION_ID}:root"

@@ -1,0 +1,1 @@
+"""IAM: roles with their policies, managed policies, users to look at, and the policy simulator."""

@@ -1,0 +1,202 @@
+"""The protocols of the services: query (XML), JSON 1.0 and 1.1, and REST with JSON bodies.
+
+Never knows what an operation does. One law: an error goes out in the shape and under the code that
+SDKs of that protocol read.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from uuid import NAMESPACE_URL, uuid5
+
+from backfill.sandbox.http.messages import HttpRequest, HttpResponse
+from backfill.sandbox.http.refusals import refused
+from backfill.sandbox.http.xml import branch, document, leaf
+from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.services.fields import Fields, Value, query_fields
+
+
+class Kind(Enum):
+    """A family of protocols."""
+
+    QUERY = auto()
+    JSON = auto()
+    REST_JSON = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How one service is spoken to."""
+
+    kind: Kind
+    version: str = ""
+    """Of the query API: the `Version` that goes with each call, and a part of the namespace."""
+    namespace: str = ""
+    target: str = ""
+    """Of JSON: what stands before the operation in `X-Amz-Target`."""
+    media_type: str = "text/xml"
+    is_query_compatible: bool = False
+    """Errors also go out under the codes of the query API that the service once had."""
+
+
+def _query(host: str, version: str, scheme: str = "https") -> Protocol:
+    return Protocol(
+        kind=Kind.QUERY,
+        version=version,
+        namespace=f"{scheme}://{host}.amazonaws.com/doc/{version}/",
+    )
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "iam": _query("iam", "2010-05-08"),
+    "sts": _query("sts", "2011-06-15"),
+    "sns": _query("sns", "2010-03-31", "http"),
+    "monitoring": _query("monitoring", "2010-08-01", "http"),
+    "kms": Protocol(kind=Kind.JSON, target="TrentService", media_type="application/x-amz-json-1.1"),
+    "sqs": Protocol(
+        kind=Kind.JSON,
+        target="AmazonSQS",
+        media_type="application/x-amz-json-1.0",
+        is_query_compatible=True,
+    ),
+    "lambda": Protocol(kind=Kind.REST_JSON, media_type="application/json"),
+}
+"""By the service's name in the credential scope."""
+
+_UNKNOWN_KEY = "The security token included in the request is invalid."
+_EXPIRED = "The security token included in the request is expired"
+_QUERY_CODES = {
+    "InvalidAccessKeyId": ("InvalidClientTokenId", 403, _UNKNOWN_KEY),
+    "InvalidToken": ("InvalidClientTokenId", 403, _UNKNOWN_KEY),
+    "ExpiredToken": ("ExpiredToken", 403, _EXPIRED),
+    "RequestTimeTooSkewed": ("SignatureDoesNotMatch", 403, "Signature expired or not yet current"),
+}
+_JSON_CODES = {
+    "InvalidAccessKeyId": ("UnrecognizedClientException", 400, _UNKNOWN_KEY),
+    "InvalidToken": ("UnrecognizedClientException", 400, _UNKNOWN_KEY),
+    "ExpiredToken": ("ExpiredTokenException", 400, _EXPIRED),
+    "SignatureDoesNotMatch": (
+        "InvalidSignatureException",
+        400,
+        "The request signature we calculated does not match the signature you provided.",
+    ),
+    "RequestTimeTooSkewed": (
+        "InvalidSignatureException",
+        400,
+        "Signature expired or not yet current",
+    ),
+    "MissingAuthenticationToken": (
+        "MissingAuthenticationTokenException",
+        400,
+        "Missing Authentication Token",
+    ),
+    "InvalidAction": ("UnknownOperationException", 400, "Unknown operation"),
+}
+"""The services' own codes for what S3's signature check calls otherwise."""
+
+
+def operation_of(protocol: Protocol, request: HttpRequest) -> tuple[str, Fields]:
+    """The operation's name and its members. Raises S3Error when there is none."""
+    if protocol.kind is Kind.QUERY:
+        fields = query_fields(request.body)
+        operation, version = fields.text("Action"), fields.text("Version")
+        if operation is None or version != protocol.version:
+            raise unknown_operation(operation, version)
+        return operation, fields
+    prefix, _, operation = (request.header("x-amz-target") or "").partition(".")
+    if prefix != protocol.target or not operation:
+        raise unknown_operation(operation or None, prefix)
+    return operation, json_fields(request.body)
+
+
+def json_fields(body: bytes) -> Fields:
+    """The members of a JSON body; an empty body has none."""
+    try:
+        raw: Value = json.loads(body or b"{}")
+    except ValueError:
+        raw = None
+    if not isinstance(raw, Mapping):
+        raise refused(
+            code="SerializationException",
+            status=400,
+            message="Could not parse the request body",
+            fact="KMS API: CommonErrors",
+        )
+    return Fields(raw)
+
+
+def unknown_operation(operation: str | None, version: str | None) -> S3Error:
+    """400: no such operation, or none that this sandbox carries."""
+    return refused(
+        code="InvalidAction",
+        status=400,
+        message=f"Could not find operation {operation} for version {version}",
+        fact="IAM API: CommonErrors",
+    )
+
+
+def xml_answer(
+    protocol: Protocol, operation: str, result: Iterable[str], request_id: str
+) -> HttpResponse:
+    """An answer of the query protocol."""
+    parts = [
+        branch(f"{operation}Result", result),
+        branch("ResponseMetadata", [leaf("RequestId", _uuid(request_id))]),
+    ]
+    body = document(f"{operation}Response", parts, namespace=protocol.namespace)
+    return _xml(200, body, request_id)
+
+
+def json_answer(
+    protocol: Protocol, result: Mapping[str, object], request_id: str, status: int = 200
+) -> HttpResponse:
+    """An answer in JSON."""
+    headers = (("Content-Type", protocol.media_type), ("x-amzn-RequestId", _uuid(request_id)))
+    body = json.dumps(result).encode() if status != 204 else b""
+    return HttpResponse(status=status, headers=headers, body=body)
+
+
+def error_answer(protocol: Protocol, error: S3Error, request_id: str) -> HttpResponse:
+    """An error as the protocol writes it."""
+    codes = _QUERY_CODES if protocol.kind is Kind.QUERY else _JSON_CODES
+    code, status, message = codes.get(error.code, (error.code, error.status, error.message))
+    if protocol.kind is Kind.QUERY:
+        party = "Sender" if status < 500 else "Receiver"
+        inner = [leaf("Type", party), leaf("Code", code), leaf("Message", message)]
+        parts = [branch("Error", inner), leaf("RequestId", _uuid(request_id))]
+        return _xml(
+            status, document("ErrorResponse", parts, namespace=protocol.namespace), request_id
+        )
+    headers = [("Content-Type", protocol.media_type), ("x-amzn-RequestId", _uuid(request_id))]
+    headers += error.headers
+    if protocol.kind is Kind.REST_JSON:
+        is_signing = code != error.code
+        headers.append(("x-amzn-ErrorType", code))
+        body = {"Type": "User", "Message": message, "message": message}
+        status = 403 if is_signing else status
+    else:
+        if protocol.is_query_compatible:
+            headers.append(("x-amzn-query-error", f"{code};Sender"))
+        body = {"__type": code, "message": message}
+    return HttpResponse(status=status, headers=tuple(headers), body=json.dumps(body).encode())
+
+
+def members(name: str, items: Iterable[str]) -> str:
+    """A list of the query protocol, of parts that are rendered already."""
+    return branch(name, [branch("member", [item]) for item in items])
+
+
+def instant(moment: datetime) -> str:
+    """A time in XML."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _xml(status: int, body: bytes, request_id: str) -> HttpResponse:
+    headers = (("Content-Type", "text/xml"), ("x-amzn-RequestId", _uuid(request_id)))
+    return HttpResponse(status=status, headers=headers, body=body)
+
+
+def _uuid(request_id: str) -> str:
+    return str(uuid5(NAMESPACE_URL, request_id))

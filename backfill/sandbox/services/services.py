@@ -1,0 +1,205 @@
+"""All services together: which one a request is for, and what it answers.
+
+Never checks a signature: the front has, and says who signed. One law: what a service changes counts
+for S3 only through the directory, the world's roles and keys, and the key policies.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from backfill.sandbox.authorization.decision import Authorization
+from backfill.sandbox.authorization.identities import Directory, Identity
+from backfill.sandbox.authorization.policies import Policy
+from backfill.sandbox.http.messages import HttpRequest, HttpResponse
+from backfill.sandbox.http.refusals import refused
+from backfill.sandbox.http.signature import Claim
+from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.world import World
+from backfill.sandbox.services.calls import Call, Doorkeeper, JsonOperation, XmlOperation
+from backfill.sandbox.services.iam.policies import PolicyOperations
+from backfill.sandbox.services.iam.roles import RoleOperations
+from backfill.sandbox.services.iam.simulator import Simulator
+from backfill.sandbox.services.iam.store import IamStore, Role
+from backfill.sandbox.services.iam.users import UserOperations
+from backfill.sandbox.services.kms import Kms
+from backfill.sandbox.services.kms_keys import KeyStore
+from backfill.sandbox.services.protocols import (
+    PROTOCOLS,
+    Kind,
+    error_answer,
+    json_answer,
+    operation_of,
+    unknown_operation,
+    xml_answer,
+)
+from backfill.sandbox.services.sts import Sts
+
+_GLOBAL_REGION = "us-east-1"
+_UNSIGNED_QUERY = "sts"
+"""Who answers a query that does not say which service it is for: nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A call that is understood; nothing has been done yet."""
+
+    operation: str
+    """With the service's IAM prefix: `iam:CreateRole`."""
+    carry_out: Callable[[], HttpResponse]
+
+
+class Services:
+    """The services of one sandbox."""
+
+    def __init__(
+        self,
+        *,
+        authorization: Authorization,
+        directory: Directory,
+        world: World,
+        key_policies: MutableMapping[str, str],
+        settling_s: float = 0.0,
+    ) -> None:
+        """`settling_s`: how long after a change of IAM the rest of AWS goes by the old state."""
+        self._authorization = authorization
+        self._directory = directory
+        self.iam = IamStore(directory=directory, world_roles=world.roles, settling_s=settling_s)
+        self._keys = KeyStore(world.keys, key_policies)
+        keeper = Doorkeeper(authorization=authorization)
+        json_keeper = replace(keeper, code="AccessDeniedException", status=400)
+        self._xml_operations: Mapping[str, Mapping[str, XmlOperation]] = {
+            "iam": {
+                **RoleOperations(self.iam, keeper, self.missing_principal).operations,
+                **PolicyOperations(self.iam, keeper).operations,
+                **UserOperations(directory, keeper).operations,
+                **Simulator(self.iam, keeper).operations,
+            },
+            "sts": Sts(self.iam, keeper).operations,
+        }
+        self._json_operations: Mapping[str, Mapping[str, JsonOperation]] = {
+            "kms": Kms(self._keys, json_keeper, self.missing_principal).operations,
+        }
+
+    # --- calls ---
+
+    def prepared(
+        self,
+        service: str,
+        request: HttpRequest,
+        *,
+        identity: Identity,
+        region: str,
+        now: datetime,
+        request_id: str,
+    ) -> Prepared:
+        """The call, understood. Raises S3Error."""
+        protocol = PROTOCOLS[service]
+        operation, fields = operation_of(protocol, request)
+        call = Call(operation=operation, identity=identity, region=region, now=now, fields=fields)
+        in_xml = self._xml_operations.get(service, {}).get(operation)
+        in_json = self._json_operations.get(service, {}).get(operation)
+
+        def carry_out() -> HttpResponse:
+            if in_xml is not None:
+                return xml_answer(protocol, operation, in_xml(call), request_id)
+            assert in_json is not None
+            return json_answer(protocol, in_json(call), request_id)
+
+        if in_xml is None and in_json is None:
+            raise unknown_operation(operation, protocol.version or protocol.target)
+        prefix = _PREFIXES.get(service, service)
+        return Prepared(operation=f"{prefix}:{operation}", carry_out=carry_out)
+
+    # --- what counts elsewhere ---
+
+    def settle(self, now: datetime) -> None:
+        """Let what has settled by now count."""
+        self.iam.settling.advance(now)
+        self._keys.advance(now)
+
+    def missing_principal(self, policy: Policy) -> str | None:
+        """A user or role of the two accounts that a policy names and that is not there (yet).
+
+        Without strict accounts only such count as are known to IAM: not settled, or deleted.
+        """
+        for statement in policy.statements:
+            for principal in statement.principals or ():
+                if self._is_missing(principal):
+                    return principal
+        return None
+
+    def _is_missing(self, principal: str) -> bool:
+        if ":user/" not in principal and ":role/" not in principal:
+            return False
+        if self._directory.with_arn(principal) is not None:
+            return False
+        is_strict = principal.split(":")[4] in self._authorization.strict_accounts
+        is_gone = self._directory.is_removed(principal)
+        return is_strict or is_gone or self.iam.role_with_arn(principal) is not None
+
+    def adopt_role(self, role: Role) -> None:
+        """Take over a role that no call made; it counts at once."""
+        self.iam.roles[role.account_id, role.name] = role
+        self.iam.publish_now(role)
+
+
+_PREFIXES = {"monitoring": "cloudwatch"}
+"""IAM's prefix of actions where it is not the name that is signed for."""
+
+
+def service_of(request: HttpRequest) -> str | None:
+    """The service that a request is signed for; None for S3 and S3 Control."""
+    signed_for = _signed_for(request)
+    protocol = PROTOCOLS.get(signed_for)
+    if protocol is not None and protocol.kind is Kind.REST_JSON:
+        return signed_for if request.raw_path.startswith(b"/20") else None
+    if request.method != "POST":
+        return None
+    if protocol is not None:
+        return signed_for
+    if _is_query(request):
+        return _UNSIGNED_QUERY
+    target = (request.header("x-amz-target") or "").partition(".")[0]
+    return next(
+        (name for name, each in PROTOCOLS.items() if target and each.target == target), None
+    )
+
+
+def check_scope(claim: Claim | None, service: str, regions: frozenset[str]) -> Claim:
+    """The claim, if it is scoped to the service in a Region that is there. Raises S3Error."""
+    if claim is None:
+        raise refused(
+            code="MissingAuthenticationToken",
+            status=403,
+            message="Request is missing Authentication Token",
+            fact="STS API: Common errors",
+        )
+    known = {_GLOBAL_REGION} if service == "iam" else regions
+    if claim.service != service or claim.region not in known:
+        wrong = f"service: '{service}'" if claim.service != service else "Region"
+        raise refused(
+            code="SignatureDoesNotMatch",
+            status=403,
+            message=f"Credential should be scoped to correct {wrong}.",
+            fact="STS API: Common errors",
+        )
+    return claim
+
+
+def told_by(service: str, request_id: str) -> Callable[[S3Error], HttpResponse]:
+    """How the service writes an error."""
+    return partial(error_answer, PROTOCOLS[service], request_id=request_id)
+
+
+def _signed_for(request: HttpRequest) -> str:
+    authorization = request.header("authorization") or ""
+    scope = authorization.partition("Credential=")[2].partition(",")[0].strip().split("/")
+    return scope[-2] if len(scope) > 4 else ""
+
+
+def _is_query(request: HttpRequest) -> bool:
+    content_type = request.headers.get(b"content-type", b"")
+    is_form = content_type.startswith(b"application/x-www-form-urlencoded")
+    return is_form and request.raw_path in {b"/", b""}
