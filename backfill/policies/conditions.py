@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from backfill.policies.answers import NO, YES, Answer, Truth, any3, not3, unsure
-from backfill.policies.context import Context, Every, Said
+from backfill.policies.context import Context, Every, Said, Values
 from backfill.policies.patterns import is_arn_like, literal_of, pattern_of, tokens_of
 from backfill.policies.quoting import shown
 
@@ -200,21 +200,32 @@ OPERATORS: Final[dict[str, Operator]] = {
 
 def holds(condition: Condition, context: Context, variables: Context | None) -> Answer[str]:
     """Return whether the condition holds; policy variables are filled in from `variables`."""
-    values = context.values(condition.key)
     if condition.operator == "Null":
-        return _is_null(condition, values)
-    operator = OPERATORS.get(condition.operator)
-    if operator is None or condition.qualifier not in {"", FOR_ALL, FOR_ANY}:
+        if condition.qualifier or condition.is_if_exists:
+            return unsure(f"{condition.written} is no test that AWS documents")
+    elif condition.operator not in OPERATORS or condition.qualifier not in {"", FOR_ALL, FOR_ANY}:
         return unsure(f"the condition operator {condition.written} is not known here")
-    if values is None:
+    alternatives = context.alternatives(condition.key)
+    if alternatives is None:
         return unsure(f"the condition key {shown(condition.key)} has a value that is not known")
-    if not values:
-        return _of_absent(condition, operator)
-    each = [_matches(condition, operator, said, variables) for said in values]
-    value = _together(condition.qualifier, each)
+    answers = {_holds_for(values, condition, variables) for values in alternatives}
+    if len(answers) > 1:
+        key = shown(condition.key)
+        return unsure(f"what the condition key {key} is in this request is not documented")
+    value = answers.pop()
     if value is None:
         return unsure(f"{condition.written} on {shown(condition.key)} cannot be compared")
     return YES if value else NO
+
+
+def _holds_for(values: Values, condition: Condition, variables: Context | None) -> Truth:
+    if condition.operator == "Null":
+        return _is_null(condition, values)
+    operator = OPERATORS[condition.operator]
+    if not values:
+        return _of_absent(condition, operator)
+    each = [_matches(condition, operator, said, variables) for said in values]
+    return _together(condition.qualifier, each)
 
 
 def _matches(
@@ -233,29 +244,17 @@ def _together(qualifier: str, each: list[Truth]) -> Truth:
     return each[0] if len(each) == 1 else None
 
 
-def _of_absent(condition: Condition, operator: Operator) -> Answer[str]:
+def _of_absent(condition: Condition, operator: Operator) -> Truth:
     if condition.qualifier == FOR_ALL:
-        return YES
+        return True
     if condition.qualifier == FOR_ANY:
         # "No matching keys: false", and "IfExists: true if not present"; which one wins is open.
-        return (
-            unsure(f"{condition.written} on {shown(condition.key)}, which the request has not")
-            if condition.is_if_exists
-            else NO
-        )
-    return YES if condition.is_if_exists or operator.is_negated else NO
+        return None if condition.is_if_exists else False
+    return condition.is_if_exists or operator.is_negated
 
 
-def _is_null(condition: Condition, values: tuple[Said, ...] | None) -> Answer[str]:
+def _is_null(condition: Condition, values: Values) -> Truth:
     wanted = {value.lower() for value in condition.values}
-    if condition.qualifier or condition.is_if_exists or not wanted <= {"true", "false"}:
-        return unsure(
-            f"{condition.written} on {shown(condition.key)} is no test that AWS documents"
-        )
-    if len(wanted) > 1:
-        return YES
-    if values is None:
-        return unsure(
-            f"whether the request has the condition key {shown(condition.key)} is not known"
-        )
-    return YES if ("false" if values else "true") in wanted else NO
+    if not wanted <= {"true", "false"}:
+        return None
+    return ("false" if values else "true") in wanted

@@ -5,10 +5,10 @@ Law: what is not given is taken not to exist; what may exist and was not read is
 """
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from backfill.policies.context import Context, Said, context_of
+from backfill.policies.context import NOTHING_KNOWN, Context, Said, context_of
 from backfill.policies.document import Document, PolicyError, parsed
 from backfill.policies.principals import Principal, PrincipalType
 
@@ -81,7 +81,7 @@ class Request:
     resource: Said
     """An ARN, or `*` for an action that has no resource."""
     resource_account_id: str
-    context: Context = field(default_factory=Context)
+    context: Context = NOTHING_KNOWN
     """Condition keys beyond those that follow from principal, action and resource."""
 
 
@@ -92,10 +92,14 @@ _TYPE_NAMES: Final = {
 }
 
 
+_TLS: Final = {"s3:TlsVersion": ("1.2", "1.3")}
+
+
 def derived_context(request: Request) -> Context:
     """Return the condition keys that follow from who asks for what.
 
-    `aws:SecureTransport`: S3's own calls are under TLS, and so are ours but on the loopback.
+    `aws:SecureTransport`: S3's own calls are under TLS, and so are ours but on the loopback; AWS
+    takes no TLS below 1.2.
     Source: IAM User Guide, reference_policies_condition-keys.
     """
     principal = request.principal
@@ -106,7 +110,7 @@ def derived_context(request: Request) -> Context:
             known["s3:ResourceAccount"] = request.resource_account_id
     if principal.type is PrincipalType.SERVICE:
         known |= {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.arn}
-        return context_of(known)
+        return context_of(known, possible=_TLS)
     absent = [
         *("aws:SourceArn", "aws:SourceAccount", "aws:SourceOrgID", "aws:SourceOrgPaths"),
         *("aws:PrincipalServiceName", "aws:PrincipalServiceNamesList"),
@@ -122,4 +126,4 @@ def derived_context(request: Request) -> Context:
         known["aws:username"] = principal.name
     else:
         absent.append("aws:username")
-    return context_of(known, absent=absent)
+    return context_of(known, absent=absent, possible=_TLS)

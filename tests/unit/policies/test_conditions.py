@@ -146,7 +146,8 @@ def test_a_key_whose_values_only_begin_alike(
         ("Null", ("true",), context_of(absent=(K,)), True),
         ("Null", ("false",), context_of({K: "x"}), True),
         ("Null", ("true",), context_of({K: "x"}), False),
-        ("Null", ("true", "false"), Context(), True),
+        ("Null", ("true", "false"), context_of(possible={K: ("x", None)}), True),
+        ("Null", ("true",), context_of(possible={K: ("x", None)}), None),
         ("Null", ("yes",), context_of({K: "x"}), None),
         ("NullIfExists", ("true",), context_of({K: "x"}), None),
     ],
@@ -167,3 +168,21 @@ def test_a_reason_shows_a_hostile_key_harmlessly() -> None:
     """If this fails, a policy can write escape sequences to a terminal."""
     (why,) = holds(condition_of("Bad\x1b", "k\n\x1b[2J", ("x",)), Context(), None).why
     assert why.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("operator", "wanted", "answer"),
+    [
+        ("StringEquals", "a", None),
+        ("StringEquals", "other", False),
+        ("StringEqualsIfExists", "a", True),
+        ("StringNotEquals", "other", True),
+        ("StringNotEquals", "a", None),
+        ("Null", "true", None),
+    ],
+)
+def test_a_key_of_which_two_things_are_possible(
+    operator: str, wanted: str, answer: bool | None
+) -> None:
+    """If this fails, a condition that cannot hold either way is left open, or one is guessed."""
+    assert said(operator, (wanted,), context_of(possible={K: ("a", None)})) is answer
