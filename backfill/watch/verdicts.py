@@ -72,34 +72,25 @@ class Judgement:
 
 def judged(told: Mapping[Metric, Told] | None, standing: Standing, *, now: datetime) -> Judgement:
     """Judge a rule by its metrics (None: they are off) and by what events said."""
-    is_open = bool(standing.late or standing.untracked)
     failure = _failure(told or {}, standing)
+    words = "; ".join([*filter(None, [failure]), *_words(told, standing, now)])
     if failure:
-        return Judgement(verdict=Verdict.FAILS, sentence=failure, is_open=True)
-    if told is None:
-        return Judgement(verdict=Verdict.CANNOT_TELL, sentence=METRICS_OFF, is_open=True)
-    unread = next((each for each in told.values() if isinstance(each, Unread)), None)
-    if unread is not None:
-        return Judgement(verdict=Verdict.CANNOT_TELL, sentence=_unread(unread), is_open=True)
-    pending = told.get(Metric.PENDING)
-    assert not isinstance(pending, Unread), "said above"
-    words = "; ".join([*_numbers(told, now), *_open_words(standing)])
+        return Judgement(verdict=Verdict.FAILS, sentence=words, is_open=True)
+    if told is None or any(isinstance(each, Unread) for each in told.values()):
+        return Judgement(verdict=Verdict.CANNOT_TELL, sentence=words, is_open=True)
     if standing.late or _is_behind(told):
         return Judgement(verdict=Verdict.FALLS_BEHIND, sentence=words, is_open=True)
-    if all(each is None for each in told.values()):
-        return Judgement(verdict=Verdict.NO_DATA, sentence=words, is_open=is_open)
-    return Judgement(
-        verdict=Verdict.KEEPS_UP,
-        sentence=words,
-        is_open=is_open or (pending is not None and pending.newest > 0),
-    )
+    pending = told.get(Metric.PENDING)
+    is_open = bool(standing.untracked) or (isinstance(pending, Measured) and pending.newest > 0)
+    has_data = any(each is not None for each in told.values())
+    verdict = Verdict.KEEPS_UP if has_data else Verdict.NO_DATA
+    return Judgement(verdict=verdict, sentence=words, is_open=is_open)
 
 
 def _failure(told: Mapping[Metric, Told], standing: Standing) -> str:
     """Return how the rule fails; empty where nothing says so."""
     if standing.failed:
-        words = [f"{_versions(standing.failed)} failed and did not arrive since"]
-        return "; ".join([*words, *_open_words(standing)])
+        return f"{_versions(standing.failed)} failed and did not arrive since"
     failed = told.get(Metric.FAILED)
     if isinstance(failed, Measured) and failed.total > 0 and not standing.has_named_failures:
         return (
@@ -118,7 +109,24 @@ def _is_behind(told: Mapping[Metric, Told]) -> bool:
     return is_slow or pending.trend is Trend.RISING
 
 
-def _numbers(told: Mapping[Metric, Told], now: datetime) -> Iterator[str]:
+def _words(told: Mapping[Metric, Told] | None, standing: Standing, now: datetime) -> Iterator[str]:
+    """Give what the metrics say, or why they say nothing, and what events left open."""
+    if told is None:
+        yield METRICS_OFF
+    elif (unread := next((e for e in told.values() if isinstance(e, Unread)), None)) is not None:
+        yield _unread(unread)
+    else:
+        yield from _numbers(told, standing, now)
+    if standing.late:
+        yield f"{_versions(standing.late)} wait for longer than the 15 minutes of RTC"
+    if standing.untracked:
+        yield (
+            f"{_versions(standing.untracked)} tracked no longer by S3, arrived or not:"
+            " `backfill verify` tells"
+        )
+
+
+def _numbers(told: Mapping[Metric, Told], standing: Standing, now: datetime) -> Iterator[str]:
     pending, waiting, latency = (
         told.get(metric) for metric in (Metric.PENDING, Metric.PENDING_BYTES, Metric.LATENCY)
     )
@@ -133,18 +141,9 @@ def _numbers(told: Mapping[Metric, Told], now: datetime) -> Iterator[str]:
     if isinstance(latency, Measured):
         yield f"latency {readable_duration(latency.newest)}{_age(latency, now)}"
     failed = told.get(Metric.FAILED)
-    if isinstance(failed, Measured) and failed.total > 0:
+    is_settled = standing.has_named_failures and not standing.failed
+    if isinstance(failed, Measured) and failed.total > 0 and is_settled:
         yield f"{_operations(failed.total)} failed within the last {_window()}, settled since"
-
-
-def _open_words(standing: Standing) -> Iterator[str]:
-    if standing.late:
-        yield f"{_versions(standing.late)} wait for longer than the 15 minutes of RTC"
-    if standing.untracked:
-        yield (
-            f"{_versions(standing.untracked)} tracked no longer by S3, arrived or not:"
-            " `backfill verify` tells"
-        )
 
 
 def _course(pending: Measured) -> str:
