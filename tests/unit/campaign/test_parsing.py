@@ -223,6 +223,8 @@ def test_no_two_options_share_an_environment_variable_or_a_flag() -> None:
         ({**SOURCE, ("limits", "processes"): 10**6}, "out of range"),
         ({**SOURCE, ("limits", "concurrency"): True}, "is a number"),
         ({**SOURCE, ("limits", "concurrency"): "many"}, "is a number"),
+        ({**SOURCE, ("limits", "max-requests-per-second"): -1}, "out of range"),
+        ({**SOURCE, ("limits", "max-bandwidth"): -1}, "out of range"),
         ({**SOURCE, ("limits", "settle-delay-s"): -1}, "out of range"),
         ({**SOURCE, ("limits", "settle-delay-s"): float("nan")}, "out of range"),
         ({**SOURCE, ("limits", "part-bytes"): 1024}, "out of range"),

@@ -9,6 +9,7 @@ import pytest
 from backfill.campaign.parsing import campaign_of
 from backfill.campaign_options import OPTIONS, Kind, Option
 from backfill.cli.main import build_parser
+from backfill.cli.remembered import remember
 from backfill.cli.spoken import (
     CAMPAIGN_BYTES_MAX,
     campaign_values,
@@ -178,6 +179,24 @@ def test_what_a_run_was_begun_with_need_not_be_said_again(
     assert asked_of(build_parser().parse_args(words)).campaign.scope.prefix == "b/"
     words += ["--prefix", "c/"]
     assert asked_of(build_parser().parse_args(words)).campaign.scope.prefix == "c/"
+
+
+@pytest.mark.parametrize("flag", ["max-requests-per-second", "max-bandwidth"])
+def test_a_limit_that_is_remembered_is_lifted_by_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    """If this fails, a run that was once slowed down for others is slow to its end."""
+    for option in OPTIONS:
+        monkeypatch.delenv(option.environment, raising=False)
+    held = {"source": {"bucket": "old-bucket"}, "limits": {flag: 5}}
+    (tmp_path / "campaign.json").write_text(json.dumps(held))
+    words = ["verify", "--run-dir", str(tmp_path)]
+    base = asked_of(build_parser().parse_args(["verify", "old-bucket"])).campaign
+    assert asked_of(build_parser().parse_args(words)).campaign.settings != base.settings
+    lifted = asked_of(build_parser().parse_args([*words, f"--{flag}", "0"]))
+    assert lifted.campaign.settings == base.settings
+    remember(lifted.here.artifacts, lifted.values)
+    assert asked_of(build_parser().parse_args(words)).campaign.settings == base.settings
 
 
 def test_an_empty_run_directory_is_not_taken_for_a_run(
