@@ -43,6 +43,29 @@ class ReadsUnproven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightFinished:
+    """Every check was made, before anything is listed or written."""
+
+    name: ClassVar[str] = "preflight.finished"
+    level: ClassVar[str] = "info"
+    blockers: int
+    warnings: int
+    cannot_tell: int
+    ok: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryWritten:
+    """A canary lies in the source bucket now; nothing deletes it."""
+
+    name: ClassVar[str] = "preflight.canary_written"
+    level: ClassVar[str] = "info"
+    bucket: str
+    key: str
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BucketListed:
     """A bucket's versions were listed to the end."""
 
@@ -297,6 +320,27 @@ class WatchManifestWritten:
     level: ClassVar[str] = "info"
     file: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupDocumentWritten:
+    """A document of an account was written, and read again as it was written."""
+
+    name: ClassVar[str] = "setup.document_written"
+    level: ClassVar[str] = "info"
+    document: str
+    parts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupWaits:
+    """AWS has not settled yet, or throttles: the same document is tried again after a pause."""
+
+    name: ClassVar[str] = "setup.waits"
+    level: ClassVar[str] = "info"
+    document: str
+    why: str
+    pause_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

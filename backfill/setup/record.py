@@ -10,14 +10,19 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError
+from backfill.model.accounts import RawDocument
+from backfill.setup.layouts import LIST_KINDS, Item, OddDocumentError, items_of
 from backfill.setup.likeness import are_alike
 from backfill.setup.wanted import (
     Action,
+    Actual,
     DocumentDifference,
     Fields,
     Resource,
     ResourceKind,
     Side,
+    Wanted,
+    WantedPart,
 )
 
 DOCUMENT: Final = "setup-record.json"
@@ -37,9 +42,16 @@ class MadePart:
     identifier: str
     contents: tuple[Fields, ...]
 
-    def is_told_by(self, content: Fields) -> bool:
-        """Whether what stands there is as setup wrote it."""
-        return any(are_alike(self.resource.kind, content, ours) for ours in self.contents)
+    def wanted(self, found: Fields | None) -> WantedPart:
+        """Return the part as it was made: of several contents the one that stands there."""
+        kind = self.resource.kind
+        standing = [ours for ours in self.contents if found and are_alike(kind, found, ours)]
+        return WantedPart(
+            resource=self.resource,
+            identifier=self.identifier,
+            content=(standing or self.contents)[-1],
+            reason="setup made it",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,22 @@ class Record:
         """Return what was made in one document."""
         return tuple(part for part in self.parts if part.resource == resource)
 
+    def wanted(self, actual: Mapping[Resource, Actual]) -> Wanted:
+        """Return everything that was made, as parts that destroy may take out of what is there."""
+        parts = []
+        for resource in self.resources:
+            found = actual.get(resource)
+            fields = found.fields if isinstance(found, RawDocument) else None
+            items = {item.identifier: item.content for item in _items(resource, fields)}
+            parts += [part.wanted(items.get(part.identifier)) for part in self.parts_of(resource)]
+        return Wanted(name=self.name, parts=tuple(parts))
+
+    def without(self, resource: Resource, identifiers: Iterable[str]) -> "Record":
+        """Return the record without parts that are gone."""
+        gone = {(resource, identifier) for identifier in identifiers}
+        kept = [part for part in self.parts if (part.resource, part.identifier) not in gone]
+        return replace(self, parts=tuple(kept))
+
     def intending(self, document: DocumentDifference) -> "Record":
         """Return the record before a document is written."""
         parts = {(part.resource, part.identifier): part for part in self.parts}
@@ -74,16 +102,23 @@ class Record:
     def having_written(self, document: DocumentDifference) -> "Record":
         """Return the record after a document was written, and seen to be."""
         new = dict(_new_contents(document))
-        gone = {change.identifier for change in document.changes if change.action is Action.REMOVE}
-        parts = []
-        for part in self.parts:
-            if part.resource != document.resource:
-                parts.append(part)
-            elif part.identifier in new:
-                parts.append(replace(part, contents=(new[part.identifier],)))
-            elif part.identifier not in gone:
-                parts.append(part)
-        return replace(self, parts=tuple(parts))
+        settled = [
+            replace(part, contents=(new[part.identifier],))
+            if part.resource == document.resource and part.identifier in new
+            else part
+            for part in self.parts
+        ]
+        gone = (each.identifier for each in document.changes if each.action is Action.REMOVE)
+        return replace(self, parts=tuple(settled)).without(document.resource, gone)
+
+
+def _items(resource: Resource, fields: Fields | None) -> tuple[Item, ...]:
+    if resource.kind not in LIST_KINDS:
+        return ()
+    try:
+        return items_of(resource.kind, fields)
+    except OddDocumentError:
+        return ()  # The removal itself tells it, and leaves the document.
 
 
 def _new_contents(document: DocumentDifference) -> Iterable[tuple[str, Fields]]:
@@ -114,17 +149,22 @@ def record_of(data: bytes) -> Record:
     """
     try:
         document = json.loads(data)
-        if document["format"] != _FORMAT:
-            raise ValueError(f"the format {document['format']!r}")
-        return Record(
+        record = Record(
             name=str(document["name"]),
             parts=tuple(_part(part) for part in document["parts"]),
         )
+        is_known = document["format"] == _FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactDamagedError(
             f"{DOCUMENT} cannot be read: {error!r}",
             hint="without it destroy cannot know what is ours; name the directory with --record",
         ) from error
+    if not is_known:
+        raise ArtifactDamagedError(
+            f"{DOCUMENT} has a format that this version does not know",
+            hint="a newer backfill wrote it: use that one",
+        )
+    return record
 
 
 def _part(part: Mapping[str, object]) -> MadePart:

@@ -41,6 +41,7 @@ SHELLS = {
         "sorting",
         "workplace",
     },
+    "setup": {"reading", "writing"},
     "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "inventory": {"lister"},
     "plan": {"planning", "reads"},
