@@ -93,9 +93,13 @@ class _Removal:
     def after(self) -> Fields | None:
         kind = self.resource.kind
         items = items_of(kind, self.before)
-        if kind is ResourceKind.ROLE_TRUST and (reason := self._role_stays(items)):
-            return self.leave_all(reason)
         wanted = {part.identifier: part for part in self.parts}
+        if kind is ResourceKind.ROLE_TRUST:
+            if reason := self._role_stays():
+                return self.leave_all(reason)
+            # A role that others use stays with its name and tags, and loses our trust alone.
+            if any(item.identifier not in wanted for item in items):
+                self.leave(Action.LEAVE, "", "others are trusted by the role, too")
         kept = [item for item in items if not self._goes(item, wanted)]
         if kind is ResourceKind.KEY_POLICY and not kept:
             self.changes.clear()
@@ -165,16 +169,11 @@ class _Removal:
             )
         )
 
-    def _role_stays(self, items: Sequence[Item]) -> str:
-        """Return why the role stays; empty where it is setup's and serves nothing else."""
+    def _role_stays(self) -> str:
+        """Return why the role stays as it is; empty where it is ours, without others' policies."""
         tags = self.before.get("Tags")
         if not isinstance(tags, dict) or tags.get(ROLE_TAG) != self.name:
             return "the role was not made by this set-up"
-        wanted = {part.identifier: part for part in self.parts}
-        for item in items:
-            part = wanted.get(item.identifier or "")
-            if part is None or not self._is_as_made(item, part):
-                return "others are trusted by the role, too"
         policies = self.before.get("Policies", ())
         words = policies if isinstance(policies, list | tuple) else ()
         others = [str(word) for word in words if not is_own_identifier(word, self.name)]
