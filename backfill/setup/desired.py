@@ -8,20 +8,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from backfill.model.places import BucketPlace
+from backfill.policies.need import Party
 from backfill.setup.configuration import (
     bucket_key_fields,
     identifier,
     notification_fields,
     rule_fields,
 )
-from backfill.setup.grants import BATCH_SERVICE, REPLICATION_SERVICE
+from backfill.setup.grants import DESTINATION_BUCKET_ACTIONS
 from backfill.setup.key_statements import key_parts
 from backfill.setup.lanes import Lane, Route, lanes_of
 from backfill.setup.role_policies import (
     batch_policy,
     checksum_policy,
-    destination_bucket_actions,
     replica_actions,
+    replica_keys,
     replication_policy,
 )
 from backfill.setup.spec import Ground, RoleSpec, RuleSpec, Spec
@@ -93,7 +94,7 @@ def _buckets(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
                 is_removable=False,
             )
     for destination, place in zip(spec.destinations, ground.destinations, strict=True):
-        keys = [rule.kms_key_arn for rule in spec.rules_for(place.bucket) if rule.kms_key_arn]
+        keys = replica_keys(spec, place.bucket)
         if destination.has_bucket_keys and keys:
             yield WantedPart(
                 resource=bucket_resource(ResourceKind.ENCRYPTION, Side.DESTINATION, place, ground),
@@ -135,12 +136,12 @@ def _role_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator
             lane.role,
             _role(lane.role, lane.side, lane.source.expected_owner, ground),
             (what, replication_policy(lane, spec, ground.partition)),
-            ("Trust", REPLICATION_SERVICE),
+            ("Trust", Party.REPLICATION_SERVICE),
         )
     batch = spec.batch
     if batch is None:
         return
-    trusted = ("BatchTrust", BATCH_SERVICE)
+    trusted = ("BatchTrust", Party.BATCH_SERVICE)
     yield from _one_role(
         spec.name,
         batch.role,
@@ -173,7 +174,7 @@ def _one_role(
     role: RoleSpec,
     resource: Resource,
     named_policy: tuple[str, Fields],
-    trusted: tuple[str, str],
+    trusted: tuple[str, Party],
 ) -> Iterator[WantedPart]:
     purpose, service = trusted
     what, content = named_policy
@@ -182,13 +183,13 @@ def _one_role(
             resource=resource,
             identifier="",
             content={"Path": role.path, "Tags": {ROLE_TAG: name}},
-            reason=f"{service} acts as {resource.arn}",
+            reason=f"{service.value} acts as {resource.arn}",
         )
         yield WantedPart(
             resource=resource,
             identifier=sid(purpose, name),
-            content=trust(sid(purpose, name), service),
-            reason=f"{service} may assume the role, nobody else",
+            content=trust(sid(purpose, name), service.value),
+            reason=f"{service.value} may assume the role, nobody else",
         )
     if role.is_made or role.has_policy:
         yield WantedPart(
@@ -231,7 +232,7 @@ def _replica_parts(
     for purpose, overrides in (("Replicas", False), ("Owned", True)):
         group = [(lane, route) for lane, route in ways if route.overrides_owner is overrides]
         if group:
-            writing = {each for _, route in group for each in replica_actions(route)}
+            writing = sorted({each for _, route in group for each in replica_actions(route)})
             yield WantedPart(
                 resource=resource,
                 identifier=sid(purpose, name),
@@ -244,18 +245,17 @@ def _replica_parts(
                 reason="the replication role writes replicas"
                 + (", which the bucket's owner then owns" if overrides else ""),
             )
-    if actions := destination_bucket_actions():
-        yield WantedPart(
-            resource=resource,
-            identifier=sid("Bucket", name),
-            content=allow(
-                sid("Bucket", name),
-                actions,
-                resource.arn,
-                principal=roles(lane.role_arn for lane, _ in ways),
-            ),
-            reason="S3 looks at the bucket's versioning and listing as the replication role",
-        )
+    yield WantedPart(
+        resource=resource,
+        identifier=sid("Bucket", name),
+        content=allow(
+            sid("Bucket", name),
+            DESTINATION_BUCKET_ACTIONS,
+            resource.arn,
+            principal=roles(lane.role_arn for lane, _ in ways),
+        ),
+        reason="S3 looks at the bucket's versioning and listing as the replication role",
+    )
 
 
 def _guard_part(resource: Resource, lanes: list[Lane], name: str) -> WantedPart:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backfill.model.places import BucketPlace
-from backfill.setup import grants
+from backfill.policies.need import On, Party
 from backfill.setup.lanes import Lane
+from backfill.setup.role_policies import key_actions, replica_keys
 from backfill.setup.spec import Ground, Spec
 from backfill.setup.statements import allow, by_way_of_s3, roles, sid
 from backfill.setup.wanted import Resource, ResourceKind, Side, WantedPart
@@ -25,13 +26,13 @@ class _Use:
     place: BucketPlace
 
 
-_ACTIONS = {
-    "Decrypt": grants.DECRYPT,
-    "ReverseDecrypt": grants.DECRYPT,
-    "ChecksumDecrypt": grants.DECRYPT,
-    "Readers": grants.DECRYPT,
-    "Encrypt": grants.ENCRYPT,
-    "ReverseEncrypt": grants.ENCRYPT,
+_USERS = {
+    "Decrypt": (Party.REPLICATION_ROLE, On.SOURCE_KEY),
+    "ReverseDecrypt": (Party.REPLICATION_ROLE, On.SOURCE_KEY),
+    "ChecksumDecrypt": (Party.BATCH_ROLE, On.SOURCE_KEY),
+    "Readers": (Party.READER, On.DESTINATION_KEY),
+    "Encrypt": (Party.REPLICATION_ROLE, On.DESTINATION_KEY),
+    "ReverseEncrypt": (Party.REPLICATION_ROLE, On.DESTINATION_KEY),
 }
 _REASONS = {
     "Decrypt": "the replication role reads source objects",
@@ -56,7 +57,7 @@ def key_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator[W
             identifier=word,
             content=allow(
                 word,
-                _ACTIONS[purpose],
+                key_actions(*_USERS[purpose]),
                 "*",  # In a key policy: this key (KMS Developer Guide: key-policy-overview).
                 principal=roles(use.principal for use in group),
                 condition=by_way_of_s3(ground.partition, places),
@@ -102,11 +103,7 @@ def _uses_of_checksums(spec: Spec, ground: Ground) -> Iterator[_Use]:
     place = ground.destinations[0]
     ends = (
         (batch.role, ground.source, spec.source.kms_key_arns),
-        (
-            batch.destination_role,
-            place,
-            [rule.kms_key_arn for rule in spec.rules_for(place.bucket) if rule.kms_key_arn],
-        ),
+        (batch.destination_role, place, replica_keys(spec, place.bucket)),
     )
     for role, bucket, keys in ends:
         arn = role.arn_in(ground.partition, bucket.expected_owner)

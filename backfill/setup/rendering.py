@@ -54,16 +54,22 @@ _MARKS: Final = {"+": LineKind.ADDED, "-": LineKind.TAKEN, " ": LineKind.CONTEXT
 
 
 def lines_of(difference: Difference) -> Iterator[Line]:
-    """Give the plan: per account, per document, per part with its reason; then the notes."""
-    account = ""
-    for document in difference.documents:
-        resource = document.resource
-        if (owner := f"{resource.side.value} account {resource.account}") != account:
-            account = owner
-            yield Line(kind=LineKind.HEADING, text=visible_text(owner))
-        yield from _document(document)
+    """Give the plan: per account, per document, per part with its reason; then the notes.
+
+    Within an account documents stand in the order in which they are written.
+    """
+    owners = dict.fromkeys(_owner(document) for document in difference.documents)
+    for owner in owners:
+        yield Line(kind=LineKind.HEADING, text=visible_text(owner))
+        for document in difference.documents:
+            if _owner(document) == owner:
+                yield from _document(document)
     for note in difference.notes:
         yield Line(kind=LineKind.NOTE, text=f"note: {visible_text(note)}")
+
+
+def _owner(document: DocumentDifference) -> str:
+    return f"{document.resource.side.value} account {document.resource.account}"
 
 
 def _document(document: DocumentDifference) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from backfill.model.accounts import EventDestinationKind, event_destination_kind
 from backfill.model.places import BucketPlace
-from backfill.setup import grants
+from backfill.policies.need import Party
 from backfill.setup.wanted import Fields
 
 Statement = Fields
@@ -64,18 +64,19 @@ def policy(statements: Iterable[Statement]) -> Fields:
 
 def allow(
     purpose: str,
-    actions: Iterable[str],
+    actions: Sequence[str],
     resources: str | Sequence[str],
     *,
     principal: Fields | None = None,
     condition: Fields | None = None,
 ) -> Statement:
     """Return an Allow statement; `purpose` is its Sid."""
+    assert actions, f"{purpose}: a statement that allows nothing is no statement"
     return {
         "Sid": purpose,
         "Effect": "Allow",
         **({"Principal": principal} if principal else {}),
-        "Action": sorted(actions),
+        "Action": _one_or_list(actions),
         "Resource": _one_or_list(resources),
         **({"Condition": condition} if condition else {}),
     }
@@ -150,7 +151,7 @@ def sending(purpose: str, arn: str, source_arn: str, source_account: str) -> Sta
     return {
         "Sid": purpose,
         "Effect": "Allow",
-        "Principal": {"Service": grants.REPLICATION_SERVICE},
+        "Principal": {"Service": Party.REPLICATION_SERVICE.value},
         "Action": _SEND[event_destination_kind(arn)],
         "Resource": arn,
         "Condition": {

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from backfill.setup.wanted import Fields, ResourceKind
 from tests.doubles.setup_specs import DESTINATION, SOURCE
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=12)
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 ARNS = st.sampled_from(
     [
         "*",
@@ -82,7 +82,7 @@ def policies(draw: st.DrawFn) -> Fields:
 
 
 TAGS = st.fixed_dictionaries({"Key": WORDS, "Value": WORDS})
-FILTERS = st.one_of(
+FILTERS: st.SearchStrategy[Fields] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"Prefix": st.one_of(st.just(""), WORDS)}),
     st.fixed_dictionaries({"Tag": TAGS}),
