@@ -17,6 +17,7 @@ from backfill.sandbox.http import (
     rendering_objects,
     rendering_uploads,
 )
+from backfill.sandbox.http.document_operations import DOCUMENT_OPERATIONS
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.messages import HttpResponse
 from backfill.sandbox.model.batch_operations.engine import BatchOperations
@@ -212,7 +213,7 @@ _UPLOADS: dict[str, CarryOut] = {
     ),
 }
 
-OPERATIONS: dict[str, CarryOut] = _BUCKETS | _OBJECTS | _UPLOADS
+OPERATIONS: dict[str, CarryOut] = _BUCKETS | DOCUMENT_OPERATIONS | _OBJECTS | _UPLOADS
 
 JOB_OPERATIONS: dict[str, CarryOut] = {
     "CreateJob": _job_operation(

@@ -6,6 +6,7 @@ is refused, never dropped.
 
 from backfill.sandbox.authorization.decision import bucket_policy_flaw
 from backfill.sandbox.http.inbound import Inbound
+from backfill.sandbox.http.reading_documents import check_known
 from backfill.sandbox.http.refusals import (
     invalid_argument,
     malformed_xml,
@@ -92,17 +93,20 @@ def put_policy(inbound: Inbound) -> PutBucketPolicyRequest:
 
 
 def put_encryption(inbound: Inbound) -> PutBucketEncryptionRequest:
-    rules = inbound.document("ServerSideEncryptionConfiguration").all("Rule")
+    root = inbound.document("ServerSideEncryptionConfiguration")
+    check_known(root, {"Rule"})
+    rules = root.all("Rule")
     if len(rules) != 1:
         raise malformed_xml()
     rule = rules[0]
-    _only(
+    check_known(
         rule, {"ApplyServerSideEncryptionByDefault", "BucketKeyEnabled", "BlockedEncryptionTypes"}
     )
     default = rule.child("ApplyServerSideEncryptionByDefault")
     blocked = rule.child("BlockedEncryptionTypes")
     if default is None:
         raise malformed_xml()
+    check_known(default, {"SSEAlgorithm", "KMSMasterKeyID"})
     return PutBucketEncryptionRequest(
         bucket=inbound.bucket,
         encryption=RequestedEncryption(
@@ -116,7 +120,9 @@ def put_encryption(inbound: Inbound) -> PutBucketEncryptionRequest:
 
 
 def put_ownership(inbound: Inbound) -> PutBucketOwnershipControlsRequest:
-    rule = inbound.document("OwnershipControls").child("Rule")
+    root = inbound.document("OwnershipControls")
+    check_known(root, {"Rule"})
+    rule = root.child("Rule")
     ownership = None if rule is None else rule.text_of("ObjectOwnership")
     if ownership is None:
         raise malformed_xml()
@@ -131,6 +137,7 @@ def put_lock_configuration(inbound: Inbound) -> PutObjectLockConfigurationReques
     root = inbound.document("ObjectLockConfiguration")
     if root.text_of("ObjectLockEnabled") != "Enabled":
         raise malformed_xml()
+    check_known(root, {"ObjectLockEnabled", "Rule"})
     rule = root.child("Rule")
     retention = None if rule is None else rule.child("DefaultRetention")
     if rule is not None and retention is None:

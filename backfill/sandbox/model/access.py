@@ -5,11 +5,25 @@ Law: nothing about a bucket's content is told before authorization has said yes.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs, S3Error
 from backfill.sandbox.model.identities import AccessQuestion, Caller
 from backfill.sandbox.model.world import World
+
+
+class OfBucket(Protocol):
+    """A request about a bucket's configuration: all that finding the bucket needs."""
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+
+    @property
+    def expected_bucket_owner(self) -> str | None:
+        """Whose it should be."""
 
 
 def find_bucket(world: World, name: str, expected_owner: str | None) -> Bucket:
@@ -99,3 +113,10 @@ def require_of_account(world: World, caller: Caller, action: str, bucket: str = 
     question = AccessQuestion(caller=caller, action=action, bucket=bucket, bucket_owner=None)
     if caller.is_anonymous or not world.authorize(question):
         raise S3Error(refusals.ACCESS_DENIED)
+
+
+def asked_bucket(world: World, caller: Caller, request: OfBucket, action: str) -> Bucket:
+    """The bucket that a request is about, once the caller may do this with it."""
+    bucket = find_bucket(world, request.bucket, request.expected_bucket_owner)
+    require(world, caller, action, bucket)
+    return bucket

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from backfill.sandbox.model.errors import Pairs
 from backfill.sandbox.model.operations.buckets import DefaultRetention
+from backfill.sandbox.model.operations.documents import EVERYTHING_BLOCKED, PublicAccessBlock
 from backfill.sandbox.model.values import (
     SSE_S3,
     Encryption,
@@ -22,6 +24,7 @@ from backfill.sandbox.model.values import (
 from backfill.sandbox.model.versions import NULL_VERSION_ID, Entry
 
 if TYPE_CHECKING:
+    from backfill.sandbox.model.notifications.rules import NotificationConfiguration
     from backfill.sandbox.model.replication.rules import ReplicationConfiguration
     from backfill.sandbox.model.uploads import Upload
 
@@ -45,6 +48,12 @@ class Bucket:
     policy: str | None = None
     replication: ReplicationConfiguration | None = None
     is_requester_pays: bool = False
+    notifications: NotificationConfiguration | None = None
+    lifecycle: str | None = None
+    """The LifecycleConfiguration document: kept and handed back, never carried out."""
+    public_access_block: PublicAccessBlock | None = EVERYTHING_BLOCKED
+    has_ownership_controls: bool = True
+    tags: Pairs = ()
     keys: list[str] = field(default_factory=list)
     """Sorted by code point, which is the order of UTF-8 bytes."""
     chains: dict[str, list[Entry]] = field(default_factory=dict)

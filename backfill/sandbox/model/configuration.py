@@ -9,13 +9,10 @@ import json
 import re
 
 from backfill.sandbox.model import bucket_refusals, refusals
-from backfill.sandbox.model.access import (
-    find_bucket,
-    require,
-    require_of_account,
-    require_of_resource,
-)
+from backfill.sandbox.model.access import asked_bucket, require_of_account, require_of_resource
 from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.documents.public_access import check_public_policy
+from backfill.sandbox.model.documents.refusals import NO_OWNERSHIP_CONTROLS
 from backfill.sandbox.model.encryption import encryption_named
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.identities import Caller
@@ -62,20 +59,6 @@ def is_bucket_name(name: str) -> bool:
         and not name.startswith(_RESERVED_STARTS)
         and not name.endswith(_RESERVED_ENDS)
     )
-
-
-def _asked(world: World, caller: Caller, request: BucketRequest, action: str) -> Bucket:
-    """The bucket, once the caller may do this with it."""
-    bucket = find_bucket(world, request.bucket, request.expected_bucket_owner)
-    require(world, caller, action, bucket)
-    return bucket
-
-
-def _changed(
-    world: World, caller: Caller, name: str, expected_owner: str | None, action: str
-) -> Bucket:
-    request = BucketRequest(bucket=name, expected_bucket_owner=expected_owner)
-    return _asked(world, caller, request, action)
 
 
 def list_buckets(world: World, caller: Caller) -> ListBucketsResult:
@@ -127,21 +110,21 @@ def create_bucket(world: World, caller: Caller, request: CreateBucketRequest) ->
 
 def head_bucket(world: World, caller: Caller, request: BucketRequest) -> HeadBucketResult:
     """The bucket's Region, to those who may list it."""
-    return HeadBucketResult(region=_asked(world, caller, request, "s3:ListBucket").region)
+    return HeadBucketResult(region=asked_bucket(world, caller, request, "s3:ListBucket").region)
 
 
 def get_bucket_location(world: World, caller: Caller, request: BucketRequest) -> HeadBucketResult:
     """The bucket's Region."""
-    return HeadBucketResult(region=_asked(world, caller, request, "s3:GetBucketLocation").region)
+    return HeadBucketResult(
+        region=asked_bucket(world, caller, request, "s3:GetBucketLocation").region
+    )
 
 
 def put_bucket_versioning(
     world: World, caller: Caller, request: PutBucketVersioningRequest
 ) -> None:
     """Enable or suspend versioning."""
-    bucket = _changed(
-        world, caller, request.bucket, request.expected_bucket_owner, "s3:PutBucketVersioning"
-    )
+    bucket = asked_bucket(world, caller, request, "s3:PutBucketVersioning")
     if request.status not in set(Versioning):
         raise S3Error(refusals.MALFORMED_XML)
     versioning = Versioning(request.status)
@@ -157,7 +140,7 @@ def get_bucket_versioning(
     world: World, caller: Caller, request: BucketRequest
 ) -> GetBucketVersioningResult:
     """The bucket's versioning."""
-    bucket = _asked(world, caller, request, "s3:GetBucketVersioning")
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketVersioning")
     return GetBucketVersioningResult(status=bucket.versioning)
 
 
@@ -166,7 +149,7 @@ def put_bucket_replication(
 ) -> None:
     """Replace the replication configuration."""
     action = "s3:PutReplicationConfiguration"
-    bucket = _changed(world, caller, request.bucket, request.expected_bucket_owner, action)
+    bucket = asked_bucket(world, caller, request, action)
     configuration = validated_configuration(request.document, source=bucket, world=world)
     if account_of(configuration.role) != bucket.owner_id:
         raise S3Error(replication_refusals.CROSS_ACCOUNT_ROLE)
@@ -176,7 +159,7 @@ def put_bucket_replication(
 
 def get_bucket_replication(world: World, caller: Caller, request: BucketRequest) -> DocumentResult:
     """The replication configuration, word for word."""
-    bucket = _asked(world, caller, request, "s3:GetReplicationConfiguration")
+    bucket = asked_bucket(world, caller, request, "s3:GetReplicationConfiguration")
     if bucket.replication is None:
         raise S3Error(replication_refusals.NO_CONFIGURATION)
     return DocumentResult(document=bucket.replication.document)
@@ -184,14 +167,12 @@ def get_bucket_replication(world: World, caller: Caller, request: BucketRequest)
 
 def delete_bucket_replication(world: World, caller: Caller, request: BucketRequest) -> None:
     """Drop the replication configuration."""
-    _asked(world, caller, request, "s3:PutReplicationConfiguration").replication = None
+    asked_bucket(world, caller, request, "s3:PutReplicationConfiguration").replication = None
 
 
 def put_bucket_policy(world: World, caller: Caller, request: PutBucketPolicyRequest) -> None:
     """Replace the policy; what it means is the authorization hook's."""
-    bucket = _changed(
-        world, caller, request.bucket, request.expected_bucket_owner, "s3:PutBucketPolicy"
-    )
+    bucket = asked_bucket(world, caller, request, "s3:PutBucketPolicy")
     _require_own(bucket, caller)
     if len(request.document.encode("utf-8")) > world.limits.policy_size_bytes:
         raise S3Error(bucket_refusals.POLICY_TOO_LARGE)
@@ -201,6 +182,7 @@ def put_bucket_policy(world: World, caller: Caller, request: PutBucketPolicyRequ
         is_object = False
     if not is_object:
         raise S3Error(bucket_refusals.MALFORMED_POLICY)
+    check_public_policy(bucket, request.document, caller)
     bucket.policy = request.document
 
 
@@ -211,7 +193,7 @@ def _require_own(bucket: Bucket, caller: Caller) -> None:
 
 def get_bucket_policy(world: World, caller: Caller, request: BucketRequest) -> DocumentResult:
     """The policy's text."""
-    bucket = _asked(world, caller, request, "s3:GetBucketPolicy")
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketPolicy")
     _require_own(bucket, caller)
     if bucket.policy is None:
         raise S3Error(bucket_refusals.NO_BUCKET_POLICY, fields=(("BucketName", bucket.name),))
@@ -220,7 +202,7 @@ def get_bucket_policy(world: World, caller: Caller, request: BucketRequest) -> D
 
 def delete_bucket_policy(world: World, caller: Caller, request: BucketRequest) -> None:
     """Drop the policy."""
-    bucket = _asked(world, caller, request, "s3:DeleteBucketPolicy")
+    bucket = asked_bucket(world, caller, request, "s3:DeleteBucketPolicy")
     _require_own(bucket, caller)
     bucket.policy = None
 
@@ -230,7 +212,7 @@ def put_bucket_encryption(
 ) -> None:
     """Set the default encryption; KMS is not asked whether the key exists."""
     action = "s3:PutEncryptionConfiguration"
-    bucket = _changed(world, caller, request.bucket, request.expected_bucket_owner, action)
+    bucket = asked_bucket(world, caller, request, action)
     if request.encryption.algorithm is None or request.encryption.customer_key is not None:
         raise S3Error(refusals.MALFORMED_XML)
     bucket.encryption = encryption_named(
@@ -243,7 +225,7 @@ def get_bucket_encryption(
     world: World, caller: Caller, request: BucketRequest
 ) -> GetBucketEncryptionResult:
     """The default encryption."""
-    bucket = _asked(world, caller, request, "s3:GetEncryptionConfiguration")
+    bucket = asked_bucket(world, caller, request, "s3:GetEncryptionConfiguration")
     return GetBucketEncryptionResult(encryption=bucket.encryption, blocks_sse_c=bucket.blocks_sse_c)
 
 
@@ -252,17 +234,20 @@ def put_bucket_ownership_controls(
 ) -> None:
     """Set Object Ownership."""
     action = "s3:PutBucketOwnershipControls"
-    bucket = _changed(world, caller, request.bucket, request.expected_bucket_owner, action)
+    bucket = asked_bucket(world, caller, request, action)
     if request.object_ownership not in _OWNERSHIPS:
         raise S3Error(refusals.MALFORMED_XML)
     bucket.object_ownership = request.object_ownership
+    bucket.has_ownership_controls = True
 
 
 def get_bucket_ownership_controls(
     world: World, caller: Caller, request: BucketRequest
 ) -> GetBucketOwnershipControlsResult:
     """Object Ownership."""
-    bucket = _asked(world, caller, request, "s3:GetBucketOwnershipControls")
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketOwnershipControls")
+    if not bucket.has_ownership_controls:
+        raise S3Error(NO_OWNERSHIP_CONTROLS, fields=(("BucketName", bucket.name),))
     return GetBucketOwnershipControlsResult(object_ownership=bucket.object_ownership)
 
 
@@ -271,7 +256,7 @@ def put_object_lock_configuration(
 ) -> None:
     """Switch Object Lock on and set or drop the default retention."""
     action = "s3:PutBucketObjectLockConfiguration"
-    bucket = _changed(world, caller, request.bucket, request.expected_bucket_owner, action)
+    bucket = asked_bucket(world, caller, request, action)
     if bucket.versioning is not Versioning.ENABLED:
         raise S3Error(bucket_refusals.LOCK_BEFORE_VERSIONING)
     if request.default_retention is not None:
@@ -291,7 +276,7 @@ def get_object_lock_configuration(
     world: World, caller: Caller, request: BucketRequest
 ) -> GetObjectLockConfigurationResult:
     """The bucket's Object Lock."""
-    bucket = _asked(world, caller, request, "s3:GetBucketObjectLockConfiguration")
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketObjectLockConfiguration")
     if not bucket.is_object_lock_enabled:
         raise S3Error(bucket_refusals.NO_LOCK_CONFIGURATION, fields=(("BucketName", bucket.name),))
     return GetObjectLockConfigurationResult(default_retention=bucket.default_retention)

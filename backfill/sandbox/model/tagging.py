@@ -36,11 +36,26 @@ def _is_legal(text: str) -> bool:
     )
 
 
+_BUCKET_TAGS = 50
+
+
 def check_tags(tags: Pairs, limits: Limits) -> None:
-    """Refuse tags that S3 does not take."""
+    """Refuse object tags that S3 does not take."""
     if len(tags) > limits.tags_count:
         message = f"Object tags cannot be greater than {limits.tags_count}"
         raise S3Error(refusals.TOO_MANY_TAGS, message=message)
+    _check_each(tags)
+
+
+def check_bucket_tags(tags: Pairs) -> None:
+    """Refuse bucket tags that S3 does not take (API: PutBucketTagging)."""
+    if len(tags) > _BUCKET_TAGS:
+        message = f"Bucket tag count cannot be greater than {_BUCKET_TAGS}"
+        raise S3Error(refusals.TOO_MANY_TAGS, message=message)
+    _check_each(tags)
+
+
+def _check_each(tags: Pairs) -> None:
     for name, value in tags:
         if not 1 <= len(name) <= _KEY_CHARACTERS or not _is_legal(name):
             message = "The TagKey you have provided is invalid"

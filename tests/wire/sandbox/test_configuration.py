@@ -117,8 +117,9 @@ def test_versioning_cannot_be_suspended_under_a_replication_configuration(place:
         ("policy", b"no json", 400, "MalformedPolicy"),
         ("policy", b'{"Version": "2012-10-17", "Statement": []}', 400, "MalformedPolicy"),
         ("encryption", b"<ServerSideEncryptionConfiguration/>", 400, "MalformedXML"),
-        ("lifecycle", b"<LifecycleConfiguration/>", 501, "NotImplemented"),
-        ("notification", b"<NotificationConfiguration/>", 501, "NotImplemented"),
+        ("lifecycle", b"<LifecycleConfiguration/>", 400, "MalformedXML"),
+        ("notification", b"<NotificationConfiguration><X/>", 400, "MalformedXML"),
+        ("accelerate", b"<AccelerateConfiguration/>", 501, "NotImplemented"),
         ("inventory&id=x", b"<InventoryConfiguration/>", 501, "NotImplemented"),
     ],
 )

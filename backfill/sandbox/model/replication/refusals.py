@@ -8,13 +8,6 @@ from __future__ import annotations
 
 from backfill.sandbox.model.refusals import refusal
 
-MALFORMED = refusal(
-    "MalformedXML",
-    400,
-    "The XML you provided was not well-formed or did not validate against our published schema",
-    "A replication configuration follows the schema; ExistingObjectReplication is not in it any"
-    " more, and there is at least one rule (API: PutBucketReplication)",
-)
 NO_CONFIGURATION = refusal(
     "ReplicationConfigurationNotFoundError",
     404,
@@ -96,6 +89,12 @@ SEVERAL_V1_DESTINATIONS = refusal(
     400,
     "Number of distinct destination bucket ARNs cannot exceed 1",
     "The first schema knows one destination bucket (UG: replication-add-config)",
+)
+TOO_MANY_DESTINATIONS = refusal(
+    "InvalidRequest",
+    400,
+    "Number of distinct destination bucket ARNs cannot exceed 28",
+    "A source has up to 28 destination buckets (General Reference: Amazon S3 quotas)",
 )
 KMS_WITHOUT_KEY = refusal(
     "InvalidRequest",

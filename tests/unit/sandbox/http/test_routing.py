@@ -111,11 +111,11 @@ def test_a_request_is_routed_to_its_operation(
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("PUT", "/b?lifecycle"),
+        ("PUT", "/b?accelerate"),
         ("PUT", "/b?inventory&id=1"),
-        ("GET", "/b?notification"),
-        ("DELETE", "/b?tagging"),
-        ("DELETE", "/b"),
+        ("GET", "/b?logging"),
+        ("DELETE", "/b?cors"),
+        ("DELETE", "/b?website"),
         ("PUT", "/b/k?torrent"),
         ("DELETE", "/b/k?acl"),
         ("DELETE", "/b/k?versionId=v&uploads"),
@@ -128,7 +128,7 @@ def test_a_request_is_routed_to_its_operation(
 def test_what_is_not_carried_is_answered_501_and_does_nothing_else(
     method: str, target: str
 ) -> None:
-    """If this fails, `PUT ?lifecycle` creates a bucket or `DELETE ?acl` deletes an object."""
+    """If this fails, `PUT ?accelerate` creates a bucket or `DELETE ?acl` deletes an object."""
     with pytest.raises(S3Error) as refusal:
         operation(method, target)
     assert (refusal.value.code, refusal.value.status) == ("NotImplemented", 501)

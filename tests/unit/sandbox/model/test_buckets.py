@@ -75,7 +75,7 @@ def test_a_replication_configuration_is_handed_back_until_it_is_dropped(stage: S
         stage.model.get_bucket_replication(stage.own, HERE)
     replicate(stage)
     document = stage.model.get_bucket_replication(stage.own, HERE).document
-    assert document.startswith("<ReplicationConfiguration>")
+    assert "<ID>" in document, "S3 names a rule that has no name"
     for _ in range(2):  # there may be none
         stage.model.delete_bucket_replication(stage.own, HERE)
     with pytest.raises(S3Error, match="ReplicationConfigurationNotFoundError"):

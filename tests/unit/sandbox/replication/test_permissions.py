@@ -192,6 +192,7 @@ def test_a_role_is_named_with_its_path(place: TwoAccounts, principal: str) -> No
 def test_a_bucket_policy_may_name_the_whole_account(place: TwoAccounts, principal: str) -> None:
     """If this fails, sound policies that trust the account are refused."""
     plain(place)
+    place.bucket(TO).public_access_block = None
     place.destination_may(
         allow(["s3:Replicate*"], f"arn:aws:s3:::{TO}/*", Principal={"AWS": principal})
     )

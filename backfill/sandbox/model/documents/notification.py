@@ -1,0 +1,60 @@
+"""PutBucketNotificationConfiguration and its Get.
+
+Law: what is put replaces everything; there is no merging (API: PutBucketNotificationConfiguration).
+"""
+
+from __future__ import annotations
+
+import json
+
+from backfill.sandbox.model.access import asked_bucket
+from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.identities import Caller
+from backfill.sandbox.model.markup import S3_NAMESPACE
+from backfill.sandbox.model.notifications.configuration import validated_notifications
+from backfill.sandbox.model.operations.buckets import BucketRequest, DocumentResult
+from backfill.sandbox.model.operations.documents import PutNotificationRequest
+from backfill.sandbox.model.world import World
+
+_NONE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    f'<NotificationConfiguration xmlns="{S3_NAMESPACE}"></NotificationConfiguration>'
+)
+
+
+def put_notification(world: World, caller: Caller, request: PutNotificationRequest) -> None:
+    """Replace the configuration, and send each destination that is new S3's test message."""
+    bucket = asked_bucket(world, caller, request, "s3:PutBucketNotification")
+    found = validated_notifications(
+        request.document, bucket=bucket, world=world, is_unvalidated=request.is_unvalidated
+    )
+    before = set() if bucket.notifications is None else _destinations(bucket)
+    bucket.notifications = found
+    for arn in sorted(_destinations(bucket) - before):
+        world.notify(arn, _test_event(world, bucket))
+
+
+def _destinations(bucket: Bucket) -> set[str]:
+    assert bucket.notifications is not None
+    return {one.destination_arn for one in bucket.notifications.notifications}
+
+
+def _test_event(world: World, bucket: Bucket) -> str:
+    """What S3 sends when notifications are configured (UG: notification-content-structure)."""
+    return json.dumps(
+        {
+            "Service": "Amazon S3",
+            "Event": "s3:TestEvent",
+            "Time": world.clock().isoformat(timespec="milliseconds")[:23] + "Z",
+            "Bucket": bucket.name,
+            "RequestId": world.new_id(16),
+            "HostId": world.new_id(64),
+        }
+    )
+
+
+def get_notification(world: World, caller: Caller, request: BucketRequest) -> DocumentResult:
+    """The configuration; an empty one where none was ever put."""
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketNotification")
+    found = bucket.notifications
+    return DocumentResult(document=_NONE if found is None else found.document)
