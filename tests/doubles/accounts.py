@@ -91,7 +91,7 @@ class Accounts:
         self.roles: dict[str, RoleInMemory] = {}
         self.keys: dict[str, KmsKey] = {}
         self.key_policies: dict[str, str] = {}
-        self.receivers: dict[str, str | None] = {}
+        self.event_destinations: dict[str, str | None] = {}
         """Queues, topics and functions by ARN, with their policies."""
         self.messages: dict[str, list[QueueMessage]] = {}
         self.metrics: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Datapoint]] = {}
@@ -130,7 +130,7 @@ class Accounts:
                 "buckets": {name: _plain(vars(bucket)) for name, bucket in self.buckets.items()},
                 "roles": {arn: _plain(vars(role)) for arn, role in self.roles.items()},
                 "keys": self.key_policies,
-                "receivers": self.receivers,
+                "event_destinations": self.event_destinations,
             },
             sort_keys=True,
             indent=1,
@@ -238,9 +238,9 @@ class MemoryAccount:
         return found
 
     async def event_destination_policy(self, arn: str) -> RawDocument | None:
-        operation = _RECEIVER_OPERATIONS[event_destination_kind(arn)][0]
+        operation = _EVENT_DESTINATION_OPERATIONS[event_destination_kind(arn)][0]
         self._read(operation)
-        return policy_document(self._receiver(operation, arn))
+        return policy_document(self._event_destination(operation, arn))
 
     async def simulated(self, request: SimulationRequest) -> Sequence[Simulated]:
         self._read("SimulatePrincipalPolicy")
@@ -362,17 +362,17 @@ class MemoryAccount:
         self, arn: str, policy: Fields | None, *, before: Fields | None
     ) -> None:
         kind = event_destination_kind(arn)
-        operation = _RECEIVER_OPERATIONS[kind][1]
+        operation = _EVENT_DESTINATION_OPERATIONS[kind][1]
 
         def put() -> None:
-            current = json.loads(self._receiver(operation, arn) or "{}")
+            current = json.loads(self._event_destination(operation, arn) or "{}")
             if kind is EventDestinationKind.FUNCTION:
                 told = {**current, **(policy or {})}
                 told["Statement"] = _merged_statements(current, policy or {}, before or {})
-                self.world.receivers[arn] = json.dumps(told) if told["Statement"] else None
+                self.world.event_destinations[arn] = json.dumps(told) if told["Statement"] else None
             else:
                 assert policy is not None or kind is EventDestinationKind.QUEUE
-                self.world.receivers[arn] = None if policy is None else json.dumps(policy)
+                self.world.event_destinations[arn] = None if policy is None else json.dumps(policy)
 
         self._write(operation, arn, put)
 
@@ -389,7 +389,7 @@ class MemoryAccount:
     async def receive(self, queue_arn: str, *, wait_s: int) -> Sequence[QueueMessage]:
         assert 0 <= wait_s <= 20, "the longest long poll of SQS"
         self._read("ReceiveMessage")
-        self._receiver("ReceiveMessage", queue_arn)
+        self._event_destination("ReceiveMessage", queue_arn)
         return tuple(self.world.messages.get(queue_arn, ())[:10])
 
     async def delete(self, queue_arn: str, messages: Sequence[QueueMessage]) -> None:
@@ -448,12 +448,12 @@ class MemoryAccount:
         if self.world.keys[arn].account_id != self.account_id:
             raise fault(operation, "AccessDeniedException", 400)
 
-    def _receiver(self, operation: str, arn: str) -> str | None:
-        if arn not in self.world.receivers:
+    def _event_destination(self, operation: str, arn: str) -> str | None:
+        if arn not in self.world.event_destinations:
             raise fault(operation, "NotFound", 404)
         if arn.split(":")[4] != self.account_id:
             raise fault(operation, "AccessDenied", 403)
-        return self.world.receivers[arn]
+        return self.world.event_destinations[arn]
 
     def _refuse_strangers(self, operation: str, policy: Fields, code: str) -> None:
         """Refuse a policy that names a role which is not there, or not everywhere yet."""
@@ -506,20 +506,20 @@ class MemoryAccount:
                 raise fault(operation, "InvalidRequest", 400, message)
 
     def _validate_notification(self, operation: str, fields: Mapping[str, Any]) -> None:
-        for group, member in _RECEIVERS.items():
+        for group, member in _EVENT_ARNS.items():
             for configuration in fields.get(group, ()):
                 arn = configuration[member]
-                if "s3.amazonaws.com" not in (self.world.receivers.get(arn) or ""):
+                if "s3.amazonaws.com" not in (self.world.event_destinations.get(arn) or ""):
                     message = "Unable to validate the following destination configurations"
                     raise fault(operation, "InvalidArgument", 400, message)
 
 
-_RECEIVERS = {
+_EVENT_ARNS = {
     "QueueConfigurations": "QueueArn",
     "TopicConfigurations": "TopicArn",
     "LambdaFunctionConfigurations": "LambdaFunctionArn",
 }
-_RECEIVER_OPERATIONS = {
+_EVENT_DESTINATION_OPERATIONS = {
     EventDestinationKind.QUEUE: ("GetQueueAttributes", "SetQueueAttributes"),
     EventDestinationKind.TOPIC: ("GetTopicAttributes", "SetTopicAttributes"),
     EventDestinationKind.FUNCTION: ("GetPolicy", "AddPermission"),

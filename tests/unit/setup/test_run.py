@@ -16,7 +16,6 @@ from backfill.setup.wanted import Action, ResourceKind
 from tests.doubles.accounts import MemoryAccount
 from tests.unit.setup.acting import QUEUE, SOURCE, Scene, scene_of, wanted
 
-
 STEPS = {"before_write": 1, "after_write": 1, "after_read": 7}
 """Every write is cut short; reads change nothing, so that some of them will do."""
 
