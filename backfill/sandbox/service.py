@@ -116,8 +116,13 @@ class Sandbox:
             directory=self.directory,
             world=self.model.world,
             key_policies=self.key_policies,
+            endpoint_url=lambda: self.endpoint_url,
             settling_s=iam_settling_s,
         )
+        world = self.model.world
+        world.notify = self.services.deliver
+        world.may_notify = self.services.delivery_flaw
+        world.measure = self.services.record
         self._front = Front(
             model=self.model,
             directory=self.directory,

@@ -109,9 +109,9 @@ class Fields:
             return {key: Fields(value).text(key) or "" for key in value}
         return {entry.required("key"): entry.text("value") or "" for entry in self.structures(name)}
 
-    def names(self) -> tuple[str, ...]:
-        """The members that are there."""
-        return tuple(self._values)
+    def extended(self, values: Mapping[str, Value]) -> "Fields":
+        """The same with further members, such as those in a path."""
+        return Fields({**self._values, **values})
 
     def _list(self, name: str) -> Sequence[Value]:
         value = self._values.get(name)

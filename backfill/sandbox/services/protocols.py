@@ -65,6 +65,15 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 """By the service's name in the credential scope."""
 
+_SHAPES = {
+    "AWS.SimpleQueueService.NonExistentQueue": "QueueDoesNotExist",
+    "AWS.SimpleQueueService.UnsupportedOperation": "UnsupportedOperation",
+    "AWS.SimpleQueueService.EmptyBatchRequest": "EmptyBatchRequest",
+    "AWS.SimpleQueueService.TooManyEntriesInBatchRequest": "TooManyEntriesInBatchRequest",
+    "AWS.SimpleQueueService.BatchEntryIdsNotDistinct": "BatchEntryIdsNotDistinct",
+    "QueueAlreadyExists": "QueueNameExists",
+}
+"""What SQS's JSON calls an error whose code of the query API is another."""
 _UNKNOWN_KEY = "The security token included in the request is invalid."
 _EXPIRED = "The security token included in the request is expired"
 _QUERY_CODES = {
@@ -179,7 +188,7 @@ def error_answer(protocol: Protocol, error: S3Error, request_id: str) -> HttpRes
     else:
         if protocol.is_query_compatible:
             headers.append(("x-amzn-query-error", f"{code};Sender"))
-        body = {"__type": code, "message": message}
+        body = {"__type": _SHAPES.get(code, code), "message": message}
     return HttpResponse(status=status, headers=tuple(headers), body=json.dumps(body).encode())
 
 

@@ -16,8 +16,12 @@ from backfill.sandbox.http.messages import HttpRequest, HttpResponse
 from backfill.sandbox.http.refusals import refused
 from backfill.sandbox.http.signature import Claim
 from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.measurements import Measurement
 from backfill.sandbox.model.world import World
 from backfill.sandbox.services.calls import Call, Doorkeeper, JsonOperation, XmlOperation
+from backfill.sandbox.services.cloudwatch import CloudWatch
+from backfill.sandbox.services.delivery import Delivery
+from backfill.sandbox.services.functions import Functions, route
 from backfill.sandbox.services.iam.policies import PolicyOperations
 from backfill.sandbox.services.iam.roles import RoleOperations
 from backfill.sandbox.services.iam.simulator import Simulator
@@ -34,6 +38,9 @@ from backfill.sandbox.services.protocols import (
     unknown_operation,
     xml_answer,
 )
+from backfill.sandbox.services.publishing import Publication
+from backfill.sandbox.services.sns import Sns
+from backfill.sandbox.services.sqs import Sqs
 from backfill.sandbox.services.sts import Sts
 
 _GLOBAL_REGION = "us-east-1"
@@ -60,15 +67,36 @@ class Services:
         directory: Directory,
         world: World,
         key_policies: MutableMapping[str, str],
+        endpoint_url: Callable[[], str],
         settling_s: float = 0.0,
     ) -> None:
-        """`settling_s`: how long after a change of IAM the rest of AWS goes by the old state."""
+        """`settling_s`: how long after a change of IAM the rest of AWS goes by the old state.
+
+        `endpoint_url`: where queue URLs lead; known once the sandbox listens.
+        """
         self._authorization = authorization
         self._directory = directory
         self.iam = IamStore(directory=directory, world_roles=world.roles, settling_s=settling_s)
         self._keys = KeyStore(world.keys, key_policies)
         keeper = Doorkeeper(authorization=authorization)
         json_keeper = replace(keeper, code="AccessDeniedException", status=400)
+        self.sqs = Sqs(
+            keeper,
+            keys=self._keys,
+            missing_principal=self.missing_principal,
+            endpoint_url=endpoint_url,
+        )
+        self.sns = Sns(
+            replace(keeper, code="AuthorizationError"),
+            keys=self._keys,
+            missing_principal=self.missing_principal,
+            send_to_queue=self._send_to_queue,
+        )
+        self.functions = Functions(
+            replace(json_keeper, status=403), is_assumable=world.roles.trusts
+        )
+        self.cloudwatch = CloudWatch(keeper)
+        self._delivery = Delivery(world=world, sqs=self.sqs, sns=self.sns, functions=self.functions)
         self._xml_operations: Mapping[str, Mapping[str, XmlOperation]] = {
             "iam": {
                 **RoleOperations(self.iam, keeper, self.missing_principal).operations,
@@ -77,9 +105,12 @@ class Services:
                 **Simulator(self.iam, keeper).operations,
             },
             "sts": Sts(self.iam, keeper).operations,
+            "sns": self.sns.operations,
+            "monitoring": self.cloudwatch.operations,
         }
         self._json_operations: Mapping[str, Mapping[str, JsonOperation]] = {
             "kms": Kms(self._keys, json_keeper, self.missing_principal).operations,
+            "sqs": self.sqs.operations,
         }
 
     # --- calls ---
@@ -96,21 +127,48 @@ class Services:
     ) -> Prepared:
         """The call, understood. Raises S3Error."""
         protocol = PROTOCOLS[service]
-        operation, fields = operation_of(protocol, request)
+        is_rest = protocol.kind is Kind.REST_JSON
+        operation, fields = route(request) if is_rest else operation_of(protocol, request)
         call = Call(operation=operation, identity=identity, region=region, now=now, fields=fields)
         in_xml = self._xml_operations.get(service, {}).get(operation)
         in_json = self._json_operations.get(service, {}).get(operation)
+        at_rest = self.functions.operations.get(operation) if is_rest else None
 
         def carry_out() -> HttpResponse:
             if in_xml is not None:
                 return xml_answer(protocol, operation, in_xml(call), request_id)
+            if at_rest is not None:
+                status, result = at_rest(call)
+                return json_answer(protocol, result, request_id, status)
             assert in_json is not None
-            return json_answer(protocol, in_json(call), request_id)
+            answer = json_answer(protocol, in_json(call), request_id)
+            return replace(answer, delay_s=_pause_s(call, answer))
 
-        if in_xml is None and in_json is None:
+        if in_xml is None and in_json is None and at_rest is None:
             raise unknown_operation(operation, protocol.version or protocol.target)
         prefix = _PREFIXES.get(service, service)
         return Prepared(operation=f"{prefix}:{operation}", carry_out=carry_out)
+
+    # --- what S3 tells ---
+
+    def delivery_flaw(self, arn: str, bucket: str) -> str | None:
+        """Why S3 would not take this target of events for the bucket of this name, or None."""
+        return self._delivery.flaw(arn, bucket)
+
+    def may_deliver(self, arn: str, bucket: str) -> bool:
+        """Whether S3 may publish to this target on behalf of the bucket of this name."""
+        return self._delivery.flaw(arn, bucket) is None
+
+    def deliver(self, arn: str, body: str) -> None:
+        """Hand an event of S3 over; where its policy does not let S3 in, nothing arrives."""
+        self._delivery.deliver(arn, body)
+
+    def record(self, measurement: Measurement) -> None:
+        """Keep a datum of S3's for GetMetricData."""
+        self.cloudwatch.record(measurement)
+
+    def _send_to_queue(self, arn: str, body: str, publication: Publication) -> None:
+        self._delivery.send_to_queue(arn, body, publication)
 
     # --- what counts elsewhere ---
 
@@ -143,6 +201,17 @@ class Services:
         """Take over a role that no call made; it counts at once."""
         self.iam.roles[role.account_id, role.name] = role
         self.iam.publish_now(role)
+
+
+_EMPTY = b"{}"
+_PAUSE_S = 1.0
+"""An empty long poll is answered then, at the latest: the server has one thread for everybody."""
+
+
+def _pause_s(call: Call, answer: HttpResponse) -> float:
+    if call.operation != "ReceiveMessage" or answer.body != _EMPTY:
+        return 0.0
+    return min(_PAUSE_S, call.fields.integer("WaitTimeSeconds", 0))
 
 
 _PREFIXES = {"monitoring": "cloudwatch"}
