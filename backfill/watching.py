@@ -57,6 +57,7 @@ async def opened_watch(
     ):
         ports = WatchPorts(
             control=both.source_control,
+            destination_control=both.destination_control,
             accounts=accounts.source.reader,
             store=both.source,
             watching=accounts.source.watching,

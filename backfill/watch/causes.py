@@ -6,12 +6,14 @@ one is charged.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from backfill.batch_operations.failure_codes import FailureClass, failure_of
 from backfill.watch.ledger_words import Tally
+from backfill.watch.mends import MissingStatement, Way, missing_statements
 from backfill.watch.notices import Word
 
 REPAIRABLE: Final = frozenset({FailureClass.AGAIN, FailureClass.AFTER_MEND, FailureClass.UNKNOWN})
@@ -25,8 +27,8 @@ SETTLED: Final = frozenset({FailureClass.BENIGN, FailureClass.GONE})
 class Cause:
     """A failure reason, how many versions have it on their way where, and what mends it.
 
-    `failure_class` says what must change (docs/reference/failure-codes.md); `statements` are the
-    policy statements one of which is missing, as JSON to paste.
+    `failure_class` says what must change (docs/reference/failure-codes.md); `statements` are those
+    that all must stand in policies: one of them may lack.
     """
 
     code: str
@@ -35,31 +37,36 @@ class Cause:
     failure_class: FailureClass
     sentence: str
     mend: str
-    statements: tuple[str, ...] = ()
+    statements: tuple[MissingStatement, ...] = ()
     is_in_manifest: bool = False
 
 
 def is_failure(reason: str) -> bool:
     """Return whether a failure of this reason leaves something undelivered."""
-    return failure_of(reason, None, "").cls not in SETTLED
+    return _class_of(reason) not in SETTLED
 
 
 def is_repairable(reason: str) -> bool:
     """Return whether Batch Replication can bring over what failed for this reason."""
-    return failure_of(reason, None, "").cls in REPAIRABLE
+    return _class_of(reason) in REPAIRABLE
 
 
-def causes_of(tallies: Iterable[Tally]) -> Sequence[Cause]:
-    """Return the causes of what failed, the most frequent first."""
+@lru_cache(maxsize=1024)  # asked for each of maybe millions of versions
+def _class_of(reason: str) -> FailureClass:
+    return failure_of(reason, None, "").cls
+
+
+def causes_of(tallies: Iterable[Tally], ways: Mapping[str, Way]) -> tuple[Cause, ...]:
+    """Return the causes of what failed, the most frequent first; `ways` by destination bucket."""
     versions: defaultdict[tuple[str, str], int] = defaultdict(int)
     for tally in tallies:
         if tally.word is Word.FAILED:
             versions[tally.reason, tally.destination_bucket] += tally.versions
     ranked = sorted(versions.items(), key=lambda item: (-item[1], item[0]))
-    return [_cause(code, bucket, count) for (code, bucket), count in ranked]
+    return tuple(_cause(code, bucket, count, ways.get(bucket)) for (code, bucket), count in ranked)
 
 
-def _cause(code: str, bucket: str, count: int) -> Cause:
+def _cause(code: str, bucket: str, count: int, way: Way | None) -> Cause:
     failure = failure_of(code, None, "")
     return Cause(
         code=failure.code,
@@ -68,5 +75,6 @@ def _cause(code: str, bucket: str, count: int) -> Cause:
         failure_class=failure.cls,
         sentence=failure.sentence,
         mend=failure.mend,
+        statements=missing_statements(code, way) if way is not None else (),
         is_in_manifest=failure.cls in REPAIRABLE,
     )

@@ -151,7 +151,8 @@ class Ledger:
 
         Nothing may be noted before it ends.
         """
-        statement = "SELECT * FROM standing WHERE word = ? ORDER BY key, version_id, destination"
+        # Of a failure both views say the same, and this one is told in half the time.
+        statement = "SELECT * FROM alive WHERE word = ? ORDER BY key, version_id, destination"
         return map(_notice, self._select(statement, Word.FAILED))
 
     def tallies(self) -> list[Tally]:

@@ -4,6 +4,7 @@ Never colours, and never decides: every word of judgement is in the picture.
 Law: text that comes from AWS is escaped before it is shown.
 """
 
+import json
 import textwrap
 from collections.abc import Iterator
 from typing import Final
@@ -84,8 +85,11 @@ def _cause_lines(cause: Cause) -> Iterator[str]:
     yield from _wrapped(cause.sentence, indent="    ")
     if cause.mend:
         yield from _wrapped(f"mend: {cause.mend}", indent="    ")
-    for statement in cause.statements:
-        yield f"    {statement}"
+    if cause.statements:
+        yield "    all of these must stand there, and no Deny against them:"
+    for each in cause.statements:
+        yield from _wrapped(f"in {each.document} (account {each.account_id}):", indent="    ")
+        yield f"    {json.dumps(each.statement)}"
 
 
 def _manifest_lines(picture: Picture) -> Iterator[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from backfill.plan.rules import Rule
-from backfill.watch.causes import Cause, causes_of, is_failure
+from backfill.watch.causes import Cause, is_failure
 from backfill.watch.ledger_words import Tally
 from backfill.watch.metrics import Measured, Metric, Trend
 from backfill.watch.notices import Word
@@ -159,11 +159,6 @@ def overall(
         return verdict, 3
     is_open = queues.faults or queues.has_more or any(rule.is_open for rule in rules)
     return verdict, 5 if is_open else 0
-
-
-def causes_in(tallies: Sequence[Tally]) -> tuple[Cause, ...]:
-    """Return why versions failed."""
-    return tuple(causes_of(tallies))
 
 
 def _counts(tally: Tally) -> bool:

@@ -20,14 +20,16 @@ from backfill.events import (
 from backfill.model.accounts import BucketDocument, Unread
 from backfill.model.places import BucketPlace
 from backfill.plan.configuration import parse_configuration
-from backfill.plan.rules import Rule
+from backfill.plan.rules import Rule, Rules
 from backfill.ports import Clock, ControlPlane, Events, ObjectStore, ProgressCounts
 from backfill.ports.accounts import AccountReader, Watching
+from backfill.watch.causes import causes_of
 from backfill.watch.event_queues import EventQueues, event_queues_of
 from backfill.watch.ledger import Ledger
 from backfill.watch.ledger_words import Tally
 from backfill.watch.looks import settle
 from backfill.watch.manifests import ManifestPlace, ManifestSizes, write_manifest
+from backfill.watch.mends import Way, way_of
 from backfill.watch.metrics import WINDOW, Metric, measured, queries_of
 from backfill.watch.picture import (
     SCHEMA,
@@ -35,7 +37,6 @@ from backfill.watch.picture import (
     Picture,
     QueuePicture,
     RulePicture,
-    causes_in,
     failed_versions,
     overall,
     rule_picture,
@@ -47,9 +48,13 @@ from backfill.watch.verdicts import Told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPorts:
-    """Through what the source account is watched."""
+    """Through what the source account is watched.
+
+    `destination_control` is asked only whose a destination bucket is.
+    """
 
     control: ControlPlane
+    destination_control: ControlPlane
     accounts: AccountReader
     store: ObjectStore
     watching: Watching
@@ -61,12 +66,14 @@ class WatchPorts:
 class Watched:
     """What is watched: a source bucket, its enabled rules, and the queues that tell of them.
 
-    `regions` are those of the destination buckets; one that cannot be had says why.
+    `regions` are those of the destination buckets; one that cannot be had says why. `ways` are to
+    those whose owner is known.
     """
 
     source: BucketPlace
     rules: tuple[Rule, ...]
     regions: Mapping[str, str | Unread]
+    ways: Mapping[str, Way]
     queues: EventQueues
 
 
@@ -88,19 +95,20 @@ async def find_watched(
         owner_origin="flag" if owner else "STS",
     )
     document = await control.replication_configuration(source_bucket, source.expected_owner)
-    rules = parse_configuration(document).rules if document is not None else ()
-    enabled = tuple(rule for rule in rules if rule.is_enabled)
+    rules = parse_configuration(document) if document is not None else Rules(rules=())
+    enabled = tuple(rule for rule in rules.rules if rule.is_enabled)
     if not enabled:
-        lack = "has no enabled rule" if rules else "has no replication configuration"
+        lack = "has no enabled rule" if rules.rules else "has no replication configuration"
         raise RefusedError(
             f"source bucket {source_bucket!r} {lack}: there is no live replication to watch",
             hint="switch replication on first: backfill setup",
         )
-    buckets = dict.fromkeys(rule.destination.bucket for rule in enabled)
+    regions = {b: await _region(b, control) for b in rules.destination_buckets()}
     return Watched(
         source=source,
         rules=enabled,
-        regions={bucket: await _region(bucket, control) for bucket in buckets},
+        regions=regions,
+        ways=await _ways(source, rules, regions, ports),
         queues=EventQueues(arns=(queue_arn,)) if queue_arn else await _queues(source, ports),
     )
 
@@ -110,6 +118,44 @@ async def _region(bucket: str, control: ControlPlane) -> str | Unread:
         return await control.bucket_region(bucket)
     except StoreFault as fault:
         return _unread(fault)
+
+
+async def _ways(
+    source: BucketPlace, rules: Rules, regions: Mapping[str, str | Unread], ports: WatchPorts
+) -> Mapping[str, Way]:
+    """Return the ways to the destinations whose owner is known: mends name accounts."""
+    found: dict[str, Way] = {}
+    for bucket, region in regions.items():
+        if isinstance(region, Unread):
+            continue
+        place = await _destination(bucket, region, rules.owner_of(bucket), ports)
+        mine = tuple(rule for rule in rules.for_destination(bucket) if rule.is_enabled)
+        if place is not None:
+            way = way_of(mine, role_arn=rules.role, source=source, destination=place)
+            found |= {bucket: way} if way is not None else {}
+    return found
+
+
+async def _destination(
+    bucket: str, region: str, owner: str, ports: WatchPorts
+) -> BucketPlace | None:
+    """Return a destination with its owner: the rule's Account, or the identity's if that is so."""
+    if owner:
+        return BucketPlace(
+            bucket=bucket, region=region, expected_owner=owner, owner_origin="rule Account"
+        )
+    control = ports.destination_control
+    try:
+        place = BucketPlace(
+            bucket=bucket,
+            region=region,
+            expected_owner=await control.account_id(),
+            owner_origin="STS",
+        )
+        await control.require_owner(place)
+    except StoreFault:
+        return None
+    return place
 
 
 async def _queues(source: BucketPlace, ports: WatchPorts) -> EventQueues:
@@ -173,7 +219,7 @@ class Watch:
             exit_code=exit_code,
             rules=rules,
             failed_versions=failed,
-            causes=causes_in(tallies),
+            causes=causes_of(tallies, self._watched.ways),
             queues=queues,
             manifest=self._manifest,
             remarks=(*self._watched.queues.remarks, *filter(None, [settled.remark])),

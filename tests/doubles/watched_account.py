@@ -28,6 +28,8 @@ from tests.doubles.replication_events import DESTINATION, QUEUE, SOURCE
 
 NOW = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
 OWNER = "111111111111"
+DESTINATION_OWNER = "222222222222"
+ROLE = f"arn:aws:iam::{OWNER}:role/service-role/replication"
 REGIONS = {SOURCE: "us-east-1", DESTINATION: "eu-west-1"}
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -92,6 +94,10 @@ class WatchedAccount:
         return cast("ControlPlane", self)
 
     @property
+    def destination_control(self) -> ControlPlane:
+        return cast("ControlPlane", _DestinationIdentity(self))
+
+    @property
     def accounts(self) -> AccountReader:
         return cast("AccountReader", self)
 
@@ -135,9 +141,7 @@ class WatchedAccount:
         self, bucket: str, expected_owner: str | None
     ) -> Mapping[str, object] | None:
         assert (bucket, expected_owner) == (SOURCE, OWNER)
-        return (
-            None if self.rules is None else {"Role": "arn:aws:iam::1:role/r", "Rules": self.rules}
-        )
+        return None if self.rules is None else {"Role": ROLE, "Rules": self.rules}
 
     async def bucket_document(
         self, place: BucketPlace, document: BucketDocument
@@ -191,6 +195,20 @@ class WatchedAccount:
     def _refuse(self, operation: str) -> None:
         if operation in self.faults:
             raise self.faults[operation]
+
+
+@dataclass(frozen=True, slots=True)
+class _DestinationIdentity:
+    """ControlPlane of the destination's identity."""
+
+    account: WatchedAccount
+
+    async def account_id(self) -> str:
+        return DESTINATION_OWNER
+
+    async def require_owner(self, place: BucketPlace) -> None:
+        assert place.expected_owner == DESTINATION_OWNER
+        self.account._refuse("RequireOwner")
 
 
 @dataclass(frozen=True, slots=True)

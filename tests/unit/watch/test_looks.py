@@ -34,7 +34,15 @@ from tests.doubles.replication_events import (
     record,
     trial_event,
 )
-from tests.doubles.watched_account import NOW, WatchedAccount, fault, queue_notification, rule
+from tests.doubles.watched_account import (
+    DESTINATION_OWNER,
+    NOW,
+    OWNER,
+    WatchedAccount,
+    fault,
+    queue_notification,
+    rule,
+)
 
 LATE = "Replication:OperationMissedThreshold"
 ARRIVED_LATE = "Replication:OperationReplicatedAfterThreshold"
@@ -84,6 +92,7 @@ class Scene:
         """Look once, as a process of its own does."""
         ports = WatchPorts(
             control=self.account.control,
+            destination_control=self.account.destination_control,
             accounts=self.account.accounts,
             store=self.account.store,
             watching=self.account.watching,
@@ -475,3 +484,14 @@ async def test_a_person_reads_everything_in_order(scene: Scene) -> None:
     ]
     found = [text.index(place) for place in places]
     assert found == sorted(found)
+
+
+async def test_the_missing_statements_name_the_owner_of_the_destination(scene: Scene) -> None:
+    """If this fails, a mend is told for the wrong account, or not at all."""
+    scene.account.send(*failures("a"))
+    (cause,) = (await scene.look()).causes
+    assert {each.account_id for each in cause.statements} == {OWNER, DESTINATION_OWNER}
+    scene.account.faults["RequireOwner"] = fault("HeadBucket", "403", 403)
+    (cause,) = (await scene.look()).causes
+    assert cause.statements == ()  # whose the bucket is, nobody said
+    assert cause.mend
