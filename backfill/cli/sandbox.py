@@ -11,8 +11,9 @@ import sys
 
 HELP = "serve the embedded S3 with two accounts on loopback"
 DESCRIPTION = """\
-Serve a strict S3 with two accounts in two Regions on loopback, and print the exports with which
-aws cli, boto3 and others talk to it.
+Serve a strict S3 with two accounts in two Regions on loopback, with the IAM, STS, KMS, SQS, SNS,
+Lambda and CloudWatch that replication needs, and print the exports with which aws cli, boto3 and
+others talk to it.
 
   backfill sandbox --port 9000 > exports.sh &     # then: . ./exports.sh; aws s3 mb s3://bucket
   backfill sandbox --config-dir profiles          # for both accounts: aws --profile destination ...
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="SECONDS",
         help="longest lag of live replication (default: 0)",
+    )
+    parser.add_argument(
+        "--strict-accounts",
+        action="store_true",
+        help="let roles and KMS keys that nobody made not exist, instead of allowing everything",
     )
     parser.add_argument(
         "--account",
@@ -72,6 +78,7 @@ def call(arguments: argparse.Namespace) -> int:
         replication=ReplicationSettings(longest_lag_s=max(0.0, arguments.lag)),
         # A pause after each 1,000 tasks: other requests are answered while a large job runs.
         batch_operations=BatchSettings(step_s=_STEP_S),
+        has_strict_accounts=arguments.strict_accounts,
     )
     profiles = Path(arguments.config_dir).resolve() if arguments.config_dir else None
     received: list[int] = []
