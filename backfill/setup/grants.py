@@ -70,3 +70,8 @@ def batch_features(spec: Spec, batch: BatchSpec) -> frozenset[Feature]:
 
 CHECKSUM_FEATURES: Final = frozenset({Feature.DESTINATION_CHECKSUM_JOBS, Feature.SSE_KMS})
 """Of the role of checksum jobs on the destination; its keys are those that the rules name."""
+
+REPLICATION_SERVICE: Final = Party.REPLICATION_SERVICE.value
+BATCH_SERVICE: Final = Party.BATCH_SERVICE.value
+DECRYPT: Final = granted(Party.READER, On.DESTINATION_KEY, {Feature.SSE_KMS})
+"""What reading under SSE-KMS needs."""
