@@ -1,13 +1,11 @@
 """Each configuration of a bucket comes back over HTTP as S3 gives it back."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.unit.sandbox.documents.conftest import Place
+from tests.unit.sandbox.documents.conftest import Place, code_of
 
 QUEUE = "arn:aws:sqs:us-east-1:111111111111:events"
 TOPIC = "arn:aws:sns:us-east-1:111111111111:events"
@@ -136,13 +134,6 @@ EVERY_TRIP = pytest.mark.parametrize("trip", TRIPS, ids=[trip[2] for trip in TRI
 
 def told(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-
-def code_of(act: Callable[[], object]) -> tuple[int, str]:
-    with pytest.raises(ClientError) as refused:
-        act()
-    response = refused.value.response
-    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
 
 
 @EVERY_TRIP
