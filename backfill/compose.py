@@ -91,6 +91,7 @@ class Account:
     reader: AccountReader
     writer: AccountWriter
     watching: Watching
+    control: ControlPlane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,12 @@ async def account_clients(
             session = await stack.enter_async_context(AwsSession(connection))
             calls = Calls(session, events)
             writer = AwsAccountWriter(calls, retries)
-            return Account(reader=writer, writer=writer, watching=AwsWatching(calls, retries))
+            return Account(
+                reader=writer,
+                writer=writer,
+                watching=AwsWatching(calls, retries),
+                control=RetryingControlPlane(S3ControlPlane(calls), retries),
+            )
 
         yield AccountClients(
             source=await account(source_connection(access, settings)),

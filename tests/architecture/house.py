@@ -41,7 +41,7 @@ SHELLS = {
         "sorting",
         "workplace",
     },
-    "setup": {"reading", "writing"},
+    "setup": {"ground", "reading", "writing"},
     "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
     "inventory": {"lister"},
     "plan": {"planning", "reads"},
@@ -71,8 +71,8 @@ FLOORS = {
     0: "model, policies, errors, events, settings, campaign with options, nouns of stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
-    3: "pipeline with stage_inputs, opening, watching, fleet and copiers, compose, and what reads "
-    "across stages: work_done, reporting, status, jobs_of_run",
+    3: "pipeline with stage_inputs, opening, watching, setting_up, fleet and copiers, compose, and "
+    "what reads across stages: work_done, reporting, status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
@@ -82,7 +82,9 @@ _FLOOR_OF_TOP = {
     "ports": 1,
     "in_order": 2,
     **dict.fromkeys(ADAPTERS, 2),
-    **dict.fromkeys(("pipeline", "fleet", "copiers", "stage_inputs", "opening", "watching"), 3),
+    **dict.fromkeys(
+        ("pipeline", "fleet", "copiers", "stage_inputs", "opening", "watching", "setting_up"), 3
+    ),
     **dict.fromkeys(("compose", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),
     "cli": 4,
