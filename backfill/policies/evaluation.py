@@ -292,7 +292,7 @@ class _Case:
             return Answer(value=False)
         spoken = self._names_principal(place, statement, grade)
         if spoken.value is not False:
-            spoken = all_of((spoken, *speaks(statement, self._request.resource, self._context)))
+            spoken = all_of((spoken, *speaks(statement, self._request, self._context)))
         if spoken.value is True:
             says: tuple[str, ...] = (
                 f"{'allows' if statement.effect == 'Allow' else 'denies'} {self._asked}",

@@ -80,15 +80,17 @@ def missing_after(
 
 
 def places_of(request: Request) -> tuple[Place, ...]:
-    """Return the kinds of documents that must allow a request."""
+    """Return the kinds of documents whose silence can be why a request is denied.
+
+    Of a key within its account both: a key policy that names only the account leaves it to the
+    identity's policies.
+    """
     principal = request.principal
     is_across = principal.account_id != request.resource_account_id
     if principal.type is PrincipalType.SERVICE:
         return (Place.RESOURCE,)
-    if is_across:
+    if is_across or must_be_in_resource_policy(request.action):
         return (Place.IDENTITY, Place.RESOURCE)
-    if must_be_in_resource_policy(request.action):
-        return (Place.RESOURCE,)
     return (Place.IDENTITY,)
 
 

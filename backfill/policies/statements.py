@@ -6,10 +6,11 @@ Law: an element that is not known here, or a variable without a value, leaves th
 
 from backfill.policies.answers import YES, Answer, any3, not3, unsure
 from backfill.policies.conditions import holds
-from backfill.policies.context import Context, Said
+from backfill.policies.context import Context
 from backfill.policies.document import Statement
 from backfill.policies.patterns import is_action_named, pattern_of
 from backfill.policies.quoting import shown
+from backfill.policies.request import Request
 
 
 def names_action(statement: Statement, action: str) -> bool:
@@ -18,10 +19,10 @@ def names_action(statement: Statement, action: str) -> bool:
     return is_named is not statement.is_not_action
 
 
-def speaks(statement: Statement, resource: Said, context: Context) -> tuple[Answer[str], ...]:
+def speaks(statement: Statement, request: Request, context: Context) -> tuple[Answer[str], ...]:
     """Return whether resource, conditions and unknown elements let the statement apply."""
     variables = statement.variables(context)
-    answers = [_covers(statement, resource, variables)]
+    answers = [_covers(statement, request, variables)]
     if answers[0].value is False:
         return tuple(answers)
     for condition in statement.conditions:
@@ -36,11 +37,12 @@ def speaks(statement: Statement, resource: Said, context: Context) -> tuple[Answ
     return tuple(answers)
 
 
-def _covers(statement: Statement, resource: Said, variables: Context | None) -> Answer[str]:
+def _covers(statement: Statement, request: Request, variables: Context | None) -> Answer[str]:
     if statement.resources is None:
         # Only trust policies have no Resource: they speak of the role that they are attached to.
-        is_trust = all(each.lower().startswith("sts:") for each in statement.actions)
+        is_trust = request.action.lower().startswith("sts:")
         return YES if is_trust else unsure("it has neither Resource nor NotResource")
+    resource = request.resource
     patterns = [pattern_of(each, variables) for each in statement.resources]
     truth = any3(None if pattern is None else pattern.covers(resource) for pattern in patterns)
     truth = not3(truth) if statement.is_not_resource else truth
