@@ -33,6 +33,12 @@ from backfill.report.csv_rows import COLUMN_MEANINGS
 from backfill.report.document import EVIDENCE_SENTENCES, SCHEMA, Node, Report
 from backfill.report.wording import VERDICT_SENTENCES, Tone
 from backfill.verify import verdicts
+from backfill.watch.causes import Cause
+from backfill.watch.mends import MissingStatement
+from backfill.watch.metrics import Trend
+from backfill.watch.notices import Word
+from backfill.watch.picture import ManifestFilePicture, Picture, QueuePicture, RulePicture
+from backfill.watch.verdicts import Verdict as WatchVerdict
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
 NOTE = "<!-- Written by scripts/docs from the code. Do not edit. -->"
@@ -311,6 +317,18 @@ def _schema_of(hint: object, kinds: dict[str, object]) -> dict[str, object]:
     return {"type": "string"}
 
 
+def watch() -> str:
+    """Return what `backfill watch --json` prints, and its closed lists."""
+    sections = ["`--once` prints one document, otherwise each look is one line."]
+    for kind in (Picture, RulePicture, Cause, MissingStatement, QueuePicture, ManifestFilePicture):
+        docs = attribute_docs(kind)
+        rows = [(f"`{field.name}`", docs[field.name]) for field in dataclasses.fields(kind)]
+        about = paragraph(kind.__doc__)
+        sections.append(f"## {kind.__name__}\n\n{about}\n\n{table(('field', 'holds'), rows)}")
+    lists = map(closed_list, (WatchVerdict, Trend, Word))
+    return "\n\n".join([*sections, *lists])
+
+
 def limits() -> str:
     """Return every limit with its default and its reason."""
     docs = attribute_docs(settings.Settings)
@@ -331,6 +349,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "results.md": ("Outcomes, verdicts, evidence", results),
     "fidelity.md": ("Fidelity", fidelity),
     "report.md": ("Report files", report),
+    "watch.md": ("What watch prints", watch),
     "events.md": ("Log events", log_events),
     "limits.md": ("Limits", limits),
 }

@@ -25,10 +25,17 @@ SETTLED: Final = frozenset({FailureClass.BENIGN, FailureClass.GONE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A failure reason, how many versions have it on their way where, and what mends it.
+    """A failure reason on the way to one destination, and what mends it.
 
-    `failure_class` says what must change (docs/reference/failure-codes.md); `statements` are those
-    that all must stand in policies: one of them may lack.
+    Attributes:
+        code: S3's own word, as in the failure codes of Batch Operations.
+        destination_bucket: On the way where.
+        versions: How many versions failed so.
+        failure_class: What must change before they can be brought over.
+        sentence: What happened.
+        mend: What a person does about it.
+        statements: Policy statements that must all stand there; one of them may lack.
+        is_in_manifest: Batch Replication can bring them over, so they are in the manifest.
     """
 
     code: str

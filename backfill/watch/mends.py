@@ -25,7 +25,13 @@ _ALWAYS: Final = frozenset({Feature.TAGS, Feature.OBJECT_LOCK, Feature.ANNOTATIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingStatement:
-    """A statement as a policy has it, and the document that it belongs into."""
+    """A statement that a policy must have.
+
+    Attributes:
+        document: The policy that it belongs into.
+        account_id: Whose policy that is.
+        statement: The statement as it stands there.
+    """
 
     document: str
     account_id: str

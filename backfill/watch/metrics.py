@@ -40,12 +40,16 @@ class Metric(enum.StrEnum):
 
 
 class Trend(enum.StrEnum):
-    """Where the values of a metric go."""
+    """Where the values of a metric went within the last hour."""
 
     RISING = "rising"
+    """The later half is above the earlier one by more than a tenth."""
     FALLING = "falling"
+    """It is below it by as much."""
     STEADY = "steady"
-    UNKNOWN = "too few values for a trend"
+    """Neither."""
+    UNKNOWN = "unknown"
+    """Too few values for a trend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

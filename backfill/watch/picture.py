@@ -29,10 +29,23 @@ _WORST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePicture:
-    """How one enabled rule does. Numbers are CloudWatch's newest, None for no data.
+    """How one enabled rule does.
 
-    `failed_operations` is their sum over the last hour. Versions are those that events named and
-    that did not arrive since.
+    Attributes:
+        rule_id: The rule's ID.
+        destination_bucket: Where it replicates to.
+        destination_region: The Region of that bucket; empty if it could not be had.
+        verdict: What can be said, one of the list below.
+        sentence: The same for a person.
+        is_open: Something is under way, behind, failed or not known.
+        pending_operations: CloudWatch's newest OperationsPendingReplication; null for no data.
+        pending_bytes: CloudWatch's newest BytesPendingReplication; null for no data.
+        latency_s: CloudWatch's newest ReplicationLatency; null for no data.
+        failed_operations: Sum of OperationsFailedReplication over the last hour; null for no data.
+        trend: Where the pending operations went.
+        failed_versions: Versions that events named as failed and that did not arrive since.
+        late_versions: Versions that wait for longer than the 15 minutes of RTC.
+        untracked_versions: Versions that S3 tracks no longer, arrived or not.
     """
 
     rule_id: str
@@ -53,7 +66,16 @@ class RulePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePicture:
-    """What was read of the queues in this look, and what was left in them, by why."""
+    """What was read of the queues in one look.
+
+    Attributes:
+        arns: The queues.
+        messages: How many messages were read.
+        new_words: How many of the events in them said something new.
+        left: How many messages stay in the queues, by why.
+        faults: Why a queue could not be read.
+        has_more: More messages wait for the next look.
+    """
 
     arns: tuple[str, ...]
     messages: int = 0
@@ -65,7 +87,14 @@ class QueuePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFilePicture:
-    """One file of the repair manifest. `etag` is what its upload in one part will have."""
+    """One file of the repair manifest, for one job.
+
+    Attributes:
+        file: Where it lies.
+        rows: Versions in it: Bucket, Key (percent-encoded), VersionId, without a header.
+        size_bytes: Its size.
+        etag: What its upload in one part will have, for the job's Manifest.Location.
+    """
 
     file: str
     rows: int
@@ -75,7 +104,23 @@ class ManifestFilePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One look."""
+    """One look at the live replication of a bucket.
+
+    Attributes:
+        schema: Name and version of this document.
+        source_bucket: The bucket that is watched.
+        source_region: Its Region.
+        source_account: The account that is expected to own it.
+        at: When it was looked at, by this machine's clock.
+        verdict: The worst of the rules' verdicts.
+        exit_code: What `--once` exits with.
+        rules: Each enabled rule.
+        failed_versions: Versions that failed and did not arrive since, under whatever rule.
+        causes: Why they failed, the most frequent first.
+        queues: What was read of the queues.
+        manifest: The files of the repair manifest; none if there is nothing to repair.
+        remarks: What could not be seen, and why.
+    """
 
     schema: str
     source_bucket: str
