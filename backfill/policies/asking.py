@@ -154,10 +154,16 @@ def _context(need: Need, pair: Pair, place: BucketPlace | None) -> Context:
     return context_of(known | {"aws:ViaAWSService": "false"}, absent=_NEVER_WITH_S3)
 
 
+_BY_WAY_OF_S3: Final = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}
+"""What S3 asks KMS for on somebody's behalf; the rest somebody asks for directly."""
+
+
 def _by_encryption(
     need: Need, pair: Pair, place: BucketPlace | None, features: Collection[Feature]
 ) -> Iterable[Context]:
     """Give what is said of the encryption: a context for each case that must be allowed."""
+    if need.on in _KEYS and need.action not in _BY_WAY_OF_S3:
+        return [context_of(absent=("kms:ViaService", "kms:EncryptionContext*"))]
     if need.on in _KEYS:
         assert place is not None, "a key is used for the objects of a bucket"
         return [

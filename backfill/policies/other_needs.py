@@ -51,6 +51,10 @@ def _of_jobs() -> Iterable[Need]:
         ("kms:GenerateDataKey", "the manifest is under SSE-KMS", (_DENIED,)),
         features=(Feature.KMS_MANIFEST,),
     )
+
+
+def _of_jobs_on_objects() -> Iterable[Need]:
+    role = Party.BATCH_ROLE
     for feature, objects, key in (
         (Feature.CHECKSUM_JOBS, On.SOURCE_OBJECTS, On.SOURCE_KEY),
         (Feature.DESTINATION_CHECKSUM_JOBS, On.DESTINATION_OBJECTS, On.DESTINATION_KEY),
@@ -187,18 +191,50 @@ def _of_source_identity() -> Iterable[Need]:
 
 
 def _of_creators() -> Iterable[Need]:
-    source, destination = Party.SOURCE_CREATOR, Party.DESTINATION_CREATOR
+    source = Party.SOURCE_CREATOR
     yield from needs(
         source,
         On.SOURCE_BUCKET,
         ("s3:GetReplicationConfiguration", "rules of others stay"),
         ("s3:PutReplicationConfiguration", "puts the rules"),
-        ("s3:GetBucketVersioning", "replication needs versioning"),
-        ("s3:PutBucketVersioning", "replication needs versioning"),
     )
     yield from needs(
         source, On.REPLICATION_ROLE, ("iam:PassRole", "a configuration names the role")
     )
+    for party, on, key in (
+        (source, On.SOURCE_BUCKET, On.SOURCE_KEY),
+        (Party.DESTINATION_CREATOR, On.DESTINATION_BUCKET, On.DESTINATION_KEY),
+    ):
+        yield from needs(
+            party,
+            on,
+            ("s3:GetBucketVersioning", "replication needs versioning"),
+            ("s3:PutBucketVersioning", "replication needs versioning"),
+        )
+        yield from needs(
+            party,
+            key,
+            ("kms:GetKeyPolicy", "statements of others stay"),
+            ("kms:PutKeyPolicy", "lets the role use the key"),
+            features=(_KMS,),
+        )
+    yield from needs(
+        Party.DESTINATION_CREATOR,
+        On.DESTINATION_BUCKET,
+        ("s3:GetBucketPolicy", "statements of others stay"),
+        ("s3:PutBucketPolicy", "lets the role write"),
+    )
+    yield from needs(
+        Party.DESTINATION_CREATOR,
+        On.DESTINATION_BUCKET,
+        ("s3:PutBucketOwnershipControls", "the destination's owner owns replicas"),
+        features=(Feature.OWNER_OVERRIDE,),
+        weight=Weight.ADVISED,
+    )
+
+
+def _of_job_creators() -> Iterable[Need]:
+    source = Party.SOURCE_CREATOR
     jobs = (Feature.REPLICATE_JOBS,)
     yield from needs(source, On.BATCH_ROLE, ("iam:PassRole", "a job names its role"), features=jobs)
     yield from needs(
@@ -232,29 +268,6 @@ def _of_creators() -> Iterable[Need]:
         ("s3:PutJobTagging", "marks its own jobs; CreateJob with tags needs it"),
         features=jobs,
     )
-    yield from needs(
-        destination,
-        On.DESTINATION_BUCKET,
-        ("s3:GetBucketPolicy", "statements of others stay"),
-        ("s3:PutBucketPolicy", "lets the role write"),
-        ("s3:GetBucketVersioning", "replication needs versioning"),
-        ("s3:PutBucketVersioning", "replication needs versioning"),
-    )
-    yield from needs(
-        destination,
-        On.DESTINATION_BUCKET,
-        ("s3:PutBucketOwnershipControls", "the destination's owner owns replicas"),
-        features=(Feature.OWNER_OVERRIDE,),
-        weight=Weight.ADVISED,
-    )
-    for party, key in ((source, On.SOURCE_KEY), (destination, On.DESTINATION_KEY)):
-        yield from needs(
-            party,
-            key,
-            ("kms:GetKeyPolicy", "statements of others stay"),
-            ("kms:PutKeyPolicy", "lets the role use the key"),
-            features=(_KMS,),
-        )
 
 
 def _of_readers() -> Iterable[Need]:
@@ -271,8 +284,10 @@ def _of_readers() -> Iterable[Need]:
 
 OTHER_NEEDS: Final[tuple[Need, ...]] = (
     *_of_jobs(),
+    *_of_jobs_on_objects(),
     *_of_copy_workers(),
     *_of_source_identity(),
     *_of_creators(),
+    *_of_job_creators(),
     *_of_readers(),
 )

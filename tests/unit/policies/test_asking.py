@@ -128,6 +128,14 @@ def test_a_bucket_key_changes_the_encryption_context(
     assert request.resource_account_id == B
 
 
+def test_whoever_changes_a_key_policy_asks_kms_directly() -> None:
+    """If this fails, a key's administrators are said to come by way of S3."""
+    put = need(Party.DESTINATION_CREATOR, "kms:PutKeyPolicy", On.DESTINATION_KEY)
+    owner = principal_of(f"arn:aws:iam::{B}:user/owner")
+    (request,) = requests_for(put, ACROSS, KMS, principal=owner)
+    assert request.context.values("kms:ViaService") == ()
+
+
 def test_the_prefix_narrows_objects_and_not_manifests() -> None:
     """If this fails, a policy for the rule's prefix is said to be too narrow."""
     pair = replace(ACROSS, prefix="logs/")
