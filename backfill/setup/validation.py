@@ -24,7 +24,7 @@ _LEGACY_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]")
 _RULE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_ROLE_NAME: Final = re.compile(r"[\w+=,.@][\w+=,.@-]{0,63}", re.ASCII)
 _PATH: Final = re.compile(r"/|/[\x21-\x2e\x30-\x7e][\x21-\x7e]{0,509}/")
 _ROLE_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\x21-\x7e]{1,576}")
 
