@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from backfill.aws.batch_bucket import S3BatchBucket
-from backfill.aws.calls import Calls
-from backfill.aws.session import AwsSession, Connection
+from backfill.aws.session import Connection
 from backfill.errors import StoreFault
 from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.places import BucketPlace
+from tests.doubles.clients import opened_calls
 from tests.doubles.seaweedfs import ACCOUNT_ID, REGION, SeaweedFS
 from tests.wire.aws.conftest import KeptEvents, quick_retries
 
@@ -27,7 +27,7 @@ PLAIN = Encryption(kind=EncryptionKind.NONE)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bucket(
-    tmp_path_factory: pytest.TempPathFactory, identity: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, identity: pytest.MonkeyPatch, client: str
 ) -> AsyncIterator[S3BatchBucket]:
     with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server, identity.context() as patch:
         settings: dict[str, Any] = dict(server.client_settings())
@@ -35,8 +35,9 @@ async def bucket(
             plain.create_bucket(Bucket=PLACE.bucket)
         patch.setenv("AWS_ACCESS_KEY_ID", settings["aws_access_key_id"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", settings["aws_secret_access_key"])
-        async with AwsSession(Connection(endpoint_url=server.endpoint_url)) as session:
-            yield S3BatchBucket(Calls(session, KeptEvents()), quick_retries())
+        connection = Connection(endpoint_url=server.endpoint_url)
+        async with opened_calls(client, connection, KeptEvents()) as calls:
+            yield S3BatchBucket(calls, quick_retries())
 
 
 async def test_a_file_is_put_once_and_known_again_and_read_back(

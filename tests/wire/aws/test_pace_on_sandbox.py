@@ -12,14 +12,14 @@ import pytest
 
 from backfill.aws.calls import Calls
 from backfill.aws.clock import SystemClock
-from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.pace import Pace, PacedCalls
-from backfill.aws.session import AwsSession, Connection
+from backfill.aws.session import Connection
 from backfill.errors import StoreFault
 from backfill.model.places import BucketPlace
 from backfill.sandbox.http.faults import Call, Fault, FaultKind
 from backfill.sandbox.service import SOURCE, Sandbox
+from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import KeptEvents
 
 LIMIT = 80.0
@@ -61,7 +61,7 @@ async def ask_until(end_s: float, calls: Calls) -> None:
 
 
 async def test_the_pace_settles_on_a_store_that_throttles_at_a_set_rate(
-    identity: pytest.MonkeyPatch, tmp_path: Path
+    identity: pytest.MonkeyPatch, tmp_path: Path, client: str
 ) -> None:
     """Under 2 % are refused once it has settled; without a pace it would be nine in ten."""
     throttle = Throttle()
@@ -73,9 +73,9 @@ async def test_the_pace_settles_on_a_store_that_throttles_at_a_set_rate(
         with closing(boto3.client("s3", **settings)) as plain:
             plain.create_bucket(Bucket=PLACE.bucket)
         sandbox.set_fault_hook(throttle)
-        async with AwsSession(Connection(profile="source")) as session:
-            events = KeptEvents()
-            calls = PacedCalls(LeanCalls(session, events), Pace(clock=SystemClock(), events=events))
+        events = KeptEvents()
+        async with opened_calls(client, Connection(profile="source"), events) as opened:
+            calls = PacedCalls(opened, Pace(clock=SystemClock(), events=events))
             began_s = time.monotonic()
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(WORKERS):
