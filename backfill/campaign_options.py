@@ -5,44 +5,7 @@ Never checks a value (`campaign.parsing` does), and imports next to nothing: it 
 Law: whatever a campaign can say stands in this table once, and every spelling follows from it.
 """
 
-import enum
-from dataclasses import dataclass
-
-
-class Kind(enum.StrEnum):
-    """The type of an option's value."""
-
-    TEXT = "text"
-    BUCKET = "bucket"
-    ACCOUNT = "account"
-    INTEGER = "integer"
-    SECONDS = "seconds"
-    SWITCH = "switch"
-    TIMESTAMP = "timestamp"
-    TAGS = "tags"
-    CHOICE = "choice"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One thing that a campaign can say, in every spelling: TOML, environment and flag."""
-
-    table: str
-    name: str
-    kind: Kind
-    help: str
-    flag: str = ""
-    choices: tuple[str, ...] = ()
-    minimum: int = 1
-    maximum: int = 2**53 - 1
-    """Beyond it a JSON reader may round."""
-
-    @property
-    def environment(self) -> str:
-        """Return the environment variable that sets this option."""
-        spelling = self.flag.removeprefix("--") or f"{self.table}-{self.name}"
-        return "BACKFILL_" + spelling.upper().replace("-", "_")
-
+from backfill.model.options import Kind, Option
 
 AT_ONCE_MAX = 10_000
 """Of anything at a time: each takes some KiB and a connection, and a slip of the finger takes none
@@ -338,7 +301,8 @@ OPTIONS: tuple[Option, ...] = (
         kind=Kind.INTEGER,
         minimum=0,
         flag="--max-bandwidth",
-        help="bytes a second that --deep may download, over all processes; 0, the default: no limit",
+        help="bytes a second that --deep may download, over all processes; 0, the default:"
+        " no limit",
     ),
     Option(
         table="limits",

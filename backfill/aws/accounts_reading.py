@@ -120,6 +120,7 @@ class AwsAccountReader:
             inline=inline,
             attached=attached,
             boundary=await self._boundary(boundary) if boundary else None,
+            boundary_arn=boundary,
             tags={text_of(tag, "Key"): optional_text(tag, "Value") for tag in _tags(found)},
         )
 
@@ -254,7 +255,7 @@ def _kms_key(reply: Reply) -> KmsKey:
         account_id=optional_text(found, "AWSAccountId") or arn.split(":")[4],
         region=region_of(arn, ""),
         state=text_of(found, "KeyState"),
-        manager=text_of(found, "KeyManager"),
+        managed_by=text_of(found, "KeyManager"),
         usage=optional_text(found, "KeyUsage"),
         spec=optional_text(found, "KeySpec"),
     )

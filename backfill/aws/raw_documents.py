@@ -104,7 +104,7 @@ READINGS: Final = frozenset(
 _WITHOUT_BODY: Final = frozenset({"ResponseMetadata", RAW_DOCUMENT})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
     """A body and the shape by which the SDK reads it."""
 
@@ -121,7 +121,7 @@ def keep_raw_document(
     """Set a configuration's body aside before the SDK parses it (handler of `before-parse`)."""
     body, shape = response_dict.get("body"), operation_model.output_shape
     if response_dict.get("status_code") == 200 and isinstance(body, bytes) and shape is not None:
-        customized_response_dict[RAW_DOCUMENT] = _Kept(body, shape)
+        customized_response_dict[RAW_DOCUMENT] = _Kept(body=body, shape=shape)
 
 
 def read_document(document: BucketDocument, reply: Reply) -> RawDocument | None:

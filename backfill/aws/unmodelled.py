@@ -57,7 +57,8 @@ def _refuse_document_type(*_: object) -> None:
     raise ReplyError("a document with a document type is refused: entities may hide in it")
 
 
-@dataclass(slots=True)
+# Counts what it meets while it is open.
+@dataclass(slots=True, kw_only=True)
 class _Frame:
     """An open element. `shape` is None below what is unknown: it was named once."""
 
@@ -76,7 +77,9 @@ class _Walk:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         parent = self._frames[-1] if self._frames else None
-        frame = self._child(parent, name) if parent is not None else _Frame(self._root, "")
+        frame = (
+            self._child(parent, name) if parent is not None else _Frame(shape=self._root, path="")
+        )
         self._frames.append(frame)
         if frame.shape is not None:
             self._look_at_attributes(frame, attributes)
@@ -92,14 +95,14 @@ class _Walk:
     def _child(self, parent: _Frame, name: str) -> _Frame:
         path = _joined(parent.path, name)
         if parent.shape is None:
-            return _Frame(None, path)
+            return _Frame(shape=None, path=path)
         parent.seen[name] += 1
         shape, is_repeatable = _member(parent.shape, name)
         if shape is None:
             self.unknown.add(path)
         elif parent.seen[name] > 1 and not is_repeatable:
             self.unknown.add(f"{path}[{parent.seen[name]}]")
-        return _Frame(shape, path)
+        return _Frame(shape=shape, path=path)
 
     def _look_at_attributes(self, frame: _Frame, attributes: dict[str, str]) -> None:
         known = _attributes(frame.shape)

@@ -21,9 +21,10 @@ from backfill.campaign import (
     OtherWriters,
     Scope,
 )
-from backfill.campaign_options import OPTIONS, Kind, Option
+from backfill.campaign_options import OPTIONS
 from backfill.errors import CampaignError
 from backfill.model.attributes import Pairs
+from backfill.model.options import Kind, Option
 from backfill.settings import Settings
 
 Values = Mapping[tuple[str, str], object]

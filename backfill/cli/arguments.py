@@ -6,7 +6,8 @@ Law: a flag exists because the campaign's table has it.
 
 import argparse
 
-from backfill.campaign_options import OPTIONS, Kind, Option
+from backfill.campaign_options import OPTIONS
+from backfill.model.options import Kind, Option
 
 _METAVARS = {
     Kind.TEXT: "TEXT",
@@ -38,12 +39,12 @@ def add_access_arguments(parser: argparse.ArgumentParser) -> None:
     """
     group = parser.add_argument_group("campaign")
     _add_campaign_file(group)
-    for option in OPTIONS:
-        names_identity = (
-            option.table in ("source", "destination") and option.name in IDENTITY_OPTIONS
-        )
-        if option.flag and (option.table == "access" or names_identity):
-            _add_flag(group, option)
+    _add_identity_flags(group)
+
+
+def add_identity_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how both sides are reached, for verbs without a campaign."""
+    _add_identity_flags(parser.add_argument_group("who asks, and where"))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="where the run keeps its artefacts (default: BACKFILL_RUN_DIR, ./backfill-BUCKET)",
     )
+    _add_output_flags(group)
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what concerns the output and the log, for verbs without a run directory."""
+    _add_output_flags(parser.add_argument_group("output"))
+
+
+def _add_output_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     group.add_argument(
         "--log-level",
@@ -81,6 +91,14 @@ def _add_campaign_file(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--campaign", metavar="FILE", default="", help="campaign.toml, or - for standard input"
     )
+
+
+def _add_identity_flags(group: argparse._ArgumentGroup) -> None:
+    for option in OPTIONS:
+        is_sides = option.table in ("source", "destination")
+        names_identity = is_sides and option.name in IDENTITY_OPTIONS
+        if option.flag and (option.table == "access" or names_identity):
+            _add_flag(group, option)
 
 
 def _add_flag(group: argparse._ArgumentGroup, option: Option) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, cast
 
 from backfill import __version__
@@ -18,6 +18,8 @@ from backfill.cli.jobs import spelled_out
 from backfill.errors import BackfillError, BugError
 
 VERBS = (
+    "setup",
+    "preflight",
     "run",
     "inventory",
     "plan",
@@ -64,8 +66,12 @@ def verb_module(name: str) -> Verb:
     return cast("Verb", importlib.import_module(f"backfill.cli.{name}"))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the whole command line; the reference page is rendered from it."""
+def build_parser(with_arguments: Collection[str] = VERBS) -> argparse.ArgumentParser:
+    """Return the command line; the reference page is rendered from the whole of it.
+
+    Verbs that are not among `with_arguments` are known, and have no arguments yet: one command
+    uses one verb, and `backfill --help` none.
+    """
     parser = argparse.ArgumentParser(
         prog="backfill",
         description="Bring over what S3 replication left behind, and prove that it arrived.",
@@ -84,14 +90,15 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_arguments(child)
+        if name in with_arguments:
+            module.add_arguments(child)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    words = sys.argv[1:] if argv is None else argv
-    arguments = build_parser().parse_args(spelled_out(words))
+    words = spelled_out(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(with_arguments=words[:1]).parse_args(words)
     try:
         code = verb_module(arguments.verb).call(arguments)
         sys.stdout.flush()

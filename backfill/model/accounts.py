@@ -71,7 +71,7 @@ class Role:
     """An IAM role and everything that decides what it may do.
 
     `inline` and `attached` are policies by name and by ARN, as JSON text. `boundary` is the
-    permissions boundary's text, None where there is none.
+    permissions boundary's text, None where there is none; `boundary_arn` names it.
     """
 
     arn: str
@@ -81,19 +81,20 @@ class Role:
     inline: Mapping[str, str] = field(default_factory=dict)
     attached: Mapping[str, str] = field(default_factory=dict)
     boundary: str | Unread | None = None
+    boundary_arn: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KmsKey:
-    """A KMS key (KMS DescribeKey). `manager` is CUSTOMER or AWS: `aws/s3` is AWS's."""
+    """A KMS key (KMS DescribeKey). `managed_by` is CUSTOMER or AWS: `aws/s3` is AWS's."""
 
     arn: str
     account_id: str
     region: str
     state: str
     """Enabled, Disabled, PendingDeletion, PendingImport, Unavailable ..."""
-    manager: str
+    managed_by: str
     usage: str = "ENCRYPT_DECRYPT"
     spec: str = "SYMMETRIC_DEFAULT"
 

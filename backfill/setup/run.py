@@ -9,7 +9,7 @@ Law: what is about to be written is in the record before, so destroy forgets not
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import RefusedError, StoreFault
@@ -119,7 +119,7 @@ async def apply(wanted: Wanted, hands: Hands) -> Difference:
     """
     actual = dict(await read(wanted.resources, hands.views))
     refuse_unless_writable(differences(wanted, actual))
-    work = _Work(hands, _Kept.open(hands.records, wanted.name), name=wanted.name)
+    work = _Work(hands=hands, kept=_Kept.open(hands.records, wanted.name), name=wanted.name)
 
     def difference(resource: Resource, found: Actual) -> DocumentDifference:
         actual[resource] = found
@@ -159,7 +159,7 @@ async def destroy(hands: Hands, *, name: str) -> Difference:
     actual = dict(await read(resources, hands.views))
     refuse_unless_writable(removals(kept.record.wanted(actual), actual))
     record = kept.record
-    work = _Work(hands, kept, name=name)
+    work = _Work(hands=hands, kept=kept, name=name)
 
     def difference(resource: Resource, found: Actual) -> DocumentDifference:
         actual[resource] = found
@@ -204,7 +204,8 @@ def _of(difference: Difference, resource: Resource) -> DocumentDifference:
     return next(each for each in difference.documents if each.resource == resource)
 
 
-@dataclass(slots=True)
+# What is on disk changes with each write.
+@dataclass(slots=True, kw_only=True)
 class _Kept:
     """The record, as it is on disk."""
 
@@ -220,7 +221,7 @@ class _Kept:
                 f"the record there is of the set-up {record.name!r}, not of {name!r}",
                 hint="give each set-up a directory of its own: --record DIR",
             )
-        return cls(store, record)
+        return cls(store=store, record=record)
 
     def keep(self, record: Record) -> None:
         if record != self.record:
@@ -231,13 +232,13 @@ class _Kept:
 _Differing = Callable[[Resource, Actual], DocumentDifference]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """Brings documents one by one to where they shall be."""
 
     hands: Hands
     kept: _Kept
-    name: str = field(kw_only=True)
+    name: str
 
     async def settle(self, resource: Resource, difference: _Differing) -> DocumentDifference:
         """Write a document until it is read as it shall be; return what was done to it."""

@@ -24,6 +24,7 @@ _FIRST_PAUSE_S: Final = 1.0
 _PAUSE_S_MAX: Final = 15.0
 
 
+# Two words side by side, so that the list below reads as one.
 @dataclass(frozen=True, slots=True)
 class _Passing:
     """A refusal that passes when AWS has settled; `word` stands in its message, in any case."""

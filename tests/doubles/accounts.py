@@ -118,7 +118,7 @@ class Accounts:
     def add_key(self, arn: str, policy: Fields | None = None, *, state: str = "Enabled") -> KmsKey:
         _, _, _, region, account_id, _ = arn.split(":", 5)
         key = self.keys[arn] = KmsKey(
-            arn=arn, account_id=account_id, region=region, state=state, manager="CUSTOMER"
+            arn=arn, account_id=account_id, region=region, state=state, managed_by="CUSTOMER"
         )
         self.key_policies[arn] = json.dumps(policy or _default_key_policy(account_id))
         return key

@@ -17,8 +17,9 @@ from backfill.campaign import (
     campaign_identity,
 )
 from backfill.campaign.parsing import campaign_of, values_of_document, values_of_environment
-from backfill.campaign_options import OPTIONS, Kind
+from backfill.campaign_options import OPTIONS
 from backfill.errors import CampaignError
+from backfill.model.options import Kind
 from backfill.settings import Settings
 
 SOURCE = {("source", "bucket"): "from-bucket"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backfill.campaign.parsing import campaign_of
-from backfill.campaign_options import OPTIONS, Kind, Option
+from backfill.campaign_options import OPTIONS
 from backfill.cli.main import build_parser
 from backfill.cli.remembered import remember
 from backfill.cli.spoken import (
@@ -18,6 +18,7 @@ from backfill.cli.spoken import (
 )
 from backfill.cli.stage import asked_of
 from backfill.errors import CampaignError, UsageError
+from backfill.model.options import Kind, Option
 
 WITH_FLAG = [option for option in OPTIONS if option.flag]
 NAMES = [option.flag for option in WITH_FLAG]
