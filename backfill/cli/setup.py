@@ -5,7 +5,8 @@ Law: what is printed on stdout is the plan or the result; how it goes is talk on
 """
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from backfill.cli.arguments import add_identity_arguments, add_output_arguments
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from backfill.cli.stage import Asked
     from backfill.observe import StructuredEvents
     from backfill.setting_up import SettingUp
+    from backfill.setup.exporting import ExportedFile
     from backfill.setup.run import RaceLostError
     from backfill.setup.spec import Spec
-    from backfill.setup.wanted import Change, Difference, Side
+    from backfill.setup.wanted import Change, Difference, Side, Wanted
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ side to its owner. A record of what was made is kept in ./backfill-setup-NAME.
 ACTIONS = {
     "plan": "show what is there, what is wanted, and the difference",
     "apply": "write what is missing, in a safe order",
+    "export": "write policies and AWS CLI commands for each account's owner",
     "destroy": "take away what apply made, as far as nobody changed it",
 }
 """The actions and their help."""
@@ -108,6 +111,8 @@ def _call(arguments: argparse.Namespace) -> int:
     match arguments.action:
         case "plan":
             return _plan(arguments, spec, asked)
+        case "export":
+            return _export(arguments, spec, asked)
         case "apply":
             return _apply(arguments, spec, asked)
         case _:
@@ -174,6 +179,62 @@ def _destroy(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int
         _show(arguments, done)
     _say(_summary(done))
     return 0
+
+
+def _export(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
+    """Write files; accounts are asked only where the spec leaves out an owner or a Region."""
+    from backfill.cli.output import print_json, print_lines
+    from backfill.setup.desired import wanted_of
+    from backfill.setup.difference import differences
+    from backfill.setup.exporting import exported
+    from backfill.setup.ground import partition_of
+    from backfill.setup.spec import ground_of
+
+    folder = _empty_folder(arguments.output)
+    ground = ground_of(spec, partition=partition_of(spec.source.region))
+    if ground is not None:
+        wanted = wanted_of(spec, ground)
+    else:
+
+        async def look(opened: "SettingUp") -> "Wanted":
+            return await opened.wanted(spec)
+
+        wanted = _looked(arguments, asked, look)
+    files = exported(differences(wanted, {}))
+    _write(folder, files)
+    if arguments.json:
+        print_json([file.path for file in files])
+    else:
+        print_lines(str(folder / file.path) for file in files)
+    return 0
+
+
+def _empty_folder(name: str) -> Path:
+    from backfill.errors import UsageError
+
+    if not name:
+        raise UsageError("nobody says where the files go", hint="name a directory: --output DIR")
+    folder = Path(name)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{name} is there and not empty", hint="old files beside new ones mislead: name another"
+        )
+    return folder
+
+
+def _write(folder: Path, files: "Sequence[ExportedFile]") -> None:
+    from backfill.errors import UsageError
+
+    try:
+        for file in files:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text, encoding="utf-8")
+            if file.is_program:
+                path.chmod(0o755)
+    except OSError as error:
+        message = f"{error.filename} cannot be written: {error.strerror}"
+        raise UsageError(message, hint="name another directory: --output DIR") from error
 
 
 def _planned(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> "Difference":
