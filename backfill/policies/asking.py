@@ -150,7 +150,9 @@ def _context(need: Need, pair: Pair, place: BucketPlace | None) -> Context:
         return context_of(possible=about)
     known: dict[str, Said] = {} if place is None else {"aws:RequestedRegion": place.region}
     if need.party not in _BY_S3:
-        return context_of(known)
+        # CreateJob passes a role without saying to which service.
+        is_silent = need.action == "iam:PassRole" and need.on is On.BATCH_ROLE
+        return context_of(known, absent=("iam:PassedToService",) if is_silent else ())
     return context_of(known | {"aws:ViaAWSService": "false"}, absent=_NEVER_WITH_S3)
 
 

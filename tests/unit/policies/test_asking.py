@@ -191,6 +191,22 @@ def test_jobs_and_the_account_belong_to_who_asks() -> None:
     assert request.resource == Every(prefix=f"arn:aws:s3:eu-west-1:{A}:job/")
 
 
+def test_create_job_passes_a_role_without_naming_the_service() -> None:
+    """If this fails, a condition on iam:PassedToService, which denies every job, goes unnoticed."""
+    creator = principal_of(f"arn:aws:iam::{A}:user/creator")
+    features = frozenset({Feature.REPLICATE_JOBS})
+    to_jobs = need(Party.SOURCE_CREATOR, "iam:PassRole", On.BATCH_ROLE, features)
+    to_rules = need(Party.SOURCE_CREATOR, "iam:PassRole", On.REPLICATION_ROLE, features)
+    condition = {"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}}
+    statement = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    own = reading_of("own", A, {"Statement": {**statement, "Condition": condition}})
+    verdicts = []
+    for each in (to_jobs, to_rules):
+        (request,) = requests_for(each, ACROSS, features, principal=creator)
+        verdicts.append(decision(request, Documents(identity=(own,))).verdict)
+    assert verdicts == [Verdict.IMPLICIT_DENY, Verdict.CANNOT_TELL]
+
+
 def test_what_is_known_of_the_organization_is_said() -> None:
     """If this fails, a policy for one organization stays open though its ID was told."""
     pair = replace(ACROSS, known=context_of({"aws:PrincipalOrgID": "o-1"}))

@@ -26,6 +26,7 @@ def said(operator: str, values: tuple[str, ...], context: Context, key: str = K)
         ("StringNotEquals", "a", "a", False),
         ("StringEqualsIgnoreCase", "a", "A", True),
         ("StringNotEqualsIgnoreCase", "a", "A", False),
+        ("StringNotEqualsIgnoreCase", "${aws:unheard}", "A", None),
         ("StringLike", "s3.*.amazonaws.com", "s3.eu-west-1.amazonaws.com", True),
         ("StringLike", "${aws:other}*", "over", True),
         ("StringNotLike", "a*", "ab", False),

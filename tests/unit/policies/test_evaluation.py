@@ -123,6 +123,7 @@ def documents(
         (as_user, documents(resource=for_({"Federated": "cognito"})), IMPLICIT),
         (as_user, documents(resource=for_({"CanonicalUser": "79a5"})), IMPLICIT),
         (as_user, documents(resource=for_({"Martian": "x"})), OPEN),
+        (as_user, documents(resource=policy(statement())), OPEN),
     ],
 )
 def test_within_an_account(who: Principal, held: Documents, verdict: Verdict) -> None:
@@ -307,6 +308,20 @@ def test_a_session_that_nobody_can_name_is_left_open() -> None:
     """If this fails, a grant to one session of a role seems to hold for all of them, or none."""
     assert asked(as_unnamed_session, documents(resource=for_(AWS_SESSION))).verdict is OPEN
     assert asked(as_unnamed_session, documents(resource=for_(AWS_ROLE))).is_allowed
+
+
+def test_a_name_with_a_wildcard_is_left_open() -> None:
+    """If this fails, a principal that AWS refuses to take is read as somebody, or as nobody."""
+    named = {"AWS": f"arn:aws:iam::{A}:role/*"}
+    assert asked(as_role, documents(resource=for_(named))).verdict is OPEN
+    assert asked(as_user, documents(resource=for_(named))).verdict is OPEN
+
+
+def test_whose_a_resource_is_stays_open_where_nobody_said() -> None:
+    """If this fails, a condition on the resource's account holds for no account at all."""
+    owned = policy(statement(Condition={"StringEquals": {"aws:ResourceAccount": A}}))
+    held = documents(owned, resource=for_(AWS_ROLE))
+    assert asked(as_role, held, owner="").verdict is OPEN
 
 
 @pytest.mark.parametrize("arn", ["", "role", "arn:aws:s3:::b", "arn:aws:iam::1"])

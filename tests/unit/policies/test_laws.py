@@ -146,7 +146,7 @@ def turned_to_allowed(draw: Random, change: Callable[[Reading], Reading]) -> boo
 SEEDS = st.integers(0, 2**32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_one_more_deny_never_allows(seed: int) -> None:
     """If this fails, a policy that refuses more seems to permit more."""
@@ -154,7 +154,7 @@ def test_one_more_deny_never_allows(seed: int) -> None:
     assert not any(turned_to_allowed(draw, with_deny(draw)) for _ in range(25))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_a_document_that_cannot_be_read_never_allows(seed: int) -> None:
     """If this fails, taking away the right to look turns a no into an ok."""
@@ -162,7 +162,7 @@ def test_a_document_that_cannot_be_read_never_allows(seed: int) -> None:
     assert not any(turned_to_allowed(draw, unread) for _ in range(25))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_what_is_decided_without_a_key_holds_whatever_its_value_is(seed: int) -> None:
     """If this fails, an answer was given that depends on what nobody knew."""
@@ -192,7 +192,7 @@ def differing_objects(draw: Random) -> list[str]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_what_holds_for_every_object_holds_for_each(seed: int) -> None:
     """If this fails, the answer for a whole prefix is not that of the objects in it."""

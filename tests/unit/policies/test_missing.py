@@ -210,6 +210,20 @@ def test_a_code_that_no_permission_causes_has_no_statement() -> None:
     assert missing_after("SrcObjectNotEligible", ACROSS, REPLICATING) == ()
 
 
+def test_a_feature_that_is_not_used_has_no_statement() -> None:
+    """If this fails, a person grants rights for delete markers that no rule replicates."""
+    assert missing_after("DstDelObjNotPermitted", ACROSS, {Feature.TAGS}) == ()
+
+
+def test_an_action_without_a_resource_is_granted_on_everything() -> None:
+    """If this fails, s3:ListJobs is granted on something that it is never asked on."""
+    request = Request(
+        principal=principal_of(BATCH), action="s3:ListJobs", resource="*", resource_account_id=""
+    )
+    (statement,) = statements_for([request], Place.IDENTITY)
+    assert statement == {"Effect": "Allow", "Action": "s3:ListJobs", "Resource": "*"}
+
+
 def test_an_explicit_deny_has_no_missing_statement() -> None:
     """If this fails, a person adds an Allow that a Deny overrides."""
     (request, *_) = asked(ACROSS)
