@@ -107,16 +107,18 @@ class Replicating:
         if not missing and entry.replication_status is not ReplicationStatus.FAILED:
             return NOT_PENDING
         free: list[Rule] = []
-        first: TaskFailure | None = None
+        failures: list[tuple[Rule, TaskFailure]] = []
         for rule in missing or rules:  # FAILED with every replica there: a later change failed
             if self._replication.is_under_way(bucket, entry, rule.destination_bucket):
                 continue
             failure = self._in_the_way(bucket, entry, rule, configuration.role)
             if failure is None:
                 free.append(rule)
-            first = first or failure
-        self._replication.initiate(bucket, entry, tuple(free), has_failed=first is not None)
-        return first
+            else:
+                failures.append((rule, failure))
+        told = [(rule, failure.code) for rule, failure in failures]
+        self._replication.initiate(bucket, entry, tuple(free), failures=told)
+        return failures[0][1] if failures else None
 
     def _has_replica(self, entry: Entry, rule: Rule) -> bool:
         destination = self._world.buckets.get(rule.destination_bucket)

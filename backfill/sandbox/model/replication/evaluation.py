@@ -8,10 +8,12 @@ that do not want them or that lifecycle made) gets no rule, hence no status
 
 from __future__ import annotations
 
+from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs
 from backfill.sandbox.model.replication.rules import ReplicationConfiguration, Rule
 from backfill.sandbox.model.values import ServerSideEncryption
 from backfill.sandbox.model.versions import ARCHIVE_CLASSES, DeleteMarker, Entry, ObjectVersion
+from backfill.sandbox.model.world import World
 
 _KMS = (ServerSideEncryption.SSE_KMS, ServerSideEncryption.DSSE_KMS)
 
@@ -27,6 +29,33 @@ def rules_for(configuration: ReplicationConfiguration, entry: Entry) -> tuple[Ru
         if rival is None or (rule.priority or 0) > (rival.priority or 0):
             winners[rule.destination_bucket] = rule
     return tuple(rule for rule in winners.values() if _is_wanted(rule, entry))
+
+
+def modification_rules_for(
+    world: World, bucket: Bucket, version: ObjectVersion
+) -> tuple[Rule, ...]:
+    """The rules by which a change of a replica goes back: both sides must want it.
+
+    (UG: replication-for-metadata-changes.)
+    """
+    if bucket.replication is None:
+        return ()
+    return tuple(
+        rule
+        for rule in rules_for(bucket.replication, version)
+        if rule.replicates_modifications and _is_wanted_back(world, bucket, rule)
+    )
+
+
+def _is_wanted_back(world: World, bucket: Bucket, rule: Rule) -> bool:
+    """Whether the other side has such a rule for this bucket."""
+    there = world.buckets.get(rule.destination_bucket)
+    if there is None or there.replication is None:
+        return False
+    return any(
+        back.is_enabled and back.replicates_modifications and back.destination_bucket == bucket.name
+        for back in there.replication.rules
+    )
 
 
 def _is_wanted(rule: Rule, entry: Entry) -> bool:

@@ -25,6 +25,10 @@ class ReplicationSettings:
     shortest_lag_s: float = 0.0
     longest_lag_s: float = 0.0
     placement: Placement = Placement.ORIGINAL_TIME
+    longest_event_lag_s: float = 0.0
+    """Each event is on its way for up to so long, drawn evenly: so events come unordered."""
+    doubled_events: float = 0.0
+    """The share of events that come twice: S3 promises at least once (UG: EventNotifications)."""
 
 
 NO_LAG = ReplicationSettings()

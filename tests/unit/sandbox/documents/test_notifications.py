@@ -105,15 +105,18 @@ def test_one_destination_that_refuses_refuses_the_whole_configuration(place: Pla
     put(place, queue(OTHER_QUEUE), SkipDestinationValidation=True)
 
 
-def test_a_new_destination_gets_the_test_event_once(place: Place) -> None:
+def test_every_queue_and_topic_gets_the_test_event_at_every_put(place: Place) -> None:
     """If this fails, the reader of the queue never meets S3's test message."""
     put(place, queue(Filter=where(prefix="a")), queue(Filter=where(prefix="b")))
-    put(place, queue(), beside={"EventBridgeConfiguration": {}})
-    ((arn, body),) = place.told
-    message = json.loads(body)
-    assert arn == QUEUE
+    topic = {"TopicArn": TOPIC, "Events": ["s3:ObjectTagging:*"]}
+    put(place, queue(), beside={"TopicConfigurations": [topic]})
+    assert sorted(arn for arn, _ in place.told) == [TOPIC, QUEUE, QUEUE]
+    message = json.loads(place.told[0][1])
     assert (message["Event"], message["Bucket"]) == ("s3:TestEvent", place.bucket)
     assert set(message) == {"Service", "Event", "Time", "Bucket", "RequestId", "HostId"}
+    place.told.clear()
+    put(place, queue(), SkipDestinationValidation=True)
+    assert place.told == []
 
 
 @pytest.mark.parametrize(
