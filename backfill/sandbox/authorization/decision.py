@@ -4,10 +4,9 @@ Never changes anything and never guesses: no statement, no permission. One law: 
 service is decided here, by the documents as they are at that moment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from backfill.sandbox.authorization.conditions import Context
 from backfill.sandbox.authorization.evaluation import Inquiry, Verdict, decided
 from backfill.sandbox.authorization.identities import Directory, Identity, root_arn
 from backfill.sandbox.authorization.policies import (
@@ -59,7 +58,7 @@ class Authorization:
     ) -> Verdict:
         """The decision; `policy` is that of a resource which is neither bucket nor key."""
         identity = self._identity(question.caller)
-        context = self._context(question, identity)
+        context = _Circumstances(lambda: self._context(question, identity), self._now)
         key_arn = question.kms_key_arn
         if key_arn is not None:
             fields = key_arn.split(":")
@@ -113,16 +112,12 @@ class Authorization:
             policies=() if is_nobody else (ALLOW_EVERYTHING,),
         )
 
-    def _context(self, question: AccessQuestion, identity: Identity | None) -> Context:
+    def _context(self, question: AccessQuestion, identity: Identity | None) -> dict[str, str]:
         caller = question.caller
         context = {
             "aws:securetransport": "true" if self.is_transport_secure else "false",
             "aws:requestedregion": caller.region,
         }
-        if self._now is not None:
-            now = self._now()
-            context["aws:currenttime"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-            context["aws:epochtime"] = str(int(now.timestamp()))
         if identity is not None:
             context |= principal_context(identity)
             if self.organization_id is not None:
@@ -141,7 +136,40 @@ class Authorization:
         if question.kms_key_arn is not None:
             context |= _key_context(question, question.kms_key_arn)
         context.update((name.lower(), value) for name, value in question.conditions)
-        return {name: (value,) for name, value in context.items()}
+        return context
+
+
+_TIMES: Mapping[str, Callable[[datetime], str]] = {
+    "aws:currenttime": lambda now: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "aws:epochtime": lambda now: str(int(now.timestamp())),
+}
+
+
+class _Circumstances(Mapping[str, tuple[str, ...]]):
+    """The context keys of one request, put together when a condition asks: most never do."""
+
+    def __init__(
+        self, make: Callable[[], dict[str, str]], now: Callable[[], datetime] | None
+    ) -> None:
+        self._make = make
+        self._now = now
+        self._made: dict[str, str] | None = None
+
+    def _values(self) -> dict[str, str]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        if name in _TIMES and self._now is not None:
+            return (_TIMES[name](self._now()),)
+        return (self._values()[name],)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
 
 
 def principal_context(identity: Identity) -> dict[str, str]:
