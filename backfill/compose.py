@@ -15,6 +15,7 @@ from backfill.aws.assumed_role import AssumedRole
 from backfill.aws.batch_bucket import S3BatchBucket
 from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
+from backfill.aws.canary_store import S3CanaryStore
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.control_plane import S3ControlPlane
 from backfill.aws.lean.calls import LeanCalls
@@ -41,6 +42,7 @@ from backfill.ports import (
     Random,
 )
 from backfill.ports.accounts import AccountReader, AccountWriter, Watching
+from backfill.ports.canary import CanaryStore
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.lock import hold_run_directory, join_run_directory
 from backfill.settings import Settings
@@ -92,6 +94,7 @@ class Account:
     writer: AccountWriter
     watching: Watching
     control: ControlPlane
+    canary: CanaryStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +238,7 @@ async def account_clients(
                 writer=writer,
                 watching=AwsWatching(calls, retries),
                 control=RetryingControlPlane(S3ControlPlane(calls), retries),
+                canary=S3CanaryStore(calls),
             )
 
         yield AccountClients(

@@ -6,6 +6,7 @@ BackfillError                        one clear line, a hint, an exit code
 ├── ForeignRunDirectoryError    2    the run directory belongs to another campaign
 ├── VersionsFailedError         3    finished, some versions failed
 ├── RefusedError               10    preflight or the store says no, or lacks what is needed
+│   ├── PreflightError         10    preflight found blockers; each has its mend
 │   ├── MissingPermissionError 10    a policy statement is missing; the hint is the statement
 │   └── VersioningError        10    a bucket's versioning is not what replication needs
 ├── LeaseHeldError             11    another process holds the run directory
@@ -83,6 +84,14 @@ class RefusedError(BackfillError):
     """Preflight or the store says no, or the store lacks what is needed. Nothing was written."""
 
     exit_code = 10
+
+
+class PreflightError(RefusedError):
+    """Preflight found what keeps a run from working; `lines` are the findings with their mends."""
+
+    def __init__(self, message: str, *, hint: str = "", lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.lines = lines
 
 
 class MissingPermissionError(RefusedError):

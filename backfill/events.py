@@ -55,6 +55,17 @@ class PreflightFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightWarned:
+    """A check found something that does not stop this run; the run directory has its mend."""
+
+    name: ClassVar[str] = "preflight.warned"
+    level: ClassVar[str] = "warning"
+    check: str
+    about: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryWritten:
     """A canary lies in the source bucket now; nothing deletes it."""
 

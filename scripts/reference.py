@@ -29,6 +29,11 @@ from backfill.cli.main import EPILOG, VERBS, build_parser
 from backfill.execute.fidelity import Keeping, markdown_table
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS, Text
+from backfill.preflight.canary_plan import FOLDER as CANARY_FOLDER
+from backfill.preflight.catalogue import CATALOGUE
+from backfill.preflight.findings import FINDING_FIELDS, Part
+from backfill.preflight.findings import SCHEMA as FINDINGS_SCHEMA
+from backfill.preflight.findings import Verdict as PreflightVerdict
 from backfill.report.csv_rows import COLUMN_MEANINGS
 from backfill.report.document import EVIDENCE_SENTENCES, SCHEMA, Node, Report
 from backfill.report.wording import VERDICT_SENTENCES, Tone
@@ -215,6 +220,39 @@ A code that is not listed here has the class `unknown`; without any code, HTTP 4
 `again`."""
 
 
+def preflight_checks() -> str:
+    """Return every check of preflight by its id, and what the findings look like as JSON."""
+    sections = [
+        f"""## {check.id}
+
+{check.asks} {check.why} Part: `{check.part}`."""
+        for check in CATALOGUE
+    ]
+    return f"""`backfill preflight` carries out all of them, `backfill run` begins with them. See the
+[guide](../guides/preflight.md). What is not there at all (jobs without a batch role, say) gives no
+finding.
+
+{closed_list(PreflightVerdict)}
+
+{closed_list(Part)}
+
+## JSON
+
+`--json` prints one object: `schema` (`{FINDINGS_SCHEMA}`), `verdict` (`green` or `blocked`),
+`counts` by verdict, `findings`, and `notes` about what no check can see. A finding has:
+
+{table(("field", "meaning"), FINDING_FIELDS)}
+
+{chr(10).join(section + chr(10) for section in sections)}
+## canary
+
+Does an object that is written now arrive? Only with `--canary`: one small object for each
+destination, below `{CANARY_FOLDER}` behind the rule's own prefix. `ok`: it arrived, equal in bytes,
+checksums, metadata, tags, storage class and encryption, with the status REPLICA; `warning`: it
+arrived and differs; `blocker`: S3 says FAILED, or gave it no replication status; `cannot tell`: it
+was on its way when the time was over, or could not be written. Nothing deletes it."""
+
+
 def results() -> str:
     """Return the closed lists of outcomes and verdicts."""
     verdict_sentences = {word: told[0] for word, told in VERDICT_SENTENCES.items()}
@@ -346,6 +384,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "exit-codes.md": ("Exit codes", exit_codes),
     "reasons.md": ("Routes and reasons", reasons),
     "failure-codes.md": ("Failure codes of Batch Operations", failure_codes),
+    "checks.md": ("Checks of preflight", preflight_checks),
     "results.md": ("Outcomes, verdicts, evidence", results),
     "fidelity.md": ("Fidelity", fidelity),
     "report.md": ("Report files", report),

@@ -62,17 +62,25 @@ class S3ControlPlane:
 
         The header has whole seconds, rounded down as the times of versions are.
         """
+        return await self._told_by_head(bucket, _date)
+
+    async def store_name(self, bucket: str) -> str:
+        """Return the header Server of S3's answer to HeadBucket, whatever else it says."""
+        return await self._told_by_head(bucket, lambda reply: _text(_headers(reply), "server"))
+
+    async def _told_by_head(self, bucket: str, tell: Callable[[Mapping[str, object]], T]) -> T:
+        """Return what a header of HeadBucket tells; a refusal's answer has headers, too."""
         call = Call(
             operation="HeadBucket",
             region=await self.bucket_region(bucket),
             parameters={"Bucket": bucket},
         )
         try:
-            return await self._calls.send(call, _date)
+            return await self._calls.send(call, tell)
         except StoreFault as fault:
             error = fault.__cause__
-            told = _date(error.response) if isinstance(error, ClientError) else None
-            if told is not None:
+            told = tell(error.response) if isinstance(error, ClientError) else None
+            if told:
                 return told
             raise
 

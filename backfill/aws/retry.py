@@ -287,6 +287,10 @@ class RetryingControlPlane:
         """Ask for S3's own time, with retries."""
         return await self._retries.ask(lambda: self._inner.server_time(bucket))
 
+    async def store_name(self, bucket: str) -> str:
+        """Ask what the store calls itself, with retries."""
+        return await self._retries.ask(lambda: self._inner.store_name(bucket))
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         """Ask for a bucket's facts, with retries."""
         return await self._retries.ask(lambda: self._inner.bucket_facts(place))

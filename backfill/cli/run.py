@@ -1,15 +1,16 @@
 """`backfill run SOURCE_BUCKET`: the whole way, from the listing to the report."""
 
 import argparse
+import sys
 
 from backfill.cli.arguments import add_campaign_arguments, add_run_arguments, add_yes_argument
 
 HELP = "backfill a source bucket and prove it: every stage in order, resumable"
 DESCRIPTION = """\
-Read the source bucket's replication configuration, list both sides, plan, deliver what the rules
-want and the destination lacks, verify, and write the report. With a role and a bucket for jobs S3
-Batch Replication delivers, which keeps version IDs, times and history; copies deliver the rest, or
-all of it. After an interruption the same command goes on where it stopped.
+Begin with `preflight`, and stop where it finds a blocker. Then list both sides, plan, deliver what
+the rules want and the destination lacks, verify, and write the report. With a role and a bucket for
+jobs S3 Batch Replication delivers, which keeps version IDs, times and history; copies deliver the
+rest, or all of it. After an interruption the same command goes on where it stopped.
 
   backfill run SOURCE_BUCKET --dry-run       # stop after the plan: what goes which way, and why
   backfill run SOURCE_BUCKET --source-profile a --destination-profile b --yes
@@ -29,14 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Run every stage and return the exit code of what was found."""
     from backfill import pipeline
+    from backfill.checking import check_run
     from backfill.cli.output import print_json, print_lines
     from backfill.cli.report_lines import report_lines
     from backfill.cli.stage import Signals, at_work, confirm_manifest
+    from backfill.errors import PreflightError
     from backfill.plan.totals import totals_document, tree_lines
     from backfill.preflight.scene import scene_document, scene_lines
     from backfill.reporting import report_on
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
+        try:
+            await check_run(run, stops=not arguments.dry_run)
+        except PreflightError as error:
+            print("\n".join(error.lines), file=sys.stderr)
+            raise
         if not arguments.dry_run:
             await pipeline.refuse_unsafe(run)
         await pipeline.take_inventories(run)

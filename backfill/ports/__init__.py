@@ -168,6 +168,10 @@ class ControlPlane(Protocol):
         """
         ...
 
+    async def store_name(self, bucket: str) -> str:
+        """Return what the store calls itself (header Server); empty where it does not tell."""
+        ...
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         """Return versioning, Object Lock and ownership."""
         ...

@@ -42,7 +42,7 @@ SHELLS = {
         "workplace",
     },
     "setup": {"ground", "reading", "writing"},
-    "preflight": {"checksum_jobs", "engine", "job_places", "readable"},
+    "preflight": {"canary", "checksum_jobs", "engine", "gathering", "job_places", "readable"},
     "inventory": {"lister"},
     "plan": {"planning", "reads"},
     "execute": {
@@ -71,7 +71,7 @@ FLOORS = {
     0: "model, policies, errors, events, settings, campaign with options, nouns of stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
-    3: "pipeline with stage_inputs, opening, watching, setting_up, fleet and copiers, compose, and "
+    3: "pipeline with stage_inputs, opening, watching, setting_up, checking, fleet and copiers, compose, and "
     "what reads across stages: work_done, reporting, status, jobs_of_run",
     4: "cli",
 }
@@ -85,6 +85,7 @@ _FLOOR_OF_TOP = {
     **dict.fromkeys(
         ("pipeline", "fleet", "copiers", "stage_inputs", "opening", "watching", "setting_up"), 3
     ),
+    "checking": 3,
     **dict.fromkeys(("compose", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),
     "cli": 4,

@@ -38,6 +38,9 @@ class ModelControlPlane:
             "HeadBucket", {"Bucket": bucket}, lambda _: self._wire.s3.clock.now()
         )
 
+    async def store_name(self, bucket: str) -> str:
+        return await self._wire.send("HeadBucket", {"Bucket": bucket}, lambda _: "AmazonS3")
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         bucket = self._model.world.buckets[place.bucket]
         return BucketFacts(

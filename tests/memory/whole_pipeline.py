@@ -200,6 +200,10 @@ class ComputedControl:
         assert bucket == SOURCE, "the source stamps its versions"
         return None
 
+    async def store_name(self, bucket: str) -> str:
+        assert bucket == SOURCE, "the source's store is asked"
+        return "AmazonS3"
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         return BucketFacts(
             region=place.region,

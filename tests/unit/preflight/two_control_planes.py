@@ -52,6 +52,11 @@ class ToldControlPlane:
         assert bucket in self.regions
         return self.time
 
+    async def store_name(self, bucket: str) -> str:
+        self._fail("HeadBucket")
+        assert bucket in self.regions
+        return "AmazonS3"
+
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
         self.owners_asked.append(("facts", place.bucket, place.expected_owner))
         self._fail("GetBucketVersioning")

@@ -1,0 +1,312 @@
+"""What each party of a replication must be allowed, on this campaign's buckets, keys and rules.
+
+Never decides whether it is (see `access`).
+Law: the rows are those of `policies.needs`, and only those without which something fails: what AWS
+merely lists is no finding.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backfill.model.accounts import (
+    BucketDocument,
+    CallerIdentity,
+    KmsKey,
+    Role,
+    SimulationRequest,
+    event_destination_kind,
+)
+from backfill.model.places import BucketPlace
+from backfill.plan.rules import Rule
+from backfill.policies import need as table
+from backfill.policies.asking import Pair, requests_for
+from backfill.policies.context import Context, Every
+from backfill.policies.need import Feature, Party, Weight
+from backfill.policies.needs import needs_of
+from backfill.policies.principals import PrincipalType, principal_of
+from backfill.policies.request import Request
+from backfill.preflight.evidence import (
+    NOT_ASKED,
+    BucketEvidence,
+    Gathered,
+    KeyEvidence,
+    RoleEvidence,
+    default_encryption,
+    default_key,
+    is_locked,
+    is_managed,
+)
+
+SAMPLE: Final = "backfill-preflight"
+"""The key that stands for all keys below a prefix where IAM's simulator wants one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One row of the table of needs, as a request of this campaign.
+
+    Attributes:
+        row: The row: party, action, why, and S3's failure codes of its lack.
+        role: The role that needs it.
+        request: What AWS is asked.
+        bucket: The bucket that it is about; None for a key.
+        key: The key that it is about; None for a bucket.
+        serves: The bucket for whose objects a key is used.
+        instead: Another action that does as well.
+    """
+
+    row: table.Need
+    role: RoleEvidence
+    request: Request
+    bucket: BucketEvidence | None = None
+    key: KeyEvidence | None = None
+    serves: BucketEvidence | None = None
+    instead: str = ""
+
+    @property
+    def action(self) -> str:
+        """As in `s3:ReplicateObject`."""
+        return self.row.action
+
+    @property
+    def pattern(self) -> str:
+        """The resource as a policy names it."""
+        return str(self.request.resource)
+
+    @property
+    def sample(self) -> str:
+        """One resource that stands for all of them."""
+        resource = self.request.resource
+        return f"{resource.prefix}{SAMPLE}" if isinstance(resource, Every) else resource
+
+
+def place_of(bucket: BucketEvidence) -> BucketPlace | None:
+    """Return where a bucket is; None while its Region or owner is not known."""
+    if not bucket.region_name or not bucket.account_id:
+        return None
+    return BucketPlace(
+        bucket=bucket.name,
+        region=bucket.region_name,
+        expected_owner=bucket.account_id,
+        owner_origin="preflight",
+    )
+
+
+def role_arn(evidence: RoleEvidence) -> str:
+    """Return a role's ARN as IAM says it, else as the configuration does."""
+    return evidence.role.arn if isinstance(evidence.role, Role) else evidence.arn
+
+
+def replication_needs(seen: Gathered) -> tuple[Need, ...]:
+    """Return what the replication role needs for the enabled rules."""
+    if seen.role is None or seen.role.arn.count(":") < 5:
+        return ()
+    found = (
+        need
+        for destination in seen.destinations
+        for rule in seen.rules_to(destination.name)
+        for need in _of_rule(seen, seen.role, destination, rule)
+    )
+    return _without_repeats(found)
+
+
+def _of_rule(
+    seen: Gathered, role: RoleEvidence, destination: BucketEvidence, rule: Rule
+) -> Iterator[Need]:
+    pair = pair_of(seen, role, destination, rule)
+    if pair is None:
+        return
+    # What no KMS key encrypts is read with s3:GetObjectVersion as well (S3 User Guide:
+    # replication-config-for-kms-objects).
+    instead = (
+        {} if rule.selects_kms else {"s3:GetObjectVersionForReplication": "s3:GetObjectVersion"}
+    )
+    features = features_of(seen, destination, rule)
+    for row in _rows(Party.REPLICATION_ROLE, features):
+        for request in requests_for(row, pair, features):
+            need = _need(seen, role, row, request, (seen.source, destination))
+            yield replace(need, instead=instead.get(row.action, ""))
+
+
+def pair_of(
+    seen: Gathered, role: RoleEvidence, destination: BucketEvidence, rule: Rule
+) -> Pair | None:
+    """Return both ends of a rule for the table of needs; None while one is unknown."""
+    source, there = place_of(seen.source), place_of(destination)
+    if source is None or there is None:
+        return None
+    return Pair(
+        source=source,
+        destination=there,
+        replication_role_arn=role_arn(role),
+        source_key_arns=_key_arns(seen, default_key(seen.source)),
+        destination_key_arns=_key_arns(seen, rule.destination.replica_kms_key),
+        prefix=rule.prefix,
+        partition=role.arn.split(":")[1],
+    )
+
+
+def _key_arns(seen: Gathered, name: str) -> tuple[str, ...]:
+    """Return the ARN of a key that has a policy of its own, which `aws/s3` never has for others."""
+    key = seen.keys.get(name)
+    return () if key is None or is_managed(key) else (_arn_of(key),)
+
+
+def _arn_of(key: KeyEvidence) -> str:
+    return key.key.arn if isinstance(key.key, KmsKey) else key.arn
+
+
+def batch_needs(seen: Gathered) -> tuple[Need, ...]:
+    """Return what the role of Batch Replication jobs needs, with manifests of backfill's own."""
+    role, source = seen.batch_role, place_of(seen.source)
+    if role is None or source is None or role.arn.count(":") < 5:
+        return ()
+    bucket = seen.batch_bucket
+    pair = Pair(
+        source=source,
+        destination=source,
+        replication_role_arn=role_arn(role),
+        batch_role_arn=role_arn(role),
+        batch_bucket=place_of(bucket) if bucket is not None else None,
+        prefix=seen.campaign.scope.prefix,
+        partition=role.arn.split(":")[1],
+    )
+    features = frozenset({Feature.REPLICATE_JOBS})
+    buckets = (seen.source,) if bucket is None else (seen.source, bucket)
+    found = (
+        _need(seen, role, row, request, buckets)
+        for row in _rows(Party.BATCH_ROLE, features)
+        for request in requests_for(row, pair, features)
+    )
+    return _without_repeats(found)
+
+
+def job_needs(seen: Gathered) -> tuple[Need, ...]:
+    """Return what whoever looks needs to make jobs, and to watch and end them."""
+    caller, source, role = seen.source_caller, place_of(seen.source), seen.batch_role
+    if not isinstance(caller, CallerIdentity) or source is None or role is None:
+        return ()
+    pair = Pair(
+        source=source,
+        destination=source,
+        replication_role_arn="",
+        batch_role_arn=role_arn(role),
+        partition=caller.partition,
+    )
+    arn = caller.role_arn or caller.arn
+    evidence = seen.caller_role or RoleEvidence(arn=arn, role=NOT_ASKED)
+    features = frozenset({Feature.REPLICATE_JOBS})
+    on_jobs = (table.On.BATCH_ROLE, table.On.ACCOUNT, table.On.JOBS)
+    found = (
+        _need(seen, evidence, row, request, ())
+        for row in _rows(Party.SOURCE_CREATOR, features)
+        if row.on in on_jobs
+        for request in requests_for(row, pair, features, principal=principal_of(arn))
+    )
+    return _without_repeats(found)
+
+
+def _rows(party: Party, features: Iterable[Feature]) -> tuple[table.Need, ...]:
+    rows = needs_of(party, frozenset(features))
+    return tuple(row for row in rows if row.weight is Weight.REQUIRED)
+
+
+def features_of(seen: Gathered, destination: BucketEvidence, rule: Rule) -> frozenset[Feature]:
+    """Return what a rule and its buckets use; any object may have tags."""
+    used = {
+        Feature.TAGS: True,
+        Feature.DELETE_MARKERS: rule.replicates_delete_markers,
+        Feature.OWNER_OVERRIDE: rule.destination.is_owner_translated,
+        Feature.SSE_KMS: rule.selects_kms,
+        Feature.OBJECT_LOCK: is_locked(seen.source.fields(BucketDocument.OBJECT_LOCK)),
+        Feature.SOURCE_BUCKET_KEY: has_bucket_key(seen.source),
+        Feature.DESTINATION_BUCKET_KEY: has_bucket_key(destination),
+    }
+    return frozenset(feature for feature, is_used in used.items() if is_used)
+
+
+def has_bucket_key(bucket: BucketEvidence) -> bool:
+    """Return whether a bucket encrypts with an S3 Bucket Key by default."""
+    return default_encryption(bucket).get("BucketKeyEnabled") is True
+
+
+def _need(
+    seen: Gathered,
+    role: RoleEvidence,
+    row: table.Need,
+    request: Request,
+    buckets: Sequence[BucketEvidence],
+) -> Need:
+    name = str(request.resource)
+    key = next((each for each in seen.keys.values() if name in {each.arn, _arn_of(each)}), None)
+    if ":kms:" in name:
+        is_source = row.on is table.On.SOURCE_KEY
+        serves = buckets[0] if is_source else buckets[-1]
+        return Need(row=row, role=role, request=request, key=key, serves=serves)
+    about = (each for each in buckets if name == each.arn or name.startswith(f"{each.arn}/"))
+    return Need(row=row, role=role, request=request, bucket=next(about, None))
+
+
+def _without_repeats(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """Return each need once: rules share a source, and a wider prefix covers a narrower one."""
+    kept: list[Need] = []
+    for need in needs:
+        if not any(_is_covered(need, by=each) for each in kept):
+            kept = [each for each in kept if not _is_covered(each, by=need)]
+            kept.append(need)
+    return tuple(kept)
+
+
+def _is_covered(need: Need, *, by: Need) -> bool:
+    if (need.action, need.request.context) != (by.action, by.request.context):
+        return False
+    mine, theirs = need.request.resource, by.request.resource
+    if isinstance(mine, Every) and isinstance(theirs, Every):
+        return mine.prefix.startswith(theirs.prefix)
+    return mine == theirs
+
+
+def simulation_requests(seen: Gathered) -> tuple[SimulationRequest, ...]:
+    """Return the questions to IAM's simulator: one for each resource of each role.
+
+    It sees what an identity's own policies say, and is asked only about roles of the account of
+    whoever asks.
+    """
+    caller = seen.source_caller
+    if not isinstance(caller, CallerIdentity):
+        return ()
+    grouped: dict[tuple[str, str, _Values], list[str]] = {}
+    for need in (*replication_needs(seen), *batch_needs(seen), *job_needs(seen)):
+        principal = need.request.principal
+        is_there = need.role.role is not None and principal.type is not PrincipalType.ROOT
+        if is_there and principal.account_id == caller.account_id and principal.has_known_path:
+            values = _simulated_values(need.request.context)
+            actions = grouped.setdefault((principal.arn, need.sample, values), [])
+            actions += [each for each in (need.action, need.instead) if each]
+    return tuple(
+        SimulationRequest(
+            principal_arn=arn,
+            actions=tuple(dict.fromkeys(actions)),
+            resource_arn=resource,
+            context=dict(values),
+        )
+        for (arn, resource, values), actions in grouped.items()
+    )
+
+
+_Values = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _simulated_values(context: Context) -> _Values:
+    return tuple(
+        (name, tuple(f"{v.prefix}{SAMPLE}" if isinstance(v, Every) else v for v in values))
+        for name, values in context.known.items()
+    )
+
+
+def event_action(arn: str) -> str:
+    """Return what S3 must be allowed to do with a queue, topic or function."""
+    return {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(
+        event_destination_kind(arn).value, "lambda:InvokeFunction"
+    )
