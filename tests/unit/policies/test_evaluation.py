@@ -415,6 +415,20 @@ def test_cannot_tell_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ("arn:aws:s3:::b/${aws:userid}/*", "a policy variable whose value is not known"),
+        ("arn:aws:s3:::b/logs/*", "covers only a part of arn:aws:s3:::b/*"),
+    ],
+)
+def test_an_open_resource_says_which_way_it_is_open(resource: str, words: str) -> None:
+    """If this fails, a person looks for a prefix where a variable is the reason."""
+    held = documents(policy(statement(Resource=resource)))
+    (line,) = asked(as_role, held, resource=Every(prefix="arn:aws:s3:::b/")).lines
+    assert words in line
+
+
 def test_evidence_is_as_long_as_people_read() -> None:
     """If this fails, a policy of a thousand statements fills the screen."""
     many = policy(*(statement(Sid=str(each), Resource="arn:aws:s3:::c") for each in range(99)))
