@@ -123,6 +123,11 @@ class Accounts:
         self.key_policies[arn] = json.dumps(policy or _default_key_policy(account_id))
         return key
 
+    def send(self, queue_arn: str, body: str) -> None:
+        """Put a message into a queue."""
+        messages = self.messages.setdefault(queue_arn, [])
+        messages.append(QueueMessage(body=body, receipt=f"receipt-{len(messages)}-{body[:20]}"))
+
     def picture(self) -> str:
         """Everything as text: two worlds with the same picture are alike, byte for byte."""
         return json.dumps(

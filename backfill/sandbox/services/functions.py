@@ -30,6 +30,11 @@ _ROUTES = (
     ("CreateFunction", "POST", re.compile(rf"{_BASE}/?")),
     ("ListFunctions", "GET", re.compile(rf"{_BASE}/?")),
     ("GetFunction", "GET", re.compile(rf"{_BASE}/(?P<FunctionName>[^/]+)")),
+    (
+        "GetFunctionConfiguration",
+        "GET",
+        re.compile(rf"{_BASE}/(?P<FunctionName>[^/]+)/configuration"),
+    ),
     ("DeleteFunction", "DELETE", re.compile(rf"{_BASE}/(?P<FunctionName>[^/]+)")),
     ("AddPermission", "POST", re.compile(rf"{_BASE}/(?P<FunctionName>[^/]+)/policy")),
     ("GetPolicy", "GET", re.compile(rf"{_BASE}/(?P<FunctionName>[^/]+)/policy")),
@@ -84,6 +89,7 @@ class Functions:
             "CreateFunction": self.create,
             "ListFunctions": self.list_all,
             "GetFunction": self.get,
+            "GetFunctionConfiguration": self.get_configuration,
             "DeleteFunction": self.delete,
             "AddPermission": self.add_permission,
             "GetPolicy": self.get_policy,
@@ -138,6 +144,10 @@ class Functions:
     def get(self, call: Call) -> Answer:
         """GetFunction."""
         return 200, {"Configuration": _configuration(self._asked(call))}
+
+    def get_configuration(self, call: Call) -> Answer:
+        """GetFunctionConfiguration."""
+        return 200, _configuration(self._asked(call))
 
     def delete(self, call: Call) -> Answer:
         """DeleteFunction."""
