@@ -18,7 +18,7 @@ from backfill.watch.ledger import Ledger
 from backfill.watch.ledger_words import UnreadMessage
 from backfill.watch.notices import Notice, Reading, reading_of
 
-WAIT_S: Final = 2
+WAIT_S: Final = 1
 """Of a long poll: any at all asks every server of SQS, so that an empty answer means empty."""
 BATCH: Final = 10
 """Messages of one receive, at most (SQS API: ReceiveMessage)."""
