@@ -72,8 +72,7 @@ class Delivery:
         """Put a body into a queue that lets the publication in."""
         queue = self.sqs.queues.get(arn)
         if queue is not None and self.sqs.may_publish(queue, publication):
-            delay = queue.seconds("DelaySeconds")
-            queue.send(body, publication.service, self.world.clock(), delay)
+            queue.send(body, publication.service, self.world.clock())
 
 
 def _of(bucket: Bucket) -> Publication:

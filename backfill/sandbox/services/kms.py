@@ -98,7 +98,7 @@ class Kms:
             "KeyUsage": key.usage,
             "KeyState": state,
             "Origin": "AWS_KMS",
-            "KeyManager": key.manager,
+            "KeyManager": key.managed_by,
             "KeySpec": key.spec,
             "CustomerMasterKeySpec": key.spec,
             "EncryptionAlgorithms": [key.spec] if key.usage == "ENCRYPT_DECRYPT" else [],
@@ -125,7 +125,7 @@ class Kms:
             raise self._doorkeeper.denied(call, action, arn)
         if not is_own and not is_shared:
             raise self._doorkeeper.denied(call, action, arn)
-        if key.manager == "AWS" and is_own:
+        if key.managed_by == "AWS" and is_own:
             self._doorkeeper.require(call, action, arn)
         else:
             self._doorkeeper.require_of_key(call, action, arn)
@@ -134,7 +134,7 @@ class Kms:
     def _changed(self, call: Call, *, is_pending: bool = False) -> Key:
         """A key of the customer's to change; `is_pending`: one that waits for its deletion."""
         key = self._asked(call)
-        if key.manager == "AWS":
+        if key.managed_by == "AWS":
             raise self._doorkeeper.denied(call, f"kms:{call.operation}", key.arn)
         if (key.deletion_at is not None) is not is_pending:
             state = "not pending deletion" if is_pending else "pending deletion"
@@ -192,7 +192,7 @@ class Kms:
     def put_policy(self, call: Call) -> Answer:
         """PutKeyPolicy."""
         key = self._asked(call)
-        if key.manager == "AWS":
+        if key.managed_by == "AWS":
             raise self._doorkeeper.denied(call, "kms:PutKeyPolicy", key.arn)
         _check_policy_name(call)
         policy = call.fields.required("Policy")

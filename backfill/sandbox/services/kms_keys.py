@@ -24,7 +24,7 @@ class Key:
     usage: str = "ENCRYPT_DECRYPT"
     spec: str = "SYMMETRIC_DEFAULT"
     is_multi_region: bool = False
-    manager: str = "CUSTOMER"
+    managed_by: str = "CUSTOMER"
     deletion_at: datetime | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ class KeyStore:
         key = self._keys.get(arn)
         if key is None and arn not in self.ring.missing:
             if is_aws_managed(arn):
-                return Key(arn=arn, created_at=now, manager="AWS")
+                return Key(arn=arn, created_at=now, managed_by="AWS")
             if arn in self.policies:
                 key = self._keys[arn] = Key(arn=arn, created_at=now)
         return key

@@ -34,7 +34,7 @@ class Protocol:
     version: str = ""
     """Of the query API: the `Version` that goes with each call, and a part of the namespace."""
     namespace: str = ""
-    target: str = ""
+    prefix: str = ""
     """Of JSON: what stands before the operation in `X-Amz-Target`."""
     media_type: str = "text/xml"
     is_query_compatible: bool = False
@@ -54,10 +54,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "sts": _query("sts", "2011-06-15"),
     "sns": _query("sns", "2010-03-31", "http"),
     "monitoring": _query("monitoring", "2010-08-01", "http"),
-    "kms": Protocol(kind=Kind.JSON, target="TrentService", media_type="application/x-amz-json-1.1"),
+    "kms": Protocol(kind=Kind.JSON, prefix="TrentService", media_type="application/x-amz-json-1.1"),
     "sqs": Protocol(
         kind=Kind.JSON,
-        target="AmazonSQS",
+        prefix="AmazonSQS",
         media_type="application/x-amz-json-1.0",
         is_query_compatible=True,
     ),
@@ -115,7 +115,7 @@ def operation_of(protocol: Protocol, request: HttpRequest) -> tuple[str, Fields]
             raise unknown_operation(operation, version)
         return operation, fields
     prefix, _, operation = (request.header("x-amz-target") or "").partition(".")
-    if prefix != protocol.target or not operation:
+    if prefix != protocol.prefix or not operation:
         raise unknown_operation(operation or None, prefix)
     return operation, json_fields(request.body)
 

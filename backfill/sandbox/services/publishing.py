@@ -37,13 +37,13 @@ class Publication:
         return Inquiry(action=action, resource=resource, context=context)
 
 
-def is_let_in(publication: Publication, action: str, target_arn: str, policy: str | None) -> bool:
+def is_let_in(publication: Publication, action: str, resource_arn: str, policy: str | None) -> bool:
     """Whether the target's policy lets the service do this."""
     if policy is None:
         return False
     statements = resource_policy(policy).statements
     return is_service_granted(
-        statements, publication.service, publication.inquiry(action, target_arn)
+        statements, publication.service, publication.inquiry(action, resource_arn)
     )
 
 
@@ -62,7 +62,7 @@ def may_use_key(
     return all(is_let_in(publication, action, arn, policy) for action in _KEY_ACTIONS)
 
 
-def checked_target_policy(
+def checked_document(
     document: str, missing_principal: Callable[[Policy], str | None], *, code: str
 ) -> str | None:
     """The policy attribute of a queue or topic as it is kept; None for an empty one."""

@@ -74,15 +74,17 @@ class Queue:
         """An attribute that is a time."""
         return timedelta(seconds=int(self.setting(name) or 0))
 
-    def send(self, body: str, sender_id: str, now: datetime, delay: timedelta) -> Message:
-        """Put a message in."""
+    def send(
+        self, body: str, sender_id: str, now: datetime, visible_at: datetime | None = None
+    ) -> Message:
+        """Put a message in; unless told otherwise it is to be had after the queue's own delay."""
         token = hashlib.sha256(f"{self.arn}/{next(self._numbers)}".encode()).hexdigest()
         message = Message(
             message_id="-".join((token[:8], token[8:12], token[12:16], token[16:20], token[20:32])),
             body=body,
             sender_id=sender_id,
             sent_at=now,
-            visible_at=now + delay,
+            visible_at=visible_at or now + self.seconds("DelaySeconds"),
         )
         self.messages.append(message)
         del self.messages[:-MESSAGES_LIMIT]

@@ -43,7 +43,6 @@ from backfill.sandbox.services.sns import Sns
 from backfill.sandbox.services.sqs import Sqs
 from backfill.sandbox.services.sts import Sts
 
-_GLOBAL_REGION = "us-east-1"
 _UNSIGNED_QUERY = "sts"
 """Who answers a query that does not say which service it is for: nobody can tell."""
 
@@ -145,7 +144,7 @@ class Services:
             return replace(answer, delay_s=_pause_s(call, answer))
 
         if in_xml is None and in_json is None and at_rest is None:
-            raise unknown_operation(operation, protocol.version or protocol.target)
+            raise unknown_operation(operation, protocol.version or protocol.prefix)
         prefix = _PREFIXES.get(service, service)
         return Prepared(operation=f"{prefix}:{operation}", carry_out=carry_out)
 
@@ -237,7 +236,11 @@ def service_of(request: HttpRequest) -> str | None:
 
 
 def check_scope(claim: Claim | None, service: str, regions: frozenset[str]) -> Claim:
-    """The claim, if it is scoped to the service in a Region that is there. Raises S3Error."""
+    """The claim, if it is scoped to the service in a Region that is there. Raises S3Error.
+
+    IAM has one endpoint, in us-east-1; but SDKs that are told another one sign for the Region that
+    they work in.
+    """
     if claim is None:
         raise refused(
             code="MissingAuthenticationToken",
@@ -245,8 +248,7 @@ def check_scope(claim: Claim | None, service: str, regions: frozenset[str]) -> C
             message="Request is missing Authentication Token",
             fact="STS API: Common errors",
         )
-    known = {_GLOBAL_REGION} if service == "iam" else regions
-    if claim.service != service or claim.region not in known:
+    if claim.service != service or claim.region not in regions:
         wrong = f"service: '{service}'" if claim.service != service else "Region"
         raise refused(
             code="SignatureDoesNotMatch",

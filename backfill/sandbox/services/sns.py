@@ -20,7 +20,7 @@ from backfill.sandbox.services.kms_keys import KeyStore
 from backfill.sandbox.services.protocols import members
 from backfill.sandbox.services.publishing import (
     Publication,
-    checked_target_policy,
+    checked_document,
     is_let_in,
     may_use_key,
 )
@@ -155,7 +155,7 @@ class Sns:
         if attribute == "Policy":
             if not value:
                 raise _invalid("Policy: Policy is empty")
-            checked_target_policy(value, self._missing_principal, code="InvalidParameter")
+            checked_document(value, self._missing_principal, code="InvalidParameter")
 
     def _asked(self, call: Call) -> Topic:
         """The topic in question, for who may do this with it."""

@@ -17,7 +17,7 @@ from backfill.sandbox.services.fields import Fields
 from backfill.sandbox.services.kms_keys import KeyStore
 from backfill.sandbox.services.publishing import (
     Publication,
-    checked_target_policy,
+    checked_document,
     is_let_in,
     may_use_key,
 )
@@ -135,7 +135,7 @@ class Sqs:
                 )
             if name == "Policy":
                 code = "InvalidAttributeValue"
-                checked_target_policy(value, self._missing_principal, code=code)
+                checked_document(value, self._missing_principal, code=code)
             checked[name] = value
         return checked
 
@@ -234,10 +234,11 @@ class Sqs:
                 "InvalidParameterValue",
                 "One or more parameters are invalid. Reason: the message's length is not allowed.",
             )
-        delay = queue.seconds("DelaySeconds")
+        visible_at = None
         if "DelaySeconds" in entry:
-            delay = timedelta(seconds=entry.bounded("DelaySeconds", 0, least=0, most=900))
-        message = queue.send(body, call.identity.user_id, call.now, delay)
+            seconds = entry.bounded("DelaySeconds", 0, least=0, most=900)
+            visible_at = call.now + timedelta(seconds=seconds)
+        message = queue.send(body, call.identity.user_id, call.now, visible_at)
         return {"MD5OfMessageBody": _md5(body), "MessageId": message.message_id}
 
     def send_batch(self, call: Call) -> Answer:

@@ -94,13 +94,13 @@ class Settling:
     """Changes that are not yet seen everywhere."""
 
     def __init__(self, settling_s: float) -> None:
-        self._delay = timedelta(seconds=settling_s)
+        self._settling_s = settling_s
         self._waiting: list[tuple[datetime, Callable[[], None]]] = []
 
     def change(self, now: datetime, effect: Callable[[], None]) -> None:
         """Let an effect come about when it has settled: at once where nothing has to."""
-        if self._delay:
-            self._waiting.append((now + self._delay, effect))
+        if self._settling_s > 0:
+            self._waiting.append((now + timedelta(seconds=self._settling_s), effect))
         else:
             effect()
 
