@@ -229,10 +229,9 @@ def service_of(request: HttpRequest) -> str | None:
         return signed_for
     if _is_query(request):
         return _UNSIGNED_QUERY
-    target = (request.header("x-amz-target") or "").partition(".")[0]
-    return next(
-        (name for name, each in PROTOCOLS.items() if target and each.target == target), None
-    )
+    prefix = (request.header("x-amz-target") or "").partition(".")[0]
+    known = {each.prefix: name for name, each in PROTOCOLS.items() if each.prefix}
+    return known.get(prefix)
 
 
 def check_scope(claim: Claim | None, service: str, regions: frozenset[str]) -> Claim:
