@@ -291,12 +291,15 @@ class RepairPlanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationLooked:
-    """Watch looked at live replication; pending numbers are over all rules, null for no data."""
+    """Watch looked at live replication; numbers are over all rules, null for no data.
+
+    `rules` counts them by their verdicts.
+    """
 
     name: ClassVar[str] = "watch.looked"
     level: ClassVar[str] = "info"
     verdict: str
-    rules: str
+    rules: dict[str, int]
     pending_operations: int | None
     pending_bytes: int | None
     failed_versions: int

@@ -5,6 +5,7 @@ Law: a version that Batch Replication cannot deliver is told, not put into a man
 one is charged.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ REPAIRABLE: Final = frozenset({FailureClass.AGAIN, FailureClass.AFTER_MEND, Fail
 is tried: at worst it fails again."""
 SETTLED: Final = frozenset({FailureClass.BENIGN, FailureClass.GONE})
 """What is no failure: S3 had replicated it, or it is not there any more."""
+
+_PLACEHOLDER: Final = re.compile(r"\b(?:SOURCE|DESTINATION)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +66,32 @@ def _class_of(reason: str) -> FailureClass:
     return failure_of(reason, None, "").cls
 
 
-def causes_of(tallies: Iterable[Tally], ways: Mapping[str, Way]) -> tuple[Cause, ...]:
+def causes_of(
+    tallies: Iterable[Tally], *, source_bucket: str, ways: Mapping[str, Way]
+) -> tuple[Cause, ...]:
     """Return the causes of what failed, the most frequent first; `ways` by destination bucket."""
     versions: defaultdict[tuple[str, str], int] = defaultdict(int)
     for tally in tallies:
         if tally.word is Word.FAILED:
             versions[tally.reason, tally.destination_bucket] += tally.versions
     ranked = sorted(versions.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(_cause(code, bucket, count, ways.get(bucket)) for (code, bucket), count in ranked)
+    return tuple(
+        _cause(code, bucket, count, source_bucket=source_bucket, way=ways.get(bucket))
+        for (code, bucket), count in ranked
+    )
 
 
-def _cause(code: str, bucket: str, count: int, way: Way | None) -> Cause:
+def _cause(code: str, bucket: str, count: int, *, source_bucket: str, way: Way | None) -> Cause:
     failure = failure_of(code, None, "")
+    names = {"SOURCE": source_bucket, "DESTINATION": bucket}
     return Cause(
         code=failure.code,
         destination_bucket=bucket,
         versions=count,
         failure_class=failure.cls,
         sentence=failure.sentence,
-        mend=failure.mend,
+        # The table's texts have placeholders for both names; one that is not told stays.
+        mend=_PLACEHOLDER.sub(lambda found: names[found[0]] or found[0], failure.mend),
         statements=missing_statements(code, way) if way is not None else (),
         is_in_manifest=failure.cls in REPAIRABLE,
     )

@@ -58,20 +58,13 @@ def picture_lines(picture: Picture) -> Iterator[str]:
     yield from _wrapped(_PARITY, indent="")
 
 
-def changed_lines(picture: Picture) -> Iterator[str]:
-    """Give what is worth a line when only numbers have changed."""
-    yield picture.at.isoformat(timespec="seconds") + ", ".join(
-        f" {visible_text(r.rule_id)}: {_VERDICTS[r.verdict]}" for r in picture.rules
-    )
-
-
 def _queue_lines(queues: QueuePicture) -> Iterator[str]:
     for arn in queues.arns:
         yield f"events from {visible_text(arn)}"
     if queues.arns:
         more = "; more wait for the next look" if queues.has_more else ""
-        new = counted(queues.new_words)
-        yield f"  {counted(queues.messages)} messages read, {new} said something new{more}"
+        messages, new = counted(queues.messages), counted(queues.new_words)
+        yield f"  {messages} messages read, with {new} events that were not known{more}"
     for why, number in queues.left.items():
         yield f"  left in the queue: {counted(number)}: {visible_text(why)}"
     for fault in queues.faults:

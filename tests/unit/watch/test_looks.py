@@ -142,7 +142,7 @@ async def test_failed_versions_become_a_manifest_and_leave_the_queue(scene: Scen
     assert scene.account.messages == []
     (cause,) = picture.causes
     assert (cause.code, cause.versions) == ("DstPutObjectNotPermitted", 5)
-    assert "s3:ReplicateObject" in cause.mend
+    assert f"s3:ReplicateObject on arn:aws:s3:::{DESTINATION}/*" in cause.mend
     assert "watch.failures_noted" in scene.events.names
 
 
