@@ -1,10 +1,11 @@
-"""Specs of set-ups for tests: a dozen that people ask for, by the name of their golden file.
+"""Specs of set-ups for tests: those of manifests/setup by name, and the simple one to vary.
 
-Accounts and keys are made up. Each is a document as setup.toml would hold it, so that parsing is
-tried along.
+Each is a document as setup.toml would hold it, so that parsing is tried along.
 """
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from backfill.setup.parsing import spec_of
@@ -56,75 +57,8 @@ def destination(**more: object) -> Document:
 
 
 GOLDEN: Final[Mapping[str, Document]] = {
-    "two-accounts": plain(),
-    "one-account": plain(destination=destination(account=SOURCE)),
-    "one-account-one-region": plain(
-        destination=destination(account=SOURCE, region="eu-west-1", **{"bucket-policy": True})
-    ),
-    "several-rules": plain(
-        rule=[
-            {"name": "raw", "priority": 2, "prefix": "raw/", "tags": {"keep": "yes"}},
-            {"name": "rest", "priority": 1, "delete-markers": True, "storage-class": "STANDARD_IA"},
-            {"name": "old", "priority": 3, "enabled": False, "tags": {"a": "1", "b": "2"}},
-        ]
-    ),
-    "several-destinations": plain(
-        destination=[
-            destination(),
-            destination(bucket="photos-near", account=SOURCE, region="eu-west-1"),
-        ],
-        rule=[
-            {"name": "far", "destination": "photos-replica"},
-            {"name": "near", "destination": "photos-near", "delete-markers": True},
-        ],
-    ),
-    "owner-source": plain(rule=[{"name": "all", "owner": "source"}]),
-    "kms-destination-key": plain(
-        source=source(**{"kms-key-arns": [SOURCE_KEY]}),
-        destination=destination(**{"bucket-keys": True}),
-        rule=[{"name": "all", "kms-key-arn": DESTINATION_KEY}],
-    ),
-    "kms-source-key": plain(
-        source=source(**{"kms-key-arns": [SOURCE_KEY]}),
-        rule=[
-            {
-                "name": "all",
-                "kms-key-arn": SOURCE_REPLICA_KEY,
-                "kms-readers": [f"arn:aws:iam::{DESTINATION}:role/reader"],
-            }
-        ],
-    ),
-    "object-lock": plain(source=source(**{"object-lock": True, "annotations": True})),
-    "time-control": plain(
-        rule=[{"name": "all", "time-control": True}],
-        notification=[
-            {"name": "failed", "arn": QUEUE, "events": ["failed"]},
-            {"name": "late", "arn": TOPIC, "events": ["missed-threshold", "not-tracked"]},
-            {"name": "arrived", "arn": FUNCTION, "events": ["replicated-after-threshold"]},
-        ],
-    ),
-    "two-way": plain(
-        source=source(**{"kms-key-arns": [SOURCE_KEY]}),
-        rule=[
-            {
-                "name": "all",
-                "kms-key-arn": DESTINATION_KEY,
-                "replica-modifications": True,
-            }
-        ],
-    ),
-    "guarded": plain(destination=destination(guard=True)),
-    "batch": plain(batch={"bucket": "photos-reports"}),
-    "batch-checksums": plain(
-        source=source(**{"kms-key-arns": [SOURCE_KEY]}),
-        rule=[{"name": "all", "kms-key-arn": DESTINATION_KEY}],
-        batch={
-            "bucket": "photos-reports",
-            "checksums": True,
-            "destination-bucket": "photos-replica-reports",
-        },
-    ),
-    "existing-role": plain(role={"arn": f"arn:aws:iam::{SOURCE}:role/replicator"}),
+    path.stem: tomllib.loads(path.read_text())
+    for path in sorted((Path(__file__).parents[2] / "manifests/setup").glob("*.toml"))
 }
 
 

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from backfill.setup.limits import characters
 from backfill.setup.wanted import Fields, ResourceKind
 from tests.doubles.setup_specs import DESTINATION, SOURCE
 
@@ -58,13 +59,13 @@ STATEMENTS = st.fixed_dictionaries(
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> Fields:
+def policies(draw: st.DrawFn, *, statements_max: int = 6) -> Fields:
     """A policy of others, with unique Sids as AWS wants them, its lone statement maybe bare."""
     statements = draw(
         st.lists(
             STATEMENTS,
             min_size=1,
-            max_size=6,
+            max_size=statements_max,
             unique_by=lambda row: row.get("Sid", str(sorted(map(str, row.items())))),
         )
     )
@@ -167,14 +168,17 @@ NOTIFICATIONS = st.fixed_dictionaries(
 @st.composite
 def role_policies(draw: st.DrawFn) -> Fields:
     names = st.text("abcXYZ.-_@=,+", min_size=1, max_size=10)
-    return draw(st.dictionaries(names, policies(), max_size=3))
+    return draw(st.dictionaries(names, policies(statements_max=2), max_size=3))
 
 
 @st.composite
 def trusts(draw: st.DrawFn, *, name: str, path: str) -> Fields:
     """A role that this set-up made and others changed."""
     return {
-        "AssumeRolePolicyDocument": draw(policies()),
+        # A trust policy has 2,048 characters: with more, ours would rightly be refused.
+        "AssumeRolePolicyDocument": draw(
+            policies(statements_max=3).filter(lambda policy: characters(policy) < 1_500)
+        ),
         "Path": path,
         "Tags": {"backfill:setup": name, "team": draw(WORDS)},
         "Policies": [],
