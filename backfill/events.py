@@ -291,10 +291,7 @@ class RepairPlanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationLooked:
-    """Watch looked at live replication; numbers are over all rules, null for no data.
-
-    `rules` counts them by their verdicts.
-    """
+    """Watch looked; `rules` are counted by verdict, messages left in the queue by why."""
 
     name: ClassVar[str] = "watch.looked"
     level: ClassVar[str] = "info"
@@ -304,6 +301,7 @@ class ReplicationLooked:
     pending_bytes: int | None
     failed_versions: int
     messages: int
+    messages_left: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,16 +312,6 @@ class FailuresNoted:
     level: ClassVar[str] = "warning"
     versions: int
     reasons: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessagesLeft:
-    """Messages stay in the queue because they are not, or not only, replication events of ours."""
-
-    name: ClassVar[str] = "watch.messages_left"
-    level: ClassVar[str] = "warning"
-    messages: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from typing import Final
 from backfill.errors import RefusedError, StoreFault
 from backfill.events import (
     FailuresNoted,
-    MessagesLeft,
     ReplicationLooked,
     WatchManifestWritten,
 )
@@ -308,8 +307,6 @@ class Watch:
         if picture.queues.new_words and picture.failed_versions:
             reasons = ", ".join(f"{c.code} {c.versions}" for c in picture.causes)
             events.emit(FailuresNoted(versions=picture.failed_versions, reasons=reasons))
-        for why, number in picture.queues.left.items():
-            events.emit(MessagesLeft(messages=number, why=why))
         events.emit(
             ReplicationLooked(
                 verdict=picture.verdict.value,
@@ -318,6 +315,7 @@ class Watch:
                 pending_bytes=_sum(rule.pending_bytes for rule in picture.rules),
                 failed_versions=picture.failed_versions,
                 messages=picture.queues.messages,
+                messages_left=dict(picture.queues.left),
             )
         )
         events.progress(
