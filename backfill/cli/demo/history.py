@@ -1,4 +1,4 @@
-"""The years before replication: what the demo's source bucket holds when the rule is switched on.
+"""The years before replication: what the demo's source bucket holds when it is set up.
 
 Never talks HTTP: it writes into the sandbox's model as its two accounts, moving the sandbox's clock
 through the eras, so that years pass in a second.
@@ -95,9 +95,9 @@ class Told:
 
 
 def write_history(sandbox: Sandbox) -> Told:
-    """Fill the source bucket era by era, and switch replication on at the end."""
+    """Fill the source bucket era by era, until the day when replication shall be switched on."""
     sandbox.key_policies[SOURCE_KEY_ARN] = key_policy(SOURCE, DESTINATION)
-    sandbox.key_policies[REPLICA_KEY_ARN] = key_policy(DESTINATION, SOURCE)
+    sandbox.key_policies[REPLICA_KEY_ARN] = key_policy(DESTINATION)
     with sandbox.held() as model:
         pen = _Pen(sandbox, model)
         _before_versioning(pen)
@@ -106,7 +106,6 @@ def write_history(sandbox: Sandbox) -> Told:
         _after_that_rule(pen)
         _at_the_destination(pen)
         sandbox.clock.offset = timedelta()
-        pen.switch_replication_on(_rules_of_today())
         entries = list(raw_edits.snapshot(model, SOURCE_BUCKET))
         markers = sum(not hasattr(entry, "etag") for entry in entries)
         keys = len({entry.key for entry in entries})
@@ -189,7 +188,6 @@ def _before_versioning(pen: _Pen) -> None:
         (SOURCE, SOURCE_BUCKET),
         (DESTINATION, DESTINATION_BUCKET),
         (DESTINATION, OLD_DESTINATION_BUCKET),
-        (SOURCE, BATCH_BUCKET),
     ):
         request = CreateBucketRequest(bucket=bucket, location=_location(account))
         pen.model.create_bucket(_caller(account), request)
@@ -307,10 +305,6 @@ def _location(account: Account) -> str | None:
     return None if account.region == "us-east-1" else account.region
 
 
-def _rules_of_today() -> str:
-    return _configuration(_rule("everything", 1, "", DESTINATION_BUCKET, wants_markers=True))
-
-
 def _configuration(*rules: str) -> str:
     return (
         '<ReplicationConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -318,16 +312,13 @@ def _configuration(*rules: str) -> str:
     )
 
 
-def _rule(
-    rule_id: str, priority: int, prefix: str, bucket: str, *, wants_markers: bool = False
-) -> str:
+def _rule(rule_id: str, priority: int, prefix: str, bucket: str) -> str:
     return (
         f"<Rule><ID>{rule_id}</ID><Priority>{priority}</Priority>"
         f"<Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>"
         "<SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status>"
         "</SseKmsEncryptedObjects></SourceSelectionCriteria>"
-        f"<DeleteMarkerReplication><Status>{'Enabled' if wants_markers else 'Disabled'}</Status>"
-        "</DeleteMarkerReplication>"
+        "<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication>"
         f"<Destination><Bucket>arn:aws:s3:::{bucket}</Bucket><EncryptionConfiguration>"
         f"<ReplicaKmsKeyID>{REPLICA_KEY_ARN}</ReplicaKmsKeyID></EncryptionConfiguration>"
         "</Destination></Rule>"

@@ -1,12 +1,12 @@
-"""Who may do what in the demo: bucket policies, key policies, and the role that jobs run under.
+"""Who may do what before replication is set up: bucket policies and key policies of old.
 
-Never grants what the product does not ask for: what runs here would run on AWS with the same.
+Never grants what setup grants: its statements come beside these, which stay as they are.
 Law: every statement has the `Sid` of the purpose that it serves.
 """
 
 import json
 
-from backfill.sandbox.service import DESTINATION, SOURCE, Account, Sandbox
+from backfill.sandbox.service import DESTINATION, SOURCE, Account
 
 _Statement = dict[str, object]
 
@@ -24,30 +24,23 @@ def destination_policy(bucket: str) -> str:
     return _policy(_granted("LiveReplication", write, f"{bucket}/*", SOURCE))
 
 
-def key_policy(*accounts: Account) -> str:
-    """Let accounts use a KMS key."""
-    return _policy(
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": [account.root.arn for account in accounts]},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"],
-            "Resource": "*",
-        }
-    )
-
-
-def add_batch_role(sandbox: Sandbox, source_bucket: str, batch_bucket: str) -> str:
-    """Make the role that jobs run under, and return its ARN.
-
-    It starts replications and keeps manifests and reports; it reads and writes no object of ours.
-    """
-    read = ["s3:GetObject", "s3:GetObjectVersion"]
-    policy = _policy(
-        _granted("InitiateReplication", ["s3:InitiateReplication"], f"{source_bucket}/*"),
-        _granted("ReadManifests", read, f"{batch_bucket}/*"),
-        _granted("WriteReports", ["s3:PutObject"], f"{batch_bucket}/*"),
-    )
-    return sandbox.add_role("source", "demo-batch", policy)
+def key_policy(owner: Account, *users: Account) -> str:
+    """Let a KMS key's own account do all with it, as KMS does, and other accounts use it."""
+    own: _Statement = {
+        "Sid": "EnableIamUserPermissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": owner.root.arn},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    use: _Statement = {
+        "Sid": "UsedForCopies",
+        "Effect": "Allow",
+        "Principal": {"AWS": [user.root.arn for user in users]},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+    }
+    return _policy(own, *([use] if users else []))
 
 
 def _granted(

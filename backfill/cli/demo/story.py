@@ -26,7 +26,7 @@ from backfill.cli.demo.history import (
     write_history,
 )
 from backfill.cli.demo.live_writer import LiveWriter
-from backfill.cli.demo.permissions import add_batch_role
+from backfill.cli.demo.set_up import BATCH_ROLE_ARN, setup_toml
 from backfill.cli.demo.ways import checked_ways
 from backfill.errors import BugError, UsageError
 from backfill.sandbox.model.batch_operations.settings import BatchSettings
@@ -90,10 +90,11 @@ class _Story:
 
     def tell(self) -> None:
         told = write_history(self._sandbox)
-        role_arn = add_batch_role(self._sandbox, SOURCE_BUCKET, BATCH_BUCKET)
+        place = "--batch-role-arn", BATCH_ROLE_ARN, "--batch-bucket", BATCH_BUCKET
         _introduce(told)
+        self._set_up(place)
+        _introduce_jobs()
         with LiveWriter(self._sandbox, seed=self._seed) as writer:
-            place = "--batch-role-arn", role_arn, "--batch-bucket", BATCH_BUCKET
             self._backfill("run", SOURCE_BUCKET, *place, "--yes", expected=(0, 4, 5))
             self._tell_of_jobs()
         self._wait_until_quiet()
@@ -113,6 +114,15 @@ class _Story:
         self._backfill("repair", "--deep", "--allow-hiding", "--yes", expected=(0,))
         self._check_clean("after the repair")
 
+    def _set_up(self, place: tuple[str, ...]) -> None:
+        """Switch replication on in both accounts, and have it tried by an object of its own."""
+        spec = self._directory / "setup.toml"
+        spec.write_text(setup_toml())
+        _say(f"replication is to be set up as {spec} says. What others put into policies stays")
+        self._backfill("setup", "apply", str(spec), "--yes", expected=(0,), is_of_run=False)
+        _say("will it work? preflight looks at both accounts, and sends one small object ahead:")
+        self._backfill("preflight", SOURCE_BUCKET, *place, "--canary", expected=(0,))
+
     def _tell_of_jobs(self) -> None:
         """Say what the jobs were good for, and what Complete was not."""
         documents = self._directory / "replication"
@@ -125,15 +135,16 @@ class _Story:
         for job in json.loads((documents / f"{_FIRST}-jobs.json").read_bytes())["jobs"]:
             self._backfill("jobs", "show", job["job_id"], expected=(0,))
 
-    def _backfill(self, verb: str, *words: str, expected: tuple[int, ...]) -> None:
+    def _backfill(
+        self, verb: str, *words: str, expected: tuple[int, ...], is_of_run: bool = True
+    ) -> None:
         command = [
             sys.executable,
             "-m",
             "backfill",
             verb,
             *words,
-            "--run-dir",
-            str(self._directory),
+            *(("--run-dir", str(self._directory)) if is_of_run else ()),
             "--source-profile",
             "source",
             "--destination-profile",
@@ -185,14 +196,17 @@ class _Story:
 def _introduce(told: Told) -> None:
     _say(
         f"the source bucket holds {told.versions:,} versions and {told.delete_markers:,} delete"
-        f" markers of {told.keys:,} keys. Replication was switched on just now: it carries what is"
-        " written from now on, and none of these"
+        f" markers of {told.keys:,} keys. Replication, once it is switched on, carries what is"
+        " written from then on, and none of these"
     )
     _say(
         "somebody was at the destination before:"
         f" {len(DELETED_FOR_GOOD)} replicas were deleted for good, and of {len(COPIED_BY_HAND)}"
         " keys an old version was copied there by hand"
     )
+
+
+def _introduce_jobs() -> None:
     _say(
         "backfill gives S3 a list of versions (a manifest). S3 works through it, one task for each"
         " version: that is a job of S3 Batch Operations. It writes down how each task went (the"
