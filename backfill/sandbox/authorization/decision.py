@@ -9,12 +9,7 @@ from datetime import datetime
 
 from backfill.sandbox.authorization.evaluation import Inquiry, Verdict, decided
 from backfill.sandbox.authorization.identities import Directory, Identity, root_arn
-from backfill.sandbox.authorization.policies import (
-    Policy,
-    PolicyError,
-    Statement,
-    resource_policy,
-)
+from backfill.sandbox.authorization.policies import Policy, Statement, resource_policy
 from backfill.sandbox.model.identities import AccessQuestion, Caller
 
 DocumentOf = Callable[[str], str | None]
@@ -233,17 +228,3 @@ ALLOW_EVERYTHING = _allow("*", None)
 def default_key_policy(account_id: str) -> Policy:
     """What KMS gives a new key: its account may pass on everything by identity policies."""
     return _allow("kms:*", (root_arn(account_id),))
-
-
-def bucket_policy_flaw(document: str, bucket: str) -> str | None:
-    """Why S3 would refuse this bucket policy, or None (S3 API: PutBucketPolicy)."""
-    try:
-        policy = resource_policy(document)
-    except PolicyError as error:
-        return str(error)
-    own = f"arn:aws:s3:::{bucket}"
-    for statement in policy.statements:
-        for resource in statement.resources:
-            if resource != own and not resource.startswith(f"{own}/"):
-                return "Policy has invalid resource"
-    return None

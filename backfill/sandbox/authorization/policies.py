@@ -92,7 +92,7 @@ def _policy(document: str | bytes, *, has_principals: bool, has_resources: bool 
         raise PolicyError("This policy contains invalid Json") from error
     if not isinstance(raw, dict):
         raise PolicyError("Policies must be valid JSON and the first byte must be '{'")
-    if raw.get("Version") not in {"2012-10-17", "2008-10-17"}:
+    if raw.get("Version", "2008-10-17") not in {"2012-10-17", "2008-10-17"}:
         raise PolicyError("The policy must contain a valid version string")
     _refuse_unknown(raw, {"Version", "Id", "Statement"})
     statements = raw.get("Statement")

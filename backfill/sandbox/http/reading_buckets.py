@@ -4,7 +4,7 @@ Never validates what a configuration means: the model does. One law: an element 
 is refused, never dropped.
 """
 
-from backfill.sandbox.authorization.decision import bucket_policy_flaw
+from backfill.sandbox.authorization.bucket_policies import bucket_policy_flaw
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.reading_documents import check_known
 from backfill.sandbox.http.refusals import (

@@ -23,6 +23,9 @@ from backfill.sandbox.services.fields import invalid
 T = TypeVar("T")
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[\x21-\x7e]+/")
+_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+_RESOURCE = re.compile(r"\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:.+", re.DOTALL)
+_STATEMENT_ID = re.compile(r"[0-9A-Za-z]*")
 _SPACE = re.compile(r"\s+")
 _PAGE = 100
 _PAGE_LIMIT = 1000
@@ -97,9 +100,31 @@ def size_of(document: str) -> int:
 def checked_policy(document: str) -> Policy:
     """An identity policy that IAM would take."""
     try:
-        return identity_policy(document)
+        policy = identity_policy(document)
     except PolicyError as error:
         raise malformed(str(error)) from error
+    for statement in policy.statements:
+        if any(_ACTION.fullmatch(action) is None for action in statement.actions):
+            raise malformed(
+                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+            )
+        for resource in statement.resources:
+            if _RESOURCE.fullmatch(resource) is None:
+                raise malformed(f'Resource {resource} must be in ARN format or "*".')
+    _check_statement_ids(policy)
+    return policy
+
+
+def _check_statement_ids(policy: Policy) -> None:
+    """IAM's own, stricter than S3's and KMS's (IAM User Guide: reference_policies_elements_sid)."""
+    named = [statement.sid for statement in policy.statements if statement.sid]
+    if any(_STATEMENT_ID.fullmatch(sid) is None for sid in named):
+        raise malformed(
+            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
+            "regular expression [0-9A-Za-z]*"
+        )
+    if len(set(named)) < len(named):
+        raise malformed("Statement IDs (SID) in a single policy must be unique.")
 
 
 def checked_trust(document: str) -> Policy:
@@ -111,6 +136,7 @@ def checked_trust(document: str) -> Policy:
     for statement in policy.statements:
         if any(not action.lower().startswith("sts:") for action in statement.actions):
             raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+    _check_statement_ids(policy)
     return policy
 
 

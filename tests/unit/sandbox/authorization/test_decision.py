@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from backfill.sandbox.authorization.decision import Authorization, bucket_policy_flaw
+from backfill.sandbox.authorization.bucket_policies import bucket_policy_flaw
+from backfill.sandbox.authorization.decision import Authorization
 from backfill.sandbox.authorization.identities import Directory, Identity, root_of
 from backfill.sandbox.authorization.policies import PolicyError, identity_policy, resource_policy
 from backfill.sandbox.model.identities import AccessQuestion, Caller
@@ -276,3 +277,37 @@ def test_a_bucket_policy_speaks_of_its_own_bucket_only(resource: str, *, is_flaw
     """If this fails, a policy for another bucket is accepted and protects nothing."""
     flaw = bucket_policy_flaw(for_("*", Resource=resource), "b")
     assert (flaw is not None) is is_flawed
+
+
+@pytest.mark.parametrize(
+    ("part", "flaw"),
+    [
+        ({"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"}, None),
+        ({"Action": "s3:List*", "Resource": "arn:aws:s3:::b"}, None),
+        (
+            {
+                "Action": ["s3:GetObject", "s3:ListBucket"],
+                "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+            },
+            None,
+        ),
+        ({"Action": "*", "Resource": "arn:aws:s3:::b/*"}, None),
+        ({"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b/*"}, "Action does not apply"),
+        ({"Action": "s3:Replicate*", "Resource": "arn:aws:s3:::b"}, "Action does not apply"),
+        ({"Action": "s3:GetObjects", "Resource": "arn:aws:s3:::b/*"}, "Policy has invalid action"),
+        ({"Action": "kms:Decrypt", "Resource": "arn:aws:s3:::b/*"}, "Policy has invalid action"),
+        (
+            {
+                "Resource": "arn:aws:s3:::b",
+                "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+            },
+            "Policy has an invalid condition key",
+        ),
+    ],
+)
+def test_a_bucket_policy_names_actions_that_its_resources_have(
+    part: dict[str, object], flaw: str | None
+) -> None:
+    """If this fails, setup writes a bucket policy here that S3 does not take."""
+    found = bucket_policy_flaw(document(statement(Principal="*", **part)), "b")
+    assert found is None if flaw is None else (found or "").startswith(flaw)

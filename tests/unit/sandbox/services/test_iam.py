@@ -127,6 +127,20 @@ def _delete_attached(iam: Client) -> None:
             lambda iam: iam.update_assume_role_policy(RoleName="here", PolicyDocument=READ),
             ("MalformedPolicyDocument", 400),
         ),
+        *(
+            (
+                lambda iam, parts=parts: iam.put_role_policy(
+                    RoleName="here", PolicyName="p", PolicyDocument=policy(*parts)
+                ),
+                ("MalformedPolicyDocument", 400),
+            )
+            for parts in (
+                [allow("GetObject")],
+                [allow("s3:GetObject", "bucket/*")],
+                [allow("s3:GetObject", Sid="with space")],
+                [allow("s3:GetObject", Sid="same"), allow("s3:PutObject", Sid="same")],
+            )
+        ),
         (lambda iam: iam.list_groups(), ("InvalidAction", 400)),
     ],
 )
