@@ -20,7 +20,7 @@ from backfill.policies import request as policies
 from backfill.policies.context import context_of
 from backfill.policies.evaluation import Decision, Evidence, Verdict, decision
 from backfill.policies.need import Party
-from backfill.policies.principals import service
+from backfill.policies.principals import PrincipalType, service
 from backfill.policies.quoting import shown
 from backfill.policies.request import Documents, Place, Reading, Request, reading_of
 from backfill.preflight.evidence import BucketEvidence, Gathered, KeyEvidence, Simulation
@@ -130,6 +130,8 @@ ATTACHED: Final = "attached"
 
 def _identity(need: Need) -> tuple[Reading, ...]:
     role, account_id = need.role.role, need.role.account_id
+    if need.request.principal.type is PrincipalType.ROOT:
+        return ()  # an account's root has no policies of its own
     if not isinstance(role, Role):
         why = role.code if isinstance(role, Unread) else "the role does not exist"
         return (policies.Unread(name="the role's policies", account_id=account_id, reason=why),)
