@@ -74,6 +74,10 @@ class Directory:
         """Forget the keys of a session that has ended."""
         self._by_key.pop(access_key_id, None)
 
+    def has_unique_id(self, unique_id: str) -> bool:
+        """Whether somebody who is there has that unique ID."""
+        return any(identity.user_id == unique_id for identity in self._by_arn.values())
+
     def is_removed(self, arn: str) -> bool:
         """Whether somebody had that ARN, and is gone."""
         return arn in self._removed

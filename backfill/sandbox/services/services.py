@@ -22,6 +22,7 @@ from backfill.sandbox.services.calls import Call, Doorkeeper, JsonOperation, Xml
 from backfill.sandbox.services.cloudwatch import CloudWatch
 from backfill.sandbox.services.delivery import Delivery
 from backfill.sandbox.services.functions import Functions, route
+from backfill.sandbox.services.ghosts import UNIQUE_ID, with_ghost
 from backfill.sandbox.services.iam.policies import PolicyOperations
 from backfill.sandbox.services.iam.roles import RoleOperations
 from backfill.sandbox.services.iam.simulator import Simulator
@@ -75,7 +76,13 @@ class Services:
         """
         self._authorization = authorization
         self._directory = directory
-        self.iam = IamStore(directory=directory, world_roles=world.roles, settling_s=settling_s)
+        self._world = world
+        self.iam = IamStore(
+            directory=directory,
+            world_roles=world.roles,
+            settling_s=settling_s,
+            on_removed=self._haunt,
+        )
         self._keys = KeyStore(world.keys, key_policies)
         keeper = Doorkeeper(authorization=authorization)
         json_keeper = replace(keeper, code="AccessDeniedException", status=400)
@@ -188,6 +195,8 @@ class Services:
         return None
 
     def _is_missing(self, principal: str) -> bool:
+        if UNIQUE_ID.fullmatch(principal):
+            return not self._directory.has_unique_id(principal)
         if ":user/" not in principal and ":role/" not in principal:
             return False
         if self._directory.with_arn(principal) is not None:
@@ -195,6 +204,26 @@ class Services:
         is_strict = principal.split(":")[4] in self._authorization.strict_accounts
         is_gone = self._directory.is_removed(principal)
         return is_strict or is_gone or self.iam.role_with_arn(principal) is not None
+
+    def _haunt(self, role: Role) -> None:
+        """Let every policy that names a role which is gone name its ID instead."""
+        gone = partial(with_ghost, arn=role.arn, unique_id=role.role_id)
+        for bucket in self._world.buckets.values():
+            if bucket.policy is not None:
+                bucket.policy = gone(bucket.policy)
+        for arn, document in tuple(self._keys.policies.items()):
+            self._keys.policies[arn] = gone(document)
+        for attributes in (
+            *(queue.attributes for queue in self.sqs.queues.values()),
+            *(topic.attributes for topic in self.sns.topics.values()),
+        ):
+            if "Policy" in attributes:
+                attributes["Policy"] = gone(attributes["Policy"])
+        for other in self.iam.roles.values():
+            trust = gone(other.trust)
+            if trust != other.trust:
+                other.trust = trust
+                self.iam.publish_now(other)
 
     def adopt_role(self, role: Role) -> None:
         """Take over a role that no call made; it counts at once."""

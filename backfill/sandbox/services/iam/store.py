@@ -113,7 +113,15 @@ class Settling:
 class IamStore:
     """All accounts' roles and managed policies."""
 
-    def __init__(self, *, directory: Directory, world_roles: Roles, settling_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        world_roles: Roles,
+        settling_s: float,
+        on_removed: Callable[[Role], None],
+    ) -> None:
+        """`on_removed` is told of each role that is gone for good."""
         self.directory = directory
         self.roles: dict[tuple[str, str], Role] = {}
         """By account and name: names are unique, whatever the path."""
@@ -123,6 +131,7 @@ class IamStore:
         self.trusts: dict[str, Policy] = {}
         """Trust policies that count by now, by the ARNs of the roles."""
         self._world_roles = world_roles
+        self._on_removed = on_removed
         self._made_count = 0
 
     def new_id(self, prefix: str) -> str:
@@ -210,5 +219,6 @@ class IamStore:
             self.directory.remove(role.arn)
             del self.trusts[role.arn]
             self._world_roles.remove(role.arn)
+            self._on_removed(role)
 
         self.settling.change(now, vanish)

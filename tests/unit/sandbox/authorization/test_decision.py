@@ -309,5 +309,5 @@ def test_a_bucket_policy_names_actions_that_its_resources_have(
     part: dict[str, object], flaw: str | None
 ) -> None:
     """If this fails, setup writes a bucket policy here that S3 does not take."""
-    found = bucket_policy_flaw(document(statement(Principal="*", **part)), "b")
+    found = bucket_policy_flaw(document(statement(Principal="*") | part), "b")
     assert found is None if flaw is None else (found or "").startswith(flaw)

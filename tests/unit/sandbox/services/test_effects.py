@@ -224,6 +224,23 @@ def test_a_policy_names_only_who_is_there(stage: Stage) -> None:
     stage.destination.put_bucket_policy(Bucket=DESTINATION, Policy=policy(others))
 
 
+def test_a_role_that_is_made_again_is_somebody_else(stage: Stage) -> None:
+    """If this fails, destroy and apply look well where AWS still knows the old role."""
+    old_id = stage.iam.get_role(RoleName="replicates")["Role"]["RoleId"]
+    _delete(stage)
+    text = stage.destination.get_bucket_policy(Bucket=DESTINATION)["Policy"]
+    assert {s["Principal"]["AWS"] for s in json.loads(text)["Statement"]} == {old_id}
+    stage.iam.create_role(
+        RoleName="replicates", Path="/service-role/", AssumeRolePolicyDocument=TRUSTS_S3
+    )
+    stage.set_policy(COMPLETE)
+    assert stage.replicated() == "FAILED"
+    put = {"Bucket": DESTINATION, "Policy": text}
+    assert refused(lambda: stage.destination.put_bucket_policy(**put)) == ("MalformedPolicy", 400)
+    stage.open_destination()
+    assert stage.replicated() == "COMPLETED"
+
+
 def test_without_strict_accounts_what_nobody_made_is_there() -> None:
     """If this fails, every test about something else has to make roles and keys."""
     with Sandbox() as sandbox:
