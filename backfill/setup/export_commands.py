@@ -68,9 +68,7 @@ def _commands(document: DocumentDifference, number: int) -> Iterator[str]:
             yield from _making_a_role(document, file, number)
         case ResourceKind.ROLE_POLICIES:
             yield from _role_policies(document, number)
-        case ResourceKind.EVENT_DESTINATION_POLICY if (
-            event_destination_kind(resource.arn) is EventDestinationKind.FUNCTION
-        ):
+        case _ if is_function(resource):
             yield from _permissions(document)
         case _:
             yield from _merging(document, file, number)
@@ -237,6 +235,14 @@ def _words(*words: str) -> str:
     assert len(words) % 2 == 0, "an option has a value"
     return " ".join(
         word if index % 2 == 0 else shlex.quote(word) for index, word in enumerate(words)
+    )
+
+
+def is_function(resource: Resource) -> bool:
+    """Whether this is the policy of a function, which Lambda takes by the statement."""
+    return (
+        resource.kind is ResourceKind.EVENT_DESTINATION_POLICY
+        and event_destination_kind(resource.arn) is EventDestinationKind.FUNCTION
     )
 
 
