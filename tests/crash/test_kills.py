@@ -1,6 +1,7 @@
 """P5: SIGKILL at any moment, then the same command: nothing lost, nothing twice, totals right.
 
-Fifty real kills of `backfill run`, at seeded moments; five for each bucket, one after the other.
+Fifty real kills of `backfill run`, and fifteen through the SDK, at seeded moments; five for each
+bucket, one after the other.
 """
 
 import asyncio
@@ -23,6 +24,9 @@ from tests.doubles.old_world import PART, OldWorld, Rule, content
 
 KILLS = 5
 CHAINS = 10
+CHAINS_OF_SDK = 3
+"""Where a kill falls depends on requests and the journal, not on who sends them, and each command
+takes twice as long."""
 PROCESSES_MAX = 5 * KILLS
 """Some processes end before their moment comes; it must not take for ever."""
 
@@ -134,7 +138,14 @@ def assert_totals_are_right(document: Any, kinds: Counter[str]) -> None:
     assert not document["troubles"]
 
 
-@pytest.mark.parametrize("seed", range(CHAINS))
+@pytest.mark.parametrize(
+    ("through", "seed"),
+    [
+        *(("lean", seed) for seed in range(CHAINS)),
+        *(("sdk", seed) for seed in range(CHAINS_OF_SDK)),
+    ],
+    scope="module",
+)
 def test_five_kills_and_the_same_command_come_to_what_one_run_comes_to(
     sandbox: Sandbox, command: Command, world: OldWorld, tmp_path: Path, seed: int
 ) -> None:

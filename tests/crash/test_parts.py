@@ -14,7 +14,6 @@ from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.operations.objects import PutObjectTaggingRequest
 from backfill.sandbox.model.versions import ObjectVersion
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
-from tests.doubles.clients import CLIENTS
 from tests.doubles.command import Command, Ended, report
 from tests.doubles.killer import Killer, Moment, Way
 from tests.doubles.old_world import PART, OldWorld, Rule, caller_of
@@ -90,7 +89,6 @@ def events(ended: Ended, name: str) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(
     ("moment", "found"),
     [
@@ -106,12 +104,11 @@ def test_parts_that_are_there_are_not_copied_again(
     one_by_one: Command,
     world: OldWorld,
     tmp_path: Path,
-    client: str,
     moment: Moment,
     found: int,
 ) -> None:
     """If this fails, whoever is killed at 99 % of a terabyte begins at its first byte."""
-    words = (*words_of(world), "--client", client)
+    words = words_of(world)
     killer = killed(one_by_one, sandbox, words, moment)
     ended = one_by_one.run(*words, code=0)
     assert_copied_once(world, tmp_path)

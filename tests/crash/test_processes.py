@@ -13,8 +13,11 @@ from backfill.sandbox.model import raw_edits
 from backfill.sandbox.service import Sandbox
 from tests.doubles.command import Command, Started, artifact, report
 from tests.doubles.old_world import OldWorld
+from tests.doubles.relay import Relay
 
 OBJECTS = 2 * ROWS_MIN
+AGENTS = {"lean": b"s3-backfill", "sdk": b"aiobotocore"}
+"""How the name begins that each client gives itself."""
 DEADLINE_S = 120.0
 """For what takes a moment: only a hang reaches it."""
 
@@ -77,9 +80,16 @@ def test_two_processes_copy_a_shard_each_and_nothing_twice(
     world: OldWorld,
     tmp_path: Path,
     words: tuple[str, ...],
+    through: str,
 ) -> None:
-    """If this fails, more processes lose rows, copy them twice, or do nothing."""
-    ended = command.run(*words, code=0)
+    """If this fails, more processes lose rows, copy them twice, do nothing, or do it otherwise.
+
+    Who sends tells its name, so it is seen that the copy process uses the client that was named.
+    """
+    with Relay(sandbox.port) as relay:
+        ended = command.run(*words, "--endpoint-url", relay.endpoint_url, code=0)
+    agents = relay.agents()
+    assert agents["copy"] == agents["list"] == {AGENTS[through]}
     assert_done(world, sandbox, tmp_path / "run")
     started = [event for event in ended.events if event["event"] == "execute.processes_started"]
     assert [event["processes"] for event in started] == [2]

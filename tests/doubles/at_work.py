@@ -1,7 +1,8 @@
 """Fixtures of tests that let the command work on the sandbox; conftest files take them from here.
 
 One sandbox for a module, a fresh pair of buckets and an empty folder for each test.
-Law: faults that a test injects end with it.
+Law: faults that a test injects end with it, and whoever asks for the command is run with both
+clients, or stands in `one_client`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +14,28 @@ import pytest
 from backfill.sandbox.http.faults import no_faults
 from backfill.sandbox.model.limits import Limits
 from backfill.sandbox.service import Sandbox
+from tests.doubles.clients import CLIENTS
 from tests.doubles.command import ROOT, Command
 from tests.doubles.nursery import Nursery, own_environment
 from tests.doubles.old_world import COPY_BYTES_MAX, OldWorld
+from tests.doubles.one_client import ONE_CLIENT
 from tests.doubles.own_eyes import S3Client, s3_client
 
 _NUMBERS = count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat for both clients whatever asks for `through`, the name of the one to go through.
+
+    A test that spells out its rows with each client says so itself.
+    """
+    rows = (mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    is_spelled_out = any("through" in names for names in rows)
+    if "through" in metafunc.fixturenames and not is_spelled_out:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        entries = {module, f"{module}::{metafunc.function.__name__}"}
+        clients = CLIENTS if entries.isdisjoint(ONE_CLIENT) else ("lean",)
+        metafunc.parametrize("through", clients, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +53,15 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture(scope="module")
-def make_command(sandbox: Sandbox, nursery: Nursery) -> Callable[[Path], Command]:
-    """Make the command, with both accounts' profiles, at work in a folder."""
+def make_command(sandbox: Sandbox, nursery: Nursery, through: str) -> Callable[[Path], Command]:
+    """Make the command, with both accounts' profiles and a client, at work in a folder."""
 
     def make(folder: Path) -> Command:
         return Command(
             folder,
             {
                 **sandbox.write_profiles(folder / "aws"),
+                "BACKFILL_CLIENT": through,
                 "BACKFILL_SOURCE_PROFILE": "source",
                 "BACKFILL_DESTINATION_PROFILE": "destination",
                 "BACKFILL_LIMITS_COPY_OBJECT_BYTES_MAX": str(COPY_BYTES_MAX),

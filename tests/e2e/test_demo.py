@@ -5,10 +5,13 @@ from pathlib import Path
 from tests.doubles.command import Command, report, report_rows
 
 
-def test_the_demo_holds_and_shows_both_ways_with_their_reasons(tmp_path: Path) -> None:
+def test_the_demo_holds_and_shows_both_ways_with_their_reasons(
+    tmp_path: Path, through: str
+) -> None:
     """If this fails, the first thing that anybody tries is broken, or shows copies only."""
     place = tmp_path / "demo"
-    ended = Command(tmp_path, {}).run("demo", "--run-dir", str(place), code=0)
+    told = Command(tmp_path, {"BACKFILL_CLIENT": through})
+    ended = told.run("demo", "--run-dir", str(place), code=0)
     assert "all of it held" in ended.stdout
     assert "verify found exactly these 6" in ended.stdout
     ways = {way["name"]: way for way in report(place)["ways"]}

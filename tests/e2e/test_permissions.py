@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
-from tests.doubles.clients import CLIENTS
 from tests.doubles.command import Command, Ended, branch
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, current, versions
@@ -95,12 +94,9 @@ def users(
     command.environment.update(sandbox.write_profiles(command.folder / "aws"))
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_policies_that_we_hand_out_suffice(
-    users: Users, destination_client: S3Client, client: str
-) -> None:
+def test_the_policies_that_we_hand_out_suffice(users: Users, destination_client: S3Client) -> None:
     """If this fails, whoever follows the guide ends in AccessDenied, or loses tags or a lock."""
-    ended = users.run("--yes", "--json", "--client", client)
+    ended = users.run("--yes", "--json")
     assert ended.code == 0, ended.stderr
     there = current(versions(destination_client, users.world.destination))
     is_locked = users.source != users.world.source

@@ -1,0 +1,41 @@
+"""Tests of the command that run with one client only, each with its reason.
+
+All others of tests/e2e and tests/crash run with both. Read by `at_work` and by the test that holds
+the list complete; never a way to leave out what one client fails.
+Law: whoever stands here sends no request of the data plane, or is about something else.
+"""
+
+from typing import Final
+
+_NO_REQUEST: Final = "refused, or answered, before any request"
+_OWN_FILES: Final = "reads files of this machine only"
+_CONTROL: Final = "asks the control plane only, which the SDK asks whatever client is named"
+_PROCESSES: Final = (
+    "about deaths and signals of processes, each over 2,000 objects: 40 s through the SDK;"
+    " test_two_processes_copy_a_shard_each_and_nothing_twice shows both clients in a copy process"
+)
+
+ONE_CLIENT: Final = {
+    "test_exit_codes::test_2_a_flag_that_does_not_exist": _NO_REQUEST,
+    "test_exit_codes::test_2_a_campaign_that_says_something_impossible": _NO_REQUEST,
+    "test_exit_codes::test_12_a_profile_that_nobody_configured": _NO_REQUEST,
+    "test_exit_codes::test_help_and_version_need_nothing": _NO_REQUEST,
+    "test_demo::test_a_directory_that_is_no_demos_is_left_alone": _NO_REQUEST,
+    "test_verbs::test_a_verb_in_an_empty_place_says_what_begins_a_run": _NO_REQUEST,
+    "test_setup": _CONTROL,
+    "test_preflight_misconfigurations": _CONTROL,
+    "test_preflight_sound": _CONTROL,
+    "test_watch::test_what_cannot_be_watched_is_refused": _CONTROL,
+    "test_watch::test_a_bucket_without_replication_is_refused": _CONTROL,
+    "test_processes::"
+    "test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on": _PROCESSES,
+    "test_processes::"
+    "test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_goes_on": _PROCESSES,
+    "test_processes::test_a_signal_drains_all_processes_and_the_same_command_goes_on": _PROCESSES,
+    "test_manifests::test_somebodys_manifest_is_read_or_refused_with_its_row": _OWN_FILES,
+    "test_both_clients::test_each_test_of_the_command_runs_with_both_clients_or_says_why_not": (
+        "starts no command"
+    ),
+    "test_manifests::test_a_file_that_is_not_there_is_named": _OWN_FILES,
+}
+"""Reasons, by module, or module and test."""

@@ -1,0 +1,42 @@
+"""Every test of the command runs with both clients, or says why not."""
+
+import re
+import subprocess
+import sys
+
+from tests.doubles.clients import CLIENTS
+from tests.doubles.command import ROOT
+from tests.doubles.one_client import ONE_CLIENT
+
+
+def collected() -> dict[str, set[str]]:
+    """Return the clients that each test of the command is run with, by module and name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/e2e", "tests/crash"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found: dict[str, set[str]] = {}
+    for module, test, row in re.findall(
+        r"/(\w+)\.py::(\w+)(?:\[(.*)\])?$", done.stdout, re.MULTILINE
+    ):
+        clients = found.setdefault(f"{module}::{test}", set())
+        clients |= set(row.split("-")) & set(CLIENTS)
+    return found
+
+
+def _entry(name: str) -> str:
+    """Return what a test would stand under in the list: its module, if all of that does."""
+    module = name.partition("::")[0]
+    return module if module in ONE_CLIENT else name
+
+
+def test_each_test_of_the_command_runs_with_both_clients_or_says_why_not() -> None:
+    """If this fails, a test goes by the default client alone, and nobody has said that it may."""
+    found = collected()
+    assert len(found) > 100, "of e2e and crash, all"
+    alone = {name for name, clients in found.items() if clients != set(CLIENTS)}
+    assert {_entry(name) for name in alone} == ONE_CLIENT.keys()
+    assert all(ONE_CLIENT.values()), "each with its reason"
