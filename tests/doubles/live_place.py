@@ -67,7 +67,7 @@ class LivePlace:
         self.role_arn = self.sandbox.add_role("source", "replication", REPLICATION_POLICY)
         self.batch_role_arn = self.sandbox.add_role("source", "batch", BATCH_POLICY)
         self._make_buckets()
-        self.queue_url, self.queue_arn = self._make_queue()
+        self._make_queue()
         self.put_rule(has_metrics=self.has_metrics)
         self.s3.put_bucket_notification_configuration(
             Bucket=SOURCE_BUCKET,
@@ -108,6 +108,22 @@ class LivePlace:
         self.s3.put_bucket_replication(
             Bucket=SOURCE_BUCKET,
             ReplicationConfiguration={"Role": self.role_arn, "Rules": [rule]},
+        )
+
+    def put_topic_between(self) -> None:
+        """Send events to a topic from now on, to which the queue is subscribed."""
+        sns = self.client("sns", "source")
+        arn = sns.create_topic(Name="live-events")["TopicArn"]
+        publish = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}}
+        policy = _document({**publish, "Action": "sns:Publish", "Resource": arn})
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+        self._let_send({"Service": "sns.amazonaws.com"}, arn)
+        sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self.queue_arn)
+        self.s3.put_bucket_notification_configuration(
+            Bucket=SOURCE_BUCKET,
+            NotificationConfiguration={
+                "TopicConfigurations": [{"TopicArn": arn, "Events": ["s3:Replication:*"]}]
+            },
         )
 
     def allow(self, *statements: object) -> None:
@@ -196,19 +212,19 @@ class LivePlace:
                 Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
             )
 
-    def _make_queue(self) -> tuple[str, str]:
+    def _make_queue(self) -> None:
         url = self.sqs.create_queue(QueueName="live-events")["QueueUrl"]
         arn = f"arn:aws:sqs:{SOURCE.region}:{SOURCE.account_id}:live-events"
+        self.queue_url, self.queue_arn = url, arn
+        self._let_send({"Service": "s3.amazonaws.com"}, SOURCE_ARN)
+
+    def _let_send(self, principal: object, source_arn: str) -> None:
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
+            "Principal": principal,
             "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {
-                "ArnLike": {"aws:SourceArn": SOURCE_ARN},
-                "StringEquals": {"aws:SourceAccount": SOURCE.account_id},
-            },
+            "Resource": self.queue_arn,
+            "Condition": {"ArnLike": {"aws:SourceArn": source_arn}},
         }
         attributes = {"Policy": _document(statement), "VisibilityTimeout": "1"}
-        self.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
-        return url, arn
+        self.sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)

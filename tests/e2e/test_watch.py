@@ -46,16 +46,16 @@ def place(sandbox: Sandbox) -> Iterator[LivePlace]:
 
 
 @pytest.fixture
-def command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path) -> Command:
+def command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path, through: str) -> Command:
     """The command with both accounts' profiles."""
-    return make_command(sandbox, nursery, tmp_path)
+    return make_command(sandbox, nursery, tmp_path, through)
 
 
-def make_command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path) -> Command:
-    """Make the command, with both accounts' profiles, at work in a folder."""
+def make_command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path, through: str) -> Command:
+    """Make the command, with both accounts' profiles and a client, at work in a folder."""
     profiles = sandbox.write_profiles(tmp_path / "aws")
     names = {"BACKFILL_SOURCE_PROFILE": "source", "BACKFILL_DESTINATION_PROFILE": "destination"}
-    return Command(tmp_path, {**profiles, **names}, nursery)
+    return Command(tmp_path, {**profiles, **names, "BACKFILL_CLIENT": through}, nursery)
 
 
 def look(command: Command, code: int, *words: str) -> dict[str, Any]:
@@ -128,11 +128,12 @@ def test_after_the_mend_a_run_brings_over_what_failed(place: LivePlace, command:
     assert look(command, 0)["failed_versions"] == 0
 
 
-def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path) -> None:
+def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path, through: str) -> None:
     """If this fails, healthy replication wakes somebody at night, or what waits is not seen."""
     lag = ReplicationSettings(longest_lag_s=90.0)
     with Sandbox(seed=7, has_strict_accounts=True, replication=lag) as sandbox:
-        place, command = LivePlace(sandbox=sandbox), make_command(sandbox, nursery, tmp_path)
+        place = LivePlace(sandbox=sandbox)
+        command = make_command(sandbox, nursery, tmp_path, through)
         place.allow(
             {
                 "Effect": "Allow",
@@ -155,6 +156,38 @@ def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path) -> None
         assert found["rules"][0]["pending_operations"] == 0
         assert found["manifest"] == []
         place.close()
+
+
+def test_events_that_come_twice_and_in_any_order_are_one_failure_each(
+    nursery: Nursery, tmp_path: Path, through: str
+) -> None:
+    """If this fails, SQS's promises (at least once, in any order) double a manifest."""
+    odd = ReplicationSettings(longest_event_lag_s=20.0, doubled_events=1.0)
+    with Sandbox(seed=7, has_strict_accounts=True, replication=odd) as sandbox:
+        place = LivePlace(sandbox=sandbox)
+        command = make_command(sandbox, nursery, tmp_path, through)
+        place.put(*(f"{number:02d}" for number in range(30)))
+        place.pass_minute()
+        found = look(command, 3)
+        assert found["queues"]["messages"] > 60
+        assert (found["failed_versions"], found["queues"]["new_words"]) == (30, 30)
+        (file,) = found["manifest"]
+        rows = (command.folder / file["file"]).read_text().splitlines()
+        assert rows == [
+            f"{SOURCE_BUCKET},{key},{place.versions[key]}" for key in sorted(place.versions)
+        ]
+        place.close()
+
+
+def test_a_queue_behind_a_topic_is_read_when_it_is_named(
+    place: LivePlace, command: Command
+) -> None:
+    """If this fails, people whose events go to several readers cannot watch."""
+    place.put_topic_between()
+    place.put(*KEYS)
+    unnamed = look(command, 0)
+    assert any(":sns:" in remark for remark in unnamed["remarks"])
+    assert look(command, 3, "--queue", place.queue_arn)["failed_versions"] == len(KEYS)
 
 
 def test_a_rule_without_metrics_says_how_to_switch_them_on(
