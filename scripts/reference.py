@@ -37,6 +37,8 @@ from backfill.preflight.findings import Verdict as PreflightVerdict
 from backfill.report.csv_rows import COLUMN_MEANINGS
 from backfill.report.document import EVIDENCE_SENTENCES, SCHEMA, Node, Report
 from backfill.report.wording import VERDICT_SENTENCES, Tone
+from backfill.setup.fields import FIELDS as SETUP_FIELDS
+from backfill.setup.fields import REPEATED, SpecField
 from backfill.verify import verdicts
 from backfill.watch.causes import Cause
 from backfill.watch.mends import MissingStatement
@@ -378,9 +380,64 @@ def limits() -> str:
     return table(("limit", "default", "meaning and reason"), rows)
 
 
+def setup_spec() -> str:
+    """Return every field of a setup spec, and every option of S3's replication console."""
+    rows = [
+        (
+            f"`{where} {field.name}`".replace("` ", "`"),
+            f"`{field.flag}`" if field.flag else "",
+            f"{field.kind.value}: {', '.join(field.choices)}" if field.choices else field.kind,
+            field.sets,
+            field.console,
+            f"[{_test_of(field)}](../../tests/unit/setup/{field.test.partition('::')[0]})",
+        )
+        for field in SETUP_FIELDS
+        for where in [f"[[{field.table}]]" if field.table in REPEATED else f"[{field.table}]"]
+    ]
+    head = ("field", "flag", "holds", "what it sets", "option of S3's console", "test")
+    return (
+        "What `backfill setup` reads: a TOML file, or flags for one destination and one rule."
+        " Examples are in [manifests/setup](../../manifests/setup), and what setup makes of them,"
+        " in empty accounts, in [manifests/iam/setup](../../manifests/iam/setup)."
+        " Tables with two brackets may stand more than once.\n\n"
+        + table(head, [(cell.replace("[] ", ""), *rest) for cell, *rest in rows])
+        + "\n\n"
+        + SETUP_NOT_OFFERED
+    )
+
+
+def _test_of(field: SpecField) -> str:
+    """Return the test of a field as pytest names it; the cases of one test are named by field."""
+    name = field.test.partition("::")[2]
+    return f"{name}\\[{field.table}-{field.name}\\]" if "option" in name else name
+
+
+SETUP_NOT_OFFERED = """\
+## What has no field
+
+- Existing objects: S3 no longer takes `ExistingObjectReplication`; `backfill run` brings them over.
+- Versioning: replication does not work without it, so it is enabled on both buckets, and left on.
+- Permissions boundaries and attached policies of roles: setup writes inline policies of its own
+  name alone.
+- Conditions in the trust policies of replication and Batch Operations roles: S3's documentation
+  names none that it sends there, and one that it does not send would stop replication.
+  `iam:PassRole` decides who may name a role; policies of queues, topics, functions and keys do have
+  conditions, `aws:SourceArn` and `aws:SourceAccount`, `kms:ViaService` and the encryption context.
+
+## Whose is what
+
+Rule IDs, notification Ids and policy names begin with `backfill.NAME.`, Sids are
+`BackfillPURPOSEForNAME`, and roles that setup makes have the tag `backfill:setup`. What has no such
+mark is another's and stays, field by field. A document is refused, with both texts, where ours
+cannot be laid beside another's: an identifier that is about something else, a priority that is
+taken, a rule of the old schema, another role for rules of others, events that somebody else asks
+for, a limit of AWS, an element that this version's SDK does not know."""
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "cli.md": ("Command line", command_line),
     "campaign.md": ("Campaign", campaign),
+    "setup-spec.md": ("Setup spec", setup_spec),
     "exit-codes.md": ("Exit codes", exit_codes),
     "reasons.md": ("Routes and reasons", reasons),
     "failure-codes.md": ("Failure codes of Batch Operations", failure_codes),

@@ -23,3 +23,42 @@ def test_every_field_names_a_test_that_exists(field: SpecField) -> None:
     file, _, name = field.test.partition("::")
     tree = ast.parse((HERE / file).read_text())
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+CONSOLE = {
+    "Source bucket",
+    "Replication rule name",
+    "Status",
+    "Priority",
+    "Choose a rule scope: prefix",
+    "Choose a rule scope: tags",
+    "Destination: bucket in this or in another account",
+    "Destination: account ID",
+    "Change object ownership to destination bucket owner",
+    "IAM role: create new role",
+    "IAM role: choose from existing IAM roles",
+    "Encryption: replicate objects encrypted with AWS KMS",
+    "Encryption: AWS KMS keys for decrypting source objects",
+    "Change the storage class for the replicated objects",
+    "Replication Time Control (RTC)",
+    "Replication metrics",
+    "Replication metrics: event notifications",
+    "Delete marker replication",
+    "Replica modification sync",
+}
+"""What the pages `Create replication rule` and `Edit` of S3's console ask for (S3 User Guide:
+replication-walkthrough1 and its like). Existing objects are asked for after it, as a batch job."""
+
+
+def test_every_option_of_the_console_has_a_row() -> None:
+    """If this fails, somebody who knows the console cannot find an option in the reference."""
+    assert CONSOLE <= {field.console for field in FIELDS}
+
+
+def test_the_reference_has_a_row_for_every_field() -> None:
+    """If this fails, a field exists that the reference does not tell."""
+    page = (HERE.parents[2] / "docs/reference/setup-spec.md").read_text()
+    for field in FIELDS:
+        where = f"[{field.table}] " if field.table else ""
+        row = f"{where}{field.name}` |"
+        assert any(row in line and field.sets in line for line in page.splitlines())

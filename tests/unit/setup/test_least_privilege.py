@@ -11,7 +11,8 @@ import pytest
 
 from backfill.model.places import BucketPlace
 from backfill.policies.asking import Pair, requests_for
-from backfill.policies.evaluation import decision
+from backfill.policies.context import context_of
+from backfill.policies.evaluation import Verdict, decision
 from backfill.policies.need import Feature, Need, On, Party
 from backfill.policies.needs import needs_of
 from backfill.policies.principals import principal_of, service
@@ -221,3 +222,42 @@ def test_nobody_else_is_let_in(golden: str) -> None:
         own = reading_of("the stranger's own", "999999999999", allowing)
         documents = replace(documents_for(asked.request, wanted.parts), identity=(own,))
         assert not decision(request, documents).is_allowed
+
+
+GUARDED = {
+    "an unconditional write": ({"s3:ObjectCreationOperation": "true"}, False),
+    "a write that creates": (
+        {"s3:ObjectCreationOperation": "true", "s3:if-none-match": "*"},
+        True,
+    ),
+    "a write that replaces": (
+        {"s3:ObjectCreationOperation": "true", "s3:if-match": '"etag"'},
+        True,
+    ),
+    "a part of a multipart upload": ({"s3:ObjectCreationOperation": "false"}, True),
+}
+
+
+@pytest.mark.parametrize("case", GUARDED)
+@pytest.mark.parametrize("is_replication", [False, True])
+def test_the_guard_stops_unconditional_writes_and_nothing_else(
+    case: str, *, is_replication: bool
+) -> None:
+    """If this fails, somebody overwrites unconditionally, or uploads and replication stop."""
+    said, is_let_through = GUARDED[case]
+    wanted, _ = set_up("guarded")
+    role = "arn:aws:iam::111111111111:role/service-role/backfill-photos-replication"
+    writer = "arn:aws:iam::222222222222:role/writer"
+    keys = ("s3:if-none-match", "s3:if-match")
+    request = Request(
+        principal=principal_of(role if is_replication else writer),
+        action="s3:PutObject",
+        resource="arn:aws:s3:::photos-replica/key",
+        resource_account_id="222222222222",
+        context=context_of(said, absent=tuple(key for key in keys if key not in said)),
+    )
+    allowing = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    own = reading_of("its own", request.principal.account_id, allowing)
+    documents = replace(documents_for(request, wanted.parts), identity=(own,))
+    is_denied = decision(request, documents).verdict is Verdict.EXPLICIT_DENY
+    assert is_denied is not (is_let_through or is_replication)

@@ -375,7 +375,7 @@ OPTIONS: dict[tuple[str, str], Callable[[], None]] = {
 }
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", OPTIONS, ids="-".join)
 def test_every_option_sets_what_the_reference_says(option: tuple[str, str]) -> None:
     """If this fails, a field of the spec is read and not carried out."""
     OPTIONS[option]()
