@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from backfill.sandbox.model.bodies import Body, digest
 from backfill.sandbox.model.buckets import Bucket
@@ -208,6 +209,27 @@ def remove_version(model: S3Model, bucket: str, key: str, version_id: str | None
     entry = there.current(key) if version_id is None else there.find(key, version_id)
     assert entry is not None, "the version exists"
     there.remove(entry)
+
+
+def plant_document(
+    model: S3Model,
+    bucket: str,
+    kind: Literal["replication", "notification", "lifecycle"],
+    document: str,
+) -> None:
+    """Let a configuration be told in other words, as if S3 had learnt elements since.
+
+    What it does stays as it is: replication and notifications were put before.
+    """
+    there = bucket_of(model, bucket)
+    if kind == "replication":
+        assert there.replication is not None, "put one first"
+        there.replication = replace(there.replication, document=document)
+    elif kind == "notification":
+        assert there.notifications is not None, "put one first"
+        there.notifications = replace(there.notifications, document=document)
+    else:
+        there.lifecycle = document
 
 
 def _swap(model: S3Model, bucket: str, version: ObjectVersion) -> ObjectVersion:

@@ -51,6 +51,18 @@ _DESTINATION_CHILDREN = frozenset(
         "Metrics",
     }
 )
+_SHAPES = {
+    "Time": {"Minutes"},
+    "EventThreshold": {"Minutes"},
+    "ReplicationTime": {"Status", "Time"},
+    "Metrics": {"Status", "EventThreshold"},
+    "AccessControlTranslation": {"Owner"},
+    "EncryptionConfiguration": {"ReplicaKmsKeyID"},
+    "DeleteMarkerReplication": {"Status"},
+    "SseKmsEncryptedObjects": {"Status"},
+    "ReplicaModifications": {"Status"},
+}
+"""What the schema knows inside of the smaller elements."""
 _STORAGE_CLASSES = frozenset(
     {
         "STANDARD",
@@ -103,6 +115,9 @@ def _named(elements: list[ET.Element], world: World) -> bool:
 
 def _rule(element: ET.Element) -> Rule:
     check_only(element, _RULE_CHILDREN)
+    for inner in element.iter():
+        if inner.tag in _SHAPES:
+            check_only(inner, _SHAPES[inner.tag])
     rule_id = text_of(element, "ID")
     refuse_if(refusals.BAD_RULE_ID, len(rule_id) > 255 or not rule_id.isascii())
     prefix, tags = _filter(element)

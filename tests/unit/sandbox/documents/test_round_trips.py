@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backfill.sandbox.model import raw_edits
 from tests.unit.sandbox.documents.conftest import Place, code_of
 
 QUEUE = "arn:aws:sqs:us-east-1:111111111111:events"
@@ -285,3 +286,17 @@ def test_an_element_that_s3_does_not_know_is_malformed(
     assert (answer.status, answer.code) == (400, "MalformedXML")
     with place.sandbox.held() as model:
         assert repr(model.world.buckets[place.bucket]) == before
+
+
+def test_a_document_may_hold_what_no_sdk_knows_yet(place: Place) -> None:
+    """If this fails, nobody tries what setup does with an element that its SDK would drop."""
+    place.own.put_bucket_notification_configuration(
+        Bucket=place.bucket, NotificationConfiguration=NOTIFICATIONS
+    )
+    document = "<NotificationConfiguration><Sparkle>1</Sparkle></NotificationConfiguration>"
+    with place.sandbox.held() as model:
+        raw_edits.plant_document(model, place.bucket, "notification", document)
+        raw_edits.plant_document(model, place.bucket, "lifecycle", "<LifecycleConfiguration/>")
+    with place.raw() as raw:
+        assert raw.ask("GET", f"/{place.bucket}", "notification").body == document.encode()
+        assert raw.ask("GET", f"/{place.bucket}", "lifecycle").status == 200

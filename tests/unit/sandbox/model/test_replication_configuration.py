@@ -72,6 +72,8 @@ REFUSED = [
     ("no rules", configuration(), "MalformedXML"),
     ("the dead element", configuration(rule(more="<ExistingObjectReplication><Status>Enabled"
      "</Status></ExistingObjectReplication>")), "MalformedXML"),
+    ("an element that nobody knows yet", configuration(rule(to=destination(
+        more="<Metrics><Status>Enabled</Status><Colour>red</Colour></Metrics>"))), "MalformedXML"),
     ("two children in a filter", configuration(rule(where=f"<Prefix>a</Prefix>{TAG}")),
      "MalformedXML"),
     ("prefix and filter", configuration(rule(more="<Prefix>a</Prefix>")), "MalformedXML"),
