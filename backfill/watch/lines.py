@@ -79,7 +79,11 @@ def _cause_lines(cause: Cause) -> Iterator[str]:
     if cause.mend:
         yield from _wrapped(f"mend: {cause.mend}", indent="    ")
     if cause.statements:
-        yield "    all of these must stand there, and no Deny against them:"
+        yield from _wrapped(
+            "all of these must stand there, and no Deny against them; `backfill preflight` finds"
+            " which one lacks:",
+            indent="    ",
+        )
     for each in cause.statements:
         yield from _wrapped(f"in {each.document} (account {each.account_id}):", indent="    ")
         yield f"    {json.dumps(each.statement)}"
