@@ -227,23 +227,35 @@ async def account_clients(
         UsageError, CredentialsError: See `clients`.
     """
     retries = _read_retries(settings, here, events)
-    async with AsyncExitStack() as stack:
+    async with (
+        _account(source_connection(access, settings), retries, events) as source,
+        _account(destination_connection(access, settings), retries, events) as destination,
+    ):
+        yield AccountClients(source=source, destination=destination)
 
-        async def account(connection: Connection) -> Account:
-            session = await stack.enter_async_context(AwsSession(connection))
-            calls = Calls(session, events)
-            writer = AwsAccountWriter(calls, retries)
-            return Account(
-                reader=writer,
-                writer=writer,
-                watching=AwsWatching(calls, retries),
-                control=RetryingControlPlane(S3ControlPlane(calls), retries),
-                canary=S3CanaryStore(calls),
-            )
 
-        yield AccountClients(
-            source=await account(source_connection(access, settings)),
-            destination=await account(destination_connection(access, settings)),
+@asynccontextmanager
+async def account_client(
+    connection: Connection, settings: Settings, here: Machine, events: Events
+) -> AsyncIterator[Account]:
+    """Open one identity's view alone, so that the other's credentials need not be there."""
+    async with _account(connection, _read_retries(settings, here, events), events) as account:
+        yield account
+
+
+@asynccontextmanager
+async def _account(
+    connection: Connection, retries: ReadRetries, events: Events
+) -> AsyncIterator[Account]:
+    async with AwsSession(connection) as session:
+        calls = Calls(session, events)
+        writer = AwsAccountWriter(calls, retries)
+        yield Account(
+            reader=writer,
+            writer=writer,
+            watching=AwsWatching(calls, retries),
+            control=RetryingControlPlane(S3ControlPlane(calls), retries),
+            canary=S3CanaryStore(calls),
         )
 
 

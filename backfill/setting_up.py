@@ -5,11 +5,17 @@ Law: a side that is left to its owner (`only`) is never asked anything, but the 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from backfill.campaign import Access
-from backfill.compose import Account, Machine, account_clients
+from backfill.compose import (
+    Account,
+    Machine,
+    account_client,
+    destination_connection,
+    source_connection,
+)
 from backfill.ports import Events
 from backfill.settings import Settings
 from backfill.setup.desired import wanted_of
@@ -35,10 +41,21 @@ class SettingUp:
 async def opened_setup(
     access: Access, settings: Settings, here: Machine, events: Events, *, only: Side | None = None
 ) -> AsyncIterator[SettingUp]:
-    """Open both identities' clients, or one's; no client is open before its first call."""
-    async with account_clients(access, settings, here, events) as accounts:
-        source = None if only is Side.DESTINATION else accounts.source
-        destination = None if only is Side.SOURCE else accounts.destination
+    """Open both identities' clients, or one's; no client is open before its first call.
+
+    Raises:
+        UsageError, CredentialsError: See `compose.clients`; of a side that is asked only.
+    """
+    async with AsyncExitStack() as stack:
+        source = destination = None
+        if only is not Side.DESTINATION:
+            connection = source_connection(access, settings)
+            opening = account_client(connection, settings, here, events)
+            source = await stack.enter_async_context(opening)
+        if only is not Side.SOURCE:
+            connection = destination_connection(access, settings)
+            opening = account_client(connection, settings, here, events)
+            destination = await stack.enter_async_context(opening)
         yield SettingUp(
             hands=Hands(
                 source=None if source is None else source.writer,

@@ -93,16 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Carry the action out."""
     from backfill.errors import UsageError
+    from backfill.model.escaping import visible_text
 
     try:
         return _call(arguments)
     except UsageError as error:
+        first, *faults = error.message.splitlines()
+        if not faults:
+            raise
         # All faults of a spec at once, a line each.
-        first, *rest = error.message.splitlines()
-        for line in rest:
-            _say(line)
-        error.message = first
-        raise
+        for line in (f"backfill: {first}", *faults):
+            _say(visible_text(line))
+        return error.exit_status
 
 
 def _call(arguments: argparse.Namespace) -> int:

@@ -35,6 +35,8 @@ class _Handler(logging.Handler):
         self._sink = sink
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "aiobotocore.credentials" and "mandatory" in record.getMessage():
+            return  # Raised as well, and then told with what mends it.
         word = next(word for number, word in _WORDS if record.levelno >= number)
         exception = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
         self._sink(word, record.name, record.getMessage(), exception)

@@ -8,8 +8,8 @@ Law: what is about to be written is in the record before, so destroy forgets not
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from backfill.errors import RefusedError, StoreFault
@@ -21,7 +21,7 @@ from backfill.ports.artifacts import ArtifactStore
 from backfill.setup.difference import differences, removals
 from backfill.setup.reading import NOT_ASKED, actual_of
 from backfill.setup.record import DOCUMENT, Record, record_bytes, record_of
-from backfill.setup.settling import SEEN_LIMIT_S, SETTLE_LIMIT_S, may_pass, pauses
+from backfill.setup.settling import SEEN_LIMIT_S, limit_s, may_pass, pauses
 from backfill.setup.wanted import (
     Action,
     Actual,
@@ -29,6 +29,7 @@ from backfill.setup.wanted import (
     DocumentDifference,
     Fields,
     Resource,
+    ResourceKind,
     Side,
     Wanted,
 )
@@ -239,10 +240,12 @@ class _Work:
     hands: Hands
     kept: _Kept
     name: str
+    written: set[ResourceKind] = field(default_factory=set)
+    """The kinds of documents that this very command wrote."""
 
     async def settle(self, resource: Resource, difference: _Differing) -> DocumentDifference:
         """Write a document until it is read as it shall be; return what was done to it."""
-        waits = pauses(SETTLE_LIMIT_S)
+        waits: Iterator[float] | None = None
         first: DocumentDifference | None = None
         while True:
             document = difference(resource, await self._read(resource))
@@ -258,10 +261,10 @@ class _Work:
             try:
                 await self._write(document)
             except StoreFault as fault:
-                pause_s = next(waits, None)
-                if pause_s is None or not may_pass(fault):
+                if not may_pass(fault):
                     raise
-                await self._wait(resource, f"{fault.operation}: {fault.code}", pause_s)
+                waits = waits or pauses(limit_s(fault, self.written))
+                await self._wait_for(fault, resource, next(waits, None))
                 continue
             await self._seen(document, difference)
             self._written(document)
@@ -294,7 +297,22 @@ class _Work:
                 raise RaceLostError(resource, ours=document.after, theirs=theirs)
             await self._wait(resource, "what was written is not read yet", pause_s)
 
+    async def _wait_for(self, fault: StoreFault, resource: Resource, pause_s: float | None) -> None:
+        """Pause before a refused write is tried again.
+
+        Raises:
+            RefusedError: It was tried long enough.
+        """
+        if pause_s is None:
+            raise RefusedError(
+                f"{resource.title}: {fault}",
+                hint="what it names is not there, or AWS needs longer to see it: wait a little and"
+                " run the same again; where two owners each do a part, the other's may come first",
+            ) from fault
+        await self._wait(resource, f"{fault.operation}: {fault.code}", pause_s)
+
     def _written(self, document: DocumentDifference) -> None:
+        self.written.add(document.resource.kind)
         self.kept.keep(self.kept.record.having_written(document))
         parts = [f"{each.action} {each.identifier}".rstrip() for each in document.changes]
         self.hands.events.emit(

@@ -7,15 +7,20 @@ configurations have an eventual consistency model").
 Never sleeps by itself. Law: every wait has an end, and only a refusal that can pass is waited for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import Disposition, StoreFault
+from backfill.setup.wanted import ResourceKind
 
 SETTLE_LIMIT_S: Final = 180.0
 """For a role, a policy or versioning to be seen by another service. AWS's own samples wait 60 s;
 three minutes is what one must reckon with, and not so long that a slip is not told."""
+
+REPEAT_LIMIT_S: Final = 20.0
+"""The same where this command has written nothing that may not be seen yet: one before it that was
+cut short may have. Else what is named is not there at all, and that is soon told."""
 
 SEEN_LIMIT_S: Final = 60.0
 """For a document that was put to be what is read."""
@@ -24,44 +29,66 @@ _FIRST_PAUSE_S: Final = 1.0
 _PAUSE_S_MAX: Final = 15.0
 
 
-# Two words side by side, so that the list below reads as one.
+# Words side by side, so that the list below reads as one.
 @dataclass(frozen=True, slots=True)
 class _Passing:
-    """A refusal that passes when AWS has settled; `word` stands in its message, in any case."""
+    """A refusal that passes when AWS has settled after a document of the kind `after` was written.
+
+    `word` stands in its message, in any case.
+    """
 
     operation: str
     code: str
-    word: str = ""
+    word: str
+    after: ResourceKind
 
 
 _PASSING: Final = (
-    _Passing("PutBucketPolicy", "MalformedPolicy", "principal"),
-    _Passing("PutKeyPolicy", "MalformedPolicyDocumentException", "principal"),
-    _Passing("UpdateAssumeRolePolicy", "MalformedPolicyDocument", "principal"),
-    _Passing("PutRolePolicy", "NoSuchEntity"),
-    _Passing("DeleteRole", "DeleteConflict"),
-    _Passing("PutBucketReplication", "InvalidArgument", "role"),
-    _Passing("PutBucketReplication", "InvalidRequest", "versioning"),
-    _Passing("PutBucketReplication", "InvalidRequest", "role"),
-    _Passing("PutObjectLockConfiguration", "InvalidBucketState", "versioning"),
-    _Passing("PutBucketNotificationConfiguration", "InvalidArgument", "validate"),
-    _Passing("SetQueueAttributes", "InvalidAttributeValue", "policy"),
-    _Passing("SetTopicAttributes", "InvalidParameter", "polic"),
-    # A bucket that was made a moment ago.
-    _Passing("PutBucketPolicy", "NoSuchBucket"),
+    _Passing("PutBucketPolicy", "MalformedPolicy", "principal", ResourceKind.ROLE_TRUST),
+    _Passing(
+        "PutKeyPolicy", "MalformedPolicyDocumentException", "principal", ResourceKind.ROLE_TRUST
+    ),
+    _Passing("PutRolePolicy", "NoSuchEntity", "", ResourceKind.ROLE_TRUST),
+    _Passing("DeleteRole", "DeleteConflict", "", ResourceKind.ROLE_POLICIES),
+    _Passing("PutBucketReplication", "InvalidArgument", "role", ResourceKind.ROLE_TRUST),
+    _Passing("PutBucketReplication", "InvalidRequest", "role", ResourceKind.ROLE_TRUST),
+    _Passing("PutBucketReplication", "InvalidRequest", "versioning", ResourceKind.VERSIONING),
+    _Passing(
+        "PutObjectLockConfiguration", "InvalidBucketState", "versioning", ResourceKind.VERSIONING
+    ),
+    _Passing(
+        "PutBucketNotificationConfiguration",
+        "InvalidArgument",
+        "validate",
+        ResourceKind.EVENT_DESTINATION_POLICY,
+    ),
 )
 
 _AGAIN: Final = frozenset({Disposition.RETRY, Disposition.SETTLE, Disposition.REDECIDE})
 """Throttled; or perhaps done, or changed by another meanwhile: read again, then decide anew."""
 
 
+def limit_s(fault: StoreFault, written: Collection[ResourceKind]) -> float:
+    """Return how long a write that was answered so is tried again, all pauses together.
+
+    `written` are the kinds of documents that this command has written.
+    """
+    is_fresh = any(each.after in written for each in _passing(fault))
+    return SETTLE_LIMIT_S if is_fresh or fault.disposition in _AGAIN else REPEAT_LIMIT_S
+
+
 def may_pass(fault: StoreFault) -> bool:
     """Whether a write that was answered so may succeed a little later."""
-    return fault.disposition in _AGAIN or any(
-        (each.operation, each.code) == (fault.operation, fault.code)
-        and each.word in fault.message.lower()
+    return fault.disposition in _AGAIN or bool(_passing(fault))
+
+
+def _passing(fault: StoreFault) -> list[_Passing]:
+    return [
+        each
         for each in _PASSING
-    )
+        if (each.operation, each.code) == (fault.operation, fault.code)
+        and each.word in fault.message.lower()
+    ]
 
 
 def pauses(limit_s: float) -> Iterator[float]:

@@ -240,7 +240,7 @@ async def test_a_role_that_is_never_seen_ends_the_wait() -> None:
     plan = wanted()
     roles = [each.arn for each in plan.resources if each.kind is ResourceKind.ROLE_TRUST]
     scene.world.unsettled = dict.fromkeys(roles, 10**6)
-    with pytest.raises(StoreFault, match="principal"):
+    with pytest.raises(RefusedError, match="principal"):
         await apply(plan, scene.hands())
     assert 100 < scene.clock.slept_s < 400
 
@@ -381,8 +381,10 @@ async def test_each_owner_can_apply_a_part_alone(first: str) -> None:
         scene.world.buckets["archive"].documents[BucketDocument.VERSIONING] = {"Status": "Enabled"}
     else:
         # The destination's policy names the role: its owner waits until the source's has made it.
-        with pytest.raises(StoreFault, match="principal"):
+        with pytest.raises(RefusedError, match="principal") as caught:
             await apply(plan, scene.hands(only=first))
+        assert "the other's may come first" in caught.value.hint
+        assert scene.clock.slept_s < 30, "nothing was made that could still be seen"
         return
     done = await apply(plan, scene.hands(only=first))
     assert not scene.destination.asked
