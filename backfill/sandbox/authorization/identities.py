@@ -92,9 +92,11 @@ class Directory:
         if found is None or found.role_arn is None:
             return found
         role = self._by_arn.get(found.role_arn)
-        if role is not None:
+        is_same = role is not None and role.user_id == found.user_id.partition(":")[0]
+        if role is not None and is_same:
             return replace(found, policies=role.policies, boundary=role.boundary)
-        return replace(found, policies=()) if found.role_arn in self._removed else found
+        is_gone = role is not None or found.role_arn in self._removed
+        return replace(found, policies=()) if is_gone else found
 
 
 def root_arn(account_id: str) -> str:

@@ -101,10 +101,11 @@ class Doorkeeper:
         verdict: Verdict = Verdict.IMPLICIT_DENY,
     ) -> S3Error:
         """The refusal, in the words of IAM (IAM User Guide: troubleshoot_access-denied)."""
+        kind = "identity" if owner_of(resource_arn) in {None, call.account_id} else "resource"
         why = (
-            "with an explicit deny"
+            f"with an explicit deny in {'an' if kind == 'identity' else 'a'} {kind}-based policy"
             if verdict is Verdict.EXPLICIT_DENY
-            else f"because no policy allows the {action} action"
+            else f"because no {kind}-based policy allows the {action} action"
         )
         return refused(
             code=self.code,

@@ -73,6 +73,11 @@ def test_a_session_signs_and_may_do_what_its_role_may_do_now(desk: Desk, worker:
     iam.delete_role_policy(RoleName="reader", PolicyName="p")
     iam.delete_role(RoleName="reader")
     assert refused(s3.list_buckets) == ("AccessDenied", 403)
+    iam.create_role(
+        RoleName="reader", Path="/teams/", AssumeRolePolicyDocument=trust({"AWS": worker.arn})
+    )
+    iam.put_role_policy(RoleName="reader", PolicyName="p", PolicyDocument=policy(allow("*")))
+    assert refused(s3.list_buckets) == ("AccessDenied", 403)  # a session of the one that is gone
 
 
 @pytest.mark.parametrize("external_id", [None, "guessed"])
