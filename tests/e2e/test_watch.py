@@ -8,7 +8,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,7 @@ def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path, through
             }
         )
         assert look(command, 0)["verdict"] == "no-data"
+        sandbox.clock.fixed = datetime.now(UTC)  # minutes pass when the test says so
         place.put(*KEYS)
         place.pass_minute()
         waiting = look(command, 5)
