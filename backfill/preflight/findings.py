@@ -152,8 +152,7 @@ FINDING_FIELDS: Final = (
     ("`evidence`", "what was read, a line each"),
     (
         "`mend`",
-        "null, or an object: `says`, `account` (whose owner does it), `commands` (complete AWS CLI"
-        " commands) and `statements` (what they add to a policy)",
+        "null, or `says`, `account` (whose owner does it), `commands`, `statements` (added ones)",
     ),
     ("`docs`", "where the check is explained"),
 )

@@ -50,7 +50,7 @@ class Shell:
     def _client(self, service: str, account_id: str, region: str) -> Any:
         who = next(name for name, each in ACCOUNTS.items() if each.account_id == account_id)
         if (service, who, region) not in self._clients:
-            settings = {**self._sandbox.client_settings(who)}
+            settings: Any = {**self._sandbox.client_settings(who)}
             if region:
                 settings["region_name"] = region
             config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})

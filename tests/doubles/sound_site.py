@@ -121,7 +121,7 @@ class Site:
     # --- clients ---
 
     def client(self, service: str, who: str = "source", region: str = "") -> Any:
-        settings = {**self.sandbox.client_settings(who)}
+        settings: Any = {**self.sandbox.client_settings(who)}
         if region:
             settings["region_name"] = region
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})

@@ -38,6 +38,9 @@ def _configuration(seen: Gathered) -> Iterator[Finding]:
         yield blocked(check, bucket, what, mend, "ReplicationConfigurationNotFoundError")
     elif (flaw := _owner_without_account(seen)) is not None:
         yield flaw
+    elif unknown := seen.source.unmodelled(BucketDocument.REPLICATION):
+        what = "the replication configuration says something that this SDK's model does not know"
+        yield untold(check, bucket, what, *(shown(each) for each in unknown))
     elif seen.rules_problem:
         what = "the replication configuration is not understood by this version of backfill"
         yield untold(check, bucket, what, shown(seen.rules_problem))
