@@ -221,7 +221,13 @@ class Front:
         if claim is None:
             return None, Caller(account_id="", arn="", region=region)
         signed, identity = self._proven(request, claim)
-        return signed, Caller(account_id=identity.account_id, arn=identity.arn, region=region)
+        caller = Caller(
+            account_id=identity.account_id,
+            arn=identity.arn,
+            region=region,
+            is_paying=request.header("x-amz-request-payer") == "requester",
+        )
+        return signed, caller
 
     def _proven(self, request: HttpRequest, claim: Claim) -> tuple[Signed, Identity]:
         identity = self._directory.with_access_key(claim.access_key_id)

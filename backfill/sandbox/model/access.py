@@ -47,7 +47,13 @@ def is_allowed(  # noqa: PLR0913 - what a policy may speak of, no more
     kms_key_arn: str | None = None,
     conditions: Pairs = (),
 ) -> bool:
-    """Whether authorization allows one action."""
+    """Whether authorization allows one action; nobody else uses a Requester Pays bucket for free.
+
+    (UG: ObjectsinRequesterPaysBuckets.)
+    """
+    is_guest = caller.account_id != bucket.owner_id
+    if bucket.is_requester_pays and is_guest and not caller.is_paying:
+        return False
     return world.authorize(
         AccessQuestion(
             caller=caller,

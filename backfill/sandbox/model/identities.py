@@ -20,6 +20,8 @@ class Caller:
     account_id: str
     arn: str
     region: str
+    is_paying: bool = False
+    """The request says `x-amz-request-payer: requester` (UG: RequesterPaysBuckets)."""
 
     @property
     def is_anonymous(self) -> bool:

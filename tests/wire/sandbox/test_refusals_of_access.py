@@ -57,6 +57,8 @@ def test_anonymous_requests_are_denied_until_a_policy_allows_them(place: Place) 
     place.put("k")
     path = f"/{place.source_bucket}/k"
     assert place.source.ask("GET", path, is_signed=False).code == "AccessDenied"
+    bucket = f"/{place.source_bucket}"
+    assert place.source.ask("DELETE", bucket, "publicAccessBlock").status == 204
     put_policy(place, "*", ["s3:GetObject"])
     assert place.source.ask("GET", path, is_signed=False).body == b"body"
     assert place.source.ask("PUT", path, is_signed=False).code == "AccessDenied"

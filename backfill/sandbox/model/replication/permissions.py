@@ -115,9 +115,6 @@ def obstacle_at_destination(journey: Journey, encryption: Encryption | None) -> 
     rule, destination = journey.rule, journey.destination
     if rule.account_id is not None and rule.account_id != destination.owner_id:
         return codes.NO_WRITE  # made anew by another account after the rule was put
-    is_other = journey.caller(destination.region).account_id != destination.owner_id
-    if is_other and destination.is_requester_pays:
-        return codes.NO_WRITE  # (UG: replication-requirements)
     if encryption is None:
         return None if journey.may_write("s3:ReplicateDelete") else codes.NO_DELETE
     if not journey.may_write("s3:ReplicateObject", _encryption_conditions(encryption)):

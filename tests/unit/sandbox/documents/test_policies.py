@@ -64,6 +64,21 @@ def test_a_policy_has_at_most_20_kilobytes(place: Place) -> None:
     assert code_of(lambda: place.allow(too_large))[0] == 400
 
 
+def test_guests_of_a_requester_pays_bucket_say_that_they_pay(place: Place) -> None:
+    """If this fails, a copy out of such a bucket works here and is refused by AWS."""
+    theirs = {"Principal": {"AWS": "arn:aws:iam::222222222222:root"}}
+    place.allow(everybody(place, **theirs))
+    where = {"Bucket": place.bucket, "Key": "k"}
+    place.own.put_object(**where, Body=b"b")
+    place.other.get_object(**where)
+    place.own.put_bucket_request_payment(
+        Bucket=place.bucket, RequestPaymentConfiguration={"Payer": "Requester"}
+    )
+    assert code_of(lambda: place.other.get_object(**where)) == (403, "AccessDenied")
+    place.other.get_object(**where, RequestPayer="requester")
+    place.own.get_object(**where)
+
+
 def guard(place: Place) -> dict[str, object]:
     """Nobody overwrites unconditionally; creation and parts of uploads are exempt."""
     return {

@@ -1,6 +1,7 @@
 """CloudWatch's numbers of replication: where, of what, and how often."""
 
 from backfill.sandbox.model.measurements import Measurement
+from tests.unit.sandbox.batch_operations.works import Works
 from tests.unit.sandbox.model.replicating import (
     FAR,
     NEAR,
@@ -94,3 +95,24 @@ def test_a_rule_without_metrics_is_not_measured() -> None:
     theatre.version(NEAR, "Suspended")
     assert theatre.minute() == {}
     assert theatre.minute() == {}
+
+
+def test_a_job_counts_only_by_what_fails_of_it() -> None:
+    """If this fails, a backfill looks like live replication that falls behind."""
+    works = Works()
+    data: list[Measurement] = []
+    works.model.world.measure = data.append
+    version_id = works.put()
+    works.configure(
+        rule(to=destination(more=METRICS)),
+        rule(rule_id="b", priority=2, to=destination(FAR, METRICS)),
+    )
+    works.wait(60)
+    data.clear()
+    del works.model.world.buckets[FAR]
+    assert works.outcome("k", version_id) == ("failed", "404", "DstBucketNotFound")
+    assert len(works.model.replication.pending()) == 1
+    works.now = works.now.replace(second=58)
+    works.wait(3)
+    assert [(datum.metric, datum.value) for datum in data] == [("OperationsFailedReplication", 1.0)]
+    assert dict(data[0].dimensions)["RuleId"] == "b"
