@@ -14,6 +14,10 @@ _PROCESSES: Final = (
     "about deaths and signals of processes, each over 2,000 objects: 40 s through the SDK;"
     " test_two_processes_copy_a_shard_each_and_nothing_twice shows both clients in a copy process"
 )
+_HEADS: Final = (
+    "sends HeadObject of the data plane and nothing else;"
+    " test_from_a_broken_policy_to_all_versions_at_the_destination does through both clients"
+)
 
 ONE_CLIENT: Final = {
     "test_exit_codes::test_2_a_flag_that_does_not_exist": _NO_REQUEST,
@@ -23,10 +27,19 @@ ONE_CLIENT: Final = {
     "test_demo::test_a_directory_that_is_no_demos_is_left_alone": _NO_REQUEST,
     "test_verbs::test_a_verb_in_an_empty_place_says_what_begins_a_run": _NO_REQUEST,
     "test_setup": _CONTROL,
+    "test_setup_specs": _CONTROL,
     "test_preflight_misconfigurations": _CONTROL,
     "test_preflight_sound": _CONTROL,
     "test_watch::test_what_cannot_be_watched_is_refused": _CONTROL,
     "test_watch::test_a_bucket_without_replication_is_refused": _CONTROL,
+    "test_watch::test_a_rule_without_metrics_says_how_to_switch_them_on": _HEADS,
+    "test_watch::test_what_others_sent_to_the_queue_stays_there": _HEADS,
+    "test_watch::test_a_manifest_can_be_written_elsewhere": _HEADS,
+    "test_watch::test_a_signal_ends_the_watch_with_a_summary": _HEADS,
+    "test_watch::test_a_watch_that_is_killed_goes_on_where_it_was": _HEADS,
+    "test_watch::test_a_person_reads_cause_and_mend": _HEADS,
+    "test_watch::test_a_queue_behind_a_topic_is_read_when_it_is_named": _HEADS,
+    "test_watch::test_events_that_come_twice_and_in_any_order_are_one_failure_each": _HEADS,
     "test_processes::"
     "test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on": _PROCESSES,
     "test_processes::"
