@@ -17,8 +17,8 @@ EVERY_S_MIN = 1.0
 DESCRIPTION = """\
 Look at the live replication of a bucket: for every enabled rule the pending operations and bytes,
 the latency and the failures that CloudWatch tells, and the events about failed versions in the
-queue that `backfill setup` made. Says cause and mend of each failure, and writes the failed
-versions as a manifest for a Batch Replication job. Goes on until Ctrl-C.
+queue that `backfill setup` had S3 send them to. Says cause and mend of each failure, and writes the
+failed versions as a manifest for a Batch Replication job. Goes on until Ctrl-C.
 
   backfill watch SOURCE_BUCKET                 # look every minute
   backfill watch SOURCE_BUCKET --once --json   # one look, for a cron job

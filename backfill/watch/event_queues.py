@@ -21,7 +21,7 @@ _LISTS: Final = {
 
 NO_QUEUE: Final = (
     "no queue receives the replication events of this bucket, so failed versions are not named;"
-    " `backfill setup` makes one, or --queue names one that a topic feeds"
+    " `backfill setup` sends them to one, or --queue names one that a topic feeds"
 )
 
 

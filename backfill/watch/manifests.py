@@ -8,7 +8,7 @@ names the files that count.
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -58,6 +58,9 @@ def write_manifest(
     first = next(lines, None)
     if first is None and ledger.fact(_HELD) != place.index_name:
         return ()
+    # Said before it is true: a process that dies in between must not leave a manifest that no
+    # later look empties.
+    ledger.set_fact(_HELD, place.index_name)
     files = tuple(_written(_chained(first, lines), place, sizes))
     if first is None:
         with place.writer(place.name_of(0)):
@@ -75,8 +78,10 @@ def write_manifest(
     }
     with place.writer(place.index_name) as document:
         document.write(json.dumps(index, indent=2).encode())
-    ledger.set_fact(_HELD, place.index_name if first is not None else "")
-    return files if first is not None else ()
+    if first is not None:
+        return files
+    ledger.set_fact(_HELD, "")
+    return ()
 
 
 def _rows(ledger: Ledger, bucket: str) -> Iterator[ObjectRow]:
@@ -104,8 +109,7 @@ def _written(
     while pending is not None:
         digest = hashlib.md5(usedforsecurity=False)
         rows = size_bytes = 0
-        with ExitStack() as stack:
-            file = stack.enter_context(place.writer(place.name_of(number)))
+        with place.writer(place.name_of(number)) as file:
             # A file takes one batch at least: the batches of `csv_lines` are far below any limit.
             while pending is not None and (
                 not rows

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import md5
@@ -15,7 +15,7 @@ import pytest
 
 from backfill.errors import CampaignError, RefusedError
 from backfill.model.attributes import ReplicationStatus
-from backfill.ports import Event, ProgressCounts
+from backfill.ports import DocumentWriter, Event, ProgressCounts
 from backfill.watch import queue_reader
 from backfill.watch.event_queues import NO_QUEUE
 from backfill.watch.ledger import Ledger
@@ -87,6 +87,8 @@ class Scene:
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
     events: Heard = field(default_factory=Heard)
     rows_max: int = 1000
+    dies_at: str = ""
+    """The file at whose beginning the process dies."""
 
     async def look(self, *, queue: str = "") -> Picture:
         """Look once, as a process of its own does."""
@@ -101,7 +103,7 @@ class Scene:
         )
         watched = await find_watched(SOURCE, owner="", queue_arn=queue, ports=ports)
         place = ManifestPlace(
-            writer=self.artifacts.document_writer,
+            writer=self.writer,
             name_of="manifest/{:04d}.csv".format,
             index_name="manifest/index.json",
             shown=lambda name: name,
@@ -109,6 +111,11 @@ class Scene:
         with self.ledger() as ledger:
             sizes = ManifestSizes(rows_max=self.rows_max, bytes_max=10**9)
             return await Watch(watched, ports, ledger, place, sizes).look()
+
+    def writer(self, name: str) -> AbstractContextManager[DocumentWriter]:
+        if name == self.dies_at:
+            raise RuntimeError(name)
+        return self.artifacts.document_writer(name)
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
@@ -247,6 +254,19 @@ async def test_what_arrived_since_leaves_the_manifest(scene: Scene) -> None:
         [("pending", version_id), ("stays", version_id)], ReplicationStatus.COMPLETED
     )
     assert (await scene.look()).exit_code == 0
+    assert scene.manifest() == []
+
+
+async def test_a_manifest_that_a_dead_process_left_is_emptied_all_the_same(scene: Scene) -> None:
+    """If this fails, a job is made for versions that have long arrived."""
+    scene.account.send(*failures("a"))
+    scene.dies_at = "manifest/index.json"
+    with pytest.raises(RuntimeError):
+        await scene.look()
+    assert scene.manifest()
+    scene.dies_at = ""
+    scene.account.statuses = {("a", "3HL4kqtJlcpXroDTDmJ"): ReplicationStatus.COMPLETED}
+    assert (await scene.look()).failed_versions == 0
     assert scene.manifest() == []
 
 
