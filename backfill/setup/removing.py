@@ -101,9 +101,9 @@ class _Removal:
             if any(item.identifier not in wanted for item in items):
                 self.leave(Action.LEAVE, "", "others are trusted by the role, too")
         kept = [item for item in items if not self._goes(item, wanted)]
-        if kind is ResourceKind.KEY_POLICY and not kept:
+        if not kept and _has_always_a_policy(self.resource):
             self.changes.clear()
-            return self.leave_all("a key policy cannot be empty, and nothing else stands in it")
+            return self.leave_all("it cannot be without a policy, and nothing else stands in it")
         if kept or kind is ResourceKind.ROLE_POLICIES:
             if "" in wanted and kind is ResourceKind.REPLICATION:
                 self.leave(Action.LEAVE, "", "the rules that stay replicate as this role")
@@ -178,3 +178,8 @@ class _Removal:
         words = policies if isinstance(policies, list | tuple) else ()
         others = [str(word) for word in words if not is_own_identifier(word, self.name)]
         return f"it has policies of others: {', '.join(others)}" if others else ""
+
+
+def _has_always_a_policy(resource: Resource) -> bool:
+    """Whether AWS keeps no such thing without a policy: keys and topics (KMS, SNS API)."""
+    return resource.kind is ResourceKind.KEY_POLICY or resource.arn.split(":")[2] == "sns"

@@ -29,7 +29,6 @@ from backfill.setup.wanted import (
     DocumentDifference,
     Fields,
     Resource,
-    ResourceKind,
     Side,
     Wanted,
 )
@@ -240,8 +239,8 @@ class _Work:
     hands: Hands
     kept: _Kept
     name: str
-    written: set[ResourceKind] = field(default_factory=set)
-    """The kinds of documents that this very command wrote."""
+    written: set[Resource] = field(default_factory=set)
+    """The documents that this very command wrote."""
 
     async def settle(self, resource: Resource, difference: _Differing) -> DocumentDifference:
         """Write a document until it is read as it shall be; return what was done to it."""
@@ -312,7 +311,7 @@ class _Work:
         await self._wait(resource, f"{fault.operation}: {fault.code}", pause_s)
 
     def _written(self, document: DocumentDifference) -> None:
-        self.written.add(document.resource.kind)
+        self.written.add(document.resource)
         self.kept.keep(self.kept.record.having_written(document))
         parts = [f"{each.action} {each.identifier}".rstrip() for each in document.changes]
         self.hands.events.emit(

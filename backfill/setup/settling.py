@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import Disposition, StoreFault
-from backfill.setup.wanted import ResourceKind
+from backfill.setup.wanted import Resource, ResourceKind, Side
 
 SETTLE_LIMIT_S: Final = 180.0
 """For a role, a policy or versioning to be seen by another service. AWS's own samples wait 60 s;
@@ -34,13 +34,14 @@ _PAUSE_S_MAX: Final = 15.0
 class _Passing:
     """A refusal that passes when AWS has settled after a document of the kind `after` was written.
 
-    `word` stands in its message, in any case.
+    `word` stands in its message, in any case; `side` is whose document it is, None for either.
     """
 
     operation: str
     code: str
     word: str
     after: ResourceKind
+    side: Side | None = None
 
 
 _PASSING: Final = (
@@ -52,7 +53,14 @@ _PASSING: Final = (
     _Passing("DeleteRole", "DeleteConflict", "", ResourceKind.ROLE_POLICIES),
     _Passing("PutBucketReplication", "InvalidArgument", "role", ResourceKind.ROLE_TRUST),
     _Passing("PutBucketReplication", "InvalidRequest", "role", ResourceKind.ROLE_TRUST),
-    _Passing("PutBucketReplication", "InvalidRequest", "versioning", ResourceKind.VERSIONING),
+    _Passing("PutBucketReplication", "InvalidRequest", "versioning must", ResourceKind.VERSIONING),
+    _Passing(
+        "PutBucketReplication",
+        "InvalidRequest",
+        "must have versioning",
+        ResourceKind.VERSIONING,
+        Side.DESTINATION,
+    ),
     _Passing(
         "PutObjectLockConfiguration", "InvalidBucketState", "versioning", ResourceKind.VERSIONING
     ),
@@ -68,12 +76,16 @@ _AGAIN: Final = frozenset({Disposition.RETRY, Disposition.SETTLE, Disposition.RE
 """Throttled; or perhaps done, or changed by another meanwhile: read again, then decide anew."""
 
 
-def limit_s(fault: StoreFault, written: Collection[ResourceKind]) -> float:
+def limit_s(fault: StoreFault, written: Collection[Resource]) -> float:
     """Return how long a write that was answered so is tried again, all pauses together.
 
-    `written` are the kinds of documents that this command has written.
+    `written` are the documents that this command has written.
     """
-    is_fresh = any(each.after in written for each in _passing(fault))
+    is_fresh = any(
+        resource.kind is each.after and each.side in (None, resource.side)
+        for each in _passing(fault)
+        for resource in written
+    )
     return SETTLE_LIMIT_S if is_fresh or fault.disposition in _AGAIN else REPEAT_LIMIT_S
 
 
