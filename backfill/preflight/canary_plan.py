@@ -163,9 +163,7 @@ def _mend(findings: Findings) -> Mend:
     causes = findings.of(Verdict.BLOCKER)
     if causes:
         named = ", ".join(dict.fromkeys(finding.check for finding in causes))
-        commands = tuple(words for each in causes if each.mend for words in each.mend.commands)
-        says = f"Mend what these checks name, then try again: {named}"
-        return Mend(says=says, commands=tuple(dict.fromkeys(commands)))
+        return Mend(says=f"Mend what these checks name, each as it says, then try again: {named}")
     unknown = ", ".join(dict.fromkeys(each.check for each in findings.of(Verdict.CANNOT_TELL)))
     return Mend(
         says="No check explains it. Look at what could not be decided"
