@@ -8,7 +8,8 @@ BackfillError                        one clear line, a hint, an exit code
 ├── RefusedError               10    preflight or the store says no, or lacks what is needed
 │   ├── PreflightError         10    preflight found blockers; each has its mend
 │   ├── MissingPermissionError 10    a policy statement is missing; the hint is the statement
-│   └── VersioningError        10    a bucket's versioning is not what replication needs
+│   ├── VersioningError        10    a bucket's versioning is not what replication needs
+│   └── RaceLostError          10    somebody else wrote the same document at the same moment
 ├── LeaseHeldError             11    another process holds the run directory
 ├── CredentialsError           12    no credentials, or they do not work
 ├── JobWaitsError              13    a job waits for a person to confirm it
@@ -30,6 +31,7 @@ Law: what a person can mend carries the hint that mends it.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -100,6 +102,28 @@ class MissingPermissionError(RefusedError):
 
 class VersioningError(RefusedError):
     """A bucket's versioning is not Enabled where it must be."""
+
+
+class RaceLostError(RefusedError):
+    """What setup wrote is not there: somebody else wrote the same document at the same moment.
+
+    `ours` is what setup wrote, `theirs` what stands there now; None where nothing does.
+    """
+
+    def __init__(
+        self,
+        document: str,
+        *,
+        ours: Mapping[str, object] | None,
+        theirs: Mapping[str, object] | None,
+    ) -> None:
+        super().__init__(
+            f"{document}: what setup wrote is not there any more, somebody else wrote it at the"
+            " same moment",
+            hint="S3 cannot refuse such a write: agree with them, then run the same again",
+        )
+        self.ours = ours
+        self.theirs = theirs
 
 
 class LeaseHeldError(BackfillError):

@@ -14,10 +14,10 @@ from backfill.cli.setup_spec import add_spec_arguments, asked_of_setup, spec_of_
 
 if TYPE_CHECKING:
     from backfill.cli.stage import Asked
+    from backfill.errors import RaceLostError
     from backfill.observe import StructuredEvents
     from backfill.setting_up import SettingUp
     from backfill.setup.exporting import ExportedFile
-    from backfill.setup.run import RaceLostError
     from backfill.setup.spec import Spec
     from backfill.setup.wanted import Change, Difference, Side, Wanted
 
@@ -286,7 +286,7 @@ def _held(
     from dataclasses import replace
 
     from backfill.compose import held
-    from backfill.setup.run import RaceLostError
+    from backfill.errors import RaceLostError
 
     with held(asked.here) as here:
         try:

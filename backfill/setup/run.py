@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from backfill.errors import RefusedError, StoreFault
+from backfill.errors import RaceLostError, RefusedError, StoreFault
 from backfill.events import SetupDocumentWritten, SetupWaits
 from backfill.model.accounts import Unread
 from backfill.ports import Clock, Events
@@ -27,7 +27,6 @@ from backfill.setup.wanted import (
     Actual,
     Difference,
     DocumentDifference,
-    Fields,
     Resource,
     Side,
     Wanted,
@@ -36,23 +35,6 @@ from backfill.setup.writing import write
 
 READS_AT_ONCE: Final = 8
 """IAM throttles an account at some tens of requests a second, and a role takes half a dozen."""
-
-
-class RaceLostError(RefusedError):
-    """What was written is not there: somebody else wrote the same document at the same moment.
-
-    `ours` is what setup wrote, `theirs` what stands there now; None where nothing does.
-    """
-
-    def __init__(self, resource: Resource, *, ours: Fields | None, theirs: Fields | None) -> None:
-        super().__init__(
-            f"{resource.title}: what setup wrote is not there any more, somebody else wrote it at"
-            " the same moment",
-            hint="S3 cannot refuse such a write: agree with them, then run the same again",
-        )
-        self.resource = resource
-        self.ours = ours
-        self.theirs = theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +275,7 @@ class _Work:
             pause_s = next(waits, None)
             if pause_s is None:
                 theirs = None if found is None or isinstance(found, Unread) else found.fields
-                raise RaceLostError(resource, ours=document.after, theirs=theirs)
+                raise RaceLostError(resource.title, ours=document.after, theirs=theirs)
             await self._wait(resource, "what was written is not read yet", pause_s)
 
     async def _wait_for(self, fault: StoreFault, resource: Resource, pause_s: float | None) -> None:

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from backfill.errors import ArtifactDamagedError, Disposition, RefusedError, StoreFault
+from backfill.errors import (
+    ArtifactDamagedError,
+    Disposition,
+    RaceLostError,
+    RefusedError,
+    StoreFault,
+)
 from backfill.events import SetupDocumentWritten, SetupWaits
 from backfill.model.accounts import BucketDocument
 from backfill.setup.record import DOCUMENT
-from backfill.setup.run import RaceLostError, apply, destroy, planned, recorded, removable
+from backfill.setup.run import apply, destroy, planned, recorded, removable
 from backfill.setup.wanted import Action, ResourceKind
 from tests.doubles.accounts import MemoryAccount
 from tests.unit.setup.acting import QUEUE, SOURCE, Scene, scene_of, wanted
