@@ -24,6 +24,7 @@ _RuleName = tuple[str, str]
 """Source bucket and rule ID."""
 
 
+# Open to change: it adds up.
 @dataclass(slots=True, kw_only=True)
 class _Load:
     """What waits by one rule."""
