@@ -70,6 +70,7 @@ def test_a_key_that_does_not_work_fails_reads_and_writes(
     assert refused(lambda: s3.put_object(Bucket="b-1", Key="n", **under(key))) == (code, 400)
     if "Invalid" in code:
         kms.cancel_key_deletion(KeyId=key)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
     kms.enable_key(KeyId=key)
     assert s3.get_object(Bucket="b-1", Key="k")["Body"].read() == b"x"
 

@@ -193,15 +193,23 @@ def test_an_encrypted_queue_needs_a_key_that_lets_s3_in(post: Post) -> None:
         attributes = {"KmsMasterKeyId": key_id}
         post.sqs.set_queue_attributes(QueueUrl=post.queue_url, Attributes=attributes)
         assert "Permissions on the destination queue" in (post.flaw(post.queue) or "")
-    lets = allow(["kms:GenerateDataKey", "kms:Decrypt"], Principal={"Service": S3})
-    kms.put_key_policy(KeyId=key, Policy=policy(root, lets))
-    assert post.flaw(post.queue) is None
+    for actions, is_enough in (
+        (["kms:Decrypt"], False),
+        (["kms:GenerateDataKey*", "kms:D*"], True),
+    ):
+        lets = allow(actions, Principal={"Service": S3})
+        kms.put_key_policy(KeyId=key, Policy=policy(root, lets))
+        assert (post.flaw(post.queue) is None) is is_enough
 
 
 def test_a_topic_hands_s3s_events_to_queues_that_let_it_in(post: Post) -> None:
     """If this fails, notifications by SNS seem to work without the queue's consent."""
     post.sns.subscribe(TopicArn=post.topic, Protocol="sqs", Endpoint=post.queue)
     assert "Permissions on the destination topic" in (post.flaw(post.topic) or "")
+    post.let_in("sns.amazonaws.com", {"ArnEquals": {"aws:SourceArn": post.topic}})
+    post.deliver(post.topic)
+    assert post.received() == []
+    post.set_policy("")
     statement = allow("sns:Publish", post.topic, Principal={"Service": S3}, Condition=OWN)
     post.sns.set_topic_attributes(
         TopicArn=post.topic, AttributeName="Policy", AttributeValue=policy(statement)

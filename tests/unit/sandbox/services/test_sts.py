@@ -113,6 +113,7 @@ def test_within_the_account_the_trust_policy_still_has_to_name_somebody(desk: De
     assert refused(lambda: assumed(desk, admin)) == ("AccessDenied", 403)
     iam.update_assume_role_policy(RoleName="reader", PolicyDocument=trust({"AWS": B}))
     assert assumed(desk, admin).arn.endswith("assumed-role/reader/run")
+    assert refused(lambda: assumed(desk, "destination")) == ("AccessDenied", 403)  # no root may
 
 
 @pytest.mark.parametrize(
