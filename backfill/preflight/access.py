@@ -17,7 +17,7 @@ from backfill.model.accounts import (
     Unread,
 )
 from backfill.policies import request as policies
-from backfill.policies.context import context_of
+from backfill.policies.context import Every, context_of
 from backfill.policies.evaluation import Decision, Evidence, Verdict, decision
 from backfill.policies.need import Party
 from backfill.policies.principals import PrincipalType, service
@@ -66,6 +66,11 @@ def judged(seen: Gathered, needs: Iterable[Need]) -> tuple[Judged, ...]:
 
 def _judged(seen: Gathered, need: Need) -> Judged:
     first = _decided(seen, need)
+    if first.verdict is Verdict.CANNOT_TELL and isinstance(need.request.resource, Every):
+        # A policy for some of the keys leaves "every key" open; that one of them fails is sure.
+        one = replace(need, request=replace(need.request, resource=need.sample))
+        if (told := _decided(seen, one)).is_denied:
+            first = replace(told, request=first.request)
     if need.instead and not first.is_allowed:
         other = _decided(seen, replace(need, request=replace(need.request, action=need.instead)))
         if other.is_allowed:

@@ -36,6 +36,7 @@ from backfill.preflight.mends import (
     put_trust,
     with_statement,
     with_statements,
+    without_deleted,
     without_statement,
 )
 from backfill.preflight.permissions import Need
@@ -196,6 +197,7 @@ def _mended(
             statement = listed[index]
             assert isinstance(statement, Mapping), "the evaluator read it as a statement"
             policy = with_statement(policy, index, exempting(statement, role_arn))
+    policy = without_deleted(policy) if policy else None
     return with_statements(policy, added) if added else policy or {}
 
 

@@ -6,13 +6,14 @@ mended; a document with elements that this SDK's model does not know is never pu
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from backfill.model.accounts import BucketDocument, Role, Unread
 from backfill.preflight.evidence import BucketEvidence
 from backfill.preflight.findings import Mend
-from backfill.preflight.members import Fields, altered, members, text
+from backfill.preflight.members import Fields, altered, member, members, text, texts
 
 Words = tuple[str, ...]
 
@@ -30,6 +31,13 @@ def as_json(document: object) -> str:
 def s3api(operation: str, bucket: str, *words: str) -> Words:
     """Return a command of the S3 API about a bucket."""
     return ("aws", "s3api", operation, "--bucket", bucket, *words)
+
+
+def create_bucket_command(bucket: str, region: str) -> Words:
+    """Return the command that makes a bucket in a Region; us-east-1 must not be named twice."""
+    where = as_json({"LocationConstraint": region})
+    more = () if region == "us-east-1" else ("--create-bucket-configuration", where)
+    return s3api("create-bucket", bucket, "--region", region, *more)
 
 
 def versioning_command(bucket: str) -> Words:
@@ -153,6 +161,30 @@ def with_statement(policy: Fields, index: int, statement: Fields) -> dict[str, o
         dict(statement) if at == index else each for at, each in enumerate(_statements(document))
     ]
     return document
+
+
+_DELETED: Final = re.compile(r"A(?:ROA|IDA)[A-Z0-9]{12,}")
+"""What AWS leaves of a role or user that was deleted (IAM User Guide:
+reference_policies_elements_principal)."""
+
+
+def without_deleted(policy: Fields) -> dict[str, object]:
+    """Return a policy without principals that were deleted: with one no put is accepted."""
+    document = altered(policy)
+    document["Statement"] = [
+        kept for each in _statements(document) if (kept := _without_deleted(each)) is not None
+    ]
+    return document
+
+
+def _without_deleted(statement: object) -> object:
+    named = member(statement, "Principal")
+    arns = texts(named, "AWS")
+    left = [arn for arn in arns if not _DELETED.fullmatch(arn)]
+    if len(left) == len(arns) or not isinstance(statement, Mapping):
+        return statement
+    principal = {**named, "AWS": left} if left else {k: v for k, v in named.items() if k != "AWS"}
+    return {**statement, "Principal": principal} if principal else None
 
 
 def exempting(statement: Fields, role_arn: str) -> dict[str, object]:

@@ -146,7 +146,7 @@ def path_left_out(site: Site) -> None:
 
 def objects_of_another_prefix(site: Site) -> None:
     statements = site.destination_statements()
-    statements[0]["Resource"] += "archive/*"
+    statements[0]["Resource"] = f"arn:aws:s3:::{site.destination}/archive/*"
     site.put_destination_policy(*statements)
 
 
@@ -161,8 +161,9 @@ def denied(**statement: Any) -> Callable[[Site], None]:
             "Resource": [arn, f"{arn}/*"],
             **statement,
         }
-        if "NotPrincipal" in deny:
-            del deny["Principal"]
+        for name in ("Principal", "Action"):
+            if f"Not{name}" in deny:
+                del deny[name]
         site.put_destination_policy(*site.destination_statements(), deny)
 
     return plant
@@ -232,6 +233,11 @@ def key_without_its_account(site: Site) -> None:
     manage = ["kms:Put*", "kms:Get*", "kms:Describe*", "kms:List*"]
     text = document(allow(manage, "*", Principal=admin))
     site.our_kms.put_key_policy(KeyId=site.source_key, PolicyName="default", Policy=text)
+
+
+def left_to_the_account(site: Site) -> None:
+    key_policy("source")(site)
+    site.put_role_policy(without=["kms:Decrypt"])
 
 
 def encrypts_for_objects_only(site: Site) -> Statement:
@@ -504,8 +510,13 @@ FAULTS: dict[str, Fault] = {
             "s3:ObjectOwnerOverrideToBucketOwner",
         )
     },
-    "role without kms:Decrypt": Fault(
-        plant=role_without("kms:Decrypt"), check="role-at-keys", site=KMS
+    "role without kms:Decrypt, source key leaves it to the account": Fault(
+        plant=left_to_the_account, check="role-at-keys", site=KMS
+    ),
+    "role without kms:Decrypt, Bucket Key": Fault(
+        plant=role_without("kms:Decrypt"),
+        check="role-at-keys",
+        site={**KMS, "has_bucket_key": True},
     ),
     "role without kms:Encrypt": Fault(
         plant=role_without("kms:Encrypt"), check="role-at-keys", site=KMS
@@ -549,11 +560,17 @@ FAULTS: dict[str, Fault] = {
         check="destination-policy-deny",
     ),
     "deny outside a VPC endpoint": Fault(
-        plant=denied(Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}),
+        plant=denied(
+            Action=["s3:PutObject*", "s3:Replicate*"],
+            Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}},
+        ),
         check="destination-policy-deny",
     ),
     "deny outside an address": Fault(
-        plant=denied(Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+        plant=denied(
+            NotAction="s3:Get*",
+            Condition={"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}},
+        ),
         check="destination-policy-deny",
     ),
     "deny to all but the owner": Fault(

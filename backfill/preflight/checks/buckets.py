@@ -7,7 +7,7 @@ from backfill.preflight.checks.check import Check, blocked, ok, unread
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Mend, Part
 from backfill.preflight.members import text
-from backfill.preflight.mends import s3api, versioning_command
+from backfill.preflight.mends import create_bucket_command, s3api, versioning_command
 
 
 def _sides(seen: Gathered) -> Iterator[tuple[str, BucketEvidence]]:
@@ -19,9 +19,11 @@ def _sides(seen: Gathered) -> Iterator[tuple[str, BucketEvidence]]:
 def _existence(seen: Gathered) -> Iterator[Finding]:
     for side, bucket in _sides(seen):
         if bucket.is_missing:
-            words = s3api("create-bucket", bucket.name)
+            # Nothing says in which Region it was, or was meant to be.
+            words = create_bucket_command(bucket.name, seen.source.region_name or "us-east-1")
             mend = Mend(
-                says=f"Create the {side} bucket in its Region, or put its right name into the rule",
+                says=f"Create the {side} bucket, in another Region if so meant, or put its right"
+                " name into the rule",
                 account_id=bucket.account_id,
                 commands=(words, versioning_command(bucket.name)),
             )

@@ -9,7 +9,7 @@ from backfill.preflight.checks.locks import default_retention
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Mend, Part
 from backfill.preflight.granting import caller_mend, evidence_lines
-from backfill.preflight.mends import put_document, s3api
+from backfill.preflight.mends import create_bucket_command, put_document
 from backfill.preflight.permissions import job_needs
 
 
@@ -30,7 +30,7 @@ def _place_flaw(seen: Gathered, bucket: BucketEvidence) -> Finding | None:
         what = "the batch bucket is the source bucket: reports would be replicated"
         return blocked(check, name, what, mend)
     if bucket.is_missing:
-        words = s3api("create-bucket", name, *_location(region))
+        words = create_bucket_command(name, region)
         mend = Mend(
             says="Create the bucket for manifests and reports in the source's Region",
             account_id=seen.source.account_id,
@@ -45,16 +45,6 @@ def _place_flaw(seen: Gathered, bucket: BucketEvidence) -> Finding | None:
         what = f"the batch bucket is in {bucket.region}, the source in {region}"
         return blocked(check, name, what, mend, "jobs read manifests in their own Region only")
     return None
-
-
-def _location(region: str) -> tuple[str, ...]:
-    """Return what CreateBucket is told of a Region; us-east-1 must not be named."""
-    where = f'{{"LocationConstraint":"{region}"}}'
-    return (
-        ("--region", region)
-        if region == "us-east-1"
-        else ("--region", region, "--create-bucket-configuration", where)
-    )
 
 
 def _retention_flaw(bucket: BucketEvidence) -> Finding | None:
