@@ -53,6 +53,8 @@ class LivePlace:
 
     sandbox: Sandbox
     has_metrics: bool = True
+    is_bare: bool = False
+    """Two buckets without versioning and a queue without a policy, and nothing else."""
     versions: dict[str, str] = field(default_factory=dict)
     """Version IDs of the source by key."""
     _clients: list[Any] = field(default_factory=list)
@@ -68,6 +70,10 @@ class LivePlace:
         self.batch_role_arn = self.sandbox.add_role("source", "batch", BATCH_POLICY)
         self._make_buckets()
         self._make_queue()
+        if self.is_bare:
+            return
+        self._version_buckets()
+        self._let_send({"Service": "s3.amazonaws.com"}, SOURCE_ARN)
         self.put_rule(has_metrics=self.has_metrics)
         self.s3.put_bucket_notification_configuration(
             Bucket=SOURCE_BUCKET,
@@ -204,6 +210,8 @@ class LivePlace:
             Bucket=DESTINATION_BUCKET,
             CreateBucketConfiguration={"LocationConstraint": DESTINATION.region},
         )
+
+    def _version_buckets(self) -> None:
         for client, bucket in (
             (self.s3, SOURCE_BUCKET),
             (self.other_s3, DESTINATION_BUCKET),
@@ -216,7 +224,6 @@ class LivePlace:
         url = self.sqs.create_queue(QueueName="live-events")["QueueUrl"]
         arn = f"arn:aws:sqs:{SOURCE.region}:{SOURCE.account_id}:live-events"
         self.queue_url, self.queue_arn = url, arn
-        self._let_send({"Service": "s3.amazonaws.com"}, SOURCE_ARN)
 
     def _let_send(self, principal: object, source_arn: str) -> None:
         statement = {

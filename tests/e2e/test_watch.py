@@ -128,6 +128,32 @@ def test_after_the_mend_a_run_brings_over_what_failed(place: LivePlace, command:
     assert look(command, 0)["failed_versions"] == 0
 
 
+def test_what_setup_made_is_watched_and_what_setup_makes_again_mends(
+    sandbox: Sandbox, nursery: Nursery, tmp_path: Path, through: str
+) -> None:
+    """If this fails, watch does not find the queue that setup has S3 send events to."""
+    place = LivePlace(sandbox=sandbox, is_bare=True)
+    command = make_command(sandbox, nursery, tmp_path, through)
+    apply = (
+        *("setup", "apply", "--yes", "--name", "live", "--source-bucket", SOURCE_BUCKET),
+        *("--destination-bucket", DESTINATION_BUCKET, "--notify", place.queue_arn),
+    )
+    command.run(*apply, code=0)
+    place.put("before")
+    assert place.arrived() == place.versions
+    assert look(command, 0)["remarks"] == []
+    place.other_s3.delete_bucket_policy(Bucket=DESTINATION_BUCKET)
+    place.put(*KEYS)
+    found = look(command, 3)
+    assert [cause["code"] for cause in found["causes"]] == ["DstPutObjectNotPermitted"]
+    assert found["failed_versions"] == len(KEYS)
+    command.run(*apply, code=0)
+    (file,) = found["manifest"]
+    place.replicate((command.folder / file["file"]).read_bytes(), file["etag"])
+    assert place.arrived() == place.versions
+    place.close()
+
+
 def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path, through: str) -> None:
     """If this fails, healthy replication wakes somebody at night, or what waits is not seen."""
     lag = ReplicationSettings(longest_lag_s=90.0)
