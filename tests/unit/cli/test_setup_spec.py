@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from backfill.cli.main import build_parser
+from backfill.cli.setup import _tell_race
 from backfill.cli.setup_spec import SPEC_BYTES_MAX, asked_of_setup, spec_of_arguments
-from backfill.errors import UsageError
+from backfill.errors import RaceLostError, UsageError
 from backfill.setup.fields import FIELDS
 
 SPEC = """
@@ -113,3 +114,17 @@ def test_who_asks_is_said_by_flags_and_environment_and_nothing_else_of_a_campaig
     assert campaign.access.destination_profile == "archive"
     assert campaign.destination is None
     assert campaign.source_bucket == "photos"
+
+
+def test_a_race_is_told_with_both_documents_and_nothing_in_them_moves_the_cursor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """If this fails, two owners cannot see what each wrote, or a policy writes to terminals."""
+    theirs = {"Statement": [{"Sid": "\x1b[2J"}]}
+    _tell_race(RaceLostError("bucket policy", ours={"Statement": []}, theirs=theirs))
+    _tell_race(RaceLostError("bucket policy", ours={"Statement": []}, theirs=None))
+    told = capsys.readouterr().err
+    assert "setup wrote: {" in told
+    assert "there stands now: nothing" in told
+    assert "\\u001b[2J" in told
+    assert "\x1b" not in told
