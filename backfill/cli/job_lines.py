@@ -234,7 +234,9 @@ def _failure_lines(number: int, failure: Failure) -> Iterator[str]:
     yield f"  {counted(number)} x {visible_text(failure.code)}: {_CLASSES[failure.cls]}"
     yield from _wrapped(failure.sentence, indent="    ")
     if failure.mend:
-        yield from _wrapped(f"mend: {failure.mend}", indent="    ")
+        here = f" Here: backfill preflight --code {visible_text(failure.code)}"
+        more = here * (failure.cls is FailureClass.AFTER_MEND)
+        yield from _wrapped(f"mend: {failure.mend}{more}", indent="    ")
 
 
 def show_document(

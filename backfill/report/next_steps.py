@@ -27,7 +27,8 @@ def _work_left(tally: Tally) -> list[str]:
     steps = []
     if failed:
         steps.append(
-            f"failed: {failed:,}. See the codes below, mend the cause, then backfill repair."
+            f"failed: {failed:,}. See the codes below, mend the cause, then backfill repair; of a"
+            " code of replication, backfill preflight --code CODE says what is missing where."
         )
     if waiting:
         steps.append(f"still to be moved: {waiting:,}. backfill run goes on with them.")
