@@ -17,7 +17,7 @@ from backfill.setup.configuration import (
 )
 from backfill.setup.grants import DESTINATION_BUCKET_ACTIONS
 from backfill.setup.key_statements import key_parts
-from backfill.setup.lanes import Lane, Route, lanes_of
+from backfill.setup.lanes import Lane, Route, lanes_of, side_of
 from backfill.setup.role_policies import (
     batch_policy,
     checksum_policy,
@@ -32,7 +32,6 @@ from backfill.setup.wanted import (
     Fields,
     Resource,
     ResourceKind,
-    Side,
     Wanted,
     WantedPart,
 )
@@ -62,10 +61,10 @@ def wanted_of(spec: Spec, ground: Ground) -> Wanted:
     )
 
 
-def bucket_resource(kind: ResourceKind, side: Side, place: BucketPlace, ground: Ground) -> Resource:
+def bucket_resource(kind: ResourceKind, place: BucketPlace, ground: Ground) -> Resource:
     """Return a document of a bucket."""
     return Resource(
-        side=side,
+        side=side_of(place.expected_owner, ground),
         kind=kind,
         arn=bucket_arn(ground.partition, place.bucket),
         account=place.expected_owner,
@@ -75,18 +74,17 @@ def bucket_resource(kind: ResourceKind, side: Side, place: BucketPlace, ground: 
 
 def _buckets(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
     yield from _report_buckets(spec, ground)
-    sides = [(Side.SOURCE, ground.source), *((Side.DESTINATION, d) for d in ground.destinations)]
-    for side, place in sides:
+    for place in (ground.source, *ground.destinations):
         yield WantedPart(
-            resource=bucket_resource(ResourceKind.VERSIONING, side, place, ground),
+            resource=bucket_resource(ResourceKind.VERSIONING, place, ground),
             identifier="",
             content={"Status": "Enabled"},
             reason="S3 replicates between versioned buckets only",
             is_removable=False,
         )
-        if spec.source.has_object_lock and side is Side.DESTINATION:
+        if spec.source.has_object_lock and place != ground.source:
             yield WantedPart(
-                resource=bucket_resource(ResourceKind.OBJECT_LOCK, side, place, ground),
+                resource=bucket_resource(ResourceKind.OBJECT_LOCK, place, ground),
                 identifier="",
                 content={"ObjectLockEnabled": "Enabled"},
                 reason="retention and legal holds need Object Lock at the destination, too;"
@@ -97,7 +95,7 @@ def _buckets(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
         keys = replica_keys(spec, place.bucket)
         if destination.has_bucket_keys and keys:
             yield WantedPart(
-                resource=bucket_resource(ResourceKind.ENCRYPTION, Side.DESTINATION, place, ground),
+                resource=bucket_resource(ResourceKind.ENCRYPTION, place, ground),
                 identifier="",
                 content=bucket_key_fields(keys[0]),
                 reason="replicas under a Bucket Key ask KMS once a bucket, not once an object",
@@ -109,13 +107,13 @@ def _report_buckets(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
     batch = spec.batch
     if batch is None or not batch.makes_buckets:
         return
-    ends = [(Side.SOURCE, batch.bucket, ground.source)]
+    ends = [(batch.bucket, ground.source)]
     if batch.destination_bucket:
-        ends.append((Side.DESTINATION, batch.destination_bucket, ground.destinations[0]))
-    for side, bucket, near in ends:
+        ends.append((batch.destination_bucket, ground.destinations[0]))
+    for bucket, near in ends:
         yield WantedPart(
             resource=Resource(
-                side=side,
+                side=side_of(near.expected_owner, ground),
                 kind=ResourceKind.BUCKET,
                 arn=bucket_arn(ground.partition, bucket),
                 account=near.expected_owner,
@@ -134,7 +132,7 @@ def _role_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator
         yield from _one_role(
             spec.name,
             lane.role,
-            _role(lane.role, lane.side, lane.source.expected_owner, ground),
+            _role(lane.role, lane.source.expected_owner, ground),
             (what, replication_policy(lane, spec, ground.partition)),
             ("Trust", Party.REPLICATION_SERVICE),
         )
@@ -145,7 +143,7 @@ def _role_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator
     yield from _one_role(
         spec.name,
         batch.role,
-        _role(batch.role, Side.SOURCE, ground.source.expected_owner, ground),
+        _role(batch.role, ground.source.expected_owner, ground),
         ("batch", batch_policy(spec, ground)),
         trusted,
     )
@@ -154,15 +152,15 @@ def _role_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator
         yield from _one_role(
             spec.name,
             batch.destination_role,
-            _role(batch.destination_role, Side.DESTINATION, owner, ground),
+            _role(batch.destination_role, owner, ground),
             ("checksums", checksum_policy(spec, ground)),
             trusted,
         )
 
 
-def _role(role: RoleSpec, side: Side, account: str, ground: Ground) -> Resource:
+def _role(role: RoleSpec, account: str, ground: Ground) -> Resource:
     return Resource(
-        side=side,
+        side=side_of(account, ground),
         kind=ResourceKind.ROLE_TRUST,
         arn=role.arn_in(ground.partition, account),
         account=account,
@@ -213,8 +211,7 @@ def _bucket_policies(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Ite
     says = {destination.bucket: destination.has_policy for destination in spec.destinations}
     guarded = {destination.bucket for destination in spec.destinations if destination.is_guarded}
     for place, ways in arriving.items():
-        side = Side.SOURCE if place == ground.source else Side.DESTINATION
-        resource = bucket_resource(ResourceKind.BUCKET_POLICY, side, place, ground)
+        resource = bucket_resource(ResourceKind.BUCKET_POLICY, place, ground)
         named = [
             (lane, route)
             for lane, route in ways
@@ -272,11 +269,9 @@ def _events(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
     source = ground.source
     for notification in spec.notifications:
         account = notification.arn.split(":")[4]
-        owners = {place.expected_owner for place in ground.destinations}
-        is_theirs = account != source.expected_owner and account in owners
         yield WantedPart(
             resource=Resource(
-                side=Side.DESTINATION if is_theirs else Side.SOURCE,
+                side=side_of(account, ground),
                 kind=ResourceKind.EVENT_DESTINATION_POLICY,
                 arn=notification.arn,
                 account=account,
@@ -293,7 +288,7 @@ def _events(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
         )
         words = ", ".join(event.value for event in notification.events)
         yield WantedPart(
-            resource=bucket_resource(ResourceKind.NOTIFICATION, Side.SOURCE, source, ground),
+            resource=bucket_resource(ResourceKind.NOTIFICATION, source, ground),
             identifier=identifier(spec.name, notification.name),
             content=notification_fields(notification, name=spec.name),
             reason=f"replication events come from the source bucket: {words}",
@@ -302,7 +297,7 @@ def _events(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
 
 def _rules(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator[WantedPart]:
     for lane in lanes:
-        resource = bucket_resource(ResourceKind.REPLICATION, lane.side, lane.source, ground)
+        resource = bucket_resource(ResourceKind.REPLICATION, lane.source, ground)
         yield WantedPart(
             resource=resource,
             identifier="",

@@ -55,7 +55,15 @@ async def ground_of_accounts(spec: Spec, askable: Askable) -> Ground:
         RefusedError: A bucket is not there.
     """
     source = await _place(spec.source, Side.SOURCE, askable)
-    destinations = [await _place(each, Side.DESTINATION, askable) for each in spec.destinations]
+    destinations = [
+        # A bucket in the source's own account is the source's identity's to ask and to write.
+        await _place(
+            each,
+            Side.SOURCE if each.account == source.expected_owner else Side.DESTINATION,
+            askable,
+        )
+        for each in spec.destinations
+    ]
     ground = Ground(
         source=source,
         destinations=tuple(destinations),

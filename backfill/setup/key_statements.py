@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from backfill.model.places import BucketPlace
 from backfill.policies.need import On, Party
-from backfill.setup.lanes import Lane
+from backfill.setup.lanes import Lane, side_of
 from backfill.setup.role_policies import key_actions, replica_keys
 from backfill.setup.spec import Ground, Spec
 from backfill.setup.statements import allow, by_way_of_s3, roles, sid
-from backfill.setup.wanted import Resource, ResourceKind, Side, WantedPart
+from backfill.setup.wanted import Resource, ResourceKind, WantedPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def key_parts(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator[W
 def _key(arn: str, ground: Ground) -> Resource:
     _, _, _, region, account, _ = arn.split(":")
     return Resource(
-        side=Side.SOURCE if account == ground.source.expected_owner else Side.DESTINATION,
+        side=side_of(account, ground),
         kind=ResourceKind.KEY_POLICY,
         arn=arn,
         account=account,

@@ -56,6 +56,15 @@ class Lane:
     routes: tuple[Route, ...]
 
 
+def side_of(account: str, ground: Ground) -> Side:
+    """Return whose side an account is: what the source's account owns is the source's to write.
+
+    Accounts that are neither's, of a queue or a key, are told with the destination's; who owns a
+    document stands in the resource.
+    """
+    return Side.SOURCE if account == ground.source.expected_owner else Side.DESTINATION
+
+
 def lanes_of(spec: Spec, ground: Ground) -> tuple[Lane, ...]:
     """Return the forward lane, then one back from each destination that syncs modifications."""
     forward = Lane(
@@ -84,7 +93,7 @@ def _lanes_back(spec: Spec, ground: Ground) -> Iterator[Lane]:
         is_across = ground.is_across_accounts(place)
         back = tuple(_reversed(rule, spec, ground.source) for rule in rules)
         yield Lane(
-            side=Side.DESTINATION,
+            side=side_of(place.expected_owner, ground),
             is_reverse=True,
             source=place,
             role=spec.reverse_role,

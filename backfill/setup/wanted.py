@@ -16,7 +16,7 @@ Fields = Mapping[str, object]
 
 
 class Side(enum.StrEnum):
-    """Whose resource it is. In one account both sides are its own."""
+    """Whose resource it is. What the source's account owns is the source's, wherever it stands."""
 
     SOURCE = "source"
     DESTINATION = "destination"

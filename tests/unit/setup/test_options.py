@@ -109,8 +109,9 @@ def annotations() -> None:
 
 def own_bucket_policy() -> None:
     near = destination(account=SOURCE)
-    assert bucket_policy(plain(destination=near)) == {}
-    assert bucket_policy(plain(destination={**near, "bucket-policy": True}))
+    policy = ResourceKind.BUCKET_POLICY
+    assert parts(wanted(plain(destination=near)), policy) == {}
+    assert parts(wanted(plain(destination={**near, "bucket-policy": True})), policy, Side.SOURCE)
     across = bucket_policy(plain())
     assert set(across) == {"BackfillOwnedForPhotos", "BackfillBucketForPhotos"}
 
