@@ -39,8 +39,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A running sandbox with a copy limit that small objects reach."""
+def sandbox(through: str) -> Iterator[Sandbox]:
+    """A running sandbox with a copy limit that small objects reach, for one client alone."""
+    assert through in CLIENTS, "each client finds buckets and counts as nobody left them"
     with Sandbox(seed=11, limits=Limits(copy_size_bytes=COPY_BYTES_MAX)) as running:
         yield running
 
