@@ -56,11 +56,8 @@ DESTINATION_DOCUMENTS: Final = (
     BucketDocument.PUBLIC_ACCESS_BLOCK,
     BucketDocument.REQUEST_PAYMENT,
 )
-BATCH_BUCKET_DOCUMENTS: Final = (
-    BucketDocument.POLICY,
-    BucketDocument.ENCRYPTION,
-    BucketDocument.OBJECT_LOCK,
-)
+BATCH_BUCKET_DOCUMENTS: Final = (BucketDocument.POLICY, BucketDocument.OBJECT_LOCK)
+"""Not its encryption: manifests are uploaded under SSE-S3 whatever the bucket's default says."""
 NOT_AWS: Final = Unread(operation="", code="NotAWS", message="the endpoint is not AWS's")
 _UNSUPPORTED: Final = frozenset({"NotImplemented", "501"})
 """How stores that are not AWS answer about features that they do not have; AWS never does."""
@@ -339,9 +336,8 @@ def _key_arns(known: Gathered) -> Iterable[tuple[str, str]]:
             # A bare ID means a key of the source's account in the destination's Region.
             key = rule.destination.replica_kms_key
             named.setdefault(key, _arn(key, known.source, destination.region_name, partition))
-    buckets = (known.source, *known.destinations, known.batch_bucket)
-    for bucket in buckets:
-        if bucket is not None and (key := default_key(bucket)):
+    for bucket in (known.source, *known.destinations):
+        if key := default_key(bucket):
             named.setdefault(key, _arn(key, bucket, bucket.region_name, partition))
     return [(name, arn) for name, arn in named.items() if name]
 

@@ -226,6 +226,34 @@ def _untold_region(destination: BucketEvidence) -> Finding:
     return untold("regions", destination.name, what, why)
 
 
+def _modifications(seen: Gathered) -> Iterator[Finding]:
+    check = "replica-modifications"
+    for destination in seen.destinations:
+        if not any(rule.replicates_modifications for rule in seen.rules_to(destination.name)):
+            continue
+        fields = destination.fields(BucketDocument.REPLICATION)
+        if isinstance(fields, Unread):
+            what = "whether a rule leads back from the destination is not known"
+            yield unread(check, destination.name, what, fields, destination.arn)
+        elif any(_leads_back(rule, seen.source) for rule in members(fields, "Rules")):
+            what = "rules of both directions carry changes of replicas"
+            yield ok(check, destination.name, what)
+        else:
+            mend = Mend(
+                says="Set the way back up, too (`replica-modifications` in a spec of backfill"
+                " setup), or switch ReplicaModifications off in the rule",
+                account_id=destination.account_id,
+            )
+            what = "a rule carries changes of replicas, and none leads back from the destination"
+            yield warned(check, destination.name, what, mend, "ReplicaModifications: Enabled")
+
+
+def _leads_back(rule: Fields, source: BucketEvidence) -> bool:
+    status = text(rule, "SourceSelectionCriteria", "ReplicaModifications", "Status")
+    to = text(rule, "Destination", "Bucket")
+    return rule.get("Status") == status == "Enabled" and to == source.arn
+
+
 CHECKS = (
     Check(
         id="replication-configuration",
@@ -263,5 +291,13 @@ CHECKS = (
         why="Both Regions must be enabled for their accounts (S3 User Guide:"
         " replication-requirements).",
         look=_region_of_rule,
+    ),
+    Check(
+        id="replica-modifications",
+        part=Part.REPLICATION,
+        asks="If a rule carries changes of replicas, does a rule lead back, too?",
+        why="Changes of tags, ACLs and locks on replicas are kept in step only where rules of both"
+        " buckets have ReplicaModifications (S3 User Guide: replication-for-metadata-changes).",
+        look=_modifications,
     ),
 )

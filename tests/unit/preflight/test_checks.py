@@ -171,6 +171,13 @@ CASES: dict[str, tuple[Spoil, str, Verdict]] = {
         "versioning",
         BLOCKER,
     ),
+    "a one-way street for changes of replicas": (
+        lambda there: there.rules(
+            rule(SourceSelectionCriteria={"ReplicaModifications": {"Status": "Enabled"}})
+        ),
+        "replica-modifications",
+        WARNING,
+    ),
     "destination missing": (no_bucket("to"), "bucket", BLOCKER),
     "source pays requester": (
         documents("from", BucketDocument.REQUEST_PAYMENT, Payer="Requester"),

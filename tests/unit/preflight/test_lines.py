@@ -84,5 +84,6 @@ async def test_an_unknown_code_is_answered_for() -> None:
     there = Scenery()
     there.rules(rule())
     told = mend_for_code("\x1bNewCode", await there.seen(), await there.findings())
-    assert told.causes == told.possible == ()
+    assert told.causes == ()
+    assert told.possible == ()
     assert all(line.isprintable() for line in code_lines(told))
