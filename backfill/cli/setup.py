@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backfill.setting_up import SettingUp
     from backfill.setup.exporting import ExportedFile
     from backfill.setup.spec import Spec
-    from backfill.setup.wanted import Change, Difference, Side, Wanted
+    from backfill.setup.wanted import Change, Difference, DocumentDifference, Side, Wanted
 
 T = TypeVar("T")
 
@@ -322,9 +322,9 @@ def _refuse_unless_writable(difference: "Difference") -> None:
 def _ask(arguments: argparse.Namespace, difference: "Difference", verb: str) -> None:
     from backfill.cli.stage import confirm
 
-    if not difference.is_change:
+    changed = [document for document in _asked_of(difference) if document.is_change]
+    if not changed:
         return
-    changed = [document for document in difference.documents if document.is_change]
     parts = sum(_is_written(change) for document in changed for change in document.changes)
     owners = sorted({document.resource.account for document in changed})
     what = {"Write": "Write", "Take": "Take away"}[verb]
@@ -336,10 +336,15 @@ def _ask(arguments: argparse.Namespace, difference: "Difference", verb: str) -> 
     )
 
 
+def _asked_of(difference: "Difference") -> list["DocumentDifference"]:
+    """Return the documents of the accounts that were asked: of others nothing is known or done."""
+    return [document for document in difference.documents if document.unread is None]
+
+
 def _summary(difference: "Difference") -> str:
     from backfill.setup.rendering import counted
 
-    counts = counted(difference.documents)
+    counts = counted(_asked_of(difference))
     words = [f"{number} {_PAST[action.value]}" for action, number in counts.items() if number]
     return f"{difference.name}: {', '.join(words) or 'nothing to do'}"
 

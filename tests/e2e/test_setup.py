@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from signal import SIGKILL
 from time import monotonic, sleep
 from typing import Any
 
@@ -167,6 +168,22 @@ def test_from_two_empty_accounts_to_replication_that_works_and_back(owners: Owne
     owners.setup("destroy", "--yes")
 
 
+def test_an_apply_that_was_killed_is_taken_up_and_taken_away(owners: Owners) -> None:
+    """If this fails, a lost connection to the machine leaves half a set-up that nobody owns."""
+    owners.write_spec()
+    before = owners.documents()
+    started = owners.command.start("setup", "apply", "setup.toml", "--yes")
+    end = monotonic() + ARRIVES_WITHIN_S
+    while "setup.document_written" not in started.stderr.read_text() and monotonic() < end:
+        sleep(0.01)
+    started.send(SIGKILL)
+    assert started.end().code != 0, "it was killed before its end"
+    owners.setup("apply", "--yes")
+    assert owners.arrives("x", owners.put("x"))
+    owners.setup("destroy", "--yes")
+    assert owners.documents() == before
+
+
 def test_objects_under_keys_of_both_accounts_arrive(owners: Owners) -> None:
     """If this fails, a key policy lacks what the role needs, and versions fail one by one."""
     source_key, replica_key = owners.make_key("source"), owners.make_key("destination")
@@ -245,6 +262,8 @@ def test_each_owner_applies_a_part_without_access_to_the_other(owners: Owners) -
     other.run("setup", "apply", "setup.toml", "--only", "destination", "--yes")
     blind.run("setup", "apply", "setup.toml", "--only", "source", "--yes")
     assert owners.arrives("x", owners.put("x"))
+    again = blind.run("setup", "apply", "setup.toml", "--only", "source")
+    assert "added" not in "".join(again.complaint), "nothing is left to write, or to ask about"
     planned = blind.run("setup", "plan", "setup.toml", "--only", "source")
     assert "NotAsked" in planned.stdout, "what was not seen is said"
 
