@@ -85,38 +85,54 @@ def _making_a_bucket(resource: Resource) -> Iterator[str]:
 def _making_a_role(document: DocumentDifference, file: str, number: int) -> Iterator[str]:
     resource, after = document.resource, document.after or {}
     name = shlex.quote(resource.name)
+    before = ""
     if document.before is not None:
-        before = f'"$here"/{file_name(resource, number, "-before")}'
+        before = f' "$here"/{file_name(resource, number, "-before")}'
+    else:
+        tags = fields_of(after.get("Tags", {}))
+        told = " ".join(shlex.quote(f"Key={key},Value={value}") for key, value in tags.items())
         yield (
-            f'read_into "$work/found" NoSuchEntity aws iam get-role --role-name {name}'
-            " --query Role.AssumeRolePolicyDocument"
+            f"unless EntityAlreadyExists aws iam create-role --role-name {name}"
+            f" --path {shlex.quote(str(after.get('Path', '/')))} --tags {told}"
+            f" --assume-role-policy-document file://{file}"
         )
-        yield f'python3 "$here"/{MERGE_FILE} "$work/found" {file} {before} >"$work/merged"'
-        yield (
-            f"aws iam update-assume-role-policy --role-name {name}"
-            ' --policy-document "file://$work/merged"'
-        )
-        return
-    tags = fields_of(after.get("Tags", {}))
-    told = " ".join(shlex.quote(f"Key={key},Value={value}") for key, value in tags.items())
+        for tag, value in tags.items():
+            query = shlex.quote(f"Role.Tags[?Key=='{tag}'].Value | [0]")
+            yield _expected(name, query, str(value), "a role of that name is somebody else's")
+    yield _expected(name, "Role.Arn", resource.arn, "a role of that name has another path")
     yield (
-        f"unless EntityAlreadyExists aws iam create-role --role-name {name}"
-        f" --path {shlex.quote(str(after.get('Path', '/')))} --tags {told}"
-        f" --assume-role-policy-document file://{file}"
+        f'read_into "$work/found" NothingOfThatKind aws iam get-role --role-name {name}'
+        " --query Role.AssumeRolePolicyDocument --output json"
     )
-    yield f'[ "$(aws iam get-role --role-name {name} --query Role.Arn --output text)" = \\'
-    said = "echo 'a role of that name has another path' >&2"
-    yield f"  {shlex.quote(resource.arn)} ] || {{ {said}; exit 1; }}"
+    yield f'python3 "$here"/{MERGE_FILE} "$work/found" {file}{before} >"$work/merged"'
+    yield (
+        f"settled aws iam update-assume-role-policy --role-name {name}"
+        ' --policy-document "file://$work/merged"'
+    )
+
+
+def _expected(name: str, query: str, value: str, otherwise: str) -> str:
+    """Give the command that stops unless IAM says this of a role."""
+    asked = f"aws iam get-role --role-name {name} --query {query} --output text"
+    said = f"echo {shlex.quote(otherwise)} >&2"
+    return f'[ "$({asked})" = {shlex.quote(value)} ] || {{ {said}; exit 1; }}'
 
 
 def _role_policies(document: DocumentDifference, number: int) -> Iterator[str]:
     name = shlex.quote(document.resource.name)
+    yield _expected(name, "Role.Arn", document.resource.arn, "a role of that name has another path")
     for index, change in enumerate(puts(document), start=1):
-        file = file_name(document.resource, number, f"-{index}")
+        file = f'"$here"/{file_name(document.resource, number, f"-{index}")}'
+        before = "/dev/null"
+        if change.before is not None:
+            before = f'"$here"/{file_name(document.resource, number, f"-{index}-before")}'
+        policy = f"--role-name {name} --policy-name {shlex.quote(change.identifier)}"
         yield (
-            f"settled aws iam put-role-policy --role-name {name} --policy-name"
-            f' {shlex.quote(change.identifier)} --policy-document file://"$here"/{file}'
+            f'read_into "$work/found" NoSuchEntity aws iam get-role-policy {policy}'
+            " --query PolicyDocument --output json"
         )
+        yield f'python3 "$here"/{MERGE_FILE} "$work/found" {file} {before} >"$work/merged"'
+        yield f'settled aws iam put-role-policy {policy} --policy-document "file://$work/merged"'
     for change in document.changes:
         if change.action is Action.REMOVE:
             policy = shlex.quote(change.identifier)
@@ -212,6 +228,8 @@ def _read_and_put(resource: Resource) -> tuple[str, str]:
         where = _words("--bucket", resource.name, "--expected-bucket-owner", resource.account)
         nothing, end = calls.nothing, f"{where} {region}"
         read = f"s3api {calls.get} {end}"
+        if "--output" not in read:
+            read += " --output json"
         put = f's3api {calls.put} {end} {calls.parameter} "file://$work/merged"'
     elif resource.kind is ResourceKind.KEY_POLICY:
         end = f"{_words('--key-id', resource.arn)} --policy-name default {region}"

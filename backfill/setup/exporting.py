@@ -111,6 +111,8 @@ def _documents(document: DocumentDifference, number: int) -> Iterator[tuple[str,
     if kind is ResourceKind.ROLE_POLICIES:
         for index, change in enumerate(puts(document), start=1):
             yield file_name(resource, number, f"-{index}"), fields_of(after[change.identifier])
+            if change.before is not None:
+                yield file_name(resource, number, f"-{index}-before"), change.before
     elif kind is ResourceKind.ROLE_TRUST:
         yield file_name(resource, number), fields_of(after[TRUST_FIELD])
         if document.before is not None:

@@ -17,6 +17,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 export AWS_PAGER=""
+export AWS_DEFAULT_OUTPUT=json  # A profile may say `text`, which prints nothing of some documents.
 
 if [ "$(aws sts get-caller-identity --query Account --output text)" != {account} ]; then
   echo "these are not credentials of account "{account} >&2
@@ -73,7 +74,10 @@ IDENTIFIERS = {"Statement": "Sid", "Rules": "ID", "QueueConfigurations": "Id",
 def load(path):
     with open(path, encoding="utf-8") as file:
         text = file.read().strip()
-    return {} if text in ("", "None", "null") else json.loads(text)
+    try:
+        return {} if text in ("", "None", "null") else json.loads(text)
+    except ValueError:
+        sys.exit(f"{path} holds no JSON, so nothing is merged: {text[:80]!r}")
 
 
 def merge(found, wanted):

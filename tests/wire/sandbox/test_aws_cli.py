@@ -6,32 +6,19 @@ Its botocore is another one than ours, so an agreement with our pinned one is no
 import json
 import os
 import subprocess
-import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backfill.sandbox.model.measurements import Measurement
+from tests.doubles.aws_command import aws
 from tests.wire.sandbox.conftest import Place
 
+__all__ = ["aws"]
+
 pytestmark = pytest.mark.awscli
-
-_INSTALL_TIMEOUT_S = 240
-
-
-@pytest.fixture(scope="session")
-def aws(pytestconfig: pytest.Config) -> Path:
-    """The `aws` command, installed once into pytest's cache folder."""
-    home = pytestconfig.cache.mkdir("awscli") / "venv"
-    command = home / "bin" / "aws"
-    if command.exists():
-        return command
-    install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "awscli"]
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
-        subprocess.run(install, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT_S)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"awscli cannot be installed here: {error}")
-    return command
 
 
 def run(aws: Path, place: Place, account: str, *arguments: str) -> str:
@@ -46,6 +33,56 @@ def run(aws: Path, place: Place, account: str, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+def test_every_other_service_answers_too(aws: Path, place: Place, tmp_path: Path) -> None:
+    """If this fails, what setup exports cannot be tried; this CloudWatch speaks CBOR."""
+
+    def told(*arguments: str) -> Any:
+        return json.loads(run(aws, place, "source", *arguments) or "null")
+
+    trust = tmp_path / "trust.json"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust.write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    role = ("--role-name", "by-cli", "--assume-role-policy-document", f"file://{trust}")
+    assert told("iam", "create-role", *role)["Role"]["RoleName"] == "by-cli"
+    assert told("sts", "get-caller-identity")["Account"] == "111111111111"
+    key = told("kms", "create-key")["KeyMetadata"]["Arn"]
+    assert "Policy" in told("kms", "get-key-policy", "--key-id", key)
+    url = told("sqs", "create-queue", "--queue-name", "by-cli")["QueueUrl"]
+    assert told("sqs", "receive-message", "--queue-url", url) is None
+    assert told("sns", "create-topic", "--name", "by-cli")["TopicArn"].endswith(":by-cli")
+    assert told("lambda", "list-functions")["Functions"] == []
+    now = datetime.now(UTC)
+    pairs = (("SourceBucket", "s"), ("DestinationBucket", "d"), ("RuleId", "r"))
+    with place.sandbox.held():
+        measurement = Measurement(
+            metric="BytesPendingReplication",
+            unit="Bytes",
+            region="us-east-1",
+            account_id="111111111111",
+            dimensions=pairs,
+            value=42.0,
+            at=now,
+        )
+        place.sandbox.services.record(measurement)
+    metric = {
+        "Namespace": "AWS/S3",
+        "MetricName": "BytesPendingReplication",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in pairs],
+    }
+    query = {"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+    start, end = (now - timedelta(minutes=5)).isoformat(), (now + timedelta(minutes=1)).isoformat()
+    period = ("--start-time", start, "--end-time", end)
+    found = told(
+        "cloudwatch", "get-metric-data", "--metric-data-queries", json.dumps([query]), *period
+    )
+    assert found["MetricDataResults"][0]["Values"] == [42.0]
+    assert told("cloudwatch", "list-metrics")["Metrics"][0]["MetricName"] == metric["MetricName"]
 
 
 def test_files_objects_versions_and_tags_come_back(aws: Path, place: Place, tmp_path: Path) -> None:
