@@ -61,13 +61,16 @@ async def _read(resource: Resource, reader: AccountReader) -> Actual:
         case ResourceKind.BUCKET:
             is_there = await reader.has_bucket(place_of(resource))
             return _made({"Region": resource.region}) if is_there else None
-        case ResourceKind.ROLE_TRUST:
+        case ResourceKind.ROLE_TRUST | ResourceKind.ROLE_POLICIES:
             role = await reader.role(resource.name)
-            return None if role is None else _role_document(role)
-        case ResourceKind.ROLE_POLICIES:
-            role = await reader.role(resource.name)
+            if role is None:
+                return None
+            if role.arn != resource.arn:
+                # IAM finds roles by name; policies that name another path let nobody in.
+                return Unread(operation="GetRole", code=f"its ARN is {role.arn}")
+            is_trust = resource.kind is ResourceKind.ROLE_TRUST
             # A role without policies is not a role that is not there.
-            return None if role is None else _policies(role)
+            return _role_document(role) if is_trust else _policies(role)
         case ResourceKind.KEY_POLICY:
             return await reader.key_policy(resource.arn)
         case _:
