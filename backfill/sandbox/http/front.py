@@ -101,7 +101,7 @@ class Front:
         told: Told
         service = service_of(request)
         if service is not None:
-            told = told_by(service, request_id)
+            told = told_by(service, request, request_id)
             return partial(self._other, service=service, told=told, request_id=request_id), told
         if control.is_control(request):
             told = partial(control.error_answer, request_id=request_id)

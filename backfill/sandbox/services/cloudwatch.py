@@ -6,18 +6,16 @@ known by its name and exactly its dimensions; other dimensions are another metri
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from backfill.sandbox.http.refusals import refused
-from backfill.sandbox.http.xml import branch, leaf
 from backfill.sandbox.model.errors import Pairs, S3Error
 from backfill.sandbox.model.measurements import NAMESPACE, Measurement
-from backfill.sandbox.services.calls import Call, Doorkeeper, XmlOperation
+from backfill.sandbox.services.calls import Call, Doorkeeper, JsonOperation
 from backfill.sandbox.services.fields import Fields
-from backfill.sandbox.services.protocols import instant, members
 
 _DATA_LIMIT = 100_000
 """Of one metric: the oldest go beyond, since all of them are in memory."""
@@ -45,6 +43,7 @@ class Metric:
     """Sorted."""
 
 
+Answer: TypeAlias = Mapping[str, object]
 Bins: TypeAlias = list[tuple[datetime, list[float]]]
 
 
@@ -56,7 +55,7 @@ class CloudWatch:
         self._data: dict[Metric, deque[Measurement]] = {}
 
     @property
-    def operations(self) -> Mapping[str, XmlOperation]:
+    def operations(self) -> Mapping[str, JsonOperation]:
         """By name."""
         return {
             "GetMetricData": self.get_data,
@@ -95,7 +94,7 @@ class CloudWatch:
                 found.setdefault(at, []).append(datum.value)
         return [(datetime.fromtimestamp(at, UTC), found[at]) for at in sorted(found)]
 
-    def get_data(self, call: Call) -> list[str]:
+    def get_data(self, call: Call) -> Answer:
         """GetMetricData."""
         self._doorkeeper.require(call, "cloudwatch:GetMetricData", "*")
         queries = call.fields.structures("MetricDataQueries")
@@ -109,9 +108,9 @@ class CloudWatch:
             for query in queries
             if query.text("ReturnData") != "false"
         ]
-        return [members("MetricDataResults", results)]
+        return {"MetricDataResults": results}
 
-    def _result(self, call: Call, query: Fields, *, is_ascending: bool) -> str:
+    def _result(self, call: Call, query: Fields, *, is_ascending: bool) -> Answer:
         if "MetricStat" not in query:
             raise _invalid("Expressions are not carried by this sandbox: give a MetricStat.")
         asked = query.structure("MetricStat")
@@ -119,17 +118,15 @@ class CloudWatch:
         bins = self._bins(call, metric, _period(asked))
         statistic = _statistic(asked.required("Stat"))
         ordered = bins if is_ascending else bins[::-1]
-        return "".join(
-            [
-                leaf("Id", query.required("Id")),
-                leaf("Label", query.text("Label") or metric.required("MetricName")),
-                branch("Timestamps", [leaf("member", instant(at)) for at, _ in ordered]),
-                branch("Values", [leaf("member", str(statistic(v))) for _, v in ordered]),
-                leaf("StatusCode", "Complete"),
-            ]
-        )
+        return {
+            "Id": query.required("Id"),
+            "Label": query.text("Label") or metric.required("MetricName"),
+            "Timestamps": [at for at, _ in ordered],
+            "Values": [float(statistic(values)) for _, values in ordered],
+            "StatusCode": "Complete",
+        }
 
-    def get_statistics(self, call: Call) -> list[str]:
+    def get_statistics(self, call: Call) -> Answer:
         """GetMetricStatistics: in no particular order, as CloudWatch promises none."""
         self._doorkeeper.require(call, "cloudwatch:GetMetricStatistics", "*")
         names = call.fields.strings("Statistics")
@@ -137,34 +134,31 @@ class CloudWatch:
         if not statistics:
             raise _invalid("Must specify either Statistics or ExtendedStatistics")
         points = [
-            leaf("Timestamp", instant(at))
-            + "".join(leaf(name, str(each(values))) for name, each in statistics.items())
+            {"Timestamp": at} | {name: float(each(values)) for name, each in statistics.items()}
             for at, values in self._bins(call, call.fields, _period(call.fields))
         ]
-        return [members("Datapoints", points), leaf("Label", call.fields.required("MetricName"))]
+        return {"Datapoints": points, "Label": call.fields.required("MetricName")}
 
-    def list_metrics(self, call: Call) -> list[str]:
+    def list_metrics(self, call: Call) -> Answer:
         """ListMetrics."""
         self._doorkeeper.require(call, "cloudwatch:ListMetrics", "*")
         fields = call.fields
         if fields.text("Namespace") not in {None, NAMESPACE}:
-            return [members("Metrics", [])]
+            return {"Metrics": []}
         wanted = fields.structures("Dimensions")
         found = [
-            leaf("Namespace", NAMESPACE)
-            + leaf("MetricName", metric.name)
-            + members("Dimensions", _rendered(metric.dimensions))
+            {
+                "Namespace": NAMESPACE,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+            }
             for metric, data in self._data.items()
             if (metric.account_id, metric.region) == (call.account_id, call.region)
             and fields.text("MetricName") in {None, metric.name}
             and all(_has(metric, dimension) for dimension in wanted)
             and data[-1].at > call.now - _LISTED_FOR
         ]
-        return [members("Metrics", found)]
-
-
-def _rendered(dimensions: Iterable[tuple[str, str]]) -> list[str]:
-    return [leaf("Name", name) + leaf("Value", value) for name, value in dimensions]
+        return {"Metrics": found}
 
 
 def _dimensions(about: Fields) -> Pairs:

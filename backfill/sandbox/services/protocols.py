@@ -1,10 +1,11 @@
-"""The protocols of the services: query (XML), JSON 1.0 and 1.1, and REST with JSON bodies.
+"""The protocols of the services: query (XML), JSON 1.0 and 1.1, REST with JSON bodies, CBOR.
 
 Never knows what an operation does. One law: an error goes out in the shape and under the code that
 SDKs of that protocol read.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from backfill.sandbox.http.messages import HttpRequest, HttpResponse
 from backfill.sandbox.http.refusals import refused
 from backfill.sandbox.http.xml import branch, document, leaf
 from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.services import cbor
 from backfill.sandbox.services.fields import Fields, Value, query_fields
 
 
@@ -24,6 +26,7 @@ class Kind(Enum):
     QUERY = auto()
     JSON = auto()
     REST_JSON = auto()
+    CBOR = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,25 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 """By the service's name in the credential scope."""
 
+_GRANITE = "GraniteServiceVersion20100801"
+_OTHERWISE: Mapping[str, Mapping[Kind, Protocol]] = {
+    "monitoring": {
+        Kind.JSON: Protocol(
+            kind=Kind.JSON,
+            prefix=_GRANITE,
+            media_type="application/x-amz-json-1.0",
+            is_query_compatible=True,
+        ),
+        Kind.CBOR: Protocol(
+            kind=Kind.CBOR,
+            prefix=_GRANITE,
+            media_type="application/cbor",
+            is_query_compatible=True,
+        ),
+    }
+}
+"""What newer SDKs speak instead."""
+_CBOR_PATH = re.compile(rb"/service/([A-Za-z0-9]+)/operation/([A-Za-z0-9]+)")
 _SHAPES = {
     "AWS.SimpleQueueService.NonExistentQueue": "QueueDoesNotExist",
     "AWS.SimpleQueueService.UnsupportedOperation": "UnsupportedOperation",
@@ -106,6 +128,16 @@ _JSON_CODES = {
 """The services' own codes for what S3's signature check calls otherwise."""
 
 
+def protocol_of(service: str, request: HttpRequest) -> Protocol:
+    """What a request to a service is spoken in."""
+    others = _OTHERWISE.get(service, {})
+    if Kind.CBOR in others and request.header("smithy-protocol") == "rpc-v2-cbor":
+        return others[Kind.CBOR]
+    if Kind.JSON in others and request.header("x-amz-target") is not None:
+        return others[Kind.JSON]
+    return PROTOCOLS[service]
+
+
 def operation_of(protocol: Protocol, request: HttpRequest) -> tuple[str, Fields]:
     """The operation's name and its members. Raises S3Error when there is none."""
     if protocol.kind is Kind.QUERY:
@@ -114,6 +146,11 @@ def operation_of(protocol: Protocol, request: HttpRequest) -> tuple[str, Fields]
         if operation is None or version != protocol.version:
             raise unknown_operation(operation, version)
         return operation, fields
+    if protocol.kind is Kind.CBOR:
+        found = _CBOR_PATH.fullmatch(request.raw_path)
+        if found is None or found[1].decode() != protocol.prefix:
+            raise unknown_operation(None, protocol.prefix)
+        return found[2].decode(), cbor_fields(request.body)
     prefix, _, operation = (request.header("x-amz-target") or "").partition(".")
     if prefix != protocol.prefix or not operation:
         raise unknown_operation(operation or None, prefix)
@@ -126,6 +163,19 @@ def json_fields(body: bytes) -> Fields:
         raw: Value = json.loads(body or b"{}")
     except ValueError:
         raw = None
+    return _fields(raw)
+
+
+def cbor_fields(body: bytes) -> Fields:
+    """The members of a CBOR body."""
+    try:
+        raw = cbor.decoded(body)
+    except cbor.CborError:
+        raw = None
+    return _fields(raw)
+
+
+def _fields(raw: Value) -> Fields:
     if not isinstance(raw, Mapping):
         raise refused(
             code="SerializationException",
@@ -161,10 +211,44 @@ def xml_answer(
 def json_answer(
     protocol: Protocol, result: Mapping[str, object], request_id: str, status: int = 200
 ) -> HttpResponse:
-    """An answer in JSON."""
+    """An answer in JSON or CBOR."""
+    body = _body(protocol, result) if status != 204 else b""
+    return HttpResponse(status=status, headers=_headers(protocol, request_id), body=body)
+
+
+def _headers(protocol: Protocol, request_id: str) -> tuple[tuple[str, str], ...]:
     headers = (("Content-Type", protocol.media_type), ("x-amzn-RequestId", _uuid(request_id)))
-    body = json.dumps(result).encode() if status != 204 else b""
-    return HttpResponse(status=status, headers=headers, body=body)
+    return (*headers, ("smithy-protocol", "rpc-v2-cbor")) if _is_cbor(protocol) else headers
+
+
+def _is_cbor(protocol: Protocol) -> bool:
+    return protocol.kind is Kind.CBOR
+
+
+def _body(protocol: Protocol, result: Mapping[str, object]) -> bytes:
+    if _is_cbor(protocol):
+        return cbor.encoded(result)
+    return json.dumps(result, default=_seconds).encode()
+
+
+def _seconds(value: object) -> float:
+    assert isinstance(value, datetime), f"{type(value)} has no place in an answer"
+    return value.timestamp()
+
+
+def xml_parts(result: Mapping[str, object]) -> list[str]:
+    """The parts of a result of the query protocol, from the structure that it is."""
+    return [_xml_part(name, value) for name, value in result.items()]
+
+
+def _xml_part(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return branch(name, xml_parts(value))
+    if isinstance(value, datetime):
+        return leaf(name, instant(value))
+    if isinstance(value, list):
+        return branch(name, [_xml_part("member", each) for each in value])
+    return leaf(name, str(value))
 
 
 def error_answer(protocol: Protocol, error: S3Error, request_id: str) -> HttpResponse:
@@ -178,8 +262,7 @@ def error_answer(protocol: Protocol, error: S3Error, request_id: str) -> HttpRes
         return _xml(
             status, document("ErrorResponse", parts, namespace=protocol.namespace), request_id
         )
-    headers = [("Content-Type", protocol.media_type), ("x-amzn-RequestId", _uuid(request_id))]
-    headers += error.headers
+    headers = [*_headers(protocol, request_id), *error.headers]
     if protocol.kind is Kind.REST_JSON:
         is_signing = code != error.code
         headers.append(("x-amzn-ErrorType", code))
@@ -189,7 +272,7 @@ def error_answer(protocol: Protocol, error: S3Error, request_id: str) -> HttpRes
         if protocol.is_query_compatible:
             headers.append(("x-amzn-query-error", f"{code};Sender"))
         body = {"__type": _SHAPES.get(code, code), "message": message}
-    return HttpResponse(status=status, headers=tuple(headers), body=json.dumps(body).encode())
+    return HttpResponse(status=status, headers=tuple(headers), body=_body(protocol, body))
 
 
 def members(name: str, items: Iterable[str]) -> str:

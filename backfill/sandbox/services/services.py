@@ -36,8 +36,10 @@ from backfill.sandbox.services.protocols import (
     error_answer,
     json_answer,
     operation_of,
+    protocol_of,
     unknown_operation,
     xml_answer,
+    xml_parts,
 )
 from backfill.sandbox.services.publishing import Publication
 from backfill.sandbox.services.sns import Sns
@@ -112,11 +114,11 @@ class Services:
             },
             "sts": Sts(self.iam, keeper).operations,
             "sns": self.sns.operations,
-            "monitoring": self.cloudwatch.operations,
         }
         self._json_operations: Mapping[str, Mapping[str, JsonOperation]] = {
             "kms": Kms(self._keys, json_keeper, self.missing_principal).operations,
             "sqs": self.sqs.operations,
+            "monitoring": self.cloudwatch.operations,
         }
 
     # --- calls ---
@@ -132,7 +134,7 @@ class Services:
         request_id: str,
     ) -> Prepared:
         """The call, understood. Raises S3Error."""
-        protocol = PROTOCOLS[service]
+        protocol = protocol_of(service, request)
         is_rest = protocol.kind is Kind.REST_JSON
         operation, fields = route(request) if is_rest else operation_of(protocol, request)
         call = Call(operation=operation, identity=identity, region=region, now=now, fields=fields)
@@ -147,6 +149,8 @@ class Services:
                 status, result = at_rest(call)
                 return json_answer(protocol, result, request_id, status)
             assert in_json is not None
+            if protocol.kind is Kind.QUERY:
+                return xml_answer(protocol, operation, xml_parts(in_json(call)), request_id)
             answer = json_answer(protocol, in_json(call), request_id)
             return replace(answer, delay_s=_pause_s(call, answer))
 
@@ -287,9 +291,11 @@ def check_scope(claim: Claim | None, service: str, regions: frozenset[str]) -> C
     return claim
 
 
-def told_by(service: str, request_id: str) -> Callable[[S3Error], HttpResponse]:
+def told_by(
+    service: str, request: HttpRequest, request_id: str
+) -> Callable[[S3Error], HttpResponse]:
     """How the service writes an error."""
-    return partial(error_answer, PROTOCOLS[service], request_id=request_id)
+    return partial(error_answer, protocol_of(service, request), request_id=request_id)
 
 
 def _signed_for(request: HttpRequest) -> str:

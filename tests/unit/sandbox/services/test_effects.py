@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from aiobotocore.session import get_session
 
 from backfill.sandbox.service import Sandbox
 from tests.unit.sandbox.services.acts import (
@@ -288,3 +289,25 @@ def test_the_profiles_lead_every_sdk_here(
     assert numbers.list_metrics()["Metrics"] == []
     for client in (iam, queues, numbers):
         client.close()
+
+
+async def test_the_asynchronous_sdk_works_as_well(desk: Desk) -> None:
+    """If this fails, the product's own client does not understand the sandbox's services."""
+    settings = desk.sandbox.client_settings("source")
+    session: Client = get_session()
+    async with (
+        session.create_client("iam", **settings) as iam,
+        session.create_client("kms", **settings) as kms,
+        session.create_client("sqs", **settings) as sqs,
+        session.create_client("sns", **settings) as sns,
+        session.create_client("lambda", **settings) as functions,
+        session.create_client("cloudwatch", **settings) as numbers,
+    ):
+        await iam.create_role(RoleName="mine", AssumeRolePolicyDocument=TRUSTS_S3)
+        role = (await iam.get_role(RoleName="mine"))["Role"]
+        assert role["AssumeRolePolicyDocument"] == json.loads(TRUSTS_S3)
+        assert (await kms.create_key())["KeyMetadata"]["KeyState"] == "Enabled"
+        assert (await sqs.create_queue(QueueName="q"))["QueueUrl"].endswith(f"/{A}/q")
+        assert (await sns.create_topic(Name="t"))["TopicArn"].endswith(":t")
+        assert (await functions.list_functions())["Functions"] == []
+        assert (await numbers.list_metrics())["Metrics"] == []
