@@ -431,7 +431,9 @@ Rule IDs, notification Ids and policy names begin with `backfill.NAME.`, Sids ar
 mark is another's and stays, field by field. A document is refused, with both texts, where ours
 cannot be laid beside another's: an identifier that is about something else, a priority that is
 taken, a rule of the old schema, another role for rules of others, events that somebody else asks
-for, a limit of AWS, an element that this version's SDK does not know."""
+for, a limit of AWS, an element that this version's SDK does not know. The last meets `bucket-keys`
+on buckets whose default encryption says `BlockedEncryptionTypes`, as S3 says of new ones: switch
+the Bucket Key on by hand there."""
 
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
