@@ -281,7 +281,7 @@ class Sandbox:
         return arn
 
     def set_fault_hook(self, hook: FaultHook) -> None:
-        """Consult this hook on every request of S3 and S3 Control from now on.
+        """Consult this hook on every request from now on, but on those who ask who they are.
 
         It runs in the server's thread.
         """

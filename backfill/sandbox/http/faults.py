@@ -61,7 +61,11 @@ class Fault:
 
 
 FaultHook: TypeAlias = Callable[[Call], Fault | None]
-"""Consulted for each request of S3 and S3 Control; None lets it pass."""
+"""Consulted for each authentic request but STS GetCallerIdentity; None lets it pass.
+
+Operations of S3 and S3 Control have their own names, those of other services their prefix as well:
+`iam:CreateRole`.
+"""
 
 _DELIVERIES = {
     FaultKind.HALF_BODY: Delivery.HALF_BODY,

@@ -7,7 +7,9 @@ from pathlib import Path
 import boto3
 import pytest
 from aiobotocore.session import get_session
+from botocore.exceptions import ConnectionClosedError
 
+from backfill.sandbox.http.faults import Fault, FaultKind
 from backfill.sandbox.service import Sandbox
 from tests.unit.sandbox.services.acts import (
     S3,
@@ -266,6 +268,23 @@ def test_two_sandboxes_share_nothing() -> None:
         assert refused(lambda: second.get_role(RoleName="mine")) == ("NoSuchEntity", 404)
         for desk in desks:
             desk.close()
+
+
+def test_an_answer_of_any_service_can_be_lost_or_spoiled(desk: Desk) -> None:
+    """If this fails, nobody can try what setup does when IAM's answer never comes."""
+    faults = {
+        "iam:CreateRole": Fault(kind=FaultKind.RESET, is_applied=True),
+        "kms:CreateKey": Fault(kind=FaultKind.ERROR, code="ThrottlingException", status=400),
+        "iam:GetRole": Fault(kind=FaultKind.ERROR, code="Throttling", status=400),
+    }
+    desk.sandbox.set_fault_hook(lambda call: faults.get(call.operation))
+    iam = desk.client("iam")
+    with pytest.raises(ConnectionClosedError):
+        iam.create_role(RoleName="lost", AssumeRolePolicyDocument=TRUSTS_S3)
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["lost"]
+    assert refused(lambda: iam.get_role(RoleName="lost")) == ("Throttling", 400)
+    assert refused(desk.client("kms").create_key) == ("ThrottlingException", 400)
+    assert desk.sandbox.calls()["iam:CreateRole"] == 1
 
 
 def test_the_exports_lead_every_sdk_here(desk: Desk) -> None:

@@ -163,3 +163,6 @@ def test_a_key_that_was_given_a_policy_in_process_is_shown(desk: Desk, kms: Clie
         desk.sandbox.key_policies[arn] = policy(ROOT_MAY)
     assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "Enabled"
     assert json.loads(kms.get_key_policy(KeyId=arn)["Policy"]) == json.loads(policy(ROOT_MAY))
+    s3 = desk.client("s3")
+    s3.create_bucket(Bucket="b-2")
+    assert s3.put_object(Bucket="b-2", Key="k", **under(arn))["SSEKMSKeyId"] == arn
