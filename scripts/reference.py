@@ -230,9 +230,9 @@ def preflight_checks() -> str:
 {check.asks} {check.why} Part: `{check.part}`."""
         for check in CATALOGUE
     ]
-    return f"""`backfill preflight` carries out all of them, `backfill run` begins with them. See the
-[guide](../guides/preflight.md). What is not there at all (jobs without a batch role, say) gives no
-finding.
+    return f"""`backfill preflight` carries out all of them, `backfill run` begins with them. See
+the [guide](../guides/preflight.md). What is not there at all (jobs without a batch role, say) gives
+no finding.
 
 {closed_list(PreflightVerdict)}
 

@@ -93,4 +93,3 @@ def _missing_role(made: DocumentDifference) -> DocumentDifference:
     return DocumentDifference(
         resource=made.resource, changes=(*made.changes, refusal), before=None, after=made.after
     )
-
