@@ -70,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             child.add_argument(
                 "--output", metavar="DIR", default="", help="directory for the files (required)"
             )
+            child.add_argument(
+                "--read",
+                action="store_true",
+                help="look at the accounts first: pages then say what stands there now, and"
+                " scripts put whole documents, if nobody changed them meanwhile",
+            )
         else:
             child.add_argument(
                 "--only",
@@ -202,7 +208,8 @@ def _export(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
             return await opened.wanted(spec)
 
         wanted = _looked(arguments, asked, look)
-    files = exported(differences(wanted, {}))
+    difference = _planned(arguments, spec, asked) if arguments.read else None
+    files = exported(difference or differences(wanted, {}))
     _write(folder, files)
     if arguments.json:
         print_json([file.path for file in files])

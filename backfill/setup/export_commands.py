@@ -13,6 +13,7 @@ from typing import Final
 from backfill.model.accounts import EventDestinationKind, event_destination_kind
 from backfill.model.escaping import visible_text
 from backfill.setup.recipes import MERGE_FILE, PREAMBLE
+from backfill.setup.settling import passing_pattern
 from backfill.setup.wanted import (
     Action,
     Change,
@@ -38,7 +39,7 @@ def script(
     numbered: Mapping[Resource, int],
 ) -> str:
     """Return the script of one step."""
-    lines = [PREAMBLE.format(title=title, account=shlex.quote(account))]
+    lines = [_preamble(title, account)]
     for document in documents:
         lines.append(f"\n# {visible_text(document.resource.title)}")
         lines += [
@@ -50,6 +51,10 @@ def script(
         lines.append(f"echo {shlex.quote(visible_text(document.resource.title))}")
         lines += _commands(document, numbered[document.resource])
     return "\n".join(lines) + "\n"
+
+
+def _preamble(title: str, account: str) -> str:
+    return PREAMBLE.format(title=title, account=shlex.quote(account), passing=passing_pattern())
 
 
 def _commands(document: DocumentDifference, number: int) -> Iterator[str]:
@@ -69,7 +74,7 @@ def _commands(document: DocumentDifference, number: int) -> Iterator[str]:
         case ResourceKind.ROLE_POLICIES:
             yield from _role_policies(document, number)
         case _ if is_function(resource):
-            yield from _permissions(document)
+            yield from _permissions(document, file)
         case _:
             yield from _merging(document, file, number)
 
@@ -139,8 +144,15 @@ def _role_policies(document: DocumentDifference, number: int) -> Iterator[str]:
             yield f"aws iam delete-role-policy --role-name {name} --policy-name {policy}"
 
 
-def _permissions(document: DocumentDifference) -> Iterator[str]:
+def _permissions(document: DocumentDifference, file: str) -> Iterator[str]:
     where = _words("--function-name", document.resource.arn, "--region", document.resource.region)
+    if document.before is None:
+        # Stops where a statement of the same ID says something else.
+        yield (
+            f'read_into "$work/found" ResourceNotFoundException aws lambda get-policy {where}'
+            " --query Policy --output text"
+        )
+        yield f'python3 "$here"/{MERGE_FILE} "$work/found" {file} >"$work/merged"'
     for change in document.changes:
         word = shlex.quote(change.identifier)
         if change.action in {Action.REPLACE, Action.REMOVE}:

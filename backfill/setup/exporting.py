@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backfill.model.escaping import visible_text
-from backfill.setup.export_commands import fields_of, file_name, is_function, puts, script
+from backfill.setup.export_commands import fields_of, file_name, puts, script
 from backfill.setup.layouts import TRUST_FIELD, items_of
 from backfill.setup.recipes import MERGE_FILE, MERGE_PROGRAM
 from backfill.setup.wanted import (
@@ -118,7 +118,7 @@ def _documents(document: DocumentDifference, number: int) -> Iterator[tuple[str,
         if document.before is not None:
             before = fields_of(document.before[TRUST_FIELD])
             yield file_name(resource, number, "-before"), before
-    elif kind is not ResourceKind.BUCKET and not is_function(resource):
+    elif kind is not ResourceKind.BUCKET:
         yield file_name(resource, number), _unchosen(document, after)
         if document.before is not None:
             yield file_name(resource, number, "-before"), document.before

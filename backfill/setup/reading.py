@@ -62,20 +62,22 @@ async def _read(resource: Resource, reader: AccountReader) -> Actual:
             is_there = await reader.has_bucket(place_of(resource))
             return _made({"Region": resource.region}) if is_there else None
         case ResourceKind.ROLE_TRUST | ResourceKind.ROLE_POLICIES:
-            role = await reader.role(resource.name)
-            if role is None:
-                return None
-            if role.arn != resource.arn:
-                # IAM finds roles by name; policies that name another path let nobody in.
-                return Unread(operation="GetRole", code=f"its ARN is {role.arn}")
-            is_trust = resource.kind is ResourceKind.ROLE_TRUST
-            # A role without policies is not a role that is not there.
-            return _role_document(role) if is_trust else _policies(role)
+            return _role(resource, await reader.role(resource.name))
         case ResourceKind.KEY_POLICY:
             return await reader.key_policy(resource.arn)
         case _:
             assert resource.kind is ResourceKind.EVENT_DESTINATION_POLICY, "all kinds are read"
             return await reader.event_destination_policy(resource.arn)
+
+
+def _role(resource: Resource, role: Role | None) -> Actual:
+    if role is None:
+        return None
+    if role.arn != resource.arn:
+        # IAM finds roles by name; policies that name another path let nobody in.
+        return Unread(operation="GetRole", code=f"its ARN is {role.arn}")
+    # A role without policies is not a role that is not there.
+    return _role_document(role) if resource.kind is ResourceKind.ROLE_TRUST else _policies(role)
 
 
 def _role_document(role: Role) -> RawDocument:

@@ -44,13 +44,13 @@ unless() {{
   fi
 }}
 
-# settled COMMAND: a role that was just made is not known everywhere yet; tries for two minutes.
+# settled COMMAND: what was just made is not known everywhere yet; tries for two minutes.
 settled() {{
   local pause
   for pause in 5 10 15 30 60; do
     if "$@" >/dev/null 2>"$work/error"; then return 0; fi
-    grep -Eq '\((MalformedPolicy|MalformedPolicyDocument|MalformedPolicyDocumentException|'\
-'InvalidParameter|InvalidArgument|InvalidRequest|NoSuchEntity)\)' "$work/error" || break
+    grep -Eiq '{passing}' "$work/error" || break
+    echo "not yet, again in $pause s: $(tail -n 1 "$work/error")" >&2
     sleep "$pause"
   done
   "$@" >/dev/null
@@ -69,6 +69,7 @@ import sys
 
 IDENTIFIERS = {"Statement": "Sid", "Rules": "ID", "QueueConfigurations": "Id",
                "TopicConfigurations": "Id", "LambdaFunctionConfigurations": "Id"}
+DEFAULT = "ApplyServerSideEncryptionByDefault"
 
 
 def load(path):
@@ -81,12 +82,13 @@ def load(path):
 
 
 def merge(found, wanted):
-    defaults = [row.get("ApplyServerSideEncryptionByDefault") for row in found.get("Rules", [])]
-    if defaults == [{"SSEAlgorithm": "AES256"}]:
-        del found["Rules"]  # What S3 gives every bucket is nobody's choice.
+    is_new_document = not found
     for name, value in wanted.items():
         if name == "Version":
-            found.setdefault(name, value)
+            if is_new_document:  # One of others keeps its own, or none.
+                found[name] = value
+        elif name == "Rules" and DEFAULT in value[0]:
+            found[name] = [with_default(found.get(name) or [{}], value[0])]
         elif name in IDENTIFIERS and all(IDENTIFIERS[name] in row for row in value):
             rows = found.get(name, [])
             rows = [rows] if isinstance(rows, dict) else rows
@@ -94,6 +96,15 @@ def merge(found, wanted):
         elif found.setdefault(name, value) != value:
             stop(name, found[name], value)
     return found
+
+
+def with_default(rows, wanted):
+    """Lay default encryption over the one rule; what else the rule says stays."""
+    there = rows[0].get(DEFAULT)
+    # What S3 gives every bucket is nobody's choice.
+    if len(rows) > 1 or there not in (None, {"SSEAlgorithm": "AES256"}, wanted[DEFAULT]):
+        stop("default encryption", rows, wanted)
+    return {**rows[0], **wanted}
 
 
 def is_new(row, rows, identifier):
@@ -114,7 +125,8 @@ def is_new(row, rows, identifier):
 
 def plain(value):
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        # Condition keys ignore case: Lambda writes AWS:SourceArn.
+        return {key.lower() if ":" in key else key: plain(each) for key, each in value.items()}
     if isinstance(value, list):
         each = sorted((plain(item) for item in value), key=json.dumps)
         return each[0] if len(each) == 1 else each

@@ -103,6 +103,17 @@ def _passing(fault: StoreFault) -> list[_Passing]:
     ]
 
 
+def passing_pattern() -> str:
+    """Return what the AWS CLI says of a refusal that may pass, as an extended regular expression.
+
+    Of codes, operations and plain words alone: no character of it means anything to a shell.
+    """
+    return "|".join(
+        rf"\({each.code}\) when calling the {each.operation} operation.*{each.word}"
+        for each in _PASSING
+    )
+
+
 def pauses(limit_s: float) -> Iterator[float]:
     """Give the pauses between attempts, doubling up to 15 s, together no longer than the limit."""
     pause_s, waited_s = _FIRST_PAUSE_S, 0.0

@@ -225,8 +225,38 @@ def test_merging_by_hand_takes_the_default_encryption_for_nobodys_choice(merge: 
     }
     default = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
     assert json.loads(merge(json.dumps(default), json.dumps(ours))[1]) == ours
-    chosen = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+    blocked = {**default["Rules"][0], "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
+    laid = {"Rules": [{**blocked, **ours["Rules"][0]}]}
+    assert json.loads(merge(json.dumps({"Rules": [blocked]}), json.dumps(ours))[1]) == laid
+    assert json.loads(merge(json.dumps(laid), json.dumps(ours))[1]) == laid
+    key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "somebody's"}
+    chosen = {"Rules": [{"ApplyServerSideEncryptionByDefault": key}]}
     assert merge(json.dumps(chosen), json.dumps(ours))[0] == 1
+
+
+def test_merging_by_hand_adds_no_version_to_a_policy_of_others(merge: Merge) -> None:
+    """If this fails, variables in others' statements begin to mean something."""
+    ours = {"Version": "2012-10-17", "Statement": [{"Sid": "Ours", "Effect": "Allow"}]}
+    theirs = {"Statement": [{"Sid": "Theirs", "Resource": "arn:aws:s3:::b/${aws:username}"}]}
+    code, printed = merge(json.dumps(theirs), json.dumps(ours))
+    assert code == 0
+    assert json.loads(printed) == {"Statement": [*theirs["Statement"], *ours["Statement"]]}
+    assert json.loads(merge("", json.dumps(ours))[1]) == ours
+
+
+def test_merging_by_hand_knows_condition_keys_in_any_case(merge: Merge) -> None:
+    """If this fails, a function's permission of ours is taken for somebody else's."""
+    wanted = {"Statement": [{"Sid": "S", "Condition": {"ArnLike": {"aws:SourceArn": "a"}}}]}
+    found = {"Statement": [{"Sid": "S", "Condition": {"ArnLike": {"AWS:SourceArn": "a"}}}]}
+    assert json.loads(merge(json.dumps(found), json.dumps(wanted))[1]) == found
+    other = {"Statement": [{"Sid": "S", "Condition": {"ArnLike": {"AWS:SourceArn": "b"}}}]}
+    assert merge(json.dumps(other), json.dumps(wanted))[0] == 1
+
+
+def test_what_is_no_json_is_told_and_not_merged(merge: Merge) -> None:
+    """If this fails, an answer in another format is taken for an empty document."""
+    code, _ = merge("QUEUECONFIGURATIONS\tx", json.dumps({"Statement": []}))
+    assert code == 1
 
 
 def test_a_queue_gets_its_policy_as_an_attribute(merge: Merge) -> None:

@@ -81,6 +81,15 @@ class Owners:
         command = Command(folder, {})  # Nobody's credentials: the export asks no account.
         command.run("setup", "export", str(folder / "setup.toml"), "--output", str(out), code=0)
 
+    def left_to_do(self) -> list[str]:
+        """What the pages say of an export that looked at both accounts."""
+        out = self._folder / "looked"
+        command = Command(self._folder, self.sandbox.write_profiles(self._folder / "aws"))
+        words = ("--output", str(out), "--read", "--source-profile", "source")
+        sides = ("--destination-profile", "destination")
+        command.run("setup", "export", str(self._folder / "setup.toml"), *words, *sides, code=0)
+        return [page.read_text().splitlines()[2] for page in out.glob("*/README.md")]
+
     def client(self, who: str, service: str) -> Any:
         settings: Any = self.sandbox.client_settings(who)
         return boto3.client(service, **settings)
@@ -135,6 +144,7 @@ def test_two_owners_set_replication_up_by_the_scripts_alone(owners: Owners) -> N
     assert there["Statement"][0] == THEIRS
     owners.source.put_object(Bucket="photos", Key="k", Body=b"new")
     owners.sandbox.advance()
+    assert owners.left_to_do() == ["Nothing is to be done in this account."] * 2
     assert owners.destination.get_object(Bucket="photos-replica", Key="k")["Body"].read() == b"new"
 
 
