@@ -107,7 +107,7 @@ def _refusal(run: Run, stopped: Sequence[Finding]) -> PreflightError:
     names = ", ".join(dict.fromkeys(finding.check for finding in stopped))
     count = "1 blocker" if len(stopped) == 1 else f"{len(stopped)} blockers"
     return PreflightError(
-        f"preflight found {count}: {names}",
+        f"preflight found {count}: {names}" + f" ({stopped[0].what})" * (len(stopped) == 1),
         hint=f"backfill preflight {run.campaign.source_bucket} shows all findings; they are in"
         f" {run.here.root / DOCUMENT}, too",
         lines=tuple(lines),

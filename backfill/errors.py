@@ -39,6 +39,8 @@ class BackfillError(Exception):
     """One clear line for a person, the hint that mends it, and the exit code."""
 
     exit_code: ClassVar[int] = 70
+    lines: tuple[str, ...] = ()
+    """What a person should read beneath the hint, fit to be printed as it is."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

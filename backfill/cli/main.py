@@ -133,6 +133,8 @@ def _told(error: BackfillError) -> int:
         print(f"backfill: {visible_text(redacted(error.message))}", file=sys.stderr)
         if error.hint:
             print(f"  hint: {visible_text(redacted(error.hint))}", file=sys.stderr)
+        for line in error.lines:
+            print(f"  {line}", file=sys.stderr)
     return error.exit_status
 
 

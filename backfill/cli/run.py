@@ -1,7 +1,6 @@
 """`backfill run SOURCE_BUCKET`: the whole way, from the listing to the report."""
 
 import argparse
-import sys
 
 from backfill.cli.arguments import add_campaign_arguments, add_run_arguments, add_yes_argument
 
@@ -22,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("source_bucket", metavar="SOURCE_BUCKET", nargs="?", default="")
     parser.add_argument("--dry-run", action="store_true", help="stop after the plan; write nothing")
+    parser.add_argument(
+        "--skip-preflight",
+        action="store_true",
+        help="do not look at both accounts first: for whoever has seen the findings and knows better",
+    )
     add_yes_argument(parser)
     add_campaign_arguments(parser)
     add_run_arguments(parser)
@@ -34,17 +38,13 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.cli.output import print_json, print_lines
     from backfill.cli.report_lines import report_lines
     from backfill.cli.stage import Signals, at_work, confirm_manifest
-    from backfill.errors import PreflightError
     from backfill.plan.totals import totals_document, tree_lines
     from backfill.preflight.scene import scene_document, scene_lines
     from backfill.reporting import report_on
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
-        try:
+        if not arguments.skip_preflight:
             await check_run(run, stops=not arguments.dry_run)
-        except PreflightError as error:
-            print("\n".join(error.lines), file=sys.stderr)
-            raise
         if not arguments.dry_run:
             await pipeline.refuse_unsafe(run)
         await pipeline.take_inventories(run)
