@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-preflight",
         action="store_true",
-        help="do not look at both accounts first: for whoever has seen the findings and knows better",
+        help="do not look at both accounts first; for whoever has seen the findings",
     )
     add_yes_argument(parser)
     add_campaign_arguments(parser)
