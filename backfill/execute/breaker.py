@@ -5,7 +5,6 @@ Law: it looks at the last `window` outcomes and opens only on a full window.
 """
 
 from collections import deque
-from itertools import repeat
 
 
 class Breaker:
@@ -23,14 +22,6 @@ class Breaker:
             self._failures -= self._newest[0]
         self._newest.append(is_failure)
         self._failures += is_failure
-
-    def note_successes(self, count: int) -> None:
-        """Take so many outcomes in a row, none of them a failure."""
-        if not self._failures:  # in the usual run, where nothing has to be counted
-            self._newest.extend(repeat(False, count))
-            return
-        for _ in range(count):
-            self.note(is_failure=False)
 
     @property
     def is_open(self) -> bool:

@@ -26,10 +26,10 @@ _bytes_of: Final = itemgetter(Outcome._fields.index("bytes_copied"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """Outcomes of one commit, and the entries of those that failed."""
+    """Outcomes of one commit, and those that failed with their entries."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    failed: dict[int, ManifestEntry] = field(default_factory=dict)
+    failed: list[tuple[ManifestEntry, Outcome]] = field(default_factory=list)
 
 
 class Tally:
@@ -56,14 +56,19 @@ class Tally:
         return self._kinds.total() == self._rows
 
     def tell(self, entry: ManifestEntry, outcome: Outcome) -> None:
-        """Give an outcome to the journal; it is counted once it is on disk."""
+        """Give an outcome to the journal; it is counted once it is on disk.
+
+        The breaker sees it at once: while a disk is slow, copies that are refused would go on.
+        """
         durable = self._bench.ports.journal.conclude(outcome)
         if durable is not self._durable:
             self._durable, self._told = durable, _Told()
             self._commits.put_nowait((durable, self._told))
         self._told.outcomes.append(outcome)
-        if outcome.kind is OutcomeKind.FAILED:
-            self._told.failed[outcome.number] = entry
+        is_failure = outcome.kind is OutcomeKind.FAILED
+        if is_failure:
+            self._told.failed.append((entry, outcome))
+        self.note(is_failure=is_failure)
 
     async def count_durable(self) -> None:
         """Count commit after commit, until `close`."""
@@ -76,12 +81,8 @@ class Tally:
                 continue
             self._kinds.update(map(_kind_of, told.outcomes))
             self._bytes += sum(map(_bytes_of, told.outcomes))
-            if told.failed:
-                for outcome in told.outcomes:
-                    self._look_at(told.failed.get(outcome.number), outcome)
-            else:
-                self._breaker.note_successes(len(told.outcomes))
-                self._stop_if_open()
+            for entry, outcome in told.failed:
+                self._tell_failure(entry, outcome)
             self._report_progress()
 
     def close(self) -> None:
@@ -98,9 +99,6 @@ class Tally:
     def note(self, *, is_failure: bool) -> None:
         """Stop the run when almost everything fails."""
         self._breaker.note(is_failure=is_failure)
-        self._stop_if_open()
-
-    def _stop_if_open(self) -> None:
         if self._breaker.is_open:
             settings = self._bench.settings
             worst = self._bench.errors.most_common(3)
@@ -113,14 +111,12 @@ class Tally:
                 )
             )
 
-    def _look_at(self, failed: ManifestEntry | None, outcome: Outcome) -> None:
-        if failed is not None:
-            self._bench.ports.events.emit(
-                EntryFailed(
-                    number=failed.number, key=failed.key, code=outcome.code, detail=outcome.detail
-                )
+    def _tell_failure(self, entry: ManifestEntry, outcome: Outcome) -> None:
+        self._bench.ports.events.emit(
+            EntryFailed(
+                number=entry.number, key=entry.key, code=outcome.code, detail=outcome.detail
             )
-        self.note(is_failure=failed is not None)
+        )
 
     def _report_progress(self) -> None:
         self._bench.ports.events.progress(
