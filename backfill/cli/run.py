@@ -43,10 +43,11 @@ def call(arguments: argparse.Namespace) -> int:
     from backfill.reporting import report_on
 
     async def work(run: pipeline.Run, signals: Signals) -> int:
+        if not arguments.dry_run:
+            # Before preflight, which may be left out: without versions a copy destroys.
+            await pipeline.refuse_unsafe(run)
         if not arguments.skip_preflight:
             await check_run(run, stops=not arguments.dry_run)
-        if not arguments.dry_run:
-            await pipeline.refuse_unsafe(run)
         await pipeline.take_inventories(run)
         totals = await pipeline.plan(run)
         if arguments.dry_run:

@@ -256,6 +256,7 @@ def test_one_cause_that_hits_everything_stops_the_run_with_its_mend(
     world.set_rules(Rule(to=world.destination))
     place = make_jobs_place(sandbox, world, without=["s3:InitiateReplication"])
     words = "run", world.source, "--yes", "--engine", "batch-replication", *place.words
+    words = *words, "--skip-preflight"
     mine = command.beside(**POLLS)
     stopped = mine.run(*words, code=21)
     text = "\n".join(stopped.complaint)
