@@ -35,7 +35,9 @@ versioning, replication rules, event notifications. What others put into the sam
 
 The simple case needs no file: backfill setup plan --source-bucket A --destination-bucket B. Each
 side is written by its own identity (--source-profile, --destination-profile); --only leaves one
-side to its owner. A record of what was made is kept in ./backfill-setup-NAME.
+side to its owner. A record of what was made is kept in ./backfill-setup-NAME: apply replaces and
+destroy takes away what it holds, and no more. AWS writes whole documents and cannot refuse a write
+that overtook another: what somebody else writes between our read and our write may be lost.
 """
 ACTIONS = {
     "plan": "show what is there, what is wanted, and the difference",
@@ -165,15 +167,22 @@ def _apply(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
 
 
 def _destroy(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
-    from backfill.setup.run import destroy, recorded, removable
+    from backfill.errors import UsageError
+    from backfill.setup.run import destroy, is_recorded, recorded, removable
 
     async def look(opened: "SettingUp") -> "Difference":
+        if not is_recorded(opened.hands.records):
+            raise UsageError(
+                f"{asked.here.root} holds no record of a set-up: nothing is taken away",
+                hint="name the record's directory: --record DIR. Is it lost, apply the same spec"
+                " again: it takes over what stands there word for word, and destroy goes by that",
+            )
         record = recorded(opened.hands.records, spec.name)
         return await removable(record, opened.hands.views)
 
     difference = _looked(arguments, asked, look)
     if not difference.documents:
-        _say(f"{asked.here.root} records nothing that setup made: nothing is taken away")
+        _say(f"nothing is left of what {asked.here.root} recorded: nothing is taken away")
     if not arguments.json:
         _show(arguments, difference)
     _refuse_unless_writable(difference)
@@ -247,10 +256,13 @@ def _write(folder: Path, files: "Sequence[ExportedFile]") -> None:
 
 
 def _planned(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> "Difference":
-    from backfill.setup.run import planned
+    from backfill.setup.run import planned, recorded
 
     async def look(opened: "SettingUp") -> "Difference":
-        return await planned(await opened.wanted(spec), opened.hands.views)
+        # Who only hands files on has no record, and the scripts look for themselves.
+        is_written = arguments.action != "export"
+        record = recorded(opened.hands.records, spec.name) if is_written else None
+        return await planned(await opened.wanted(spec), opened.hands.views, record=record)
 
     return _looked(arguments, asked, look)
 

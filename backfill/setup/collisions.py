@@ -6,6 +6,7 @@ Law: a refusal carries both texts.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from backfill.setup.layouts import Item
 from backfill.setup.wanted import Action, Change, Fields, Resource, ResourceKind, WantedPart
@@ -24,6 +25,9 @@ def collisions(
 def _rules(
     resource: Resource, parts: Sequence[WantedPart], others: Sequence[Item]
 ) -> Iterator[Change]:
+    contents = [*(each.content for each in others), *(each.content for each in parts)]
+    taken = {content.get("Priority") for content in contents}
+    free = (number for number in count() if number not in taken)
     for other in others:
         if "Filter" not in other.content:
             yield Change(
@@ -32,7 +36,7 @@ def _rules(
                 action=Action.REFUSE,
                 reason="this rule of somebody else's is of the old schema, with a prefix and no"
                 " filter, and S3 takes no configuration of both: rewrite it as "
-                + json.dumps(in_new_schema(other.content)),
+                + json.dumps(in_new_schema(other.content, next(free))),
                 before=other.content,
                 after=other.content,
             )
@@ -50,15 +54,17 @@ def _rules(
                 )
 
 
-def in_new_schema(rule: Fields) -> Fields:
+def in_new_schema(rule: Fields, priority: int) -> Fields:
     """Return a V1 rule as V2 (S3 User Guide: replication-add-config, backward compatibility).
+
+    A V1 rule needs no priority, since S3 takes none that overlap; V2 rules need one of their own.
 
     V1 replicates the delete markers of users, so its translation says so.
     """
     rest = {name: value for name, value in rule.items() if name != "Prefix"}
     return {
         **rest,
-        "Priority": rule.get("Priority", 0),
+        "Priority": rule.get("Priority", priority),
         "Filter": {"Prefix": rule.get("Prefix", "")},
         "DeleteMarkerReplication": {"Status": "Enabled"},
     }

@@ -12,6 +12,8 @@ from backfill.setup.layouts import items_of
 from backfill.setup.merging import merged
 from backfill.setup.removing import removed
 from backfill.setup.wanted import (
+    NOT_ASKED,
+    NOT_THERE,
     Action,
     Actual,
     Change,
@@ -23,9 +25,6 @@ from backfill.setup.wanted import (
     Wanted,
 )
 
-NOT_ASKED = Unread(operation="", code="NotAsked", message="no credentials for its account")
-"""Why a document that nobody handed in is unknown."""
-
 _USERS = frozenset({ResourceKind.REPLICATION, ResourceKind.NOTIFICATION})
 """Documents that use what stands in others."""
 
@@ -33,8 +32,11 @@ _USERS = frozenset({ResourceKind.REPLICATION, ResourceKind.NOTIFICATION})
 def differences(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference:
     """Return what apply would write, in the safe order."""
     documents = []
+    made_queues = {each.arn for each in wanted.resources if each.kind is ResourceKind.QUEUE}
     for resource in wanted.resources:
         found = actual.get(resource, NOT_ASKED)
+        if resource.arn in made_queues and isinstance(found, Unread) and found.code == NOT_THERE:
+            found = None  # Its policy comes after it.
         made = merged(resource, wanted.parts_of(resource), found, name=wanted.name)
         if found is None and resource.arn in wanted.expects:
             made = _missing_role(made)

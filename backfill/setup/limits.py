@@ -13,6 +13,7 @@ from backfill.setup.layouts import TRUST_FIELD, items_of
 from backfill.setup.wanted import Fields, Resource, ResourceKind
 
 RULES_MAX: Final = 1_000
+"""Of one configuration (S3 API: ReplicationConfiguration)."""
 REPLICATION_BYTES_MAX: Final = 2 * 1024 * 1024
 """S3 API: PutBucketReplication."""
 NOTIFICATIONS_MAX: Final = 100

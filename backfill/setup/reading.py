@@ -12,11 +12,7 @@ from backfill.model.accounts import RawDocument, Role, Unread
 from backfill.model.places import BucketPlace
 from backfill.ports.accounts import AccountReader
 from backfill.setup.layouts import TRUST_FIELD
-from backfill.setup.wanted import Actual, Resource, ResourceKind
-
-NOT_ASKED: Final = Unread(
-    operation="", code="NotAsked", message="the other account is left to its owner (--only)"
-)
+from backfill.setup.wanted import NOT_ASKED, NOT_THERE, Actual, Resource, ResourceKind
 
 _SAYS_OF_ITSELF: Final = frozenset({"NoSuchBucket"})
 """Codes that end a run elsewhere, and here are about one document."""
@@ -61,6 +57,8 @@ async def _read(resource: Resource, reader: AccountReader) -> Actual:
         case ResourceKind.BUCKET:
             is_there = await reader.has_bucket(place_of(resource))
             return _made({"Region": resource.region}) if is_there else None
+        case ResourceKind.QUEUE:
+            return await _queue(resource, reader)
         case ResourceKind.ROLE_TRUST | ResourceKind.ROLE_POLICIES:
             return _role(resource, await reader.role(resource.name))
         case ResourceKind.KEY_POLICY:
@@ -68,6 +66,16 @@ async def _read(resource: Resource, reader: AccountReader) -> Actual:
         case _:
             assert resource.kind is ResourceKind.EVENT_DESTINATION_POLICY, "all kinds are read"
             return await reader.event_destination_policy(resource.arn)
+
+
+async def _queue(resource: Resource, reader: AccountReader) -> Actual:
+    try:
+        await reader.event_destination_policy(resource.arn)
+    except StoreFault as fault:
+        if fault.code != NOT_THERE:
+            raise
+        return None
+    return _made({"QueueName": resource.name})
 
 
 def _role(resource: Resource, role: Role | None) -> Actual:

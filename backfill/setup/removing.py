@@ -7,6 +7,7 @@ Law: `removed(merged(document)) == document`, but that a lone statement may then
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from backfill.model.accounts import Unread
 from backfill.setup.configuration import is_own_identifier
@@ -25,6 +26,10 @@ from backfill.setup.wanted import (
     WantedPart,
 )
 
+_GONE: Final = frozenset(
+    {"NoSuchBucket", "NotFoundException", "NotFound"}  # A bucket; a key; a queue, topic, function.
+)
+
 
 def removed(
     resource: Resource,
@@ -38,6 +43,14 @@ def removed(
 
     `still_needed` says why nothing of it may go yet: a rule that stays uses it.
     """
+    if isinstance(actual, Unread) and actual.code in _GONE:
+        return DocumentDifference(
+            resource=resource,
+            changes=(),
+            before=None,
+            after=None,
+            notes=(f"it is gone ({actual.code}), and what setup made of it with it",),
+        )
     if actual is None or isinstance(actual, Unread):
         return DocumentDifference(
             resource=resource, changes=(), before=None, after=None, unread=actual

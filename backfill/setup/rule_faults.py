@@ -5,15 +5,15 @@ Law: what passes here is put as it is; no answer of S3 is needed to find a slip 
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from backfill.setup.faults import Fault, key_faults
+from backfill.setup.limits import RULES_MAX
 from backfill.setup.spec import NotificationSpec, ReplicationEvent, RuleSpec, Spec
 
-RULES_MAX: Final = 1_000
-"""Of one configuration (S3 API: ReplicationConfiguration)."""
 PRIORITY_MAX: Final = 2_147_483_647
 """S3's priority is a 32-bit integer."""
 PREFIX_BYTES_MAX: Final = 1_024
@@ -21,6 +21,11 @@ TAGS_MAX: Final = 10
 """Tags of an object (S3 User Guide: object-tagging): a rule with more would match none."""
 TAG_KEY_MAX: Final = 128
 TAG_VALUE_MAX: Final = 256
+_TAG_MARKS: Final = frozenset(" +-=._:/@")
+_TAG_CATEGORIES: Final = "LMN"
+"""Letters, marks and digits of any script, and these (S3 User Guide: object-tagging)."""
+_QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+"""Of a standard queue (SQS Developer Guide: quotas-queues)."""
 _EVENT_ARN: Final = re.compile(
     r"arn:aws[a-z-]*:(?:sqs:[a-z0-9-]+:[0-9]{12}:[\w-]{1,80}(?:\.fifo)?"
     r"|sns:[a-z0-9-]+:[0-9]{12}:[\w-]{1,256}(?:\.fifo)?"
@@ -78,6 +83,18 @@ def _filter_faults(rule: RuleSpec, place: str) -> Iterator[Fault]:
                 message=f"{key!r} is no tag of an object",
                 hint=f"keys of 1 to {TAG_KEY_MAX} characters, values of at most {TAG_VALUE_MAX}",
             )
+        elif key.lower().startswith("aws:"):
+            yield Fault(
+                place=f"{place} tags",
+                message=f"{key!r} is AWS's own",
+                hint="`aws:` begins tags that AWS alone gives; no object of yours has one",
+            )
+        elif not all(_is_in_tags(mark) for mark in key + value):
+            yield Fault(
+                place=f"{place} tags",
+                message=f"{key!r} with {value!r} is no tag of an object",
+                hint="letters, digits, space and + - = . _ : / @, in any script",
+            )
     for name, text in (("prefix", rule.prefix), *((f"tags {k!r}", k + v) for k, v in rule.tags)):
         if _NOT_IN_XML.search(text):
             yield Fault(
@@ -85,6 +102,11 @@ def _filter_faults(rule: RuleSpec, place: str) -> Iterator[Fault]:
                 message="holds a character that S3's XML cannot carry",
                 hint="choose a shorter prefix, or another tag",
             )
+
+
+def _is_in_tags(mark: str) -> bool:
+    # With combining marks, which scripts of India and Thailand cannot do without.
+    return mark in _TAG_MARKS or unicodedata.category(mark)[0] in _TAG_CATEGORIES
 
 
 def _encryption_faults(spec: Spec, rule: RuleSpec, place: str) -> Iterator[Fault]:
@@ -149,15 +171,7 @@ def rules_faults(spec: Spec) -> Iterator[Fault]:
 
 def notification_faults(spec: Spec, notification: NotificationSpec, place: str) -> Iterator[Fault]:
     """Give what is wrong with one notification, and where it meets another."""
-    if not _EVENT_ARN.fullmatch(notification.arn):
-        yield Fault(
-            place=f"{place} arn",
-            message=f"{notification.arn!r} is no queue, topic or function",
-            hint="EventBridge gets no replication events" if ":events:" in notification.arn
-            else "an ARN of SQS, SNS or Lambda",
-        )  # fmt: skip
-    if notification.arn.endswith(".fifo"):
-        yield Fault(place=f"{place} arn", message="is FIFO", hint="S3 sends only to standard ones")
+    yield from _event_destination_faults(notification, place)
     if not notification.events:
         words = ", ".join(ReplicationEvent)
         yield Fault(place=f"{place} events", message="is missing", hint=f"some of: {words}")
@@ -185,3 +199,31 @@ def notification_faults(spec: Spec, notification: NotificationSpec, place: str) 
                 message=f"{event.value!r} stands in {count} places",
                 hint="S3 refuses configurations that overlap: one notification for each event",
             )
+
+
+def _event_destination_faults(notification: NotificationSpec, place: str) -> Iterator[Fault]:
+    arn, queue = notification.arn, notification.queue
+    if arn and queue:
+        yield Fault(
+            place=f"{place} queue",
+            message="beside arn",
+            hint="arn is of what is there, queue the name of one to make: say one of them",
+        )
+        return
+    word = "queue" if queue else "arn"
+    if (arn or queue).endswith(".fifo"):
+        hint = "S3 sends only to standard ones"
+        yield Fault(place=f"{place} {word}", message="is FIFO", hint=hint)
+    elif queue and not _QUEUE_NAME.fullmatch(queue):
+        yield Fault(
+            place=f"{place} queue",
+            message=f"{queue!r} is no name of a queue",
+            hint="at most 80 of letters, digits, dashes and underscores; of one that is there: arn",
+        )
+    elif not queue and not _EVENT_ARN.fullmatch(arn):
+        yield Fault(
+            place=f"{place} arn",
+            message=f"{arn!r} is no queue, topic or function" if arn else "is missing",
+            hint="EventBridge gets no replication events" if ":events:" in arn
+            else "an ARN of SQS, SNS or Lambda; or queue = NAME, which is made",
+        )  # fmt: skip

@@ -19,10 +19,12 @@ from backfill.ports import Clock, Events
 from backfill.ports.accounts import AccountReader, AccountWriter
 from backfill.ports.artifacts import ArtifactStore
 from backfill.setup.difference import differences, removals
-from backfill.setup.reading import NOT_ASKED, actual_of
+from backfill.setup.owning import owned, taking_over
+from backfill.setup.reading import actual_of
 from backfill.setup.record import DOCUMENT, Record, record_bytes, record_of
 from backfill.setup.settling import SEEN_LIMIT_S, limit_s, may_pass, pauses
 from backfill.setup.wanted import (
+    NOT_ASKED,
     Action,
     Actual,
     Difference,
@@ -86,13 +88,19 @@ async def read(resources: Iterable[Resource], views: Views) -> Mapping[Resource,
     return {resource: task.result() for resource, task in reads.items()}
 
 
-async def planned(wanted: Wanted, views: Views) -> Difference:
-    """Return what apply would write, by what is there now."""
-    return differences(wanted, await read(wanted.resources, views))
+async def planned(wanted: Wanted, views: Views, *, record: Record | None = None) -> Difference:
+    """Return what apply would write, by what is there now.
+
+    Without a record, as for those who are handed scripts, nobody asks who made what has our name.
+    """
+    difference = differences(wanted, await read(wanted.resources, views))
+    return difference if record is None else owned(difference, record)
 
 
 async def apply(wanted: Wanted, hands: Hands) -> Difference:
     """Write what is missing, in the safe order; return what was done, document by document.
+
+    What stands there as it is wanted, ours by name, is taken over into the record.
 
     Raises:
         RefusedError: Some document cannot be written without harm, or read; then nothing was.
@@ -100,15 +108,21 @@ async def apply(wanted: Wanted, hands: Hands) -> Difference:
         StoreFault: AWS refused; what was done before is done, and the same command goes on.
     """
     actual = dict(await read(wanted.resources, hands.views))
-    refuse_unless_writable(differences(wanted, actual))
-    work = _Work(hands=hands, kept=_Kept.open(hands.records, wanted.name), name=wanted.name)
+    kept = _Kept.open(hands.records, wanted.name)
+    refuse_unless_writable(owned(differences(wanted, actual), kept.record))
+    work = _Work(hands=hands, kept=kept, name=wanted.name)
 
     def difference(resource: Resource, found: Actual) -> DocumentDifference:
         actual[resource] = found
-        return _of(differences(wanted, actual), resource)
+        return _of(owned(differences(wanted, actual), kept.record), resource)
 
     done = [await work.settle(resource, difference) for resource in wanted.resources]
     return Difference(name=wanted.name, documents=tuple(done), notes=wanted.notes)
+
+
+def is_recorded(records: ArtifactStore) -> bool:
+    """Whether some set-up was ever carried out with this directory."""
+    return records.read_document(DOCUMENT) is not None
 
 
 def recorded(records: ArtifactStore, name: str) -> Record:
@@ -232,6 +246,7 @@ class _Work:
             document = difference(resource, await self._read(resource))
             if document.unread == NOT_ASKED:
                 return document
+            self.kept.keep(taking_over(self.kept.record, document))
             if not document.is_change:
                 if first is not None:  # An attempt of which nobody knew the end has arrived.
                     self._written(first)

@@ -57,6 +57,10 @@ def faults_on(spec: Spec, ground: Ground) -> Iterator[Fault]:
                 message=f"{key} is a key of {region}, the bucket is in {source.region}",
                 hint="S3 encrypts with keys of the bucket's own Region",
             )
+    for number, destination in enumerate(spec.destinations, start=1):
+        is_across = ground.is_across_accounts(ground.destination(destination.bucket))
+        if destination.has_policy is False and is_across:
+            yield _without_policy(f"[destination {number}]")
     for number, rule in enumerate(spec.rules, start=1):
         region = ground.destination(rule.destination).region
         if rule.kms_key_arn and (found := rule.kms_key_arn.split(":")[3]) != region:
@@ -66,7 +70,7 @@ def faults_on(spec: Spec, ground: Ground) -> Iterator[Fault]:
                 hint="a replica key is in the destination bucket's Region",
             )
     for number, notification in enumerate(spec.notifications, start=1):
-        if (found := notification.arn.split(":")[3]) != source.region:
+        if (found := notification.arn_near(source, "aws").split(":")[3]) != source.region:
             yield Fault(
                 place=f"[notification {number}] arn",
                 message=f"it is in {found}, the source bucket in {source.region}",
@@ -162,11 +166,15 @@ def _destination_faults(spec: Spec, destination: DestinationSpec, place: str) ->
         )
     accounts = {spec.source.account, destination.account}
     if destination.has_policy is False and "" not in accounts and len(accounts) > 1:
-        yield Fault(
-            place=f"{place} bucket-policy",
-            message="is false, and the bucket is another account's",
-            hint="across accounts the bucket policy must let the role in",
-        )
+        yield _without_policy(place)
+
+
+def _without_policy(place: str) -> Fault:
+    return Fault(
+        place=f"{place} bucket-policy",
+        message="is false, and the bucket is another account's",
+        hint="across accounts the bucket policy must let the role in",
+    )
 
 
 def _one_bucket(bucket: str, place: str, *, may_be_legacy: bool) -> Iterator[Fault]:

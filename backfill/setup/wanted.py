@@ -31,6 +31,8 @@ class ResourceKind(enum.StrEnum):
 
     BUCKET = "bucket"
     """A bucket itself, for manifests and reports; the document says that it is there."""
+    QUEUE = "queue"
+    """An SQS queue itself, for replication events; the document says that it is there."""
     VERSIONING = "versioning"
     OBJECT_LOCK = "Object Lock configuration"
     ENCRYPTION = "default encryption"
@@ -114,11 +116,12 @@ class WantedPart:
     Attributes:
         resource: The document.
         identifier: Sid, rule ID, notification Id or policy name; empty for what is no list:
-            versioning, Object Lock, the bucket itself, and the role that a replication
+            versioning, Object Lock, the bucket or queue itself, and the role that a replication
             configuration names once for all rules.
         content: What must stand there, the identifier included where the document holds it.
         reason: Why, in a line for a person.
-        is_removable: Whether destroy may take it away. Versioning, Object Lock and buckets stay.
+        is_removable: Whether destroy may take it away. Versioning, Object Lock, buckets and queues
+            stay.
     """
 
     resource: Resource
@@ -189,6 +192,12 @@ class Change:
 
 Actual = RawDocument | Unread | None
 """A document as it is read: None where there is none."""
+NOT_ASKED = Unread(
+    operation="", code="NotAsked", message="its account is left to its owner, and was not asked"
+)
+"""Why a document is unknown that nobody asked for, or handed in."""
+NOT_THERE = "NotFound"
+"""The code for the policy of a queue, topic or function that is not there itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

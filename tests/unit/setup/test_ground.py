@@ -38,7 +38,7 @@ def asked(account: str) -> Asked:
     return Asked(reader=Accounts().account(account), control=control)
 
 
-def spec(**destination: str) -> Spec:
+def spec(**destination: str | bool) -> Spec:
     return spec_of(
         {
             "name": "photos",
@@ -121,3 +121,13 @@ async def test_arns_that_do_not_fit_the_accounts_are_told_together() -> None:
 def test_a_region_tells_its_partition(region: str, partition: str) -> None:
     """If this fails, every ARN of a set-up in China or GovCloud names nothing."""
     assert partition_of(region) == partition
+
+
+async def test_a_policy_left_out_across_accounts_is_told_once_the_accounts_are_known() -> None:
+    """If this fails, `bucket-policy = false` is taken without a word, and one is put."""
+    found = spec(**{"bucket-policy": False})
+    across = Askable(source=asked(SOURCE), destination=asked(DESTINATION))
+    with pytest.raises(UsageError, match="the bucket policy must let the role in"):
+        await ground_of_accounts(found, across)
+    within = Askable(source=asked(SOURCE), destination=asked(SOURCE))
+    assert (await ground_of_accounts(found, within)).destinations[0].bucket == "archive"

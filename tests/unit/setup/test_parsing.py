@@ -99,6 +99,10 @@ REFUSED: dict[str, tuple[Document, str]] = {
     "tag that XML cannot hold": (rule(tags={"a": "\x00"}), "S3's XML cannot carry"),
     "eleven tags": (rule(tags={f"k{n}": "" for n in range(11)}), "at most 10"),
     "empty tag": (rule(tags={"": "x"}), "is no tag"),
+    "tag of a shell": (rule(tags={"k'$(id)": "v"}), "is no tag of an object"),
+    "tag value that S3 takes nowhere": (rule(tags={"k": "a;b"}), "is no tag of an object"),
+    "tag with a line's end": (rule(tags={"k": "a\u2028b"}), "is no tag of an object"),
+    "tag of AWS": (rule(tags={"AWS:createdBy": "x"}), "is AWS's own"),
     "key without a key to decrypt with": (rule(kms_key_arn=DESTINATION_KEY), "to decrypt with"),
     "alias": (
         plain(source=KMS_SOURCE, rule=[{"name": "all", "kms-key-arn": "alias/aws/s3"}]),
@@ -304,3 +308,10 @@ def test_the_example_of_the_reference_is_a_spec() -> None:
         delete-markers = true
     """
     assert spec_of(tomllib.loads(text), place="setup.toml").rules[0].replicates_delete_markers
+
+
+def test_tags_in_every_script_pass() -> None:
+    """If this fails, a rule for objects that are tagged in Hindi cannot be set up."""
+    tags = {"\u0935\u093f\u092d\u093e\u0917 +-=._:/@": "Z\u00fcrich 2", "aws-like": ""}
+    found = spec(rule(tags=tags))
+    assert dict(found.rules[0].tags) == tags

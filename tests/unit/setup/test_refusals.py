@@ -1,5 +1,7 @@
 """What cannot be done without harm to others is refused before anything is written."""
 
+import json
+
 import pytest
 
 from backfill.model.accounts import RawDocument, Unread
@@ -397,3 +399,17 @@ def test_policies_of_others_that_are_not_about_us_are_not_spoken_of() -> None:
     reader = {**theirs, "Principal": {"AWS": ROLE}, "Action": "s3:GetObject"}
     found = laid(ResourceKind.BUCKET_POLICY, {"Statement": [theirs, reader]})
     assert found.notes == ()
+
+
+def test_rules_of_the_old_schema_are_printed_with_a_priority_each() -> None:
+    """If this fails, S3 refuses what the refusal itself advises to put."""
+    before = {"Role": ROLE, "Rules": [{**V1_RULE, "ID": f"old-{n}"} for n in range(3)]}
+    refusals = [
+        change.reason
+        for change in laid(ResourceKind.REPLICATION, before).changes
+        if change.action is Action.REFUSE
+    ]
+    printed = [json.loads(reason[reason.index("{") :]) for reason in refusals]
+    assert len({rule["Priority"] for rule in printed}) == 3
+    mended = laid(ResourceKind.REPLICATION, {"Role": ROLE, "Rules": printed})
+    assert not mended.is_refused
