@@ -47,6 +47,7 @@ _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "PutBucketNotificationConfiguration": ("s3:PutBucketNotification",),
     "PutBucketVersioning": ("s3:PutBucketVersioning",),
     "PutBucketOwnershipControls": ("s3:PutBucketOwnershipControls",),
+    "PutBucketEncryption": ("s3:PutEncryptionConfiguration",),
     "PutObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration",),
 }
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from backfill.model.permissions import _BUCKET_ACTIONS, _OBJECT_ACTIONS, _SOURCE_ACTIONS
+from backfill.model.permissions import (
+    _ACCOUNT_ACTIONS,
+    _BUCKET_ACTIONS,
+    _OBJECT_ACTIONS,
+    _SOURCE_ACTIONS,
+)
 from backfill.preflight.statements import source_key_statement, source_statement
 
 FOLDER = Path(__file__).resolve().parents[2] / "manifests/iam"
@@ -24,6 +29,28 @@ BUCKET_FACTS = {
 HIDDEN_BY_HEAD = {"s3:GetObjectLegalHold", "s3:GetObjectRetention"}
 SOURCE = "arn:aws:s3:::<SOURCE_BUCKET>"
 DESTINATION = "arn:aws:s3:::<DESTINATION_BUCKET>"
+
+BATCH = "arn:aws:s3:::<BATCH_BUCKET>"
+BUCKET_LOOKS = BUCKET_FACTS | {
+    "s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketRequestPayment", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+    "s3:ListBucket",
+}  # fmt: skip
+ROLE_LOOKS = {
+    "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
+}  # fmt: skip
+ROLE_WRITES = {
+    "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:PassRole", "iam:PutRolePolicy",
+    "iam:TagRole", "iam:UpdateAssumeRolePolicy",
+}  # fmt: skip
+POLICY_LOOKS = {"iam:GetPolicy", "iam:GetPolicyVersion"}
+KEY_LOOKS = {"kms:DescribeKey", "kms:GetKeyPolicy"}
+KEY_MANAGEMENT = KEY_LOOKS | {"kms:PutKeyPolicy"}
+
+
+def read_and_put(*names: str) -> set[str]:
+    return {f"s3:{word}{name}" for word in ("Get", "Put") for name in names}
+
 
 EXPECTED: dict[str, dict[str, set[str]]] = {
     "source-bucket-policy.json": {SOURCE: {"s3:ListBucket"}, f"{SOURCE}/*": COPY_READ},
@@ -51,7 +78,42 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     },
     "destination-kms-key-policy.json": {"*": {"kms:Decrypt", "kms:GenerateDataKey"}},
     "destination-identity-delete-markers.json": {f"{DESTINATION}/*": {"s3:DeleteObject"}},
-}
+    "setup-source-identity.json": {
+        SOURCE: {"s3:GetBucketVersioning", "s3:ListBucket", "s3:PutBucketVersioning"}
+        | read_and_put("BucketNotification", "ReplicationConfiguration"),
+        BATCH: {"s3:CreateBucket", "s3:ListBucket", "s3:PutBucketOwnershipControls"},
+        "arn:aws:iam::<SOURCE_ACCOUNT>:role/service-role/backfill-*": ROLE_LOOKS | ROLE_WRITES,
+        "arn:aws:iam::<SOURCE_ACCOUNT>:policy/*": POLICY_LOOKS,
+        "<SOURCE_KEY_ARN>": {"kms:GetKeyPolicy", "kms:PutKeyPolicy"},
+        "<QUEUE_ARN>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"},
+    },
+    "setup-destination-identity.json": {
+        DESTINATION: {"s3:DeleteBucketPolicy", "s3:ListBucket"}
+        | read_and_put("BucketObjectLockConfiguration", "BucketPolicy", "BucketVersioning")
+        | read_and_put("EncryptionConfiguration"),
+        "<DESTINATION_KEY_ARN>": {"kms:GetKeyPolicy", "kms:PutKeyPolicy"},
+    },
+    "preflight-source-identity.json": {
+        SOURCE: BUCKET_LOOKS | {"s3:GetReplicationConfiguration"},
+        BATCH: BUCKET_FACTS | {"s3:GetEncryptionConfiguration", "s3:ListBucket"},
+        f"{SOURCE}/*": {"s3:PutObject"},
+        "arn:aws:iam::<SOURCE_ACCOUNT>:role/*": ROLE_LOOKS | {"iam:SimulatePrincipalPolicy"},
+        "arn:aws:iam::<SOURCE_ACCOUNT>:policy/*": POLICY_LOOKS,
+        "<SOURCE_KEY_ARN>": KEY_LOOKS,
+    },
+    "preflight-destination-identity.json": {
+        DESTINATION: BUCKET_LOOKS,
+        "<DESTINATION_KEY_ARN>": KEY_LOOKS,
+    },
+    "watch-identity.json": {
+        SOURCE: {"s3:GetBucketNotification", "s3:GetReplicationConfiguration", "s3:ListBucket"},
+        f"{SOURCE}/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        "*": {"cloudwatch:GetMetricData"},
+        "<QUEUE_ARN>": {
+            "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage",
+        },
+    },
+}  # fmt: skip
 RESOURCE_POLICIES = {name for name in EXPECTED if name.endswith("-policy.json")}
 
 
@@ -112,12 +174,19 @@ def test_no_policy_can_delete_a_version_or_grants_by_wildcard(name: str) -> None
 def test_statements_are_bound_to_accounts_keys_and_principals(name: str) -> None:
     """If this fails, a bucket of another owner with the same name can be read or written."""
     for statement in statements(name):
-        if any(action.startswith("kms:") for action in statement.actions):
+        if not any(action.startswith(("s3:", "kms:")) for action in statement.actions):
+            # Named by ARN, the account in it; a metric has none.
+            assert statement.resource != "*" or statement.actions == {"cloudwatch:GetMetricData"}
+        elif "s3:CreateBucket" in statement.actions:
+            assert not statement.condition, "what is not there yet has no account"
+        elif statement.actions <= KEY_MANAGEMENT:
+            assert statement.resource.endswith("_KEY_ARN>")
+        elif any(action.startswith("kms:") for action in statement.actions):
             assert statement.condition.keys() == {"StringEquals", "StringLike"}
             assert "kms:ViaService" in statement.condition["StringEquals"]
             assert statement.resource != "*" or name in RESOURCE_POLICIES
         elif name not in RESOURCE_POLICIES:
-            account = "SOURCE" if "SOURCE" in statement.resource else "DESTINATION"
+            account = "DESTINATION" if "DESTINATION" in statement.resource else "SOURCE"
             assert statement.condition == {
                 "StringEquals": {"aws:ResourceAccount": f"<{account}_ACCOUNT>"}
             }
@@ -153,8 +222,8 @@ def test_nothing_is_granted_that_no_call_needs() -> None:
         action
         for actions in (*_BUCKET_ACTIONS.values(), *_OBJECT_ACTIONS.values(), _SOURCE_ACTIONS)
         for action in actions
-    }
-    by_s3_itself = {"kms:Decrypt", "kms:GenerateDataKey"}
+    } | {action for actions, _ in _ACCOUNT_ACTIONS.values() for action in actions}
+    by_s3_itself = {"kms:Decrypt", "kms:GenerateDataKey", "iam:PassRole"}
     assert granted <= needed | by_s3_itself
 
 

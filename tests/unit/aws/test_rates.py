@@ -12,6 +12,7 @@ from backfill.aws.rates import (
     DECREASE_EVERY_S,
     FAR_OFF_DECREASE,
     FAR_OFF_REQUESTS,
+    FEW,
     RATE_MIN,
     LearnedRate,
     TokenBucket,
@@ -51,8 +52,9 @@ def settled(rate: float = 100.0) -> LearnedRate:
 
 def test_a_new_rate_doubles_each_second_until_it_is_refused() -> None:
     """The first guess may be far too low: from ten to a thousand must take seconds, not minutes."""
-    learned = LearnedRate(10.0, now_s=0.0)
-    assert [learned.rate(float(now_s)) for now_s in (0, 1, 5)] == [10.0, 20.0, 320.0]
+    learned = LearnedRate(FEW, now_s=0.0)
+    assert [learned.rate(float(now_s)) for now_s in (0, 1, 5)] == [20.0, 40.0, 640.0]
+    assert 200.0 < LearnedRate(10.0, now_s=0.0).rate(5.0) < 320.0
 
 
 def test_a_rate_that_just_crossed_the_limit_gives_up_little() -> None:
