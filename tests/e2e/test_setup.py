@@ -281,6 +281,54 @@ def test_flags_say_the_simple_case(owners: Owners) -> None:
     owners.command.run("setup", "destroy", *words, "--yes")
 
 
+def test_a_second_copy_by_the_same_name_is_refused_and_by_another_made(owners: Owners) -> None:
+    """If this fails, a second person's copy of a bucket stops the first one, without a word."""
+    second = f"{owners.destination}-b"
+    owners.client("s3", "destination").create_bucket(
+        Bucket=second, CreateBucketConfiguration={"LocationConstraint": DESTINATION.region}
+    )
+    owners.write_spec()
+    owners.setup("apply", "--yes")
+    spec = owners.command.folder / "setup.toml"
+    text = spec.read_text().replace(owners.destination, second).replace('"all"', '"second"')
+    spec.write_text(text)
+    before = owners.documents()
+    told = owners.setup("apply", "--yes", "--record", "elsewhere", code=10)
+    assert "another set-up of this name, not recorded here" in "".join(told.complaint)
+    assert "--record DIR" in "".join(told.complaint)
+    nothing = owners.setup("destroy", "--yes", "--record", "elsewhere", code=2)
+    assert "holds no record" in "".join(nothing.complaint)
+    assert owners.documents() == before
+    assert owners.arrives("x", owners.put("x"))
+
+
+def test_a_lost_record_is_had_again_by_the_same_apply(owners: Owners) -> None:
+    """If this fails, what setup made stays for ever once a directory is gone."""
+    owners.write_spec()
+    before = owners.documents()
+    owners.setup("apply", "--yes")
+    assert "it takes over what stands there" in "".join(
+        owners.setup("destroy", "--yes", "--record", "found", code=2).complaint
+    )
+    assert "apply takes it over" in owners.setup("plan", "--record", "found").stdout
+    assert not owners.setup("apply", "--record", "found").events, "nothing is written"
+    owners.setup("destroy", "--yes", "--record", "found")
+    assert owners.documents() == before
+
+
+def test_destroy_goes_on_where_a_bucket_is_gone(owners: Owners) -> None:
+    """If this fails, a deleted bucket leaves the rule and the role that were made for it."""
+    owners.write_spec()
+    owners.setup("apply", "--yes")
+    owners.client("s3", "destination").delete_bucket(Bucket=owners.destination)
+    told = owners.setup("destroy", "--yes")
+    assert "it is gone (NoSuchBucket)" in told.stdout
+    roles: Any = owners.documents()["source roles"]
+    assert not [role for role in roles if owners.source.replace("-", "") in role]
+    again = owners.setup("destroy", "--yes")
+    assert owners.destination not in again.stdout, "what is gone is forgotten"
+
+
 def test_without_a_yes_nothing_is_written(owners: Owners) -> None:
     """If this fails, a script that forgot --yes changes two accounts."""
     owners.write_spec()
