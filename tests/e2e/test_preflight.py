@@ -23,8 +23,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path) -> Command:
+def command(sandbox: Sandbox, nursery: Nursery, tmp_path: Path, through: str) -> Command:
     profiles = {
+        "BACKFILL_CLIENT": through,
         "BACKFILL_SOURCE_PROFILE": "source",
         "BACKFILL_DESTINATION_PROFILE": "destination",
         "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.05",
