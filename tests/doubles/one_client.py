@@ -27,6 +27,7 @@ ONE_CLIENT: Final = {
     "test_demo::test_a_directory_that_is_no_demos_is_left_alone": _NO_REQUEST,
     "test_verbs::test_a_verb_in_an_empty_place_says_what_begins_a_run": _NO_REQUEST,
     "test_setup": _CONTROL,
+    "test_setup_identities": _CONTROL,
     "test_setup_specs": _CONTROL,
     "test_preflight_misconfigurations": _CONTROL,
     "test_preflight_sound": _CONTROL,
