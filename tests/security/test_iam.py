@@ -82,7 +82,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         SOURCE: {"s3:GetBucketVersioning", "s3:ListBucket", "s3:PutBucketVersioning"}
         | read_and_put("BucketNotification", "ReplicationConfiguration"),
         BATCH: {"s3:CreateBucket", "s3:ListBucket", "s3:PutBucketOwnershipControls"},
-        "arn:aws:iam::<SOURCE_ACCOUNT>:role/service-role/backfill-*": ROLE_LOOKS | ROLE_WRITES,
+        "arn:aws:iam::<SOURCE_ACCOUNT>:role/*backfill-*": ROLE_LOOKS | ROLE_WRITES,
         "arn:aws:iam::<SOURCE_ACCOUNT>:policy/*": POLICY_LOOKS,
         "<SOURCE_KEY_ARN>": {"kms:GetKeyPolicy", "kms:PutKeyPolicy"},
         "<QUEUE_ARN>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"},
@@ -97,6 +97,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         SOURCE: BUCKET_LOOKS | {"s3:GetReplicationConfiguration"},
         BATCH: BUCKET_FACTS | {"s3:GetEncryptionConfiguration", "s3:ListBucket"},
         f"{SOURCE}/*": {"s3:PutObject"},
+        "<QUEUE_ARN>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
         "arn:aws:iam::<SOURCE_ACCOUNT>:role/*": ROLE_LOOKS | {"iam:SimulatePrincipalPolicy"},
         "arn:aws:iam::<SOURCE_ACCOUNT>:policy/*": POLICY_LOOKS,
         "<SOURCE_KEY_ARN>": KEY_LOOKS,
