@@ -71,8 +71,8 @@ FLOORS = {
     0: "model, policies, errors, events, settings, campaign with options, nouns of stages: pure",
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
-    3: "pipeline with stage_inputs, opening, watching, setting_up, checking, fleet and copiers, compose, and "
-    "what reads across stages: work_done, reporting, status, jobs_of_run",
+    3: "pipeline with stage_inputs, opening, watching, setting_up, checking, fleet and copiers, "
+    "compose, and what reads across stages: work_done, reporting, status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
