@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WINDOW = """\
+AWS writes whole documents and cannot refuse a write that overtook another: what somebody else
+writes between our read and our write right after it may be lost."""
 HELP = "set replication up in both accounts: plan, apply, export, destroy"
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Set up the replication that a spec describes, in both accounts: roles, bucket and key policies,
 versioning, replication rules, event notifications. What others put into the same documents stays.
 
@@ -36,8 +39,8 @@ versioning, replication rules, event notifications. What others put into the sam
 The simple case needs no file: backfill setup plan --source-bucket A --destination-bucket B. Each
 side is written by its own identity (--source-profile, --destination-profile); --only leaves one
 side to its owner. A record of what was made is kept in ./backfill-setup-NAME: apply replaces and
-destroy takes away what it holds, and no more. AWS writes whole documents and cannot refuse a write
-that overtook another: what somebody else writes between our read and our write may be lost.
+destroy takes away what it holds, and no more.
+{WINDOW}
 """
 ACTIONS = {
     "plan": "show what is there, what is wanted, and the difference",
@@ -62,9 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="ACTION", required=True, help="what to do"
     )
     for name, text in ACTIONS.items():
-        child = actions.add_parser(
-            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
-        )
+        description = f"{text[0].upper()}{text[1:]}."
+        if name in {"plan", "apply"}:
+            description = f"{description} {WINDOW}"
+        child = actions.add_parser(name, help=text, description=description, allow_abbrev=False)
         child.add_argument(
             "spec", metavar="SPEC", nargs="?", default="", help="setup.toml, or - for stdin"
         )

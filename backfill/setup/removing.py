@@ -43,7 +43,7 @@ def removed(
 
     `still_needed` says why nothing of it may go yet: a rule that stays uses it.
     """
-    if isinstance(actual, Unread) and actual.code in _GONE:
+    if isinstance(actual, Unread) and _is_gone(actual):
         return DocumentDifference(
             resource=resource,
             changes=(),
@@ -74,6 +74,12 @@ def removed(
     return DocumentDifference(
         resource=resource, changes=tuple(removal.changes), before=before, after=after
     )
+
+
+def _is_gone(unread: Unread) -> bool:
+    # An account has one role of a name: where that one's ARN is another, ours was deleted.
+    is_other_role = unread.operation == "GetRole" and unread.code.startswith("its ARN is ")
+    return is_other_role or unread.code in _GONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

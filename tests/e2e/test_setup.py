@@ -329,6 +329,13 @@ def test_destroy_goes_on_where_a_bucket_is_gone(owners: Owners) -> None:
     assert owners.destination not in again.stdout, "what is gone is forgotten"
 
 
+@pytest.mark.parametrize("action", ["plan", "apply"])
+def test_the_help_says_what_no_care_can_prevent(command: Command, action: str) -> None:
+    """If this fails, nobody knows that a write at the same moment as ours may be lost."""
+    told = " ".join(command.run("setup", action, "--help").stdout.split())
+    assert "between our read and our write right after it may be lost" in told
+
+
 def test_without_a_yes_nothing_is_written(owners: Owners) -> None:
     """If this fails, a script that forgot --yes changes two accounts."""
     owners.write_spec()

@@ -160,6 +160,19 @@ async def test_destroy_forgets_what_is_gone_and_takes_away_the_rest(gone: str) -
     assert {DESTINATION_KEY, QUEUE}.isdisjoint(left)
 
 
+async def test_a_role_of_ours_that_was_made_anew_elsewhere_is_gone_and_not_touched() -> None:
+    """If this fails, destroy is stuck, or takes our policies out of somebody else's role."""
+    scene = await applied()
+    ours = next(arn for arn in scene.world.roles if arn.endswith("-replication"))
+    del scene.world.roles[ours]
+    theirs = ours.replace("/service-role/", "/")
+    scene.world.add_role(theirs, {"Statement": []}, **{"backfill.photos.replicate": {"a": 1}})
+    await destroy(scene.hands(), name="photos")
+    assert set(scene.world.roles) == {theirs}
+    assert scene.world.roles[theirs].inline
+    assert ours not in {part.resource.arn for part in recorded(scene.records, "photos").parts}
+
+
 async def test_destroy_of_what_cannot_be_read_forgets_nothing() -> None:
     """If this fails, a denial is taken for absence, and what setup made stays unowned."""
     scene = await applied()
