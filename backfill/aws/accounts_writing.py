@@ -92,6 +92,15 @@ class AwsAccountWriter(AwsAccountReader):
         """Replace a key policy; KMS refuses one that locks the account out."""
         await self._write(self._kms("PutKeyPolicy", arn, PolicyName="default", Policy=policy))
 
+    async def create_queue(self, arn: str, *, retention_s: int, tags: Mapping[str, str]) -> None:
+        """Create a standard queue; code QueueAlreadyExists where one with another retention is."""
+        parameters: dict[str, object] = {
+            "QueueName": arn.rpartition(":")[2],
+            "Attributes": {"MessageRetentionPeriod": str(retention_s)},
+            "tags": dict(tags),
+        }
+        await self._write(Call("CreateQueue", region_of(arn, ""), parameters, service="sqs"))
+
     async def put_event_destination_policy(
         self, arn: str, policy: Policy | None, *, before: Policy | None
     ) -> None:

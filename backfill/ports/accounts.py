@@ -113,6 +113,14 @@ class AccountWriter(AccountReader, Protocol):
         """Replace a key policy; KMS refuses one that locks the account out."""
         ...
 
+    async def create_queue(self, arn: str, *, retention_s: int, tags: Mapping[str, str]) -> None:
+        """Create a standard queue by the ARN that it shall have, in the identity's own account.
+
+        Does nothing where a queue with that retention is there, whatever its tags; code
+        QueueAlreadyExists where one with another is.
+        """
+        ...
+
     async def put_event_destination_policy(
         self,
         arn: str,

@@ -83,12 +83,12 @@ def _destination(rule: RuleSpec, route: Route, partition: str) -> Fields:
     return destination
 
 
-def notification_fields(notification: NotificationSpec, *, name: str) -> Fields:
-    """Return one notification; the field of its ARN says which list it stands in."""
-    _, arn = EVENT_LISTS[event_destination_kind(notification.arn)]
+def notification_fields(notification: NotificationSpec, arn: str, *, name: str) -> Fields:
+    """Return one notification to an ARN; the field that holds it says in which list it stands."""
+    _, field = EVENT_LISTS[event_destination_kind(arn)]
     return {
         "Id": identifier(name, notification.name),
-        arn: notification.arn,
+        field: arn,
         "Events": [event.event_name for event in notification.events],
     }
 

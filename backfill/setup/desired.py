@@ -6,6 +6,8 @@ Law: a part is made once; where two lanes need the same document, their parts st
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
 
 from backfill.model.places import BucketPlace
 from backfill.policies.need import Party
@@ -35,6 +37,10 @@ from backfill.setup.wanted import (
     Wanted,
     WantedPart,
 )
+
+QUEUE_RETENTION_S: Final = 14 * 24 * 3600
+"""The longest that SQS keeps a message (SQS API: CreateQueue). S3 tells of a failed replication
+once: a message that runs out before anybody watches names a failed version to nobody."""
 
 
 def wanted_of(spec: Spec, ground: Ground) -> Wanted:
@@ -268,19 +274,23 @@ def _guard_part(resource: Resource, lanes: list[Lane], name: str) -> WantedPart:
 def _events(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
     source = ground.source
     for notification in spec.notifications:
-        account = notification.arn.split(":")[4]
+        arn = notification.arn_near(source, ground.partition)
+        region, account = arn.split(":")[3:5]
+        policy = Resource(
+            side=side_of(account, ground),
+            kind=ResourceKind.EVENT_DESTINATION_POLICY,
+            arn=arn,
+            account=account,
+            region=region,
+        )
+        if notification.queue:
+            yield _queue_part(policy, spec.name)
         yield WantedPart(
-            resource=Resource(
-                side=side_of(account, ground),
-                kind=ResourceKind.EVENT_DESTINATION_POLICY,
-                arn=notification.arn,
-                account=account,
-                region=notification.arn.split(":")[3],
-            ),
+            resource=policy,
             identifier=sid("Events", spec.name),
             content=sending(
                 sid("Events", spec.name),
-                notification.arn,
+                arn,
                 bucket_arn(ground.partition, source.bucket),
                 source.expected_owner,
             ),
@@ -290,9 +300,23 @@ def _events(spec: Spec, ground: Ground) -> Iterator[WantedPart]:
         yield WantedPart(
             resource=bucket_resource(ResourceKind.NOTIFICATION, source, ground),
             identifier=identifier(spec.name, notification.name),
-            content=notification_fields(notification, name=spec.name),
+            content=notification_fields(notification, arn, name=spec.name),
             reason=f"replication events come from the source bucket: {words}",
         )
+
+
+def _queue_part(policy: Resource, name: str) -> WantedPart:
+    return WantedPart(
+        resource=replace(policy, kind=ResourceKind.QUEUE),
+        identifier="",
+        content={
+            "QueueName": policy.name,
+            "MessageRetentionPeriod": QUEUE_RETENTION_S,
+            "Tags": {ROLE_TAG: name},
+        },
+        reason="replication events wait there until `backfill watch` reads them",
+        is_removable=False,
+    )
 
 
 def _rules(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator[WantedPart]:
@@ -346,7 +370,7 @@ def _notes(spec: Spec, ground: Ground) -> Iterator[str]:
         )
     if any(role.arn for role in (spec.role, *_batch_roles(spec))):
         yield "an existing role keeps its trust policy: `backfill preflight` says whether it fits"
-    if spec.notifications:
+    if any(notification.arn for notification in spec.notifications):
         yield (
             "a queue or topic under SSE-KMS must let s3.amazonaws.com use its key: setup does not"
             " look into that"

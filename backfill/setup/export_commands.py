@@ -63,6 +63,8 @@ def _commands(document: DocumentDifference, number: int) -> Iterator[str]:
     match resource.kind:
         case ResourceKind.BUCKET:
             yield from _making_a_bucket(resource)
+        case ResourceKind.QUEUE:
+            yield _making_a_queue(document)
         case ResourceKind.VERSIONING:
             # One value, which S3 takes without MFADelete: there is nothing to merge.
             where = _words("--bucket", resource.name, "--expected-bucket-owner", resource.account)
@@ -85,6 +87,16 @@ def _making_a_bucket(resource: Resource) -> Iterator[str]:
     far = f" --create-bucket-configuration LocationConstraint={shlex.quote(resource.region)}"
     constraint = "" if resource.region == "us-east-1" else far
     yield f"unless BucketAlreadyOwnedByYou aws s3api create-bucket {where}{constraint}"
+
+
+def _making_a_queue(document: DocumentDifference) -> str:
+    resource, after = document.resource, document.after or {}
+    where = _words("--queue-name", resource.name, "--region", resource.region)
+    retention = shlex.quote(f"MessageRetentionPeriod={after['MessageRetentionPeriod']}")
+    tags = [shlex.quote(f"{key}={value}") for key, value in fields_of(after["Tags"]).items()]
+    made = f"aws sqs create-queue {where} --attributes {retention} --tags {' '.join(tags)}"
+    # One of that name with another retention is used as it is; SQS has two words for that.
+    return f"unless 'Queue[A-Za-z]*Exists' {made}"
 
 
 def _making_a_role(document: DocumentDifference, file: str, number: int) -> Iterator[str]:

@@ -36,10 +36,11 @@ class ExportedFile:
 
 _STEPS: Final[Mapping[str, tuple[str, frozenset[ResourceKind]]]] = {
     "1-roles.sh": (
-        "Step 1: buckets, versioning and roles. Nothing of the other account is needed.",
+        "Step 1: buckets, queues, versioning and roles. Nothing of the other account is needed.",
         frozenset(
             {
                 ResourceKind.BUCKET,
+                ResourceKind.QUEUE,
                 ResourceKind.VERSIONING,
                 ResourceKind.OBJECT_LOCK,
                 ResourceKind.ENCRYPTION,
@@ -118,7 +119,7 @@ def _documents(document: DocumentDifference, number: int) -> Iterator[tuple[str,
         if document.before is not None:
             before = fields_of(document.before[TRUST_FIELD])
             yield file_name(resource, number, "-before"), before
-    elif kind is not ResourceKind.BUCKET:
+    elif kind not in {ResourceKind.BUCKET, ResourceKind.QUEUE}:
         yield file_name(resource, number), _unchosen(document, after)
         if document.before is not None:
             yield file_name(resource, number, "-before"), document.before

@@ -236,6 +236,13 @@ FIELDS: Final[tuple[SpecField, ...]] = (
         " its policy lets S3 send them.",
     ),
     SpecField(
+        table="notification", name="queue", kind=_T, flag="--notify-queue", test=_OPTIONS,
+        console="Replication metrics: event notifications",
+        sets="Instead of `arn`: the name of a standard SQS queue, made in the source bucket's"
+        " account and Region where there is none; it keeps messages for 14 days, and destroy"
+        " leaves it.",
+    ),
+    SpecField(
         table="notification", name="events", kind=_W, test=_OPTIONS,
         console="Event types: replication",
         sets="Which events: failed replications, and the three of Replication Time Control.",

@@ -201,6 +201,7 @@ class _Reader:
         return NotificationSpec(
             name=self._text(place, row, "name", table="notification"),
             arn=self._text(place, row, "arn", table="notification"),
+            queue=self._text(place, row, "queue", table="notification"),
             events=tuple(ReplicationEvent(word) for word in events if word in _EVENTS),
         )
 

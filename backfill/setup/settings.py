@@ -89,11 +89,18 @@ def _bucket(wanted: Fields, before: Fields | None) -> _Merge:
     return Action.KEEP, before, ""
 
 
+def _queue(wanted: Fields, before: Fields | None) -> _Merge:
+    if before is None:
+        return Action.ADD, wanted, ""
+    return Action.KEEP, before, "a queue of that name is there, and is used as it is"
+
+
 _MERGES = {
     ResourceKind.VERSIONING: _versioning,
     ResourceKind.OBJECT_LOCK: _object_lock,
     ResourceKind.ENCRYPTION: _encryption,
     ResourceKind.BUCKET: _bucket,
+    ResourceKind.QUEUE: _queue,
 }
 
 

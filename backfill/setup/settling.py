@@ -64,6 +64,9 @@ _PASSING: Final = (
     _Passing(
         "PutObjectLockConfiguration", "InvalidBucketState", "versioning", ResourceKind.VERSIONING
     ),
+    # SQS says it in two ways, by the protocol of the client.
+    _Passing("GetQueueUrl", "AWS.SimpleQueueService.NonExistentQueue", "", ResourceKind.QUEUE),
+    _Passing("GetQueueUrl", "QueueDoesNotExist", "", ResourceKind.QUEUE),
     _Passing(
         "PutBucketNotificationConfiguration",
         "InvalidArgument",

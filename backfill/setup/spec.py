@@ -172,11 +172,26 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSpec:
-    """Events of the source bucket to a queue, topic or function, by its ARN."""
+    """Events of the source bucket to a queue, topic or function: one that is there, or a new queue.
+
+    Attributes:
+        name: Unique within the spec; the notification's Id is made of it.
+        events: Which events.
+        arn: Of what is there; empty where setup makes a queue.
+        queue: Name of the standard queue that setup makes, in the source bucket's account and
+            Region; empty where `arn` says what is there.
+    """
 
     name: str
-    arn: str
     events: tuple[ReplicationEvent, ...]
+    arn: str = ""
+    queue: str = ""
+
+    def arn_near(self, source: BucketPlace, partition: str) -> str:
+        """Return the ARN of what gets the events; a queue that is made is near the source."""
+        return self.arn or (
+            f"arn:{partition}:sqs:{source.region}:{source.expected_owner}:{self.queue}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

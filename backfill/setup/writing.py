@@ -33,6 +33,13 @@ async def write(document: DocumentDifference, writer: AccountWriter, *, name: st
         case ResourceKind.BUCKET:
             assert after is not None, "buckets are never deleted"
             await writer.create_bucket(place_of(resource), has_object_lock=False)
+        case ResourceKind.QUEUE:
+            assert after is not None, "queues are never deleted"
+            await writer.create_queue(
+                resource.arn,
+                retention_s=cast("int", after["MessageRetentionPeriod"]),
+                tags=cast("dict[str, str]", after["Tags"]),
+            )
         case ResourceKind.ROLE_TRUST:
             await _write_role(document, writer, name)
         case ResourceKind.ROLE_POLICIES:

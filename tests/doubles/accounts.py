@@ -43,6 +43,8 @@ from backfill.model.places import BucketPlace
 
 Fields = Mapping[str, object]
 POLICY_BYTES_MAX = 20 * 1024
+SQS_RETENTION_S = 4 * 24 * 3600
+"""Of a queue that was made without saying (SQS API: CreateQueue)."""
 
 
 def fault(operation: str, code: str, status: int = 400, message: str = "") -> StoreFault:
@@ -93,6 +95,8 @@ class Accounts:
         self.key_policies: dict[str, str] = {}
         self.event_destinations: dict[str, str | None] = {}
         """Queues, topics and functions by ARN, with their policies."""
+        self.queues: dict[str, tuple[int, Mapping[str, str]]] = {}
+        """Retention in seconds and tags of queues that a writer made, by ARN."""
         self.messages: dict[str, list[QueueMessage]] = {}
         self.metrics: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Datapoint]] = {}
         self.unsettled: dict[str, int] = {}
@@ -136,6 +140,7 @@ class Accounts:
                 "roles": {arn: _plain(vars(role)) for arn, role in self.roles.items()},
                 "keys": self.key_policies,
                 "event_destinations": self.event_destinations,
+                "queues": self.queues,
             },
             sort_keys=True,
             indent=1,
@@ -362,6 +367,17 @@ class MemoryAccount:
             self.world.key_policies[arn] = policy
 
         self._write("PutKeyPolicy", arn, put)
+
+    async def create_queue(self, arn: str, *, retention_s: int, tags: Mapping[str, str]) -> None:
+        def make() -> None:
+            assert arn.split(":")[4] == self.account_id, "made by its owner"
+            if arn not in self.world.event_destinations:
+                self.world.event_destinations[arn] = None
+                self.world.queues[arn] = (retention_s, dict(tags))
+            elif self.world.queues.get(arn, (SQS_RETENTION_S, {}))[0] != retention_s:
+                raise fault("CreateQueue", "QueueAlreadyExists", 400)
+
+        self._write("CreateQueue", arn, make)
 
     async def put_event_destination_policy(
         self, arn: str, policy: Fields | None, *, before: Fields | None

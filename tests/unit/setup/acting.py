@@ -20,6 +20,7 @@ SOURCE, DESTINATION = "111111111111", "222222222222"
 SOURCE_KEY = f"arn:aws:kms:us-east-1:{SOURCE}:key/1111"
 DESTINATION_KEY = f"arn:aws:kms:eu-west-1:{DESTINATION}:key/2222"
 QUEUE = f"arn:aws:sqs:us-east-1:{SOURCE}:events"
+MADE_QUEUE = f"arn:aws:sqs:us-east-1:{SOURCE}:late-events"
 ROLE = f"arn:aws:iam::{SOURCE}:role/service-role/backfill-photos-replicate"
 
 DOCUMENT_OF_SPEC: dict[str, Any] = {
@@ -48,7 +49,10 @@ DOCUMENT_OF_SPEC: dict[str, Any] = {
             "delete-markers": True,
         }
     ],
-    "notification": [{"name": "failures", "arn": QUEUE, "events": ["failed"]}],
+    "notification": [
+        {"name": "failures", "arn": QUEUE, "events": ["failed"]},
+        {"name": "late", "queue": "late-events", "events": ["missed-threshold"]},
+    ],
     "batch": {"bucket": "photos-jobs"},
 }
 

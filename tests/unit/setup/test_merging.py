@@ -101,6 +101,7 @@ def test_empty_accounts_get_all_and_give_all_back(golden: str) -> None:
             ResourceKind.OBJECT_LOCK,
             ResourceKind.ENCRYPTION,
             ResourceKind.BUCKET,
+            ResourceKind.QUEUE,
             ResourceKind.KEY_POLICY,  # Alone in a key policy, which KMS never has.
         } or resource.arn.startswith("arn:aws:sns:")  # Nor has SNS a topic without one.
         assert left == ({Action.LEAVE} if may_stay else {Action.REMOVE})

@@ -293,6 +293,27 @@ def notifications() -> None:
         }
 
 
+def made_queue() -> None:
+    found = wanted(GOLDEN["queue"])
+    arn = f"arn:aws:sqs:eu-west-1:{SOURCE}:photos-failures"
+    (queue,) = [part for part in found.parts if part.resource.kind is ResourceKind.QUEUE]
+    assert (queue.resource.arn, queue.resource.side) == (arn, Side.SOURCE)
+    assert (queue.resource.account, queue.resource.region) == (SOURCE, "eu-west-1")
+    assert not queue.is_removable
+    assert queue.content == {
+        "QueueName": "photos-failures",
+        "MessageRetentionPeriod": 1_209_600,
+        "Tags": {ROLE_TAG: "photos"},
+    }
+    policy = ResourceKind.EVENT_DESTINATION_POLICY
+    assert parts(found, policy)["BackfillEventsForPhotos"]["Resource"] == arn
+    kinds = [part.resource.kind for part in found.parts]
+    assert kinds.index(ResourceKind.QUEUE) < kinds.index(policy)
+    told = parts(found, ResourceKind.NOTIFICATION)["backfill.photos.failed"]
+    assert told["QueueArn"] == arn
+    assert not any("SSE-KMS" in note for note in found.notes)
+
+
 def batch_bucket() -> None:
     found = wanted(GOLDEN["batch"])
     assert parts(found, ResourceKind.BUCKET) == {"": {"Region": "eu-west-1"}}
@@ -367,6 +388,7 @@ OPTIONS: dict[tuple[str, str], Callable[[], None]] = {
     ("rule", "replica-modifications"): replica_modifications,
     ("notification", "name"): notifications,
     ("notification", "arn"): notifications,
+    ("notification", "queue"): made_queue,
     ("notification", "events"): notifications,
     ("batch", "bucket"): batch_bucket,
     ("batch", "make-buckets"): make_buckets,

@@ -144,6 +144,26 @@ REFUSED: dict[str, tuple[Document, str]] = {
         plain(notification=[{"name": "a", "arn": f"{QUEUE}.fifo", "events": ["failed"]}]),
         "S3 sends only to standard ones",
     ),
+    "a queue both made and there": (
+        plain(notification=[{"name": "a", "arn": QUEUE, "queue": "q", "events": ["failed"]}]),
+        "[notification 1] queue: beside arn",
+    ),
+    "a FIFO queue to make": (
+        plain(notification=[{"name": "a", "queue": "q.fifo", "events": ["failed"]}]),
+        "[notification 1] queue: is FIFO",
+    ),
+    "a queue's name that SQS refuses": (
+        plain(notification=[{"name": "a", "queue": "q" * 81, "events": ["failed"]}]),
+        "is no name of a queue",
+    ),
+    "a queue to make, by its ARN": (
+        plain(notification=[{"name": "a", "queue": QUEUE, "events": ["failed"]}]),
+        "of one that is there: arn",
+    ),
+    "nothing that gets events": (
+        plain(notification=[{"name": "a", "events": ["failed"]}]),
+        "[notification 1] arn: is missing",
+    ),
     "no events": (plain(notification=[{"name": "a", "arn": QUEUE}]), "events: is missing"),
     "failures without metrics": (
         plain(

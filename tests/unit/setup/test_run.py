@@ -20,7 +20,7 @@ from backfill.setup.record import DOCUMENT
 from backfill.setup.run import apply, destroy, planned, recorded, removable
 from backfill.setup.wanted import Action, ResourceKind
 from tests.doubles.accounts import MemoryAccount
-from tests.unit.setup.acting import QUEUE, SOURCE, Scene, scene_of, wanted
+from tests.unit.setup.acting import MADE_QUEUE, QUEUE, SOURCE, Scene, scene_of, wanted
 
 STEPS = {"before_write": 1, "after_write": 1, "after_read": 7}
 """Every write is cut short; reads change nothing, so that some of them will do."""
@@ -66,6 +66,31 @@ async def test_apply_writes_in_the_safe_order() -> None:
         event.document for event in scene.told.emitted if isinstance(event, SetupDocumentWritten)
     ]
     assert order == [document.resource.title for document in done.documents if document.is_change]
+
+
+async def test_a_queue_is_made_to_wait_in_and_stays_when_the_rest_goes() -> None:
+    """If this fails, events have no queue, or are lost with it, or an owner's queue is changed."""
+    scene = await applied()
+    assert scene.world.queues[MADE_QUEUE] == (1_209_600, {"backfill:setup": "photos"})
+    assert "s3.amazonaws.com" in (scene.world.event_destinations[MADE_QUEUE] or "")
+    done = await destroy(scene.hands(), name="photos")
+    (queue,) = [each for each in done.documents if each.resource.kind is ResourceKind.QUEUE]
+    assert [change.action for change in queue.changes] == [Action.LEAVE]
+    assert scene.world.event_destinations[MADE_QUEUE] is None
+    scene.world.queues.clear()  # Now it is one that somebody made.
+    written = len(scene.written)
+    await apply(wanted(), scene.hands())
+    assert not any("CreateQueue" in each for each in scene.written[written:])
+    assert "s3.amazonaws.com" in (scene.world.event_destinations[MADE_QUEUE] or "")
+
+
+async def test_a_queue_that_is_expected_and_not_there_is_not_made() -> None:
+    """If this fails, a slip in an ARN makes apply write all but the notification."""
+    scene = scene_of()
+    del scene.world.event_destinations[QUEUE]
+    with pytest.raises(RefusedError, match="NotFound"):
+        await apply(wanted(), scene.hands())
+    assert not scene.written
 
 
 async def test_a_second_apply_writes_nothing() -> None:
@@ -152,7 +177,11 @@ def documents_of_others(scene: Scene) -> dict[str, object]:
             if bucket.name != "photos-jobs"
         },
         "keys": {arn: json.loads(text) for arn, text in scene.world.key_policies.items()},
-        "events": scene.world.event_destinations,
+        "events": {
+            arn: text
+            for arn, text in scene.world.event_destinations.items()
+            if arn != MADE_QUEUE or text is not None
+        },
     }
 
 
@@ -191,7 +220,7 @@ async def test_destroy_takes_the_rule_away_before_what_it_stands_on() -> None:
     assert [line.partition(" ")[0] for line in scene.source.written] == [
         "PutBucketNotificationConfiguration",
         "DeleteBucketReplication",
-        "SetQueueAttributes",
+        *["SetQueueAttributes"] * 2,
         "PutKeyPolicy",
         *["DeleteRolePolicy"] * 2,
         *["DeleteRole"] * 2,

@@ -453,6 +453,19 @@ async def test_a_notification_needs_a_queue_that_lets_s3_send(pair: Pair) -> Non
     assert await writer.event_destination_policy(queue) is None
 
 
+async def test_a_queue_is_made_once_and_never_another_in_its_place(pair: Pair) -> None:
+    """If this fails, setup run again is refused, or a queue of others changes by it."""
+    writer = pair.source.writer
+    arn = f"arn:aws:sqs:us-east-1:{SOURCE}:made-{next(_NUMBERS)}"
+    tags = {"backfill:setup": "photos"}
+    for _ in range(2):
+        await writer.create_queue(arn, retention_s=1_209_600, tags=tags)
+        assert await writer.event_destination_policy(arn) is None
+    theirs = pair.source.make_queue(f"theirs-{next(_NUMBERS)}")
+    said = await code(writer.create_queue(theirs, retention_s=1_209_600, tags=tags))
+    assert said.startswith("QueueAlreadyExists")
+
+
 @pytest.mark.parametrize("service", ["sqs", "sns", "lambda"])
 async def test_what_gets_events_and_is_not_there_is_told_by_one_code(
     pair: Pair, service: str
