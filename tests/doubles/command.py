@@ -118,6 +118,8 @@ class Command:
         files = tuple(self._talk / f"{number}-{name}" for name in ("in", "out", "err"))
         told, stdout, stderr = files
         told.write_text(stdin, encoding="utf-8")
+        for file in (stdout, stderr):
+            file.touch()  # A forked child opens them later than a test may read them.
         if self._nursery is not None:
             child: Child | subprocess.Popen[bytes] = self._nursery.start(
                 words,
