@@ -131,12 +131,19 @@ def identity_name(kind: str, name: str) -> str:
 
 INLINE: Final = "inline"
 ATTACHED: Final = "attached"
+BOUNDARY: Final = "permissions boundary"
+"""How evidence calls it."""
 
 
 def _identity(need: Need) -> tuple[Reading, ...]:
     role, account_id = need.role.role, need.role.account_id
     if need.request.principal.type is PrincipalType.ROOT:
         return ()  # an account's root has no policies of its own
+    if need.request.principal.type is PrincipalType.USER:
+        why = (
+            "preflight reads no user's policies (nor its groups'), and IAM's simulator did not tell"
+        )
+        return (policies.Unread(name="the user's policies", account_id=account_id, reason=why),)
     if not isinstance(role, Role):
         why = role.code if isinstance(role, Unread) else "the role does not exist"
         return (policies.Unread(name="the role's policies", account_id=account_id, reason=why),)
@@ -150,10 +157,8 @@ def _boundary(need: Need) -> Reading | None:
     if not isinstance(role, Role) or role.boundary is None:
         return None
     if isinstance(role.boundary, Unread):
-        return policies.Unread(
-            name="permissions boundary", account_id=account_id, reason=role.boundary.code
-        )
-    return reading_of("permissions boundary", account_id, role.boundary)
+        return policies.Unread(name=BOUNDARY, account_id=account_id, reason=role.boundary.code)
+    return reading_of(BOUNDARY, account_id, role.boundary)
 
 
 def _resource(need: Need) -> Reading | None:

@@ -10,11 +10,12 @@ from typing import Final
 
 from backfill.model.accounts import BucketDocument, RawDocument, Role
 from backfill.policies import missing
-from backfill.policies.document import Document, PolicyError, parsed
-from backfill.policies.evaluation import Decision, Evidence
+from backfill.policies.document import PolicyError, parsed
+from backfill.policies.evaluation import Decision, Evidence, Verdict
 from backfill.policies.request import Place
 from backfill.preflight.access import (
     ATTACHED,
+    BOUNDARY,
     IDENTITY,
     INLINE,
     RESOURCE,
@@ -29,15 +30,17 @@ from backfill.preflight.mends import (
     Words,
     allow_role,
     as_json,
-    exempting,
+    is_of_aws,
     managed_policy_command,
     put_bucket_policy,
     put_key_policy,
     put_trust,
+    sparing,
+    sparing_service,
+    statements_of,
     with_statement,
     with_statements,
     without_deleted,
-    without_statement,
 )
 from backfill.preflight.permissions import Need
 from backfill.setup.statements import trust
@@ -56,99 +59,153 @@ def statements_for(needs: Iterable[Need], place: Place) -> tuple[Fields, ...]:
 
 def role_mend(role: Role, check: str, lacking: Sequence[Judged], denied: Sequence[Judged]) -> Mend:
     """Return what makes a role's own side green: what denies is altered, what lacks is added."""
-    commands: list[Words] = list(_without_denials(role, denied))
-    statements = statements_for([each.need for each in lacking], Place.IDENTITY)
-    says = "Take what denies it out of the role's policies" if commands else ""
-    bounded = [each for each in lacking if Place.BOUNDARY in each.decision.lacks]
-    unbounded = [each for each in lacking if Place.IDENTITY in each.decision.lacks]
-    if unbounded or (lacking and not bounded):
-        granted = statements_for([each.need for each in unbounded or lacking], Place.IDENTITY)
-        added = allow_role(role, check, granted, "")
+    bounded = [each.need for each in lacking if Place.BOUNDARY in each.decision.lacks]
+    unbounded = [each.need for each in lacking if Place.IDENTITY in each.decision.lacks]
+    if not bounded:
+        unbounded = [each.need for each in lacking]
+    denying = _denying(denied, IDENTITY)
+    commands = list(_altered_policies(role, denying, bounded))
+    says: list[str] = []
+    if denied:
+        says.append(_SPARE if commands or BOUNDARY in denying else _NOT_ITS_OWN)
+    if unbounded:
+        added = allow_role(role, check, statements_for(unbounded, Place.IDENTITY), "")
         commands += added.commands
-        says = (
-            f"{says}, and allow the role what it lacks" if says else "Allow the role what it lacks"
-        )
+        says.append("allow the role what it lacks")
     if bounded:
-        commands += _wider_boundary(role, statements)
-        says = f"{says}; widen its permissions boundary".removeprefix("; ")
+        says.append("let the role's permissions boundary allow it")
+    if (bounded or BOUNDARY in denying) and is_of_aws(role.boundary_arn):
+        says.append(_ANOTHER_BOUNDARY)
+    words = "; ".join((*says, *_cautions(commands)))
     return Mend(
-        says=says.capitalize() if says.startswith("widen") else says,
+        says=f"{words[:1].upper()}{words[1:]}",
         account_id=role.arn.split(":")[4],
         commands=tuple(commands),
-        statements=statements,
+        statements=statements_for([each.need for each in lacking], Place.IDENTITY),
     )
 
 
-def _wider_boundary(role: Role, statements: Sequence[Fields]) -> Iterator[Words]:
-    if role.boundary_arn and isinstance(role.boundary, str):
-        policy = with_statements(json.loads(role.boundary), statements)
-        yield managed_policy_command(role.boundary_arn, role.name, policy)
+_SPARE: Final = "spare the role from what its policies deny"
+_NOT_ITS_OWN: Final = (
+    "no policy of the role's own denies it: have the organization's service control policies"
+    " spare the role"
+)
+_SHARED: Final = (
+    "a managed policy may be attached to others, for whom nothing changes; it has five versions at"
+    " most: where there are five, delete one first (aws iam list-policy-versions)"
+)
+_TAKEN_OFF: Final = "AWS's own policy cannot be altered, and is taken off the role with all in it"
+_ANOTHER_BOUNDARY: Final = (
+    "AWS's own policy cannot be altered: give the role another permissions boundary (aws iam"
+    " put-role-permissions-boundary)"
+)
 
 
-def _without_denials(role: Role, denied: Sequence[Judged]) -> Iterator[Words]:
-    """Give a command for each document that denies, without the statements that do."""
-    labels: dict[str, set[str]] = {}
+def _cautions(commands: Sequence[Words]) -> Iterator[str]:
+    operations = {words[2] for words in commands}
+    if "create-policy-version" in operations:
+        yield _SHARED
+    if "detach-role-policy" in operations:
+        yield _TAKEN_OFF
+
+
+_Denying = dict[str, dict[str, set[str]]]
+"""The actions that are denied, by document and by the statement in it that denies them."""
+
+
+def _denying(denied: Iterable[Judged], side: frozenset[Place]) -> _Denying:
+    found: _Denying = {}
     for each in denied:
-        for evidence in each.denying(IDENTITY):
-            labels.setdefault(evidence.document, set()).add(evidence.statement)
+        for evidence in each.denying(side):
+            labels = found.setdefault(evidence.document, {})
+            labels.setdefault(evidence.statement, set()).add(each.need.action)
+    return found
+
+
+def _altered_policies(role: Role, denying: _Denying, bounded: Sequence[Need]) -> Iterator[Words]:
+    """Give a command for each document of the role's that denies, or limits: altered for it."""
     for name, text in role.inline.items():
-        if inline := labels.get(identity_name(INLINE, name)):
-            yield _inline_command(role, name, _without(text, inline))
+        if labels := denying.get(identity_name(INLINE, name)):
+            words = ("--role-name", role.name, "--policy-name", name, "--policy-document")
+            spared = _spared(json.loads(text), text, labels, role.arn)
+            yield ("aws", "iam", "put-role-policy", *words, as_json(spared))
     for arn, text in role.attached.items():
-        if attached := labels.get(identity_name(ATTACHED, arn)):
-            yield managed_policy_command(arn, role.name, _without(text, attached))
-    found = labels.get("permissions boundary")
-    if found and role.boundary_arn and isinstance(role.boundary, str):
-        policy = _without(role.boundary, found)
-        yield managed_policy_command(role.boundary_arn, role.name, policy)
+        if labels := denying.get(identity_name(ATTACHED, arn)):
+            spared = _spared(json.loads(text), text, labels, role.arn)
+            yield managed_policy_command(arn, role.name, spared)
+    limit, labels = role.boundary, denying.get(BOUNDARY, {})
+    if not isinstance(limit, str) or not role.boundary_arn or is_of_aws(role.boundary_arn):
+        return
+    if labels or bounded:
+        spared = _spared(json.loads(limit), limit, labels, role.arn)
+        added = [_for_role(each, role.arn) for each in statements_for(bounded, Place.IDENTITY)]
+        yield managed_policy_command(role.boundary_arn, role.name, with_statements(spared, added))
 
 
-def _inline_command(role: Role, name: str, policy: Fields) -> Words:
-    words = ("--role-name", role.name, "--policy-name", name)
-    if not policy.get("Statement"):
-        return ("aws", "iam", "delete-role-policy", *words)
-    return ("aws", "iam", "put-role-policy", *words, "--policy-document", as_json(policy))
+def _for_role(statement: Fields, role_arn: str) -> Fields:
+    """Return an Allow that means this role alone: a boundary can be that of others, too."""
+    conditions = statement.get("Condition", {})
+    assert isinstance(conditions, Mapping), "the statement is our own"
+    alike = conditions.get("ArnLike", {})
+    return {
+        **statement,
+        "Condition": {**conditions, "ArnLike": {**alike, "aws:PrincipalArn": role_arn}},
+    }
 
 
-def _without(text: str, labels: set[str]) -> Fields:
-    policy: Fields = json.loads(text)
-    numbers = _indices(parsed(text), labels)
-    for index in sorted(numbers, reverse=True):
-        policy = without_statement(policy, index)
-    return policy
+def _spared(
+    policy: Fields, text: str, labels: Mapping[str, set[str]], role_arn: str
+) -> dict[str, object]:
+    """Return a policy whose statements with these labels do not deny a role these actions."""
+    spared: dict[str, object] = dict(policy)
+    present = statements_of(policy)
+    for statement in reversed(parsed(text).statements):
+        if actions := labels.get(statement.label):
+            index = statement.number - 1
+            spared = with_statement(spared, index, *sparing(present[index], role_arn, actions))
+    return spared
 
 
-def _indices(document: Document, labels: set[str]) -> tuple[int, ...]:
-    return tuple(each.number - 1 for each in document.statements if each.label in labels)
+def caller_mend(arn: str, lacking: Sequence[Judged], denied: Sequence[Judged]) -> Mend:
+    """Return what lets whoever looks do what it lacks: a policy beside those that it has.
 
-
-def caller_mend(arn: str, lacking: Sequence[Judged]) -> Mend:
-    """Return what lets whoever looks do what it lacks: a policy beside those that it has."""
+    Whoever is no role has policies that nobody reads: what denies is then said in words.
+    """
     statements = statements_for([each.need for each in lacking], Place.IDENTITY)
     kind, _, path = arn.rpartition(":")[2].partition("/")
     name = path.rpartition("/")[2]
     policy = as_json(with_statements(None, statements))
     words = ("--policy-name", f"{INLINE_POLICY}-jobs", "--policy-document", policy)
+    allow = "allow the source identity to make and to pass what jobs need" if lacking else ""
+    spare = "have what denies it spare the source identity" if denied else ""
+    says = "; ".join(each for each in (spare, allow) if each)
     return Mend(
-        says="Allow the source identity to make and to pass what jobs need",
+        says=f"{says[:1].upper()}{says[1:]}",
         account_id=arn.split(":")[4],
-        commands=(("aws", "iam", f"put-{kind}-policy", f"--{kind}-name", name, *words),),
+        commands=(("aws", "iam", f"put-{kind}-policy", f"--{kind}-name", name, *words),)
+        if lacking
+        else (),
         statements=statements,
     )
 
 
 def trust_mend(role: Role, service: str, told: Decision) -> Mend:
-    """Return what lets a service assume a role: its principal is added, and no Deny means it.
+    """Return what lets a service assume a role: a statement is added, and no Deny means it.
 
-    A statement that names the service and asks for something that is not so is replaced.
+    Statements of others stay, as do Allows whose conditions fail: an Allow hinders nobody.
     """
     policy: Fields = json.loads(role.trust)
-    cited = {each.statement for each in told.evidence if each.statement}
-    for index in sorted(_indices(parsed(role.trust), cited), reverse=True):
-        policy = without_statement(policy, index)
+    if told.verdict is Verdict.EXPLICIT_DENY:
+        labels = {each.statement for each in told.evidence}
+        present = statements_of(policy)
+        for statement in reversed(parsed(role.trust).statements):
+            if statement.effect == "Deny" and statement.label in labels:
+                index = statement.number - 1
+                spared = sparing_service(present[index], service)
+                policy = with_statement(policy, index, *spared)
     added = trust(SID, service)
     says = f"Let {service} assume the role"
-    return put_trust(role, with_statements(policy, [added]), says, [added])
+    return put_trust(role, with_statements(without_deleted(policy), [added]), says, [added])
 
 
 def bucket_mend(
@@ -190,13 +247,10 @@ def _mended(
 ) -> Fields:
     policy: Fields | None = document.fields if document is not None else None
     if document is not None and denied and policy is not None:
-        labels = {each.statement for one in denied for each in one.denying(RESOURCE)}
-        statements = policy.get("Statement")
-        listed = statements if isinstance(statements, list) else [statements]
-        for index in _indices(parsed(document.text), labels):
-            statement = listed[index]
-            assert isinstance(statement, Mapping), "the evaluator read it as a statement"
-            policy = with_statement(policy, index, exempting(statement, role_arn))
+        labels: dict[str, set[str]] = {}
+        for found in _denying(denied, RESOURCE).values():
+            labels |= found
+        policy = _spared(policy, document.text, labels, role_arn)
     policy = without_deleted(policy) if policy else None
     return with_statements(policy, added) if added else policy or {}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from backfill.model.accounts import BucketDocument, Role, Unread
+from backfill.policies.patterns import is_action_named
 from backfill.preflight.evidence import BucketEvidence
 from backfill.preflight.findings import Mend
 from backfill.preflight.members import Fields, altered, member, members, text, texts
@@ -146,20 +147,12 @@ def statements_of(policy: object) -> tuple[Fields, ...]:
     return (single,) if isinstance(single, Mapping) else members(policy, "Statement")
 
 
-def without_statement(policy: Fields, index: int) -> dict[str, object]:
-    """Return a policy without one of its statements (counted from 0)."""
+def with_statement(policy: Fields, index: int, *instead: Fields) -> dict[str, object]:
+    """Return a policy with one of its statements (counted from 0) replaced by these."""
     document = altered(policy)
-    kept = [each for at, each in enumerate(_statements(document)) if at != index]
-    document["Statement"] = kept
-    return document
-
-
-def with_statement(policy: Fields, index: int, statement: Fields) -> dict[str, object]:
-    """Return a policy with one of its statements replaced."""
-    document = altered(policy)
-    document["Statement"] = [
-        dict(statement) if at == index else each for at, each in enumerate(_statements(document))
-    ]
+    present = list(_statements(document))
+    present[index : index + 1] = [dict(each) for each in instead]
+    document["Statement"] = present
     return document
 
 
@@ -189,14 +182,51 @@ def _without_deleted(statement: object) -> object:
 
 def exempting(statement: Fields, role_arn: str) -> dict[str, object]:
     """Return a Deny that does not mean this role: one more condition, so it denies less."""
+    return _excepting(statement, "ArnNotLike", "aws:PrincipalArn", role_arn)
+
+
+def sparing(statement: Fields, role_arn: str, actions: Iterable[str]) -> tuple[Fields, ...]:
+    """Return a Deny that does not mean these actions of this role; what else it denies stays."""
+    named = statement.get("Action")
+    listed = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
+    wanted = tuple(actions)
+    meant = [each for each in listed if any(is_action_named(each, one) for one in wanted)]
+    others = [each for each in listed if each not in meant]
+    if not meant or not others:
+        return (exempting(statement, role_arn),)
+    nameless = {name: value for name, value in statement.items() if name != "Sid"}
+    return (
+        {**statement, "Action": others},
+        exempting({**nameless, "Action": meant}, role_arn),
+    )
+
+
+def sparing_service(statement: Fields, service: str) -> tuple[Fields, ...]:
+    """Return a Deny that does not mean this service: none, where it means nobody else."""
+    if isinstance(others := statement.get("NotPrincipal"), Mapping):
+        services = [*texts(others, "Service"), service]
+        return ({**statement, "NotPrincipal": {**others, "Service": services}},)
+    named = statement.get("Principal")
+    if not isinstance(named, Mapping) or "*" in texts(named, "AWS"):
+        key = "aws:PrincipalServiceName"
+        statement = _excepting(statement, "StringNotEquals", key, service)
+    if not isinstance(named, Mapping):
+        return (statement,)
+    left = [each for each in texts(named, "Service") if each != service]
+    rest = {kind: value for kind, value in named.items() if kind != "Service"}
+    principal = {**rest, "Service": left} if left else rest
+    return ({**statement, "Principal": principal},) if principal else ()
+
+
+def _excepting(statement: Fields, operator: str, key: str, value: str) -> dict[str, object]:
     exempt: dict[str, object] = altered(statement)
     conditions = exempt.setdefault("Condition", {})
     assert isinstance(conditions, dict), "a Condition is an object"
-    mine = conditions.setdefault("ArnNotLike", {})
+    mine = conditions.setdefault(operator, {})
     assert isinstance(mine, dict), "an operator's keys are an object"
-    name = next((key for key in mine if key.lower() == "aws:principalarn"), "aws:PrincipalArn")
+    name = next((each for each in mine if each.lower() == key.lower()), key)
     present = mine.get(name, [])
-    mine[name] = [*([present] if isinstance(present, str) else present), role_arn]
+    mine[name] = [*([present] if isinstance(present, str) else present), value]
     return exempt
 
 
@@ -274,9 +304,14 @@ def receiver_command(arn: str, policy: Fields, source_arn: str, source_account: 
     )
 
 
+def is_of_aws(arn: str) -> bool:
+    """Return whether a managed policy is AWS's own, which nobody else can alter."""
+    return ":iam::aws:policy/" in arn
+
+
 def managed_policy_command(arn: str, role_name: str, policy: Fields) -> Words:
     """Return the command that alters a managed policy; AWS's own can only be taken off the role."""
-    if arn.split(":")[4] == "aws":
+    if is_of_aws(arn):
         of_role = ("--role-name", role_name, "--policy-arn", arn)
         return ("aws", "iam", "detach-role-policy", *of_role)
     words = ("--policy-arn", arn, "--policy-document", as_json(policy), "--set-as-default")

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from backfill.model.accounts import BucketDocument, Unread
+from backfill.model.accounts import BucketDocument, Role, Unread
 from backfill.preflight.access import IDENTITY, judged
 from backfill.preflight.checks.check import Check, blocked, ok, unread, untold
 from backfill.preflight.checks.locks import default_retention
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Mend, Part
-from backfill.preflight.granting import caller_mend, evidence_lines
+from backfill.preflight.granting import caller_mend, evidence_lines, role_mend
 from backfill.preflight.mends import create_bucket_command, put_document
 from backfill.preflight.permissions import job_needs
 
@@ -78,7 +78,13 @@ def _caller(seen: Gathered) -> Iterator[Finding]:
         actions = ", ".join(dict.fromkeys(each.need.action for each in (*lacking, *denied)))
         what = f"the source identity may not make jobs: {actions}"
         lines = evidence_lines([*denied, *lacking], IDENTITY)
-        yield blocked("job-caller", arn, what, caller_mend(arn, lacking), *lines)
+        role = needs[0].role.role
+        mend = (
+            role_mend(role, "job-caller", lacking, denied)
+            if isinstance(role, Role)
+            else caller_mend(arn, lacking, denied)
+        )
+        yield blocked("job-caller", arn, what, mend, *lines)
     elif pending:
         what = "whether the source identity may make jobs and pass the batch role is not known"
         yield untold("job-caller", arn, what, *evidence_lines(pending, IDENTITY))
