@@ -154,6 +154,41 @@ def test_what_setup_made_is_watched_and_what_setup_makes_again_mends(
     place.close()
 
 
+def test_a_queue_that_setup_makes_is_the_one_that_watch_reads(
+    sandbox: Sandbox, nursery: Nursery, tmp_path: Path, through: str
+) -> None:
+    """If this fails, who has no queue must make one by hand, or watch names no failed version."""
+    place = LivePlace(sandbox=sandbox, is_bare=True)
+    command = make_command(sandbox, nursery, tmp_path, through)
+    (tmp_path / "live.toml").write_text(
+        f"""\
+name = "live"
+source.bucket = "{SOURCE_BUCKET}"
+destination.bucket = "{DESTINATION_BUCKET}"
+rule.name = "all"
+
+[[notification]]
+name = "failures"
+queue = "failures"
+events = ["failed"]
+"""
+    )
+    for _ in range(2):  # Again it is there, and is not made again.
+        command.run("setup", "apply", str(tmp_path / "live.toml"), "--yes", code=0)
+    url = place.sqs.get_queue_url(QueueName="failures")["QueueUrl"]
+    told = place.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert told["MessageRetentionPeriod"] == "1209600"
+    assert place.sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"backfill:setup": "live"}
+    place.other_s3.delete_bucket_policy(Bucket=DESTINATION_BUCKET)
+    place.put(*KEYS)
+    found = look(command, 3)
+    assert (found["failed_versions"], found["remarks"]) == (len(KEYS), [])
+    command.run("setup", "destroy", str(tmp_path / "live.toml"), "--yes", code=0)
+    left = place.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    assert "Policy" not in left.get("Attributes", {}), "the queue stays, and S3 may send no more"
+    place.close()
+
+
 def test_what_arrives_in_time_keeps_up(nursery: Nursery, tmp_path: Path, through: str) -> None:
     """If this fails, healthy replication wakes somebody at night, or what waits is not seen."""
     lag = ReplicationSettings(longest_lag_s=90.0)
