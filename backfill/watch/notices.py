@@ -124,7 +124,8 @@ def _document(body: str) -> Mapping[str, object]:
             raise _UnreadableError("it is no JSON") from None
         if not isinstance(document, dict):
             raise _UnreadableError("it is no event notification of S3")
-        if document.get("Type") in {"SubscriptionConfirmation", "UnsubscribeConfirmation"}:
+        # A tuple, and not a set: what a stranger sends need not be hashable.
+        if document.get("Type") in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
             raise _UnreadableError("SNS asks to confirm a subscription of the queue")
         inner = document.get("Message")
         if document.get("Type") != "Notification" or not isinstance(inner, str):

@@ -96,6 +96,8 @@ def broken(**changes: object) -> str:
         ('{"Records": [7]}', "it is no event record"),
         (json.dumps({"Records": [{}]}), "it is no event record of S3"),
         (json.dumps({"Type": "SubscriptionConfirmation"}), "SNS asks to confirm"),
+        ('{"Type": ["Notification"]}', "it is no event notification of S3"),
+        ('{"Type": {"a": 1}, "Message": "{}"}', "it is no event notification of S3"),
         (by_topic(by_topic(by_topic(by_topic("{}")))), "too many envelopes"),
         (message(record("a", bucket="another")), "it is of another bucket"),
         (message(record("a", event="ObjectCreated:Put")), "of another kind than replication"),
