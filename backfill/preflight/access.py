@@ -7,6 +7,7 @@ put together here; where the two disagree, nobody can tell.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from backfill.model.accounts import (
@@ -17,7 +18,7 @@ from backfill.model.accounts import (
     Unread,
 )
 from backfill.policies import request as policies
-from backfill.policies.context import Every, context_of
+from backfill.policies.context import Every, Said, context_of
 from backfill.policies.evaluation import Decision, Evidence, Verdict, decision
 from backfill.policies.need import Party
 from backfill.policies.principals import PrincipalType, service
@@ -26,7 +27,7 @@ from backfill.policies.request import Documents, Place, Reading, Request, readin
 from backfill.preflight.evidence import BucketEvidence, Gathered, KeyEvidence, Simulation
 from backfill.preflight.findings import Mend
 from backfill.preflight.mends import receiver_command, with_statements
-from backfill.preflight.permissions import Need, event_action
+from backfill.preflight.permissions import Need, at_this_time, event_action
 from backfill.setup.statements import sending
 
 IDENTITY: Final = frozenset({Place.IDENTITY, Place.BOUNDARY, Place.SESSION, Place.SERVICE_CONTROL})
@@ -68,9 +69,12 @@ def _judged(seen: Gathered, need: Need) -> Judged:
     first = _decided(seen, need)
     if first.verdict is Verdict.CANNOT_TELL and isinstance(need.request.resource, Every):
         # A policy for some of the keys leaves "every key" open; that one of them fails is sure.
-        one = replace(need, request=replace(need.request, resource=need.sample))
-        if (told := _decided(seen, one)).is_denied:
-            first = replace(told, request=first.request)
+        parts: tuple[Said, ...] = _denied_parts(seen, need, need.request.resource)
+        for part in (need.sample, *parts):
+            one = replace(need, request=replace(need.request, resource=part))
+            if (told := _decided(seen, one)).is_denied:
+                first = replace(told, request=first.request)
+                break
     if need.instead and not first.is_allowed:
         other = _decided(seen, replace(need, request=replace(need.request, action=need.instead)))
         if other.is_allowed:
@@ -78,13 +82,43 @@ def _judged(seen: Gathered, need: Need) -> Judged:
     return Judged(need=need, decision=first)
 
 
-def _decided(seen: Gathered, need: Need) -> Decision:
-    request = need.request
-    documents = Documents(
-        identity=_identity(need),
-        boundary=_boundary(need),
-        resource=_resource(need),
+PARTS_MAX: Final = 32
+"""Prefixes of Deny statements that are asked about; a policy has room for a few more."""
+
+
+def _denied_parts(seen: Gathered, need: Need, whole: Every) -> tuple[Every, ...]:
+    """Return the parts of the campaign's scope of which a Deny speaks: prefixes, and no others."""
+    scope = seen.campaign.scope.prefix
+    held = _documents(need)
+    readings = (*held.identity, held.boundary, held.resource)
+    patterns = (
+        pattern
+        for reading in readings
+        if isinstance(reading, policies.Held)
+        for statement in reading.document.statements
+        if statement.effect == "Deny" and not statement.is_not_resource
+        for pattern in statement.resources or ()
     )
+    prefixes = (each[:-1] for each in patterns if each.endswith("*") and each != "*")
+    plain = dict.fromkeys(
+        each
+        for each in prefixes
+        if each.startswith(whole.prefix) and not set(each) & set("*?$")
+        and (_key_of(each).startswith(scope) or scope.startswith(_key_of(each)))
+    )  # fmt: skip
+    return tuple(Every(prefix=each) for each in islice(plain, PARTS_MAX))
+
+
+def _key_of(arn: str) -> str:
+    return arn.partition("/")[2]
+
+
+def _documents(need: Need) -> Documents:
+    return Documents(identity=_identity(need), boundary=_boundary(need), resource=_resource(need))
+
+
+def _decided(seen: Gathered, need: Need) -> Decision:
+    request, documents = need.request, _documents(need)
     local = decision(request, documents)
     arn = request.principal.arn
     asked = Simulation(principal_arn=arn, action=request.action, resource_arn=need.sample)
@@ -204,7 +238,9 @@ def trust_decision(seen: Gathered, role: Role, party: Party) -> Decision:
         action="sts:AssumeRole",
         resource=role.arn,
         resource_account_id=account_id,
-        context=context_of(absent=("sts:ExternalId",), possible=possible),
+        context=context_of(absent=("sts:ExternalId",), possible=possible).beside(
+            at_this_time(seen)
+        ),
     )
     return decision(request, Documents(resource=reading_of(TRUST, account_id, role.trust)))
 
@@ -241,7 +277,7 @@ def event_access(seen: Gathered, arn: str) -> EventAccess:
         action=event_action(arn),
         resource=arn,
         resource_account_id=account_id,
-        context=context_of(known),
+        context=context_of(known).beside(at_this_time(seen)),
     )
     found = seen.receivers.get(arn)
     reading = _reading(found, f"policy of {arn}", account_id)

@@ -55,7 +55,7 @@ def findings_of(seen: Gathered) -> Findings:
     found = tuple(finding for check in CATALOGUE for finding in check.look(seen))
     # All words but the document itself name what a command puts.
     written = {
-        words[:-1]: None
+        tuple(word for word in words if not word.startswith("{")): None
         for finding in found
         if finding.mend is not None
         for words in finding.mend.commands

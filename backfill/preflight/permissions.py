@@ -7,6 +7,7 @@ merely lists is no finding.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from backfill.model.accounts import (
@@ -21,7 +22,7 @@ from backfill.model.places import BucketPlace
 from backfill.plan.rules import Rule
 from backfill.policies import need as table
 from backfill.policies.asking import Pair, requests_for
-from backfill.policies.context import Context, Every
+from backfill.policies.context import Context, Every, context_of
 from backfill.policies.need import Feature, Party, Weight
 from backfill.policies.needs import needs_of
 from backfill.policies.principals import PrincipalType, principal_of
@@ -98,6 +99,17 @@ def role_arn(evidence: RoleEvidence) -> str:
     return evidence.role.arn if isinstance(evidence.role, Role) else evidence.arn
 
 
+_MOMENTS: Final = ("aws:CurrentTime", "aws:EpochTime")
+
+
+def at_this_time(seen: Gathered) -> Context:
+    """Return what policies with dates are compared with: S3's time, or else this machine's."""
+    told = seen.server_time
+    moment = (told if isinstance(told, datetime) else seen.now).astimezone(UTC)
+    words = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", str(int(moment.timestamp())))
+    return context_of(dict(zip(_MOMENTS, words, strict=True)))
+
+
 def replication_needs(seen: Gathered) -> tuple[Need, ...]:
     """Return what the replication role needs for the enabled rules."""
     if seen.role is None or seen.role.arn.count(":") < 5:
@@ -144,6 +156,7 @@ def pair_of(
         destination_key_arns=_key_arns(seen, rule.destination.replica_kms_key),
         prefix=rule.prefix,
         partition=role.arn.split(":")[1],
+        known=at_this_time(seen),
     )
 
 
@@ -171,6 +184,7 @@ def batch_needs(seen: Gathered) -> tuple[Need, ...]:
         batch_bucket=place_of(bucket) if bucket is not None else None,
         prefix=seen.campaign.scope.prefix,
         partition=role.arn.split(":")[1],
+        known=at_this_time(seen),
     )
     features = frozenset({Feature.REPLICATE_JOBS})
     buckets = (seen.source,) if bucket is None else (seen.source, bucket)
@@ -193,6 +207,7 @@ def job_needs(seen: Gathered) -> tuple[Need, ...]:
         replication_role_arn="",
         batch_role_arn=role_arn(role),
         partition=caller.partition,
+        known=at_this_time(seen),
     )
     arn = caller.role_arn or caller.arn
     evidence = seen.caller_role or RoleEvidence(arn=arn, role=NOT_ASKED)
@@ -296,12 +311,15 @@ def simulation_requests(seen: Gathered) -> tuple[SimulationRequest, ...]:
 
 
 _Values = tuple[tuple[str, tuple[str, ...]], ...]
+_OF_SIMULATOR: Final = frozenset(name.lower() for name in _MOMENTS)
+"""Its own time counts; where it asks for one, its answer is left out."""
 
 
 def _simulated_values(context: Context) -> _Values:
     return tuple(
         (name, tuple(f"{v.prefix}{SAMPLE}" if isinstance(v, Every) else v for v in values))
         for name, values in context.known.items()
+        if name not in _OF_SIMULATOR
     )
 
 

@@ -146,6 +146,10 @@ def _denied(
         what = f"a statement of the {side}'s policy denies the role {actions}"
         mend = _mend(bucket, told, role_arn)
         yield blocked(check, bucket.name, what, mend, *evidence_lines(denied, RESOURCE))
+    elif pending := [one for one in told if one.pending(RESOURCE)]:
+        if side != "destination":  # there `destination-policy` says it
+            what = f"whether the {side}'s policy denies the role cannot be decided"
+            yield untold(check, bucket.name, what, *evidence_lines(pending, RESOURCE))
     elif told and _policy(bucket) is not None:
         yield ok(check, bucket.name, f"no statement of the {side}'s policy denies the role")
 
@@ -166,15 +170,19 @@ def _source_denies(seen: Gathered) -> Iterator[Finding]:
         return
     yield from _denied(check, bucket, _at(seen, bucket), _role_arn(seen), "source")
     batch = [need for need in batch_needs(seen) if need.bucket is bucket]
-    denied = [one for one in judged(seen, batch) if one.denying(RESOURCE)]
-    if denied:
-        role_arn = denied[0].decision.request.principal.arn
-        yield from _denied(check, bucket, denied, role_arn, "source")
+    told = [one for one in judged(seen, batch) if one.denying(RESOURCE) or one.pending(RESOURCE)]
+    if told:
+        yield from _denied(check, bucket, told, told[0].decision.request.principal.arn, "source")
 
 
 def _batch_bucket_denies(seen: Gathered) -> Iterator[Finding]:
     bucket = seen.batch_bucket
     if bucket is None or bucket.is_missing:
+        return
+    found = bucket.documents.get(BucketDocument.POLICY)
+    if isinstance(found, Unread):
+        what = "whether the batch bucket's policy denies the batch role something is not known"
+        yield unread("batch-bucket-policy", bucket.name, what, found, bucket.arn)
         return
     told = judged(seen, (need for need in batch_needs(seen) if need.bucket is bucket))
     if told:
