@@ -67,6 +67,7 @@ _ACCOUNT_ACTIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "DescribeKey": (("kms:DescribeKey",), "KEY_ARN"),
     "GetKeyPolicy": (("kms:GetKeyPolicy",), "KEY_ARN"),
     "PutKeyPolicy": (("kms:PutKeyPolicy",), "KEY_ARN"),
+    "CreateQueue": (("sqs:CreateQueue", "sqs:TagQueue"), "QUEUE_ARN"),
     "GetQueueUrl": (("sqs:GetQueueUrl",), "QUEUE_ARN"),
     "GetQueueAttributes": (("sqs:GetQueueAttributes",), "QUEUE_ARN"),
     "SetQueueAttributes": (("sqs:SetQueueAttributes",), "QUEUE_ARN"),
@@ -127,6 +128,22 @@ def missing_statements(*, operation: str, bucket: str) -> str:
     if operation in _READS_ITS_SOURCE:
         hint += f"; and in the source bucket's policy {_statement(_SOURCE_ACTIONS, 'SOURCE/*')}"
     return hint + _ELSE
+
+
+def read_actions(operation: str, resource: str) -> tuple[str, ...]:
+    """Return the actions behind a read of an ARN; none where no policy of the caller's allows it.
+
+    Operations that the tables lack are called as their action is, in the service of the ARN.
+    """
+    service = resource.split(":")[2] if resource.count(":") >= 2 else "s3"
+    if operation in {"AssumeRole", "GetCallerIdentity"}:
+        return ()
+    if operation in _BUCKET_ACTIONS and service == "s3":
+        return _BUCKET_ACTIONS[operation]
+    actions, _ = _ACCOUNT_ACTIONS.get(operation, ((), ""))
+    # GetPolicy is IAM's and Lambda's.
+    fitting = tuple(each for each in actions if each.startswith(f"{service}:"))
+    return fitting or (f"{service}:{operation}",)
 
 
 def _statement(actions: tuple[str, ...], resource: str) -> str:

@@ -184,6 +184,11 @@ class Gathered:
     counts: Counts | None = None
 
     @property
+    def is_source_owner_known(self) -> bool:
+        """Whether S3, or whoever asks, says who owns the source: else it is the caller's guess."""
+        return bool(self.campaign.source_owner) or self.source.is_owner_proven
+
+    @property
     def follows_rules(self) -> bool:
         """Whether the bucket's own rules say where replicas go."""
         return self.campaign.destination is None

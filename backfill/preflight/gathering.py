@@ -230,8 +230,18 @@ class _Reading:
         evidence = RoleEvidence(arn=arn, role=NOT_AWS)
         if not self._is_aws:
             return evidence
-        reader = self._reader_of(evidence.account_id, known)
+        reader = self._own_reader(evidence.account_id, known)
+        if reader is None:
+            return replace(evidence, role=_unseen(evidence.account_id))
         return replace(evidence, role=await self._read(lambda: reader.role(evidence.name)))
+
+    def _own_reader(self, account_id: str, known: Gathered) -> AccountReader | None:
+        """Return who is of an account: IAM knows roles by name, so another would find its own."""
+        sides = (
+            (known.source_caller, self._views.source),
+            (known.destination_caller, self._views.destination),
+        )
+        return next((view for caller, view in sides if account_id == _account(caller)), None)
 
     async def _key(self, arn: str, known: Gathered) -> KeyEvidence:
         evidence = KeyEvidence(arn=arn, key=NOT_AWS, policy=NOT_ASKED)
@@ -314,6 +324,11 @@ def _owner_of(rules: Rules, bucket: str) -> str:
         return rules.owner_of(bucket)
     except CampaignError:
         return ""
+
+
+def _unseen(account_id: str) -> Unread:
+    said = f"no identity here is of account {account_id}"
+    return Unread(operation="GetRole", code="AnotherAccount", message=said)
 
 
 def _destination_buckets(known: Gathered) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from backfill.model.accounts import BucketDocument, Role, Unread
+from backfill.model.permissions import read_actions
 from backfill.policies.patterns import is_action_named
 from backfill.preflight.evidence import BucketEvidence
 from backfill.preflight.findings import Mend
@@ -318,40 +319,18 @@ def managed_policy_command(arn: str, role_name: str, policy: Fields) -> Words:
     return ("aws", "iam", "create-policy-version", *words)
 
 
-_READ_ACTIONS: Final[Mapping[str, str]] = {
-    "GetBucketReplication": "s3:GetReplicationConfiguration",
-    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
-    "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
-    "HeadBucket": "s3:ListBucket",
-    **dict.fromkeys(
-        (
-            "GetRole",
-            "GetRolePolicy",
-            "ListRolePolicies",
-            "ListAttachedRolePolicies",
-            "GetPolicy",
-            "GetPolicyVersion",
-            "SimulatePrincipalPolicy",
-        ),
-        "iam:",
-    ),
-    **dict.fromkeys(("DescribeKey", "GetKeyPolicy"), "kms:"),
-    "GetQueueAttributes": "sqs:GetQueueAttributes",
-    "GetTopicAttributes": "sns:GetTopicAttributes",
-}
-"""Actions of reads that are not called as their operation is (Service Authorization Reference)."""
+_DENIED: Final = frozenset({"AccessDenied", "403", "AccessDeniedException", "AuthorizationError"})
+"""How services call what a policy does not allow; the last is SNS's word."""
 
 
 def mend_of_unread(unread: Unread, resource: str) -> Mend | None:
     """Return what lets whoever looks see the next time; None where no permission would."""
-    operation = unread.operation
-    if not operation or unread.code not in {"AccessDenied", "403", "AccessDeniedException"}:
+    if unread.code not in _DENIED:
         return None
-    action = _READ_ACTIONS.get(operation, "s3:")
-    action = f"{action}{operation}" if action.endswith(":") else action
+    actions = read_actions(unread.operation, resource) if unread.operation else ()
+    if not actions:
+        return None
+    action = actions[0] if len(actions) == 1 else list(actions)
     return Mend(
         says="To have it decided, allow this to the identity that looks",
         statements=({"Effect": "Allow", "Action": action, "Resource": resource},),

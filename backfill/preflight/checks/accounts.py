@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backfill.model.accounts import CallerIdentity, Unread
+from backfill.policies.quoting import shown
 from backfill.preflight.checks.check import Check, blocked, ok, unread, untold, warned
 from backfill.preflight.evidence import Gathered
 from backfill.preflight.findings import Finding, Mend, Part
@@ -30,6 +31,19 @@ _SET_THE_CLOCK: Final = Mend(
 )
 
 
+_LET_ASSUME: Final = Mend(
+    says="Let the role's trust policy name the identity that assumes it, with the external ID that"
+    " is said, and that identity's policies allow sts:AssumeRole on the role"
+)
+
+
+def _log_in(flag: str) -> Mend:
+    return Mend(
+        says=f"Log in again, or name a profile that works: {flag} NAME",
+        commands=(("aws", "sts", "get-caller-identity"),),
+    )
+
+
 def _credentials(seen: Gathered) -> Iterator[Finding]:
     sides = (
         ("source", seen.source_caller, seen.source.account_id, "--source-profile"),
@@ -42,12 +56,10 @@ def _credentials(seen: Gathered) -> Iterator[Finding]:
             what = f"who signs for the {side} side is not known"
             yield untold("credentials", side, what, f"{caller.operation}: {caller.code}")
         elif isinstance(caller, Unread):
-            mend = Mend(
-                says=f"Log in again, or name a profile that works: {flag} NAME",
-                commands=(("aws", "sts", "get-caller-identity"),),
-            )
+            mend = _LET_ASSUME if caller.operation == "AssumeRole" else _log_in(flag)
             what = f"the credentials of the {side} side do not work"
-            yield blocked("credentials", side, what, mend, f"{caller.operation}: {caller.code}")
+            said = f"{caller.operation}: {caller.code} {shown(caller.message)}".rstrip()
+            yield blocked("credentials", side, what, mend, said)
         elif expected and caller.account_id != expected:
             yield warned(
                 "credentials",
@@ -66,6 +78,14 @@ def _sides(seen: Gathered) -> Iterator[Finding]:
     ours, theirs = seen.source_caller, seen.destination_caller
     if not (isinstance(ours, CallerIdentity) and isinstance(theirs, CallerIdentity)):
         return
+    if seen.source.region_name and not seen.is_source_owner_known:
+        yield untold(
+            "accounts",
+            seen.source.name,
+            "which account owns the source is not known: nobody here may read anything of it",
+            f"the source identity is {ours.arn}",
+            "name its owner's credentials with --source-profile, or allow this identity to read it",
+        )
     for destination in seen.destinations:
         owner = destination.account_id
         if owner and theirs.account_id != owner:
@@ -76,7 +96,7 @@ def _sides(seen: Gathered) -> Iterator[Finding]:
                 f"the destination identity is {theirs.arn}",
                 "name its credentials with --destination-profile, or let its owner run preflight",
             )
-        else:
+        elif seen.is_source_owner_known:
             yield ok(
                 "accounts",
                 destination.name,

@@ -21,9 +21,10 @@ def _existence(seen: Gathered) -> Iterator[Finding]:
         if bucket.is_missing:
             # Nothing says in which Region it was, or was meant to be.
             words = create_bucket_command(bucket.name, seen.source.region_name or "us-east-1")
+            named = "put its right name into the rule" if seen.follows_rules else "name another one"
             mend = Mend(
-                says=f"Create the {side} bucket, in another Region if so meant, or put its right"
-                " name into the rule",
+                says=f"Create the {side} bucket, in another Region if so meant, or"
+                f" {named if side == 'destination' else 'name another one'}",
                 account_id=bucket.account_id,
                 commands=(words, versioning_command(bucket.name)),
             )

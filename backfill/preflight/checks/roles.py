@@ -20,7 +20,8 @@ from backfill.setup.statements import policy, trust
 
 def _existence(check: str, role: RoleEvidence, what: str, service: str, seen: Gathered) -> Finding:
     found, account = role.role, role.account_id
-    if account != seen.source.account_id and seen.source.account_id:
+    is_foreign = account != seen.source.account_id and bool(seen.source.account_id)
+    if is_foreign and seen.is_source_owner_known:
         mend = Mend(
             says=f"Name a role of account {seen.source.account_id}, which owns the source",
             account_id=seen.source.account_id,
