@@ -50,7 +50,6 @@ class Place:
             Bucket="photos-replica",
             CreateBucketConfiguration={"LocationConstraint": DESTINATION.region},
         )
-        self.client("source", "sqs").create_queue(QueueName="failures")
         for who in ("source", "destination"):
             made = self.client(who, "kms").create_key()
             self.names[f"{who.upper()}_KEY_ARN"] = made["KeyMetadata"]["Arn"]
@@ -70,7 +69,7 @@ kms-key-arn = "{self.names["DESTINATION_KEY_ARN"]}"
 
 [[notification]]
 name = "failures"
-arn = "{self.names["QUEUE_ARN"]}"
+queue = "failures"
 events = ["failed"]
 
 [batch]
@@ -102,7 +101,7 @@ bucket = "photos-jobs"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """Strict accounts with the buckets, the keys and the queue that the spec names."""
+    """Strict accounts with the buckets and the keys that the spec names."""
     with Sandbox(seed=3, has_strict_accounts=True) as sandbox:
         sandbox.write_profiles(tmp_path / "aws")
         made = Place(sandbox=sandbox, folder=tmp_path, names=dict(NAMES))

@@ -85,7 +85,10 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "arn:aws:iam::<SOURCE_ACCOUNT>:role/*backfill-*": ROLE_LOOKS | ROLE_WRITES,
         "arn:aws:iam::<SOURCE_ACCOUNT>:policy/*": POLICY_LOOKS,
         "<SOURCE_KEY_ARN>": {"kms:GetKeyPolicy", "kms:PutKeyPolicy"},
-        "<QUEUE_ARN>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"},
+        "<QUEUE_ARN>": {
+            "sqs:CreateQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+            "sqs:SetQueueAttributes", "sqs:TagQueue",
+        },
     },
     "setup-destination-identity.json": {
         DESTINATION: {"s3:DeleteBucketPolicy", "s3:ListBucket"}

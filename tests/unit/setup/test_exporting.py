@@ -98,6 +98,19 @@ def test_no_script_hands_a_hostile_word_to_the_shell() -> None:
                 assert "$(touch${IFS}x)" in quoted
 
 
+def test_a_script_makes_the_queue_before_its_policy_and_only_where_there_is_none() -> None:
+    """If this fails, an owner who goes by scripts has no queue, or none to go on with."""
+    found = spec(GOLDEN["queue"])
+    files = exported(differences(wanted_of(found, ground(found)), {}))
+    texts = {file.path.rpartition("/")[2]: file.text for file in files if SOURCE in file.path}
+    assert (
+        "unless 'Queue[A-Za-z]*Exists' aws sqs create-queue --queue-name photos-failures"
+        " --region eu-west-1 --attributes MessageRetentionPeriod=1209600"
+        " --tags backfill:setup=photos\n"
+    ) in texts["1-roles.sh"]
+    assert "aws sqs get-queue-url --queue-name photos-failures" in texts["2-policies.sh"]
+
+
 def test_a_page_is_no_markup_of_its_reasons() -> None:
     """If this fails, a prefix in a reason becomes a link in what the owner reads."""
     found = spec(plain(rule=[{"name": "all", "prefix": "[x](http://evil)<script>"}]))
