@@ -166,8 +166,24 @@ def _apply(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
     done = _held(arguments, asked, work)
     if arguments.json:
         _show(arguments, done)
-    _say(f"{_summary(done)}; next: backfill preflight {spec.source.bucket} --canary")
+    _say(f"{_summary(done)}; next: {_next(spec, done)}")
     return 0
+
+
+def _next(spec: "Spec", done: "Difference") -> str:
+    """Return the command that tries what was set up, with the role and the bucket for jobs."""
+    import shlex
+
+    words = ["backfill", "preflight", spec.source.bucket]
+    if spec.batch is not None:
+        # The resource that a role's policies are of says where it is, path and all.
+        arns = [each.resource.arn for each in done.documents]
+        named = spec.batch.role.arn or next(
+            (arn for arn in arns if arn.endswith(f"{spec.batch.role.path}{spec.batch.role.name}")),
+            "ROLE_ARN",
+        )
+        words += ["--batch-role-arn", named, "--batch-bucket", spec.batch.bucket]
+    return shlex.join([*words, "--canary"])
 
 
 def _destroy(arguments: argparse.Namespace, spec: "Spec", asked: "Asked") -> int:
@@ -327,13 +343,16 @@ def _tell_race(error: "RaceLostError") -> None:
 
 
 def _show(arguments: argparse.Namespace, difference: "Difference") -> None:
+    """Print a difference; without the texts for who said --yes, since `plan` shows them."""
     from backfill.cli.output import print_json, print_lines
-    from backfill.setup.rendering import document_of, lines_of
+    from backfill.setup.rendering import TEXTS, document_of, lines_of
 
     if arguments.json:
         print_json(document_of(difference))
     else:
-        print_lines(line.text for line in lines_of(difference))
+        is_short = getattr(arguments, "yes", False)
+        lines = (each for each in lines_of(difference) if not (is_short and each.kind in TEXTS))
+        print_lines(line.text for line in lines)
 
 
 def _refuse_unless_writable(difference: "Difference") -> None:

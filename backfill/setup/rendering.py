@@ -53,6 +53,10 @@ _KINDS: Final = {
 _MARKS: Final = {"+": LineKind.ADDED, "-": LineKind.TAKEN, " ": LineKind.CONTEXT}
 
 
+TEXTS: Final = frozenset(_MARKS.values())
+"""Lines of the documents' own texts; without them a plan is its headings and reasons."""
+
+
 def lines_of(difference: Difference) -> Iterator[Line]:
     """Give the plan: per account, per document, per part with its reason; then the notes.
 
