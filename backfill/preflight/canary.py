@@ -121,7 +121,10 @@ class _Flight:
         return VersionId(written.version_id or "null")
 
     async def _watch(self, version_id: VersionId, deadline_s: float) -> Arrival:
-        """Look until it is there, failed, was skipped, or the time is over."""
+        """Look until it is there, failed, was skipped, or the time is over.
+
+        The source's status is the sum over all destinations (S3 User Guide: replication-status).
+        """
         ports, canary = self._ports, self._canary
         looks = 0
         while True:
@@ -131,7 +134,11 @@ class _Flight:
             is_done = status is ReplicationStatus.COMPLETED
             if is_done and (there is not None or looks >= UNSEEN_LOOKS_MAX):
                 return Arrival.ARRIVED
-            if status is ReplicationStatus.FAILED:
+            if status is ReplicationStatus.FAILED and there is not None:
+                return Arrival.ARRIVED  # it failed for another destination
+            if status is ReplicationStatus.FAILED and (
+                not canary.others or looks >= UNSEEN_LOOKS_MAX
+            ):
                 return Arrival.FAILED
             if status is ReplicationStatus.NONE and here is not None and looks > 0:
                 return Arrival.SKIPPED

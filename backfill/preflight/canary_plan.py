@@ -40,6 +40,8 @@ class Canary:
     tags: Pairs
     rule: Rule
     destination: BucketPlace
+    others: tuple[str, ...] = ()
+    """Other destinations, whose rules may replicate this object, too."""
 
 
 def canaries(seen: Gathered, name: str) -> Iterator[Canary | Finding]:
@@ -56,7 +58,8 @@ def canaries(seen: Gathered, name: str) -> Iterator[Canary | Finding]:
             yield found(CHECK, Verdict.CANNOT_TELL, what, subject=destination.name)
             continue
         rule, key = chosen
-        yield Canary(key=key, tags=rule.tags, rule=rule, destination=place)
+        others = tuple(each.name for each in seen.destinations if each is not destination)
+        yield Canary(key=key, tags=rule.tags, rule=rule, destination=place, others=others)
 
 
 def _chosen(rules: Sequence[Rule], prefix: str, name: str) -> tuple[Rule, str] | None:
@@ -131,7 +134,10 @@ def canary_finding(
 ) -> Finding:
     """Return what a canary showed; `findings` explain why one failed."""
     name = f"{shown(canary.key)}, version {version_id}"
-    left = [f"left behind: s3://{source}/{name}"]
+    left = [
+        f"left behind: s3://{source}/{name}",
+        *(f"perhaps left behind by other rules: s3://{each}/{name}" for each in canary.others),
+    ]
     bucket = canary.destination.bucket
     rule = f"rule {shown(canary.rule.id)}"
     if arrival is Arrival.ARRIVED:

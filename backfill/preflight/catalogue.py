@@ -6,6 +6,7 @@ Law: ids are unique, and `docs/reference/checks.md` is made from this table.
 
 from typing import Final
 
+from backfill.campaign import Engine
 from backfill.model.accounts import Unread
 from backfill.preflight.checks import (
     accounts,
@@ -50,6 +51,13 @@ CONTROLS: Final = (
 """What no document of either account shows, said once."""
 
 
+COPIES: Final = (
+    "Not decided: whether the destination identity may read the source and write copies. A run"
+    " tries a read before its first copy, and a denied write is counted, by code, as failed."
+)
+"""No check asks for the rights of copies."""
+
+
 def findings_of(seen: Gathered) -> Findings:
     """Carry out every check."""
     found = tuple(finding for check in CATALOGUE for finding in check.look(seen))
@@ -83,6 +91,8 @@ def _notes(seen: Gathered, *, is_crowded: bool) -> list[str]:
             "Not counted: versions in archive classes, which S3 does not replicate. The plan gives"
             " each its reason."
         )
+    if seen.campaign.engine is Engine.COPY or not seen.follows_rules:
+        notes.append(COPIES)
     if is_crowded:
         notes.append(
             "Several mends put the same document, each with its own change: carry one out, then run"

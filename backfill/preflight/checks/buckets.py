@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from backfill.campaign import Engine
 from backfill.model.accounts import BucketDocument, Unread
-from backfill.preflight.checks.check import Check, blocked, ok, unread
+from backfill.preflight.checks.check import Check, blocked, ok, unread, warned
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Mend, Part
 from backfill.preflight.members import text
@@ -94,7 +95,10 @@ def _requester_pays(seen: Gathered) -> Iterator[Finding]:
                 commands=(words,),
             )
             what = f"the {side} bucket is Requester Pays, and the other account takes part"
-            yield blocked("requester-pays", bucket.name, what, mend, "Payer: Requester")
+            # Replication and its jobs read as roles of the owner's own: copies alone are denied.
+            is_of_jobs = seen.campaign.engine is Engine.BATCH_REPLICATION
+            say = warned if side == "source" and is_of_jobs else blocked
+            yield say("requester-pays", bucket.name, what, mend, "Payer: Requester")
         else:
             yield ok("requester-pays", bucket.name, f"the {side} bucket's owner pays")
 

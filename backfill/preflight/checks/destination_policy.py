@@ -4,8 +4,7 @@ Law: a statement is judged by what it allows or denies this role, never by how i
 looks only says what to mend.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from backfill.model.accounts import BucketDocument, RawDocument, Role, Unread
@@ -116,10 +115,10 @@ def _principal(seen: Gathered) -> Iterator[Finding]:
         if not any(one.lacks(RESOURCE) for one in _at(seen, bucket)):
             continue
         arn = _role_arn(seen)
-        text = document.text
-        for value in wrong:
-            text = text.replace(json.dumps(value), json.dumps(arn))
-        policy: Fields = json.loads(text)
+        policy: Fields = document.fields
+        for index in dict.fromkeys(at for at, value in principals_of(document) if value in wrong):
+            renamed = _renamed(statements_of(policy)[index], wrong, arn)
+            policy = with_statement(policy, index, renamed)
         says = f"Name the role by its whole ARN: {arn}"
         yield blocked(
             "destination-principal",
@@ -129,6 +128,15 @@ def _principal(seen: Gathered) -> Iterator[Finding]:
             *(f"Principal: {shown(value)}" for value in wrong),
             f"the role: {arn}",
         )
+
+
+def _renamed(statement: Fields, wrong: Sequence[str], arn: str) -> Fields:
+    """Return an Allow that names the role by its ARN; conditions that name others stay."""
+    principal = statement.get("Principal")
+    assert isinstance(principal, Mapping), "it names ARNs"
+    named = [arn if each in wrong else each for each in texts(principal, "AWS")]
+    kept: object = named if len(named) > 1 else named[0]
+    return {**statement, "Principal": {**principal, "AWS": kept}}
 
 
 def _denies(seen: Gathered) -> Iterator[Finding]:

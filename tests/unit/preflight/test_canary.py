@@ -22,6 +22,7 @@ from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
 from backfill.ports import Event, Events, ObjectStore, ProgressCounts
 from backfill.preflight.canary import BODY, CanaryPorts, send_canaries
+from backfill.preflight.canary_plan import Arrival, Canary, canaries, canary_finding
 from backfill.preflight.catalogue import findings_of
 from backfill.preflight.findings import Finding, Verdict
 from tests.unit.preflight.scenery import Scenery, rule
@@ -221,3 +222,33 @@ async def test_where_no_rule_can_be_tried_nothing_is_written() -> None:
     assert finding.verdict is Verdict.CANNOT_TELL
     assert world.key == ""
     assert events.told == []
+
+
+async def test_what_other_rules_replicate_of_a_canary_is_named() -> None:
+    """If this fails, replicas of a canary are left in buckets that no finding names."""
+    there = Scenery()
+    there.world.add_bucket("too", "2" * 12, "eu-west-1")
+    there.regions["too"] = "eu-west-1"
+    second = {"Bucket": "arn:aws:s3:::too", "Account": "2" * 12}
+    there.rules(rule(), rule(ID="second", Priority=2, Destination=second))
+    planned = [each for each in canaries(await there.seen(), "name") if isinstance(each, Canary)]
+    assert [each.others for each in planned] == [("too",), ("to",)]
+    told = canary_finding(
+        planned[0],
+        VersionId("v1"),
+        Arrival.FAILED,
+        elapsed_s=1.0,
+        findings=await there.findings(),
+        source="from",
+    )
+    assert any(line.startswith("perhaps left behind") and "too" in line for line in told.evidence)
+
+
+@pytest.mark.parametrize(("arrives_after", "expected"), [(0, Verdict.OK), (None, Verdict.BLOCKER)])
+async def test_a_failed_sum_is_a_failure_only_where_nothing_arrived(
+    arrives_after: int | None, expected: Verdict
+) -> None:
+    """If this fails, a sound destination is a blocker because another one failed."""
+    world = World(status=ReplicationStatus.FAILED, arrives_after=arrives_after)
+    finding, _ = await sent(world)
+    assert finding.verdict is expected

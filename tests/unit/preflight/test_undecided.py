@@ -1,10 +1,14 @@
 """What is open stays open in every check, and what is certain for a part, or by now, is certain."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from backfill.campaign import Engine
 from backfill.model.accounts import BucketDocument
+from backfill.preflight.catalogue import COPIES
 from backfill.preflight.findings import Verdict
 from tests.unit.preflight.scenery import JOBS_ROLE, NOW, ROLE, WRITE, Scenery, allow
 
@@ -125,3 +129,32 @@ async def test_a_part_of_the_source_that_is_denied_is_certain_for_both_roles() -
     assert found.mend is not None
     assert JOBS_ROLE in found.mend.lines[0]
     assert BucketDocument.POLICY in there.world.buckets["from"].documents
+
+
+async def test_only_copies_stop_where_the_source_makes_requesters_pay() -> None:
+    """If this fails, jobs that would do are refused for what copies alone cannot read."""
+    there = Scenery()
+    there.put("from", BucketDocument.REQUEST_PAYMENT, Payer="Requester")
+    assert (await there.wrong())["requester-pays"].verdict is BLOCKER
+    there.campaign = replace(there.campaign, engine=Engine.BATCH_REPLICATION)
+    assert (await there.wrong())["requester-pays"].verdict is Verdict.WARNING
+
+
+async def test_what_nobody_decides_about_copies_is_said() -> None:
+    """If this fails, a green preflight is read as a word about copies, too."""
+    there = Scenery()
+    assert COPIES not in (await there.findings()).notes
+    there.campaign = replace(there.campaign, engine=Engine.COPY)
+    assert COPIES in (await there.findings()).notes
+
+
+async def test_a_role_of_another_path_keeps_what_denies_it() -> None:
+    """If this fails, the mend of a Principal alters a Deny that means somebody else."""
+    there = Scenery()
+    wrong = ROLE.replace("service-role/", "")
+    others = deny("s3:DeleteObject", "arn:aws:s3:::to/*", ArnLike={"aws:PrincipalArn": wrong})
+    there.policy({**TO_ROLE, "Principal": {"AWS": wrong}}, others)
+    mend = (await there.wrong())["destination-principal"].mend
+    assert mend is not None
+    mended = json.loads(mend.commands[0][-1])["Statement"]
+    assert mended == [TO_ROLE, others]
