@@ -98,7 +98,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     },
     "preflight-source-identity.json": {
         SOURCE: BUCKET_LOOKS | {"s3:GetReplicationConfiguration"},
-        BATCH: BUCKET_FACTS | {"s3:GetEncryptionConfiguration", "s3:ListBucket"},
+        BATCH: BUCKET_FACTS
+        | {"s3:GetBucketPolicy", "s3:GetEncryptionConfiguration", "s3:ListBucket"},
         f"{SOURCE}/*": {"s3:PutObject"},
         "<QUEUE_ARN>": {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
         "arn:aws:iam::<SOURCE_ACCOUNT>:role/*": ROLE_LOOKS | {"iam:SimulatePrincipalPolicy"},
