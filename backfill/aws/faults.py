@@ -19,7 +19,7 @@ from backfill.errors import (
     StoreFault,
 )
 from backfill.model.escaping import visible_text
-from backfill.model.permissions import missing_statements
+from backfill.model.permissions import ASSUME_ROLE_HINT, missing_statements
 
 WRITES: Final = frozenset(
     {
@@ -147,7 +147,7 @@ def _error_of(fault: StoreFault) -> BackfillError:
     if fault.code == "RequestTimeTooSkewed" or _is_skew_for_sts(fault):
         return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
     if fault.operation == "AssumeRole":
-        hint = _ROLE_HINT if fault.code in _DENIALS else _HINTS.get(fault.code, "")
+        hint = ASSUME_ROLE_HINT if fault.code in _DENIALS else _HINTS.get(fault.code, "")
         return CredentialsError(line, hint=hint or _credentials_hint(fault.code))
     if fault.code in _CREDENTIAL_CODES:
         return CredentialsError(line, hint=_credentials_hint(fault.code))
@@ -165,14 +165,6 @@ def _is_skew_for_sts(fault: StoreFault) -> bool:
 
 
 _WITHOUT_STS: Final = "STS is not asked if --source-account and --destination-account name them"
-
-_ROLE_HINT: Final = (
-    "the role's trust policy must allow sts:AssumeRole to the identity named above, under the"
-    " external ID that --source-external-id or --destination-external-id gives if it asks for one:"
-    ' {"Effect": "Allow", "Principal": {"AWS": "IDENTITY_ARN"}, "Action": "sts:AssumeRole",'
-    ' "Condition": {"StringEquals": {"sts:ExternalId": "EXTERNAL_ID"}}}; and where that identity is'
-    " of another account, its own policy must allow sts:AssumeRole on the role, too"
-)
 
 _DENIALS: Final = frozenset(
     {

@@ -24,8 +24,9 @@ failed versions as a manifest for a Batch Replication job. Goes on until Ctrl-C.
   backfill watch SOURCE_BUCKET --once --json   # one look, for a cron job
 
 Nothing is written to a bucket. Messages are deleted from the queue once what they say is on disk;
-what is not a replication event of this bucket stays in it. Zero pending is not proof of parity:
-`backfill verify` compares the buckets.
+what is not a replication event of this bucket stays in it, but each look receives it: give watch a
+queue of its own, since under a redrive policy looks send other readers' messages to the dead-letter
+queue. Zero pending is not proof of parity: `backfill verify` compares the buckets.
 
 Exit with --once: 0 keeps up, or no data; 3 versions failed; 5 something is pending, behind or
 cannot be told.

@@ -107,6 +107,15 @@ _ELSE: Final = (
     " Requester Pays: backfill never offers to pay, so other accounts are denied there"
 )
 
+ASSUME_ROLE_HINT: Final = (
+    "the role's trust policy must allow sts:AssumeRole to the identity named above, under the"
+    " external ID that --source-external-id or --destination-external-id gives if it asks for one:"
+    ' {"Effect": "Allow", "Principal": {"AWS": "IDENTITY_ARN"}, "Action": "sts:AssumeRole",'
+    ' "Condition": {"StringEquals": {"sts:ExternalId": "EXTERNAL_ID"}}}; and where that identity is'
+    " of another account, its own policy must allow sts:AssumeRole on the role, too"
+)
+"""Who may assume a role, in the words of every verb that could not."""
+
 
 def missing_statements(*, operation: str, bucket: str) -> str:
     """Return the statement, or statements, one of which is missing for a denied call."""

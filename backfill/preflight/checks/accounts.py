@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backfill.model.accounts import CallerIdentity, Unread
+from backfill.model.permissions import ASSUME_ROLE_HINT
 from backfill.policies.quoting import shown
 from backfill.preflight.checks.check import Check, blocked, ok, unread, untold, warned
 from backfill.preflight.evidence import Gathered
@@ -17,27 +18,26 @@ SKEW_MAX: Final = timedelta(minutes=15)
 """S3 refuses requests whose time differs more (S3 API: RequestTimeTooSkewed)."""
 SKEW_WARNED: Final = timedelta(minutes=5)
 """A third of it: a clock that is so wrong goes on drifting, and horizons are read from it."""
-_REFUSED: Final = frozenset(
+_LOGGED_OUT: Final = frozenset(
     {
-        *("InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"),
+        *("InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
         *("ExpiredToken", "ExpiredTokenException", "NoCredentialsError", "CredentialsError"),
         *("CredentialRetrievalError", "PartialCredentialsError", "NoCredentials"),
     }
 )
 """Codes that say that the credentials are not there, or not accepted."""
+_REFUSED: Final = _LOGGED_OUT | {"AccessDenied", "ValidationError", "RegionDisabledException"}
+"""The last two are STS's for a role that cannot be assumed as it is asked for."""
 _SET_THE_CLOCK: Final = Mend(
     says="Let this machine take its time from a time server",
     commands=(("timedatectl", "set-ntp", "true"),),
 )
 
 
-_LET_ASSUME: Final = Mend(
-    says="Let the role's trust policy name the identity that assumes it, with the external ID that"
-    " is said, and that identity's policies allow sts:AssumeRole on the role"
-)
-
-
-def _log_in(flag: str) -> Mend:
+def _mend(caller: Unread, side: str, flag: str) -> Mend:
+    if caller.operation == "AssumeRole" and caller.code not in _LOGGED_OUT:
+        other = f"Mend what STS says of the role, or name another one: --{side}-role-arn ARN"
+        return Mend(says=ASSUME_ROLE_HINT if caller.code == "AccessDenied" else other)
     return Mend(
         says=f"Log in again, or name a profile that works: {flag} NAME",
         commands=(("aws", "sts", "get-caller-identity"),),
@@ -56,10 +56,9 @@ def _credentials(seen: Gathered) -> Iterator[Finding]:
             what = f"who signs for the {side} side is not known"
             yield untold("credentials", side, what, f"{caller.operation}: {caller.code}")
         elif isinstance(caller, Unread):
-            mend = _LET_ASSUME if caller.operation == "AssumeRole" else _log_in(flag)
             what = f"the credentials of the {side} side do not work"
             said = f"{caller.operation}: {caller.code} {shown(caller.message)}".rstrip()
-            yield blocked("credentials", side, what, mend, said)
+            yield blocked("credentials", side, what, _mend(caller, side, flag), said)
         elif expected and caller.account_id != expected:
             yield warned(
                 "credentials",

@@ -10,6 +10,12 @@ from backfill.preflight.findings import Finding, Mend, Part
 from backfill.preflight.members import text
 from backfill.preflight.mends import create_bucket_command, s3api, versioning_command
 
+_NAMED = {
+    "source": "name another one as SOURCE_BUCKET",
+    "destination": "name another one with --destination",
+}
+"""Where the names come from that no rule gives."""
+
 
 def _sides(seen: Gathered) -> Iterator[tuple[str, BucketEvidence]]:
     yield "source", seen.source
@@ -22,14 +28,14 @@ def _existence(seen: Gathered) -> Iterator[Finding]:
         if bucket.is_missing:
             # Nothing says in which Region it was, or was meant to be.
             words = create_bucket_command(bucket.name, seen.source.region_name or "us-east-1")
-            named = "put its right name into the rule" if seen.follows_rules else "name another one"
+            is_of_rules, named = side == "destination" and seen.follows_rules, _NAMED[side]
+            named = "put its right name into the rule" if is_of_rules else named
             mend = Mend(
-                says=f"Create the {side} bucket, in another Region if so meant, or"
-                f" {named if side == 'destination' else 'name another one'}",
+                says=f"Create the {side} bucket, in another Region if so meant, or {named}",
                 account_id=bucket.account_id,
                 commands=(words, versioning_command(bucket.name)),
             )
-            code = "DstBucketNotFound" if side == "destination" else "NoSuchBucket"
+            code = "DstBucketNotFound" if is_of_rules else "NoSuchBucket"
             what = f"the {side} bucket does not exist"
             yield blocked("bucket", bucket.name, what, mend, f"HeadBucket: 404; S3 says {code}")
         elif isinstance(bucket.region, Unread):
