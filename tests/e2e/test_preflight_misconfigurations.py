@@ -5,6 +5,7 @@ roles, keys and policies decide. The mend is carried out as it is printed, comma
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -748,3 +749,58 @@ def _first_of_each_document(found: list[dict[str, Any]]) -> list[dict[str, Any]]
         line = finding["mend"]["commands"][-1]
         chosen.setdefault(line.partition("'")[0], finding)
     return list(chosen.values())
+
+
+LAMBDA: Statement = {
+    "Sid": "Lambda",
+    "Effect": "Allow",
+    "Principal": {"Service": "lambda.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+FROZEN: Statement = {
+    "Sid": "Frozen",
+    "Effect": "Deny",
+    "Action": ["s3:Replicate*", "iam:*"],
+    "Resource": "*",
+}
+
+
+def test_a_mend_leaves_what_others_put_and_replication_works(
+    sandbox: Sandbox, command: Command
+) -> None:
+    """If this fails, a pasted mend is green and frees or locks out somebody else's role."""
+    site = Site(sandbox, f"fault-{next(_NUMBERS)}").build()
+    try:
+        site.iam.update_assume_role_policy(RoleName=site.name, PolicyDocument=document(LAMBDA))
+        shared = site.iam.create_policy(
+            PolicyName=f"{site.name}-shared", PolicyDocument=document(FROZEN)
+        )["Policy"]["Arn"]
+        site.iam.attach_role_policy(RoleName=site.name, PolicyArn=shared)
+        fault = Fault(plant=no_policy, check="role-trust")
+        found = _findings(site, command, fault)
+        for finding in _first_of_each_document(found):
+            site.paste(finding["mend"])
+        for finding in _first_of_each_document(_findings(site, command, fault)):
+            site.paste(finding["mend"])
+        assert _findings(site, command, fault) == []
+        trusted = site.iam.get_role(RoleName=site.name)["Role"]["AssumeRolePolicyDocument"]
+        assert LAMBDA in trusted["Statement"]
+        version = site.iam.get_policy(PolicyArn=shared)["Policy"]["DefaultVersionId"]
+        held = site.iam.get_policy_version(PolicyArn=shared, VersionId=version)["PolicyVersion"]
+        kept, spared = held["Document"]["Statement"]
+        assert kept == {**FROZEN, "Action": ["iam:*"]}
+        assert spared["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": [site.role_arn]}}
+        site.s3.put_object(Bucket=site.source, Key="photos/a", Body=b"x")
+        assert _outcome(site, "photos/a") == "COMPLETED"
+    finally:
+        site.close()
+
+
+def _outcome(site: Site, key: str) -> str:
+    """Return what became of an object's replication, looked at a stated number of times."""
+    for _ in range(200):
+        found: str = site.s3.head_object(Bucket=site.source, Key=key)["ReplicationStatus"]
+        if found != "PENDING":
+            return found
+        time.sleep(0.05)
+    return "PENDING"
