@@ -4,8 +4,9 @@ Law: a role that cannot be read is one finding; what its policies say is then no
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from backfill.model.accounts import Role, Unread
+from backfill.model.accounts import BucketDocument, Role, Unread
 from backfill.policies.evaluation import Verdict
 from backfill.policies.need import Party
 from backfill.preflight.access import IDENTITY, Judged, judged, trust_decision
@@ -132,11 +133,20 @@ def _actions(told: Sequence[Judged]) -> str:
 
 
 def _of_role(
-    check: str, what: str, is_about: Callable[[Gathered, Need], bool]
+    check: str,
+    what: str,
+    is_about: Callable[[Gathered, Need], bool],
+    *used: BucketDocument,
 ) -> Callable[[Gathered], Iterator[Finding]]:
     def look(seen: Gathered) -> Iterator[Finding]:
         needs = [need for need in replication_needs(seen) if is_about(seen, need)]
-        return identity_findings(check, seen, needs, f"the replication role {what}")
+        unknown = [each.value for each in used if isinstance(seen.source.fields(each), Unread)]
+        for finding in identity_findings(check, seen, needs, f"the replication role {what}"):
+            if finding.is_ok and unknown:
+                beside = f"; what the source's {' and '.join(unknown)} asks for is not known"
+                yield replace(finding, what=finding.what + beside)
+            else:
+                yield finding
 
     return look
 
@@ -180,7 +190,7 @@ CHECKS = (
         " to them?",
         why="SrcGetObjectNotPermitted and its like follow; without s3:GetObjectVersionTagging"
         " replicas arrive without tags, and nobody is told.",
-        look=_of_role("role-at-source", "at the source", _is_at_source),
+        look=_of_role("role-at-source", "at the source", _is_at_source, BucketDocument.OBJECT_LOCK),
     ),
     Check(
         id="role-at-destination",
@@ -198,7 +208,7 @@ CHECKS = (
         " replica key?",
         why="A key's policy alone is not enough across accounts, nor where it only names the"
         " account: SrcGetObjectNotPermitted, DstPutObjectNotPermitted.",
-        look=_of_role("role-at-keys", "with the keys", _is_key),
+        look=_of_role("role-at-keys", "with the keys", _is_key, BucketDocument.ENCRYPTION),
     ),
     Check(
         id="batch-role",

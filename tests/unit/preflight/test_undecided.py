@@ -158,3 +158,13 @@ async def test_a_role_of_another_path_keeps_what_denies_it() -> None:
     assert mend is not None
     mended = json.loads(mend.commands[0][-1])["Statement"]
     assert mended == [TO_ROLE, others]
+
+
+async def test_a_role_is_not_called_allowed_for_what_nobody_could_read() -> None:
+    """If this fails, "ok" is said of a role that may lack what a locked source needs."""
+    there = Scenery()
+    there.source.fail("GetObjectLockConfiguration")
+    told = {each.check: each for each in (await there.findings()).findings}
+    assert told["role-at-source"].is_ok
+    assert "is not known" in told["role-at-source"].what
+    assert "is not known" not in told["role-at-destination"].what
