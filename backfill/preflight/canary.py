@@ -5,6 +5,7 @@ Law: a canary is found at the destination by its version ID, so no other object 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +21,13 @@ from backfill.preflight.canary_plan import (
     CHECK,
     Arrival,
     Canary,
+    Ended,
+    Landing,
     Seen,
     canaries,
     canary_finding,
     differences,
+    left_behind,
 )
 from backfill.preflight.evidence import Gathered
 from backfill.preflight.findings import Finding, Findings, Verdict, found
@@ -53,63 +57,82 @@ class CanaryPorts:
 async def send_canaries(
     seen: Gathered, findings: Findings, ports: CanaryPorts, *, timeout_s: float
 ) -> tuple[Finding, ...]:
-    """Send one canary for each destination, all at once, and tell how each ended."""
+    """Send as few canaries as try every destination, all at once; tell how each of them ended."""
     source = place_of(seen.source)
     name = f"{ports.clock.now():%Y%m%dT%H%M%SZ}-{int(ports.random.random() * 16**8):08x}"
     planned = tuple(canaries(seen, name))
     if source is None:
         return tuple(each for each in planned if isinstance(each, Finding))
+    places = {each.name: place for each in seen.destinations if (place := place_of(each))}
+    flight = _Flight(source, places, findings, ports)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_Flight(each, source, findings, ports).finding(timeout_s))
+            group.create_task(flight.findings_of(each, timeout_s))
             for each in planned
             if isinstance(each, Canary)
         ]
     untried = (each for each in planned if isinstance(each, Finding))
-    return (*(task.result() for task in tasks), *untried)
+    return (*(each for task in tasks for each in task.result()), *untried)
 
 
 class _Flight:
-    """One canary on its way."""
+    """What canaries fly over: the source, and the places where they are looked for."""
 
     def __init__(
-        self, canary: Canary, source: BucketPlace, findings: Findings, ports: CanaryPorts
+        self,
+        source: BucketPlace,
+        places: Mapping[str, BucketPlace],
+        findings: Findings,
+        ports: CanaryPorts,
     ) -> None:
-        self._canary = canary
         self._source = source
+        self._places = places
         self._findings = findings
         self._ports = ports
 
-    async def finding(self, timeout_s: float) -> Finding:
-        """Write the canary, watch it, and say how it ended."""
-        canary, ports = self._canary, self._ports
+    async def findings_of(self, canary: Canary, timeout_s: float) -> tuple[Finding, ...]:
+        """Write a canary, watch it at each of its destinations, and say how it ended there."""
+        ports, source = self._ports, self._source.bucket
         try:
-            version_id = await self._write()
+            version_id = await self._write(canary)
         except StoreFault as fault:
             what = f"the source identity cannot write a canary ({fault.code})"
-            subject = canary.destination.bucket
-            said = f"{fault.operation}: {fault.code} {shown(fault.message)}".rstrip()
-            return found(CHECK, Verdict.CANNOT_TELL, what, subject=subject, evidence=(said,))
-        ports.events.emit(
-            CanaryWritten(bucket=self._source.bucket, key=canary.key, version_id=version_id)
-        )
-        began_s = ports.clock.monotonic_s()
-        arrival = await self._watch(version_id, began_s + timeout_s)
-        elapsed_s = ports.clock.monotonic_s() - began_s
-        differing = await self._differing(version_id) if arrival is Arrival.ARRIVED else ()
-        return canary_finding(
-            canary,
-            version_id,
-            arrival,
-            elapsed_s=elapsed_s,
-            differing=differing,
-            findings=self._findings,
-            source=self._source.bucket,
-        )
+            said = (f"{fault.operation}: {fault.code} {shown(fault.message)}".rstrip(),)
+            buckets = (each.destination.bucket for each in canary.landings)
+            return tuple(
+                found(CHECK, Verdict.CANNOT_TELL, what, subject=bucket, evidence=said)
+                for bucket in buckets
+            )
+        ports.events.emit(CanaryWritten(bucket=source, key=canary.key, version_id=version_id))
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._ended(canary, each, version_id, timeout_s))
+                for each in canary.landings
+            ]
+        ends = [task.result() for task in tasks]
+        lies_at = {
+            name
+            for name in canary.reaches
+            if name in self._places
+            and await self._head(ports.destination, self._places[name], canary.key, version_id)
+        }
+        left = left_behind(canary, version_id, source, lies_at)
+        return tuple(canary_finding(ended, left, self._findings) for ended in ends)
 
-    async def _write(self) -> VersionId:
+    async def _ended(
+        self, canary: Canary, landing: Landing, version_id: VersionId, timeout_s: float
+    ) -> Ended:
+        clock = self._ports.clock
+        began_s = clock.monotonic_s()
+        arrival = await self._watch(canary, landing, version_id, began_s + timeout_s)
+        elapsed_s = clock.monotonic_s() - began_s
+        has_arrived = arrival is Arrival.ARRIVED
+        differing = await self._differing(canary, landing, version_id) if has_arrived else ()
+        return Ended(landing=landing, arrival=arrival, elapsed_s=elapsed_s, differing=differing)
+
+    async def _write(self, canary: Canary) -> VersionId:
         """Put the object; an answer that got lost is settled by looking for the random key."""
-        canary, ports = self._canary, self._ports
+        ports = self._ports
         try:
             written = await ports.writer.put_canary(
                 self._source, canary.key, BODY, tags=canary.tags, metadata=METADATA
@@ -120,25 +143,25 @@ class _Flight:
             return (await ports.source.head_object(self._source, canary.key)).version_id
         return VersionId(written.version_id or "null")
 
-    async def _watch(self, version_id: VersionId, deadline_s: float) -> Arrival:
+    async def _watch(
+        self, canary: Canary, landing: Landing, version_id: VersionId, deadline_s: float
+    ) -> Arrival:
         """Look until it is there, failed, was skipped, or the time is over.
 
-        The source's status is the sum over all destinations (S3 User Guide: replication-status).
+        The source's status is the sum over all destinations (S3 User Guide: replication-status):
+        a replica that lies there has arrived, and what others failed for may still be under way.
         """
-        ports, canary = self._ports, self._canary
-        looks = 0
+        ports, key, looks = self._ports, canary.key, 0
+        is_alone = len(canary.reaches) == 1
         while True:
-            there = await self._head(ports.destination, canary.destination, version_id)
-            here = await self._head(ports.source, self._source, version_id)
+            there = await self._head(ports.destination, landing.destination, key, version_id)
+            here = await self._head(ports.source, self._source, key, version_id)
             status = here.replication_status if here is not None else ReplicationStatus.NONE
+            is_replica = there is not None and there.replication_status is ReplicationStatus.REPLICA
             is_done = status is ReplicationStatus.COMPLETED
-            if is_done and (there is not None or looks >= UNSEEN_LOOKS_MAX):
+            if is_replica or (is_done and (there is not None or looks >= UNSEEN_LOOKS_MAX)):
                 return Arrival.ARRIVED
-            if status is ReplicationStatus.FAILED and there is not None:
-                return Arrival.ARRIVED  # it failed for another destination
-            if status is ReplicationStatus.FAILED and (
-                not canary.others or looks >= UNSEEN_LOOKS_MAX
-            ):
+            if status is ReplicationStatus.FAILED and (is_alone or looks >= UNSEEN_LOOKS_MAX):
                 return Arrival.FAILED
             if status is ReplicationStatus.NONE and here is not None and looks > 0:
                 return Arrival.SKIPPED
@@ -149,19 +172,20 @@ class _Flight:
             await ports.clock.sleep(LOOKS_GAP_S)
 
     async def _head(
-        self, store: ObjectStore, place: BucketPlace, version_id: VersionId
+        self, store: ObjectStore, place: BucketPlace, key: str, version_id: VersionId
     ) -> ObjectHead | None:
         try:
-            return await store.head_object(place, self._canary.key, version_id=version_id)
+            return await store.head_object(place, key, version_id=version_id)
         except StoreFault:
             # Absent, or not yet to be seen: the deadline ends it either way.
             return None
 
-    async def _differing(self, version_id: VersionId) -> tuple[str, ...]:
-        ports, canary = self._ports, self._canary
-        key, there = canary.key, canary.destination
-        here = await self._head(ports.source, self._source, version_id)
-        theirs = await self._head(ports.destination, there, version_id)
+    async def _differing(
+        self, canary: Canary, landing: Landing, version_id: VersionId
+    ) -> tuple[str, ...]:
+        ports, key, there = self._ports, canary.key, landing.destination
+        here = await self._head(ports.source, self._source, key, version_id)
+        theirs = await self._head(ports.destination, there, key, version_id)
         if here is None or theirs is None:
             return ("it cannot be read there",)
         try:
@@ -178,4 +202,4 @@ class _Flight:
         except StoreFault as fault:
             return (f"it cannot be read ({fault.operation}: {fault.code})",)
         seen = Seen(source=here, destination=theirs, tags=tags, is_same=is_same)
-        return differences(canary, seen)
+        return differences(landing, seen)

@@ -5,7 +5,7 @@ Law: a canary's key is below a prefix of its own, matches a rule that wins for i
 """
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,42 +33,62 @@ DEFAULT_STORAGE_CLASS: Final = "STANDARD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where a canary shall arrive, and by which rule."""
+
+    rule: Rule
+    destination: BucketPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
-    """One object to write, and where it shall arrive."""
+    """One object to write, where it is waited for, and all that its key and tags replicate to."""
 
     key: str
     tags: Pairs
-    rule: Rule
-    destination: BucketPlace
-    others: tuple[str, ...] = ()
-    """Other destinations, whose rules may replicate this object, too."""
+    landings: tuple[Landing, ...]
+    reaches: tuple[str, ...]
+    """Every destination with a rule for it, also those that another canary is waited for at."""
 
 
 def canaries(seen: Gathered, name: str) -> Iterator[Canary | Finding]:
-    """Give a canary for each destination, or why none can be tried there.
+    """Give as few canaries as try every destination, or why none can be tried there.
 
     `name` is the random part of the key, safe in keys.
     """
-    for number, destination in enumerate(seen.destinations):
-        place = place_of(destination)
-        rules = seen.rules.for_destination(destination.name) if seen.rules else ()
-        chosen = _chosen(rules, seen.campaign.scope.prefix, f"{name}-{number}")
-        if place is None or chosen is None or not seen.follows_rules:
+    planned: dict[tuple[str, Pairs], list[Landing]] = {}
+    for destination in seen.destinations:
+        place, rules = place_of(destination), _rules_to(seen, destination.name)
+        sent = next((each for each in planned if _winner(rules, *each)), None)
+        sent = sent or _chosen(rules, seen.campaign.scope.prefix, f"{name}-{len(planned)}")
+        rule = _winner(rules, *sent) if sent else None
+        if place is None or sent is None or rule is None or not seen.follows_rules:
             what = "no rule can be tried for this destination"
             yield found(CHECK, Verdict.CANNOT_TELL, what, subject=destination.name)
             continue
-        rule, key = chosen
-        others = tuple(each.name for each in seen.destinations if each is not destination)
-        yield Canary(key=key, tags=rule.tags, rule=rule, destination=place, others=others)
+        planned.setdefault(sent, []).append(Landing(rule=rule, destination=place))
+    names = [each.name for each in seen.destinations]
+    for (key, tags), landings in planned.items():
+        reaches = tuple(each for each in names if _winner(_rules_to(seen, each), key, tags))
+        yield Canary(key=key, tags=tags, landings=tuple(landings), reaches=reaches)
 
 
-def _chosen(rules: Sequence[Rule], prefix: str, name: str) -> tuple[Rule, str] | None:
-    """Return the first rule that wins for a key of its own, preferring the campaign's prefix."""
+def _rules_to(seen: Gathered, bucket: str) -> Sequence[Rule]:
+    return seen.rules.for_destination(bucket) if seen.rules else ()
+
+
+def _winner(rules: Sequence[Rule], key: str, tags: Pairs) -> Rule | None:
+    rule = winning_rule(rules, key, tags)
+    return rule if isinstance(rule, Rule) else None
+
+
+def _chosen(rules: Sequence[Rule], prefix: str, name: str) -> tuple[str, Pairs] | None:
+    """Return key and tags for which a rule wins, of the first such, preferring the prefix."""
     for rule in rules:
         longer = prefix if prefix.startswith(rule.prefix) else rule.prefix
         key = f"{longer}{FOLDER}{name}"
-        if len(key.encode()) <= KEY_BYTES_MAX and winning_rule(rules, key, rule.tags) is rule:
-            return rule, key
+        if len(key.encode()) <= KEY_BYTES_MAX and _winner(rules, key, rule.tags) is rule:
+            return key, rule.tags
     return None
 
 
@@ -96,9 +116,9 @@ class Seen:
     is_same: bool | None
 
 
-def differences(canary: Canary, seen: Seen) -> tuple[str, ...]:
+def differences(landing: Landing, seen: Seen) -> tuple[str, ...]:
     """Return what differs between the canary and its replica."""
-    rule = canary.rule.destination
+    rule = landing.rule.destination
     storage_class = rule.storage_class or seen.source.storage_class
     expected = Expected(
         storage_class=storage_class,
@@ -122,30 +142,43 @@ def _expected_encryption(source: ObjectHead, replica_key: str) -> Encryption | N
     return None
 
 
-def canary_finding(
-    canary: Canary,
-    version_id: VersionId,
-    arrival: Arrival,
-    *,
-    elapsed_s: float,
-    differing: Sequence[str] = (),
-    findings: Findings,
-    source: str,
-) -> Finding:
-    """Return what a canary showed; `findings` explain why one failed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a canary ended at one destination, `elapsed_s` after it was written."""
+
+    landing: Landing
+    arrival: Arrival
+    elapsed_s: float
+    differing: tuple[str, ...] = ()
+
+
+def left_behind(
+    canary: Canary, version_id: VersionId, source: str, lies_at: Collection[str]
+) -> tuple[str, ...]:
+    """Return where a canary lies: the source, where it was seen, and where it may yet arrive."""
     name = f"{shown(canary.key)}, version {version_id}"
-    left = [
-        f"left behind: s3://{source}/{name}",
-        *(f"perhaps left behind by other rules: s3://{each}/{name}" for each in canary.others),
-    ]
-    bucket = canary.destination.bucket
-    rule = f"rule {shown(canary.rule.id)}"
+    folder = shown(canary.key.rpartition("/")[0])
+    return (
+        *(
+            f"left behind: s3://{each}/{name}"
+            for each in (source, *canary.reaches)
+            if each == source or each in lies_at
+        ),
+        *(
+            f"perhaps left behind, not seen there: s3://{each}/{name}"
+            for each in canary.reaches
+            if each not in lies_at
+        ),
+        f"nothing deletes them; a lifecycle rule on the prefix {folder}/ can",
+    )
+
+
+def canary_finding(ended: Ended, left: Sequence[str], findings: Findings) -> Finding:
+    """Return what a canary showed; `findings` explain why one failed."""
+    arrival, elapsed_s, differing = ended.arrival, ended.elapsed_s, ended.differing
+    bucket = ended.landing.destination.bucket
+    rule = f"rule {shown(ended.landing.rule.id)}"
     if arrival is Arrival.ARRIVED:
-        left.append(f"left behind: s3://{bucket}/{name}")
-        left.append(
-            "nothing deletes them; a lifecycle rule on the prefix"
-            f" {shown(canary.key.rpartition('/')[0])}/ can"
-        )
         what = f"a canary arrived after {elapsed_s:.1f} s by {rule}"
         if not differing:
             return found(

@@ -22,7 +22,7 @@ from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
 from backfill.ports import Event, Events, ObjectStore, ProgressCounts
 from backfill.preflight.canary import BODY, CanaryPorts, send_canaries
-from backfill.preflight.canary_plan import Arrival, Canary, canaries, canary_finding
+from backfill.preflight.canary_plan import Canary, canaries
 from backfill.preflight.catalogue import findings_of
 from backfill.preflight.findings import Finding, Verdict
 from tests.unit.preflight.scenery import Scenery, rule
@@ -76,7 +76,9 @@ class World:
     storage_class: str = "STANDARD"
     key: str = ""
     tags: Pairs = ()
+    never_at: str = ""
     looks: int = 0
+    writes: int = 0
 
     async def put_canary(
         self, place: BucketPlace, key: str, body: bytes, *, tags: Pairs, metadata: Mapping[str, str]
@@ -86,7 +88,7 @@ class World:
         assert metadata
         if self.write is not None and not self.is_written_all_the_same:
             raise self.write
-        self.key, self.tags = key, tags
+        self.key, self.tags, self.writes = key, tags, self.writes + 1
         if self.write is not None:
             raise self.write
         return Uploaded(etag=ETag("e"), version_id="v1")
@@ -100,7 +102,8 @@ class World:
             status = ReplicationStatus.PENDING if pending else self.status
             return self._head(status)
         self.looks += 1
-        if self.arrives_after is None or self.looks <= self.arrives_after:
+        is_under_way = self.arrives_after is None or self.looks <= self.arrives_after
+        if is_under_way or place.bucket == self.never_at:
             raise fault("404", 404)
         return self._head(ReplicationStatus.REPLICA)._replace(storage_class=self.storage_class)
 
@@ -132,20 +135,23 @@ class World:
         yield self.body
 
 
-async def sent(world: World, **of_rule: Any) -> tuple[Finding, Silent]:
-    there = Scenery()
-    there.rules(rule(**of_rule))
+async def flown(there: Scenery, world: World, events: Silent | None = None) -> list[Finding]:
     seen = await there.seen()
-    events = Silent()
     ports = CanaryPorts(
         writer=world,
         source=cast("ObjectStore", world),
         destination=cast("ObjectStore", world),
         clock=Ticking(),
         random=Random(1),
-        events=cast("Events", events),
+        events=cast("Events", events or Silent()),
     )
-    (finding,) = await send_canaries(seen, findings_of(seen), ports, timeout_s=TIMEOUT_S)
+    return [*await send_canaries(seen, findings_of(seen), ports, timeout_s=TIMEOUT_S)]
+
+
+async def sent(world: World, **of_rule: Any) -> tuple[Finding, Silent]:
+    there, events = Scenery(), Silent()
+    there.rules(rule(**of_rule))
+    (finding,) = await flown(there, world, events)
     return finding, events
 
 
@@ -224,24 +230,47 @@ async def test_where_no_rule_can_be_tried_nothing_is_written() -> None:
     assert events.told == []
 
 
-async def test_what_other_rules_replicate_of_a_canary_is_named() -> None:
-    """If this fails, replicas of a canary are left in buckets that no finding names."""
+def two_destinations(**of_second: Any) -> Scenery:
     there = Scenery()
     there.world.add_bucket("too", "2" * 12, "eu-west-1")
     there.regions["too"] = "eu-west-1"
     second = {"Bucket": "arn:aws:s3:::too", "Account": "2" * 12}
-    there.rules(rule(), rule(ID="second", Priority=2, Destination=second))
-    planned = [each for each in canaries(await there.seen(), "name") if isinstance(each, Canary)]
-    assert [each.others for each in planned] == [("too",), ("to",)]
-    told = canary_finding(
-        planned[0],
-        VersionId("v1"),
-        Arrival.FAILED,
-        elapsed_s=1.0,
-        findings=await there.findings(),
-        source="from",
-    )
-    assert any(line.startswith("perhaps left behind") and "too" in line for line in told.evidence)
+    there.rules(rule(), rule(ID="second", Priority=2, Destination=second, **of_second))
+    return there
+
+
+async def test_one_canary_tries_every_destination_whose_rules_take_it() -> None:
+    """If this fails, each destination gets the replicas of all canaries."""
+    planned = [*canaries(await two_destinations().seen(), "name")]
+    assert [canary.reaches for canary in planned if isinstance(canary, Canary)] == [("to", "too")]
+
+
+async def test_a_canary_that_another_rule_takes_too_says_so() -> None:
+    """If this fails, replicas of a canary are left in buckets that no finding names."""
+    seen = await two_destinations(Filter={"Prefix": "logs/"}).seen()
+    planned = [each for each in canaries(seen, "name") if isinstance(each, Canary)]
+    assert [each.reaches for each in planned] == [("to",), ("to", "too")]
+    assert [len(each.landings) for each in planned] == [1, 1]
+
+
+async def test_a_sound_destination_is_ok_beside_one_that_fails() -> None:
+    """If this fails, the sound one is a blocker, and what lies in it is not named."""
+    there = two_destinations()
+    world = World(status=ReplicationStatus.FAILED, arrives_after=0, never_at="too")
+    told = {each.subject: each for each in await flown(there, world)}
+    assert told["to"].verdict is Verdict.OK
+    assert told["too"].verdict is Verdict.BLOCKER
+    for finding in told.values():
+        left = [line for line in finding.evidence if line.startswith("left behind: s3://")]
+        assert [line.split("/")[2] for line in left] == ["from", "to"]
+    assert world.writes == 1
+
+
+async def test_a_replica_has_arrived_while_others_are_under_way() -> None:
+    """If this fails, a destination waits for another one's replica until the time is over."""
+    world = World(status=ReplicationStatus.PENDING, arrives_after=0, never_at="too")
+    told = {each.subject: each.verdict for each in await flown(two_destinations(), world)}
+    assert told == {"to": Verdict.OK, "too": Verdict.CANNOT_TELL}
 
 
 @pytest.mark.parametrize(("arrives_after", "expected"), [(0, Verdict.OK), (None, Verdict.BLOCKER)])
