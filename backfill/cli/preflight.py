@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--canary",
         action="store_true",
-        help="write one small object below backfill-canary/ for each destination, watch it arrive,"
-        " compare it; it is left there",
+        help="write a small object below backfill-canary/ (one for all destinations whose rules"
+        " take it), watch it arrive, compare it; it is left there",
     )
     parser.add_argument(
         "--canary-timeout",
