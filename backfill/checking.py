@@ -5,10 +5,10 @@ Law: it reads only, but for the canary's one object.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from backfill.campaign import Campaign
+from backfill.campaign import Campaign, Engine
 from backfill.compose import Machine, account_clients, clients
 from backfill.errors import ArtifactDamagedError, PreflightError
 from backfill.events import PreflightFinished, PreflightWarned
@@ -89,7 +89,9 @@ async def check_run(run: Run, *, stops: bool) -> None:
     work, engine = WorkDone(run.here.artifacts), run.scene.engine
     if work.manifests and work.outcome_rounds >= work.manifests:
         return
-    checked = await check(run.campaign, run.here, run.events)
+    is_by_copies = not engine.has_batch
+    campaign = replace(run.campaign, engine=Engine.COPY) if is_by_copies else run.campaign
+    checked = await check(campaign, run.here, run.events)
     findings = checked.findings
     run.here.artifacts.write_document(DOCUMENT, findings_bytes(findings))
     stopped = stopping(findings, has_batch=engine.has_batch, has_copy=engine.has_copy)

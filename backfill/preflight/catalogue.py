@@ -11,6 +11,7 @@ from backfill.model.accounts import Unread
 from backfill.preflight.checks import (
     accounts,
     buckets,
+    copies,
     destination_policy,
     encryption,
     jobs,
@@ -40,6 +41,7 @@ CATALOGUE: Final[tuple[Check, ...]] = (
     *lifecycle.CHECKS,
     *notifications.CHECKS,
     *jobs.CHECKS,
+    *copies.CHECKS,
     *objects.CHECKS,
 )
 PART_OF: Final = {check.id: check.part for check in CATALOGUE}
@@ -93,6 +95,11 @@ def _notes(seen: Gathered, *, is_crowded: bool) -> list[str]:
         )
     if seen.campaign.engine is Engine.COPY or not seen.follows_rules:
         notes.append(COPIES)
+    if not seen.copies_for_certain:
+        notes.append(
+            "Not looked at: what copy workers may read and write. `--engine copy` has it checked,"
+            " and so does a run that has settled on copies alone."
+        )
     if is_crowded:
         notes.append(
             "Several mends put the same document, each with its own change: carry one out, then run"

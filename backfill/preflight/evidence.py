@@ -204,6 +204,11 @@ class Gathered:
         )
 
     @property
+    def copies_for_certain(self) -> bool:
+        """Whether all is delivered by copy workers: `auto` alone leaves it open until a run."""
+        return self.campaign.engine is Engine.COPY or not self.follows_rules
+
+    @property
     def enabled_rules(self) -> tuple[Rule, ...]:
         """The rules that S3 follows."""
         return tuple(rule for rule in self.rules.rules if rule.is_enabled) if self.rules else ()

@@ -222,6 +222,55 @@ def job_needs(seen: Gathered) -> tuple[Need, ...]:
     return _without_repeats(found)
 
 
+def copy_needs(seen: Gathered) -> tuple[Need, ...]:
+    """Return what copy workers need on objects and known keys, by the destination identity.
+
+    Parts of large copies are left out: without their permissions most copies work. What a run asks
+    of buckets it asks when it begins, and says so itself.
+    """
+    caller = seen.destination_caller
+    if not isinstance(caller, CallerIdentity) or not seen.is_source_owner_known:
+        return ()
+    found = (
+        need
+        for destination in seen.destinations
+        for rule in seen.rules_to(destination.name)
+        for need in _of_copies(seen, caller, destination, rule)
+    )
+    return _without_repeats(found)
+
+
+_OF_COPIES: Final = (
+    *(table.On.SOURCE_OBJECTS, table.On.SOURCE_KEY),
+    *(table.On.DESTINATION_OBJECTS, table.On.DESTINATION_KEY),
+)
+_OF_PARTS: Final = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
+
+
+def _of_copies(
+    seen: Gathered, caller: CallerIdentity, destination: BucketEvidence, rule: Rule
+) -> Iterator[Need]:
+    arn = caller.role_arn or caller.arn
+    evidence = RoleEvidence(arn=arn, role=NOT_ASKED)
+    pair = pair_of(seen, evidence, destination, rule)
+    if pair is None:
+        return
+    # A rule that selects no KMS leaves such objects out; all else takes the destination's default.
+    theirs = _key_arns(seen, default_key(destination))
+    ours = pair.source_key_arns if rule.selects_kms else ()
+    if ours:
+        theirs = tuple(dict.fromkeys((*pair.destination_key_arns, *theirs)))
+    pair = replace(pair, source_key_arns=ours, destination_key_arns=theirs)
+    features = features_of(seen, destination, rule) | {Feature.SSE_KMS}
+    # A session tells the path of its role only where IAM did.
+    is_path_told = not caller.role_arn or caller.role_arn.count("/") > 1
+    principal = principal_of(arn if is_path_told else caller.arn)
+    for row in _rows(Party.COPY_IDENTITY, features):
+        if row.on in _OF_COPIES and row.action not in _OF_PARTS:
+            for request in requests_for(row, pair, features, principal=principal):
+                yield _need(seen, evidence, row, request, (seen.source, destination))
+
+
 def _rows(party: Party, features: Iterable[Feature]) -> tuple[table.Need, ...]:
     rows = needs_of(party, frozenset(features))
     return tuple(row for row in rows if row.weight is Weight.REQUIRED)
