@@ -14,24 +14,26 @@ import pytest
 from backfill.policies.need import Feature, Party, Weight
 from backfill.policies.needs import NEEDS
 from backfill.policies.replication_needs import ON_DESTINATION_BUCKET
-from backfill.sandbox.model.values import Encryption, ServerSideEncryption
 from backfill.sandbox.model.versions import ObjectVersion
 from backfill.setup.desired import wanted_of
 from backfill.setup.parsing import spec_of
 from backfill.setup.spec import ground_of
 from backfill.setup.wanted import ResourceKind, WantedPart
+from tests.unit.sandbox.replication.situations import (
+    encrypted,
+    handed_over,
+    locked,
+    plain,
+    with_bucket_keys,
+)
 from tests.unit.sandbox.replication.two_accounts import (
     ACCOUNT,
-    BY_KMS,
     FROM,
-    HELD,
     NOON,
-    OVERRIDE,
     REPLICA_KEY,
     ROLE,
     SOURCE_KEY,
     TO,
-    WITH_BUCKET_KEY,
     TwoAccounts,
     allow,
     document,
@@ -164,46 +166,14 @@ class World:
         )
 
 
-def tagged(place: TwoAccounts) -> None:
-    place.configure()
-    place.put(tags=(("team", "red"),))
-
-
-def encrypted(place: TwoAccounts) -> None:
-    place.configure()
-    place.put(encryption=BY_KMS)
-
-
-def with_bucket_keys(place: TwoAccounts) -> None:
-    place.configure()
-    place.bucket(TO).encryption = Encryption(
-        algorithm=ServerSideEncryption.SSE_KMS,
-        kms_key_arn=REPLICA_KEY,
-        is_bucket_key_enabled=True,
-    )
-    place.put(encryption=WITH_BUCKET_KEY)
-
-
-def locked(place: TwoAccounts) -> None:
-    for name in (FROM, TO):
-        place.bucket(name).is_object_lock_enabled = True
-    place.configure()
-    place.put(lock=HELD)
-
-
-def handed_over(place: TwoAccounts) -> None:
-    place.bucket(TO).object_ownership = "ObjectWriter"
-    place.configure(OVERRIDE)
-    place.put()
-
-
-def marked(place: TwoAccounts) -> None:
-    tagged(place)
+def marked_later(place: TwoAccounts) -> None:
+    """The object arrives first, then the marker over it."""
+    plain(place)
     place.model.replication.advance(NOON)
     place.delete()
 
 
-SITUATIONS = (tagged, encrypted, with_bucket_keys, locked, handed_over, marked)
+SITUATIONS = (plain, encrypted, with_bucket_keys, locked, handed_over, marked_later)
 
 
 def observed(documents: Mapping[str, Statements]) -> list[Seen]:

@@ -11,11 +11,17 @@ from backfill.sandbox.model.operations.buckets import PutBucketVersioningRequest
 from backfill.sandbox.model.operations.objects import ReadObjectRequest
 from backfill.sandbox.model.values import Encryption, RequestedEncryption, ServerSideEncryption
 from backfill.sandbox.model.versions import ObjectVersion
+from tests.unit.sandbox.replication.situations import (
+    encrypted,
+    handed_over,
+    locked,
+    marked,
+    plain,
+    with_bucket_keys,
+)
 from tests.unit.sandbox.replication.two_accounts import (
     BY_KMS,
     FROM,
-    HELD,
-    OVERRIDE,
     REPLICA_KEY,
     ROLE,
     SOURCE_KEY,
@@ -31,44 +37,6 @@ from tests.unit.sandbox.replication.two_accounts import (
 )
 
 Arrange = Callable[[TwoAccounts], None]
-
-
-def plain(place: TwoAccounts) -> None:
-    place.configure()
-    place.put(tags=(("team", "red"),))
-
-
-def encrypted(place: TwoAccounts) -> None:
-    place.configure()
-    place.put(encryption=BY_KMS)
-
-
-def with_bucket_keys(place: TwoAccounts) -> None:
-    place.configure()
-    place.bucket(TO).encryption = Encryption(
-        algorithm=ServerSideEncryption.SSE_KMS,
-        kms_key_arn=REPLICA_KEY,
-        is_bucket_key_enabled=True,
-    )
-    place.put(encryption=WITH_BUCKET_KEY)
-
-
-def locked(place: TwoAccounts) -> None:
-    for name in (FROM, TO):
-        place.bucket(name).is_object_lock_enabled = True
-    place.configure()
-    place.put(lock=HELD)
-
-
-def handed_over(place: TwoAccounts) -> None:
-    place.bucket(TO).object_ownership = "ObjectWriter"
-    place.configure(OVERRIDE)
-    place.put()
-
-
-def marked(place: TwoAccounts) -> None:
-    plain(place)
-    place.delete()
 
 
 SITUATIONS = (plain, encrypted, with_bucket_keys, locked, handed_over, marked)
