@@ -195,6 +195,7 @@ class LivePlace:
                 AccountId=SOURCE.account_id, JobId=job["JobId"]
             )["Job"]
             if found["Status"] in {"Complete", "Failed", "Cancelled"}:
+                self.sandbox.advance()  # a job that is Complete has only started replications
                 return found
         raise AssertionError("the job never ends")
 

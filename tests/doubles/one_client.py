@@ -14,6 +14,9 @@ _PROCESSES: Final = (
     "about deaths and signals of processes, each over 2,000 objects: 40 s through the SDK;"
     " test_two_processes_copy_a_shard_each_and_nothing_twice shows both clients in a copy process"
 )
+_REFUSED: Final = (
+    "is about what is refused before the data plane; test_main_job copies through both clients"
+)
 _HEADS: Final = (
     "sends HeadObject of the data plane and nothing else;"
     " test_from_a_broken_policy_to_all_versions_at_the_destination does through both clients"
@@ -31,6 +34,9 @@ ONE_CLIENT: Final = {
     "test_setup_specs": _CONTROL,
     "test_preflight_misconfigurations": _CONTROL,
     "test_preflight_sound": _CONTROL,
+    "test_preflight_copies::test_one_account_needs_no_policy_for_copies": _CONTROL,
+    "test_preflight_copies::"
+    "test_a_run_by_copies_is_refused_before_it_begins_and_works_once_mended": _REFUSED,
     "test_watch::test_what_cannot_be_watched_is_refused": _CONTROL,
     "test_watch::test_a_bucket_without_replication_is_refused": _CONTROL,
     "test_watch::test_a_rule_without_metrics_says_how_to_switch_them_on": _HEADS,

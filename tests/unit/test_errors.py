@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from backfill.copiers import Ended, packed, received
-from backfill.errors import BackfillError, InterruptedRunError, ManifestError
+from backfill.errors import BackfillError, InterruptedRunError, ManifestError, RaceLostError
 
 OWN_WORDS = {
     ManifestError: ManifestError("a key that ends\nnowhere", row=3, file="x.csv", hint="mend it"),
+    RaceLostError: RaceLostError("bucket policy of b", ours={"Sid": "a"}, theirs=None),
     InterruptedRunError: InterruptedRunError("stopped", hint="go on", signal_number=15),
 }
 """Examples of those that are not made of a line and a hint alone."""
