@@ -9,6 +9,7 @@ from typing import Final
 
 from backfill.model.escaping import visible_text
 from backfill.preflight.findings import WORST_FIRST, Finding, Findings, Mend, Verdict
+from backfill.preflight.mends import as_json
 
 WORDS: Final = {
     Verdict.BLOCKER: "BLOCKER",
@@ -50,8 +51,6 @@ def mend_lines(mend: Mend) -> Iterator[str]:
     for line in mend.lines:
         yield f"  {line if line.isprintable() else visible_text(line)}"
     if not mend.commands:
-        from backfill.preflight.mends import as_json  # noqa: PLC0415 - mends word findings, too
-
         yield from (f"  {as_json(statement)}" for statement in mend.statements)
 
 
