@@ -18,7 +18,8 @@ Reads only. What an identity may not read is said, and never taken for right or 
   backfill preflight SOURCE_BUCKET --canary                # write one object, watch it arrive
   backfill preflight SOURCE_BUCKET --code DstPutObjectNotPermitted
 
-Exit: 0 no blocker; 10 blockers, and with --strict also where something cannot be told.
+Exit: 0 no blocker; 10 blockers, or nothing could be seen at all; with --strict also where something
+cannot be told.
 """
 
 

@@ -109,8 +109,8 @@ class Findings:
 
     @property
     def is_green(self) -> bool:
-        """Whether nothing blocks; warnings and what cannot be told are allowed."""
-        return not self.count(Verdict.BLOCKER)
+        """Whether nothing blocks, and something was seen; warnings and unknowns are allowed."""
+        return not self.count(Verdict.BLOCKER) and bool(self.count(Verdict.OK))
 
 
 def found(

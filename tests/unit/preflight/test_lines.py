@@ -87,3 +87,12 @@ async def test_an_unknown_code_is_answered_for() -> None:
     assert told.causes == ()
     assert told.possible == ()
     assert all(line.isprintable() for line in code_lines(told))
+
+
+def test_where_nothing_could_be_seen_nothing_is_green() -> None:
+    """If this fails, preflight ends with 0 for a store that does not even answer."""
+    unseen = found("bucket", Verdict.CANNOT_TELL, "whether the bucket exists is not known")
+    seen = found("clock", Verdict.OK, "this machine's clock agrees with S3's")
+    assert not Findings(findings=(unseen,)).is_green
+    assert not Findings(findings=()).is_green
+    assert Findings(findings=(unseen, seen)).is_green
