@@ -13,7 +13,7 @@ from backfill.aws.faults import WRITES
 from backfill.aws.requests import Parameters, copy_parameters, head_parameters
 from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
-from backfill.model.store import CopyObjectRequest, CopySource, IfAbsent
+from backfill.model.store import NO_EXTRAS, CopyObjectRequest, CopySource, IfAbsent
 
 FORMS_MAX: Final = 64
 """Forms kept of one kind: a place or two, times the storage classes of a plan. Beyond, all go."""
@@ -126,10 +126,10 @@ class Forms:
         return known[1]
 
     def copy(self, request: CopyObjectRequest) -> FilledForm | None:
-        """Return a copy as a filled form; None where its precondition is its own."""
-        destination, key, source, guard, storage_class, encryption = request
+        """Return a copy as a filled form; None where its precondition or extras are its own."""
+        destination, key, source, guard, storage_class, encryption, extras = request
         place, source_key, version_id, etag = source
-        if source_key != key or type(guard) is not IfAbsent:
+        if source_key != key or type(guard) is not IfAbsent or extras is not NO_EXTRAS:
             return None
         asked = (id(destination), id(place), id(encryption), storage_class)
         known = self._copies.get(asked)

@@ -45,6 +45,15 @@ class ManifestWay(enum.StrEnum):
     GENERATED = "generated"
 
 
+class Versions(enum.StrEnum):
+    """What copy workers bring of a key. Batch Replication always brings all of its versions."""
+
+    CURRENT = "current"
+    """The current version, or the current delete marker."""
+    ALL = "all"
+    """Its history, oldest first, into keys that the destination lacks and nobody else writes."""
+
+
 class EvidenceSource(enum.StrEnum):
     """Where verify takes evidence from, where a version ID and what HEAD tells do not decide."""
 
@@ -82,6 +91,19 @@ class BatchOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOptions:
+    """Archived versions are restored for a while and copied; S3 bills it, so there is a budget.
+
+    `bytes_max` is of all restores of a run. The default tier is the cheapest one; 3 days leave
+    the copies a weekend after the slowest restore.
+    """
+
+    bytes_max: int
+    tier: str = "Bulk"
+    days: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationSpec:
     """A destination named by the campaign instead of by the bucket's rules.
 
@@ -97,11 +119,12 @@ class DestinationSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which keys and tags a campaign is about, and up to when. Empty means all."""
+    """Which keys, tags and versions a campaign is about, and up to when. Empty means all."""
 
     prefix: str = ""
     tags: Pairs = ()
     created_before: datetime | None = None
+    versions: Versions = Versions.CURRENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +143,17 @@ class Access:
     region: str = ""
     endpoint_url: str = ""
     client: Client = Client.LEAN
+    customer_key_file: str = ""
+    """Where the keys of SSE-C objects are read from; what it holds is in no campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """A whole campaign. `destination` None: the rules of the source bucket decide."""
+    """A whole campaign. `destination` None: the rules of the source bucket decide.
+
+    `restore` None: archived versions stay. `copy_checksum_algorithm` empty keeps the source's;
+    `checksum_algorithm` is that of Compute checksum jobs.
+    """
 
     source_bucket: str
     destination: DestinationSpec | None = None
@@ -139,6 +168,8 @@ class Campaign:
     batch: BatchOptions = BatchOptions()
     evidence: EvidenceSource = EvidenceSource.STORED
     checksum_algorithm: str = "SHA256"
+    copy_checksum_algorithm: str = ""
+    restore: RestoreOptions | None = None
     access: Access = Access()
     settings: Settings = field(default_factory=Settings)
 
@@ -160,6 +191,9 @@ def campaign_identity(campaign: Campaign) -> dict[str, str]:
         "prefix": scope.prefix,
         "tags": json.dumps(scope.tags),
         "created before": scope.created_before.isoformat() if scope.created_before else "",
+        "versions": scope.versions.value if scope.versions is not Versions.CURRENT else "",
+        "restore": campaign.restore.tier if campaign.restore else "",
+        "copy checksum algorithm": campaign.copy_checksum_algorithm,
         "source account": campaign.source_owner,
         "destination account": campaign.destination_owner,
         "other writers": campaign.other_writers.value,

@@ -7,7 +7,7 @@ Law: a value is checked once, here; what is not known or does not fit is refused
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 
 from backfill.campaign import (
     Access,
@@ -19,22 +19,18 @@ from backfill.campaign import (
     EvidenceSource,
     ManifestWay,
     OtherWriters,
+    RestoreOptions,
     Scope,
+    Versions,
 )
+from backfill.campaign.raw_values import checked
 from backfill.campaign_options import OPTIONS
 from backfill.errors import CampaignError
-from backfill.model.attributes import Pairs
-from backfill.model.options import Kind, Option
 from backfill.settings import Settings
 
 Values = Mapping[tuple[str, str], object]
 """Raw values by (table, name), before they are checked."""
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
-"""Buckets made in us-east-1 before March 2018 (S3 User Guide: bucketnamingrules): just what this
-product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
-_ACCOUNT = re.compile(r"[0-9]{12}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,576}")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -87,7 +83,7 @@ def campaign_of(values: Values) -> Campaign:
         CampaignError: A value is of the wrong kind, or values contradict each other.
     """
     read = {
-        (option.table, option.name): _checked(option, values[option.table, option.name])
+        (option.table, option.name): checked(option, values[option.table, option.name])
         for option in OPTIONS
         if (option.table, option.name) in values
     }
@@ -111,7 +107,10 @@ def campaign_of(values: Values) -> Campaign:
         source_bucket=source_bucket,
         destination=destination,
         scope=Scope(
-            prefix=_text(read, "scope", "prefix"), tags=tags, created_before=created_before
+            prefix=_text(read, "scope", "prefix"),
+            tags=tags,
+            created_before=created_before,
+            versions=Versions(_text(read, "scope", "versions") or Versions.CURRENT),
         ),
         source_owner=_text(read, "source", "account"),
         destination_owner=_text(read, "destination", "account"),
@@ -125,6 +124,8 @@ def campaign_of(values: Values) -> Campaign:
         batch=batch,
         evidence=evidence,
         checksum_algorithm=_text(read, "verify", "checksum-algorithm") or "SHA256",
+        copy_checksum_algorithm=_text(read, "destination", "checksum-algorithm"),
+        restore=_restore(read),
         access=_access(read),
         settings=_settings(read),
     )
@@ -160,6 +161,7 @@ def _access(read: Values) -> Access:
         region=_text(read, "access", "region"),
         endpoint_url=_text(read, "access", "endpoint-url"),
         client=Client(_text(read, "access", "client") or Client.LEAN),
+        customer_key_file=_text(read, "access", "customer-key-file"),
     )
 
 
@@ -186,6 +188,29 @@ def _destination(read: Values) -> DestinationSpec | None:
         storage_class=_text(read, "destination", "storage-class"),
         kms_key_arn=_text(read, "destination", "kms-key-arn"),
         replicates_delete_markers=bool(read.get(("destination", "delete-markers"))),
+    )
+
+
+def _restore(read: Values) -> RestoreOptions | None:
+    if not read.get(("restore", "archived")):
+        for name in ("max-bytes", "tier", "days"):
+            if read.get(("restore", name)):
+                raise CampaignError(
+                    f"[restore] {name} without a restore", hint="add --restore, or leave it out"
+                )
+        return None
+    bytes_max = read.get(("restore", "max-bytes"))
+    if bytes_max is None:
+        raise CampaignError(
+            "--restore without a budget",
+            hint="add --restore-max-bytes: S3 bills what is restored; the plan says how much it is",
+        )
+    base = RestoreOptions(bytes_max=1)
+    days = read.get(("restore", "days"), base.days)
+    assert isinstance(bytes_max, int), "integers were checked"
+    assert isinstance(days, int), "integers were checked"
+    return RestoreOptions(
+        bytes_max=bytes_max, tier=_text(read, "restore", "tier") or base.tier, days=days
     )
 
 
@@ -285,109 +310,3 @@ def _text(read: Values, table: str, name: str) -> str:
     value = read.get((table, name), "")
     assert isinstance(value, str), "text options were checked to be text"
     return value
-
-
-def _checked(option: Option, value: object) -> object:
-    place = f"[{option.table}] {option.name}"
-    if option.flag:
-        place = f"{option.flag} ({place})"
-    match option.kind:
-        case Kind.SWITCH:
-            return _switch(value, place)
-        case Kind.INTEGER | Kind.SECONDS:
-            return _number(option, value, place)
-        case Kind.TIMESTAMP:
-            return _timestamp(value, place)
-        case Kind.TAGS:
-            return _tags(value, place)
-        case _:
-            return _word(option, value, place)
-
-
-def _word(option: Option, value: object, place: str) -> str:
-    if not isinstance(value, str):
-        raise CampaignError(f"{place} is text, not {value!r}", hint="put it in quotes")
-    if option.kind is Kind.BUCKET:
-        _refuse_unless_bucket(value, place, may_be_legacy=option.table == "source")
-    if option.kind is Kind.ACCOUNT and not _ACCOUNT.fullmatch(value):
-        raise CampaignError(f"{place}: {value!r} is no account ID", hint="12 digits, in quotes")
-    if option.choices and value not in option.choices:
-        raise CampaignError(
-            f"{place}: {value!r} is no choice", hint=f"one of: {', '.join(option.choices)}"
-        )
-    if option.name == "prefix" and len(value.encode()) > 1024:
-        raise CampaignError(f"{place} is longer than a key can be", hint="at most 1,024 bytes")
-    return value
-
-
-def _refuse_unless_bucket(value: str, place: str, *, may_be_legacy: bool) -> None:
-    if _BUCKET.fullmatch(value) or (may_be_legacy and _LEGACY_BUCKET.fullmatch(value)):
-        return
-    raise CampaignError(
-        f"{place}: {value!r} is no bucket name",
-        hint="3 to 63 lower-case letters, digits, dots and dashes (an old source bucket: up to 255,"
-        " with upper case and underscores); no s3:// and no slash",
-    )
-
-
-def _switch(value: object, place: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if isinstance(value, str) and value.lower() in words:
-        return words[value.lower()]
-    raise CampaignError(f"{place} is true or false, not {value!r}", hint="write true or false")
-
-
-def _number(option: Option, value: object, place: str) -> int | float:
-    if isinstance(value, str):
-        try:
-            value = float(value) if option.kind is Kind.SECONDS else int(value)
-        except ValueError:
-            raise CampaignError(f"{place} is a number, not {value!r}") from None
-    wanted = (int, float) if option.kind is Kind.SECONDS else (int,)
-    if isinstance(value, bool) or not isinstance(value, wanted):
-        raise CampaignError(f"{place} is a number, not {value!r}")
-    least = 0 if option.kind is Kind.SECONDS else option.minimum
-    if not least <= value <= option.maximum:
-        hint = f"at least {least}" if value < least else f"at most {option.maximum}"
-        raise CampaignError(f"{place}: {value} is out of range", hint=hint)
-    return value
-
-
-def _timestamp(value: object, place: str) -> datetime:
-    if isinstance(value, str):
-        try:
-            # A date alone means the same as in TOML, and is how campaign.json remembers one.
-            is_date = len(value) == len("2026-11-01")
-            value = date.fromisoformat(value) if is_date else datetime.fromisoformat(value)
-        except ValueError:
-            raise CampaignError(
-                f"{place}: {value!r} is no time", hint="write 2026-11-01T00:00:00Z"
-            ) from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        raise CampaignError(f"{place} is a time", hint="write 2026-11-01T00:00:00Z")
-    if value.tzinfo is None:
-        raise CampaignError(f"{place} has no time zone", hint="end it with Z for UTC")
-    return value.astimezone(UTC)
-
-
-def _tags(value: object, place: str) -> Pairs:
-    if isinstance(value, Mapping):
-        pairs = list(value.items())
-    else:
-        words = [value] if isinstance(value, str) else value
-        if not isinstance(words, list | tuple) or not all(
-            isinstance(word, str) and "=" in word for word in words
-        ):
-            raise CampaignError(f"{place}: {value!r} is no tag", hint="write KEY=VALUE")
-        pairs = [tuple(word.split("=", 1)) for word in words]
-    if not all(isinstance(item, str) for pair in pairs for item in pair):
-        raise CampaignError(f"{place}: keys and values are text", hint="put them in quotes")
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise CampaignError(f"{place}: the same tag key twice", hint="all tags must match at once")
-    if len(pairs) > 10 or not all(name for name, _ in pairs):
-        raise CampaignError(f"{place}: an object has at most 10 tags, each with a key")
-    return tuple(sorted((str(name), str(item)) for name, item in pairs))

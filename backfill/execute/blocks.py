@@ -33,6 +33,7 @@ _ORDINARY_ROUTES: Final = {Route.COPY_OBJECT}
 _number_of: Final = itemgetter(ManifestEntry._fields.index("number"))
 _key_of: Final = itemgetter(ManifestEntry._fields.index("key"))
 _size_of: Final = itemgetter(ManifestEntry._fields.index("size_bytes"))
+_handling_of: Final = itemgetter(ManifestEntry._fields.index("handling"))
 _route_of: Final = itemgetter(ManifestEntry._fields.index("route"))
 
 Rows = tuple[ManifestEntry, ...]
@@ -205,6 +206,7 @@ class Cutter:
         keys, numbers = list(map(_key_of, rows)), list(map(_number_of, rows))
         return (
             not any(map(eq, keys, keys[1:]))
+            and not any(map(_handling_of, rows))
             and max(map(_size_of, rows)) <= self.settings.copy_object_bytes_max
             and not self.journal.has_outcome(numbers[0], numbers[-1] + 1)
             and self.intents.keys().isdisjoint(numbers)

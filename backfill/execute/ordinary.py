@@ -18,7 +18,8 @@ from backfill.plan.routes import Route
 
 def is_ordinary(entry: ManifestEntry, *, copy_object_bytes_max: int) -> bool:
     """Return whether one CopyObject, as it was planned, may be all that the entry takes."""
-    return entry.route is Route.COPY_OBJECT and entry.size_bytes <= copy_object_bytes_max
+    is_one_write = entry.route is Route.COPY_OBJECT and not entry.handling
+    return is_one_write and entry.size_bytes <= copy_object_bytes_max
 
 
 def is_as_planned(entry: ManifestEntry, source: Chain, destination: Chain) -> bool:

@@ -11,7 +11,7 @@ from backfill.model.attributes import Encryption
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import Precondition
 from backfill.plan.entries import PlanEntry
-from backfill.plan.routes import Route
+from backfill.plan.routes import PLAIN, Handling, Route
 
 
 class ManifestEntry(NamedTuple):
@@ -21,7 +21,8 @@ class ManifestEntry(NamedTuple):
     it comes from (None when repair hides an extra object). `version_id`/`etag` pin the source
     version (for Route.HIDE_EXTRA they are None). `precondition` guards the write (None only for a
     delete marker onto a key without an object); `seen_version_id` is the destination's current
-    version when the manifest was written (None: the key was absent).
+    version when the manifest was written (None: the key was absent). Rows stand as in the plan,
+    newest version first, also where `handling` says that they are written oldest first.
     """
 
     number: int
@@ -40,6 +41,7 @@ class ManifestEntry(NamedTuple):
     seen_version_id: VersionId | None = None
     has_other_writers: bool = True
     replicates_delete_markers: bool = False
+    handling: Handling = PLAIN
 
 
 def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:
@@ -62,4 +64,5 @@ def manifest_entry(number: int, entry: PlanEntry) -> ManifestEntry:
         seen_version_id=entry.seen.version_id if entry.seen else None,
         has_other_writers=entry.has_other_writers,
         replicates_delete_markers=entry.replicates_delete_markers,
+        handling=entry.handling,
     )

@@ -15,7 +15,7 @@ from typing import Final, cast
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import ETag, VersionId
 from backfill.model.rows import Row, Scalar
-from backfill.plan.routes import Route
+from backfill.plan.routes import HANDLINGS, Route
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import (
     encryption_cells,
@@ -44,6 +44,7 @@ COLUMNS: Final = (
     "seen_version_id",
     "has_other_writers",
     "replicates_delete_markers",
+    "handling",
 )
 
 _ROUTES: Final = {route.value: route for route in Route}
@@ -58,7 +59,7 @@ _OF_PLAN: Final = itemgetter(
 
 _Cells = tuple[
     int, int | None, str, VersionId | None, ETag | None, int, str, int, str, str, str,
-    str | None, str | None, bool, str | None, VersionId | None, bool, bool,
+    str | None, str | None, bool, str | None, VersionId | None, bool, bool, int,
 ]  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def row_of(entry: ManifestEntry) -> Row:
         entry.seen_version_id,
         entry.has_other_writers,
         entry.replicates_delete_markers,
+        int(entry.handling),
     )
 
 
@@ -99,14 +101,14 @@ def entry_of(row: list[Scalar]) -> ManifestEntry:
     (
         number, plan_number, key, version_id, etag, size_bytes, modified, destination, route,
         rule_id, storage_class, kind, kms_key_arn, is_bucket_key_enabled, precondition,
-        seen_version_id, has_other_writers, replicates_delete_markers,
+        seen_version_id, has_other_writers, replicates_delete_markers, handling,
     ) = cast("_Cells", row)  # fmt: skip
     encryption = None if kind is None else encryption_of((kind, kms_key_arn, is_bucket_key_enabled))
     guard = None if precondition is None else precondition_of(precondition)
     cells = (
         number, plan_number, key, version_id, etag, size_bytes, datetime.fromisoformat(modified),
         destination, _ROUTES[route], rule_id, storage_class, encryption, guard,
-        seen_version_id, has_other_writers, replicates_delete_markers,
+        seen_version_id, has_other_writers, replicates_delete_markers, HANDLINGS[handling],
     )  # fmt: skip
     return _new(ManifestEntry, cells)
 

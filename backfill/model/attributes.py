@@ -31,6 +31,8 @@ class Encryption:
 
     kind: EncryptionKind
     kms_key_arn: str | None = None
+    customer_key_md5: str | None = None
+    """Of SSE-C, base64: which key it is. The key itself is known to the adapter alone."""
     is_bucket_key_enabled: bool = False
 
 

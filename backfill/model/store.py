@@ -100,6 +100,38 @@ class CopySource(NamedTuple):
     etag: ETag
 
 
+class ObjectLock(NamedTuple):
+    """Object Lock of one version: retention, if `mode` is set, and a legal hold."""
+
+    mode: str = ""
+    """GOVERNANCE, COMPLIANCE or empty."""
+    retain_until: datetime | None = None
+    has_legal_hold: bool = False
+
+
+class Grant(NamedTuple):
+    """One grant of an ACL. `kind` is `id` (a canonical user ID), `uri` (a group) or `email`."""
+
+    permission: str
+    kind: str
+    grantee: str
+
+
+class Extras(NamedTuple):
+    """What a copy leaves behind, or S3 chooses, unless it is named (S3 API: CopyObject).
+
+    Empty texts and None mean: not named. `grants` are of an ACL that is not the default one.
+    """
+
+    website_redirect: str = ""
+    lock: ObjectLock | None = None
+    grants: tuple[Grant, ...] = ()
+    checksum_algorithm: str = ""
+
+
+NO_EXTRAS = Extras()
+
+
 class CopyObjectRequest(NamedTuple):
     """CopyObject with metadata and tagging directives COPY. At most 5 GB (S3 API: CopyObject)."""
 
@@ -109,6 +141,7 @@ class CopyObjectRequest(NamedTuple):
     precondition: Precondition
     storage_class: str
     encryption: Encryption | None
+    extras: Extras = NO_EXTRAS
 
 
 class WriteResult(NamedTuple):
@@ -133,6 +166,8 @@ class CreateMultipartUploadRequest:
     encryption: Encryption | None
     checksum_algorithm: str | None
     checksum_type: ChecksumType | None
+    extras: Extras = NO_EXTRAS
+    """Its `checksum_algorithm` is not used: an upload names one above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

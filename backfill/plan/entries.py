@@ -11,7 +11,7 @@ from typing import NamedTuple
 from backfill.model.attributes import Encryption
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import Precondition
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import PLAIN, Handling, Reason, Route
 
 
 class DestinationSeen(NamedTuple):
@@ -33,6 +33,7 @@ class PlanEntry(NamedTuple):
     the destination version shall have (an encryption that no HEAD told is None); `precondition` is
     the guard its write will carry: none where S3 itself replicates the version.
     `has_other_writers` says that an enabled rule covers the key (live replication may write it).
+    `handling` is what it takes beyond the write of its route.
     `source_look` is the look (`model.looks`) of a source version that was read for a copy while the
     campaign states that nobody writes it: it need not be read again.
     """
@@ -56,6 +57,7 @@ class PlanEntry(NamedTuple):
     seen: DestinationSeen | None = None
     has_other_writers: bool = True
     replicates_delete_markers: bool = False
+    handling: Handling = PLAIN
     source_look: str | None = None
 
 
@@ -70,5 +72,7 @@ def assert_lawful(entry: PlanEntry) -> None:
     """Refuse a row that says two things, or nothing; before it is written."""
     assert (entry.route is None) != (entry.reason is None), "one route or one reason"
     assert (entry.etag is None) == entry.is_delete_marker, "only delete markers have no ETag"
+    assert entry.route is not None or not entry.handling, "a reason is not handled"
     if entry.route is Route.BATCH_REPLICATION:
+        assert not entry.handling, "S3 does all that it takes"
         assert entry.precondition is None, "S3 replicates by version ID, without a guard"

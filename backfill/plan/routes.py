@@ -5,6 +5,7 @@ Law: every (source version, destination) has exactly one route or exactly one re
 """
 
 import enum
+from typing import Final
 
 
 class Route(enum.StrEnum):
@@ -22,6 +23,24 @@ class Route(enum.StrEnum):
     HIDE_EXTRA = "hide-extra"
     """Repair only, and only if the campaign allows hiding: a conditional delete marker over an
     object that the source does not have. The version itself stays."""
+
+
+class Handling(enum.IntFlag):
+    """What a routed version asks for beyond the one write of its route; 0 for nearly all."""
+
+    HISTORY = 1
+    """Its key arrives with all of its versions, oldest first: by one worker, in order, and only
+    where nobody else writes (campaign: `versions = "all"`)."""
+    READ_SOURCE = 2
+    """It has what CopyObject leaves behind unless it is named (Object Lock, ACL, website redirect,
+    a chosen checksum algorithm): the worker reads the source version right before it writes."""
+    RESTORE = 4
+    """It is archived: a restore is asked for and awaited before its key is worked on."""
+
+
+PLAIN: Final = Handling(0)
+HANDLINGS: Final = tuple(Handling(number) for number in range(8))
+"""By value: calling the enumeration takes ten times as long."""
 
 
 class Reason(enum.StrEnum):

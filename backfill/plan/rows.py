@@ -18,6 +18,7 @@ Law: `entry_of(row_of(entry)) == entry`.
 | precondition | `*`: only onto an absent key; an ETag: only over it; null: none |
 | seen_version_id, seen_is_delete_marker, seen_etag | current at the destination; null: absent |
 | has_other_writers, replicates_delete_markers | as the live rules and the winning rule say |
+| handling | the sum of `routes.Handling`; 0 for nearly all |
 | source_look | see `entries`; null: none |
 """
 
@@ -30,7 +31,7 @@ from backfill.model.objects import ETag, VersionId
 from backfill.model.rows import Row, Scalar
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
 from backfill.plan.entries import DestinationSeen, PlanEntry, assert_lawful
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import HANDLINGS, Reason, Route
 
 COLUMNS: Final = (
     "number",
@@ -56,6 +57,7 @@ COLUMNS: Final = (
     "seen_etag",
     "has_other_writers",
     "replicates_delete_markers",
+    "handling",
     "source_look",
 )
 
@@ -76,7 +78,7 @@ ENCRYPTIONS_MAX: Final = 1024
 _Cells = tuple[
     int, str, VersionId, bool, bool, str, ETag | None, int, int, str | None, str | None,
     str, str, str, str | None, str | None, bool, str | None,
-    VersionId | None, bool, ETag | None, bool, bool, str | None,
+    VersionId | None, bool, ETag | None, bool, bool, int, str | None,
 ]  # fmt: skip
 
 
@@ -163,6 +165,7 @@ def row_of(entry: PlanEntry) -> Row:
         seen.etag if seen else None,
         entry.has_other_writers,
         entry.replicates_delete_markers,
+        int(entry.handling),
         entry.source_look,
     )
 
@@ -176,7 +179,7 @@ def entry_of(row: list[Scalar]) -> PlanEntry:
         destination, route, reason, detail, rule_id, storage_class,
         kind, kms_key_arn, is_bucket_key_enabled, precondition,
         seen_version_id, seen_is_delete_marker, seen_etag,
-        has_other_writers, replicates_delete_markers, source_look,
+        has_other_writers, replicates_delete_markers, handling, source_look,
     ) = cast("_Cells", row)  # fmt: skip
     return PlanEntry(  # by position: twice as fast
         number,
@@ -200,5 +203,6 @@ def entry_of(row: list[Scalar]) -> PlanEntry:
         else DestinationSeen(seen_version_id, seen_is_delete_marker, seen_etag),
         has_other_writers,
         replicates_delete_markers,
+        HANDLINGS[handling],
         source_look,
     )

@@ -13,6 +13,8 @@ from backfill.campaign import (
     EvidenceSource,
     ManifestWay,
     OtherWriters,
+    RestoreOptions,
+    Versions,
     campaign_digest,
     campaign_identity,
 )
@@ -48,12 +50,15 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "storage-class": "STANDARD_IA",
             "kms-key-arn": "arn:aws:kms:eu-west-1:222222222222:key/k",
             "delete-markers": True,
+            "checksum-algorithm": "SHA1",
         },
         "scope": {
             "prefix": "logs/",
             "tags": {"team": "a", "env": "b=c"},
             "created-before": datetime(2026, 11, 1, tzinfo=UTC),
+            "versions": "all",
         },
+        "restore": {"archived": True, "max-bytes": 5, "tier": "Standard", "days": 7},
         "writers": {"other-writers": "quiet"},
         "verify": {
             "deep": True,
@@ -79,6 +84,7 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "region": "eu-west-1",
             "endpoint-url": "http://127.0.0.1:1",
             "client": "sdk",
+            "customer-key-file": "/run/secrets/keys",
         },
         "limits": {
             "concurrency": 7,
@@ -126,7 +132,11 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
         region="eu-west-1",
         endpoint_url="http://127.0.0.1:1",
         client=Client.SDK,
+        customer_key_file="/run/secrets/keys",
     )
+    assert campaign.scope.versions is Versions.ALL
+    assert campaign.restore == RestoreOptions(bytes_max=5, tier="Standard", days=7)
+    assert campaign.copy_checksum_algorithm == "SHA1"
     assert campaign.settings == Settings(
         concurrency=7,
         processes=3,
@@ -309,3 +319,17 @@ def test_each_kind_of_option_is_exercised_by_the_table() -> None:
 def test_the_choices_of_other_writers_are_those_that_a_campaign_knows() -> None:
     option = next(option for option in OPTIONS if option.name == "other-writers")
     assert option.choices == tuple(OtherWriters)
+
+
+@pytest.mark.parametrize("name", ["max-bytes", "tier", "days"])
+def test_what_a_restore_is_like_is_refused_without_one(name: str) -> None:
+    """If this fails, somebody believes that archived versions are on their way."""
+    value: object = "Bulk" if name == "tier" else 3
+    with pytest.raises(CampaignError, match="without a restore"):
+        campaign_of({**SOURCE, ("restore", name): value})
+
+
+def test_a_restore_has_a_budget() -> None:
+    """If this fails, one flag can restore, and bill, a bucket of petabytes."""
+    with pytest.raises(CampaignError, match="without a budget"):
+        campaign_of({**SOURCE, ("restore", "archived"): True})
