@@ -11,7 +11,7 @@ from typing import Final
 from backfill.campaign import Campaign, Engine
 from backfill.compose import Machine, account_clients, clients
 from backfill.errors import ArtifactDamagedError, PreflightError
-from backfill.events import PreflightFinished, PreflightWarned
+from backfill.events.runs import PreflightFinished, PreflightWarned
 from backfill.inventory.run import SOURCE, listed_blocks
 from backfill.opening import Run
 from backfill.ports import ArtifactStore, Events

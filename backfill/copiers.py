@@ -21,7 +21,7 @@ from typing import Final, cast
 from backfill.campaign import Campaign
 from backfill.compose import Machine, written_outcomes
 from backfill.errors import BackfillError, InterruptedRunError
-from backfill.events import ProcessesStarted
+from backfill.events.copying import ProcessesStarted
 from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.model.outcome import Outcome

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backfill.compose import has_journal
 from backfill.copiers import Copiers, CopierTask, Together, processes_allowed, share_of
-from backfill.events import ShardsKept
+from backfill.events.copying import ShardsKept
 from backfill.execute.run import Fleet
 from backfill.execute.shards import (
     Shard,

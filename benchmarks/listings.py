@@ -26,7 +26,7 @@ from pathlib import Path
 from backfill.campaign import Access, Campaign, Client
 from backfill.cli.loop import run
 from backfill.compose import clients, machine, talking
-from backfill.events import BucketListed
+from backfill.events.runs import BucketListed
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.rows import COLUMNS
 from backfill.inventory.run import SOURCE, destination_name, joined_inventory, take_inventory

@@ -30,7 +30,7 @@ from backfill.aws.lean.wire import ExchangeError
 from backfill.aws.replies import NoETagError, Reply, ReplyError, UnknownValueError
 from backfill.aws.session import AwsSession
 from backfill.errors import StoreFault
-from backfill.events import CredentialsRenewed
+from backfill.events.calls import CredentialsRenewed
 from backfill.ports import Events
 
 READ_TIMEOUT_S: Final = 60.0

@@ -19,7 +19,7 @@ from backfill.aws.faults import WRITES, is_throttle
 from backfill.aws.rates import FAR_OFF_DECREASE, LearnedRate, TokenBucket
 from backfill.aws.replies import Reply
 from backfill.errors import StoreFault
-from backfill.events import PaceLowered
+from backfill.events.calls import PaceLowered
 from backfill.ports import Clock, Events
 
 PREFIXES_MAX: Final = 32

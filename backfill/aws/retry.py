@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 
 from backfill.aws.streams import closed_after
 from backfill.errors import Disposition, StoreFault
-from backfill.events import ReadRetried
+from backfill.events.calls import ReadRetried
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.model.pauses import Pauses, RetryBudget

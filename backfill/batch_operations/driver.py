@@ -21,7 +21,7 @@ from backfill.errors import (
     RefusedError,
     StoreFault,
 )
-from backfill.events import JobCallFailed, JobChanged, JobCreated, JobEnded, JobFound, JobWaits
+from backfill.events.jobs import JobCallFailed, JobChanged, JobCreated, JobEnded, JobFound, JobWaits
 from backfill.execute.stop import StopRequest
 from backfill.model.jobs import JobDescription
 from backfill.ports import ArtifactStore, BatchOperations, Clock, Events, ProgressCounts, Random

@@ -21,7 +21,7 @@ from backfill.cli.remembered import remember, remembered_values
 from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
 from backfill.compose import Clients, Machine, clients, held, machine, talking
 from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
-from backfill.events import RunStarted
+from backfill.events.runs import RunStarted
 from backfill.execute.stop import StopRequest
 from backfill.model.units import counted
 from backfill.observe import LogFormat, LogLevel, LogOptions, StructuredEvents

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain, islice, takewhile
 
 from backfill.errors import InterruptedRunError, StoreFault, VersioningError
-from backfill.events import Draining
+from backfill.events.copying import Draining
 from backfill.execute.batch_replication.arrivals import Arrivals
 from backfill.execute.batch_replication.attempts import Attempts
 from backfill.execute.batch_replication.work import (

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from backfill.errors import BackfillError, FailureRateError
-from backfill.events import EntryFailed
+from backfill.events.copying import EntryFailed
 from backfill.execute.bench import Bench
 from backfill.execute.breaker import Breaker
 from backfill.manifest.entries import ManifestEntry

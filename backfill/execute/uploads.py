@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfill.errors import Disposition, StoreFault
-from backfill.events import PartsNotListed, UploadResumed
+from backfill.events.copying import PartsNotListed, UploadResumed
 from backfill.execute.bench import Bench
 from backfill.execute.request import goes_by_parts
 from backfill.execute.upload_plan import UploadPlan

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from backfill.errors import Disposition, StoreFault
-from backfill.events import EntryRetried
+from backfill.events.copying import EntryRetried
 from backfill.execute.bench import Bench
 from backfill.execute.chains import read_chain
 from backfill.execute.codes import Code

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ListingStuckError
-from backfill.events import BucketListed, ListedSerially
+from backfill.events.runs import BucketListed, ListedSerially
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.lister import BucketLister, BucketListing
 from backfill.inventory.prefixes import disjoint_prefixes

@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Final
 
 from backfill.errors import ForeignRunDirectoryError, UsageError
-from backfill.events import RequestsForecast
+from backfill.events.runs import RequestsForecast
 from backfill.in_order import BREATH
 from backfill.inventory.join import KeyGroup
 from backfill.inventory.rows import entry_of

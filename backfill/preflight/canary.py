@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import Disposition, StoreFault
-from backfill.events import CanaryWritten
+from backfill.events.runs import CanaryWritten
 from backfill.model.attributes import ObjectHead, ReplicationStatus
 from backfill.model.objects import VersionId
 from backfill.model.places import BucketPlace

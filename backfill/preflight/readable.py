@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from backfill.errors import Disposition, MissingPermissionError, StoreFault
-from backfill.events import ReadsUnproven
+from backfill.events.runs import ReadsUnproven
 from backfill.model.objects import ObjectVersion
 from backfill.model.permissions import missing_statements
 from backfill.model.places import BucketPlace

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, RefusedError
-from backfill.events import RepairPlanned
+from backfill.events.judging import RepairPlanned
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.large import LARGE, LargeRows, large_name
 from backfill.manifest.rows import COLUMNS as MANIFEST_COLUMNS

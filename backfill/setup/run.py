@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from backfill.errors import RaceLostError, RefusedError, StoreFault
-from backfill.events import SetupDocumentWritten, SetupWaits
+from backfill.events.replication import SetupDocumentWritten, SetupWaits
 from backfill.model.accounts import Unread
 from backfill.ports import Clock, Events
 from backfill.ports.accounts import AccountReader, AccountWriter

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from backfill.events import DifferenceFound
+from backfill.events.judging import DifferenceFound
 from backfill.model.rows import Row
 from backfill.ports import ArtifactStore, Events, RowWriter
 from backfill.verify.decisions import SUPERSEDED, VANISHED, Judged, Unjudged

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Final
 
-from backfill.events import VerificationResumed
+from backfill.events.judging import VerificationResumed
 from backfill.execute.outcome_rows import outcomes_of
 from backfill.inventory.join import KeyGroup, key_groups
 from backfill.inventory.rows import entries_of

@@ -13,11 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from backfill.errors import RefusedError, StoreFault
-from backfill.events import (
-    FailuresNoted,
-    ReplicationLooked,
-    WatchManifestWritten,
-)
+from backfill.events.replication import FailuresNoted, ReplicationLooked, WatchManifestWritten
 from backfill.model.accounts import BucketDocument, Unread
 from backfill.model.places import BucketPlace
 from backfill.plan.configuration import parse_configuration

@@ -18,7 +18,7 @@ from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.campaign import Campaign
 from backfill.compose import Clients, Machine
 from backfill.errors import BackfillError, InterruptedRunError, JobWaitsError, StoreFault
-from backfill.events import UploadResumed
+from backfill.events.copying import UploadResumed
 from backfill.execute.stop import StopRequest
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.run import manifest_name

@@ -39,7 +39,7 @@ from backfill.aws.lean.wire import Origin, WireReply, WireRequest
 from backfill.aws.replies import Reply
 from backfill.aws.session import POOL_RESERVE, AwsSession
 from backfill.errors import StoreFault
-from backfill.events import ClockCorrected, SdkUsed
+from backfill.events.calls import ClockCorrected, SdkUsed
 from backfill.ports import Events
 
 STREAMED: Final = frozenset({"GetObject"})

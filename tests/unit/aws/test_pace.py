@@ -15,7 +15,7 @@ from backfill.aws.pace import LANES_MAX, PREFIXES_MAX, Pace, PacedCalls
 from backfill.aws.rates import DECREASE_EVERY_S, FAR_OFF_REQUESTS, RATE_MIN, LearnedRate
 from backfill.aws.replies import Reply
 from backfill.errors import Disposition, StoreFault
-from backfill.events import PaceLowered
+from backfill.events.calls import PaceLowered
 from backfill.ports import Event
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
 from tests.doubles.virtual_clock import VirtualClock

@@ -10,7 +10,7 @@ import pytest
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.errors import Disposition, StoreFault
-from backfill.events import ReadRetried
+from backfill.events.calls import ReadRetried
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.ports import ControlPlane, Event, ObjectStore, ProgressCounts
 from tests.wire.aws.operations import KEY, READS, SOURCE, VERSION, WRITES

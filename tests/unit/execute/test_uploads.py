@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from backfill.errors import Disposition, RefusedError
-from backfill.events import PartsNotListed, UploadResumed
+from backfill.events.copying import PartsNotListed, UploadResumed
 from backfill.execute.codes import Code
 from backfill.execute.multipart import LISTED_AGAIN_MAX
 from backfill.execute.parts import computed_ranges, ranges_of

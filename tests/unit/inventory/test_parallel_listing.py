@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.errors import Disposition, ListingStuckError, StoreFault
-from backfill.events import BucketListed, ListedSerially
+from backfill.events.runs import BucketListed, ListedSerially
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import SOURCE, destination_name, listed_entries, take_inventory
 from backfill.inventory.totals import totals_of

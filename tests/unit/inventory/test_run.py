@@ -13,7 +13,7 @@ from backfill.errors import (
     ListingStuckError,
     StoreFault,
 )
-from backfill.events import BucketListed
+from backfill.events.runs import BucketListed
 from backfill.inventory.join import key_groups
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import (

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from backfill.events import BucketListed, EntryFailed, EntryRetried
+from backfill.events.copying import EntryFailed, EntryRetried
+from backfill.events.runs import BucketListed
 from backfill.model.escaping import original_text
 from backfill.observe import LogFormat, LogLevel, LogOptions, open_events
 from backfill.ports import ProgressCounts

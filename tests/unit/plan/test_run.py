@@ -14,7 +14,7 @@ from backfill.errors import (
     StoreFault,
     UsageError,
 )
-from backfill.events import RequestsForecast
+from backfill.events.runs import RequestsForecast
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.rows import entry_of as manifest_entry_of
 from backfill.manifest.run import plan_entries, write_manifest

@@ -9,7 +9,7 @@ import pytest
 
 from backfill.campaign import ManifestWay
 from backfill.errors import Disposition, StoreFault
-from backfill.events import RequestsForecast
+from backfill.events.runs import RequestsForecast
 from backfill.execute.chains import read_chains
 from backfill.manifest.run import plan_entries
 from backfill.model.attributes import ReplicationStatus

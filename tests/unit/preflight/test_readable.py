@@ -10,7 +10,7 @@ import pytest
 
 from backfill.aws.faults import store_fault
 from backfill.errors import MissingPermissionError, StoreFault
-from backfill.events import ReadsUnproven
+from backfill.events.runs import ReadsUnproven
 from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.model.store import VersionsPage, VersionsPosition

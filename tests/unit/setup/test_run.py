@@ -14,7 +14,7 @@ from backfill.errors import (
     RefusedError,
     StoreFault,
 )
-from backfill.events import SetupDocumentWritten, SetupWaits
+from backfill.events.replication import SetupDocumentWritten, SetupWaits
 from backfill.model.accounts import BucketDocument
 from backfill.setup.record import DOCUMENT
 from backfill.setup.run import apply, destroy, planned, recorded, removable

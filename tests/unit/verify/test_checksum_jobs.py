@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backfill.errors import JobWaitsError, ReportRefusedError
-from backfill.events import VerificationResumed
+from backfill.events.judging import VerificationResumed
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.jobs import JobOperation, JobStatus
 from backfill.model.objects import ETag, VersionId

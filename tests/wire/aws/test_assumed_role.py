@@ -14,7 +14,7 @@ from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.session import Connection
 from backfill.errors import CredentialsError, Disposition, StoreFault
-from backfill.events import CredentialsRenewed
+from backfill.events.calls import CredentialsRenewed
 from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import ACCESS_KEY, KeptEvents
 from tests.wire.aws.operations import copy_request

@@ -18,7 +18,7 @@ from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.replies import headers_of
 from backfill.aws.session import AwsSession, Connection
 from backfill.errors import ClockSkewError, CredentialsError, Disposition, StoreFault
-from backfill.events import ClockCorrected, CredentialsRenewed, SdkUsed
+from backfill.events.calls import ClockCorrected, CredentialsRenewed, SdkUsed
 from tests.wire.aws.conftest import ACCESS_KEY, KeptEvents
 from tests.wire.aws.operations import (
     DESTINATION,

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.session import Connection
-from backfill.events import BucketListed, ListedSerially
+from backfill.events.runs import BucketListed, ListedSerially
 from backfill.inventory.lister import BucketListing
 from backfill.inventory.run import SOURCE as SOURCE_LISTING
 from backfill.inventory.run import listed_entries, take_inventory

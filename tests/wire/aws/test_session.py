@@ -24,7 +24,7 @@ from backfill.errors import (
     StoreFault,
     UsageError,
 )
-from backfill.events import CredentialsRenewed
+from backfill.events.calls import CredentialsRenewed
 from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import SECRET_KEY, KeptEvents
 from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE, copy_request
