@@ -19,7 +19,8 @@
 - `replication/` is S3's live replication, steppable: `model.replication.advance(now)`.
 - `batch_operations/` is S3 Batch Operations, steppable too: `model.batch_operations.advance(now)`;
   `roles.py` says which services may assume a role.
-- `raw_edits.py` goes behind S3's back for tests and the demo, and reads everything (`snapshot`).
+- `raw_edits.py` goes behind S3's back for tests and the demo, and reads everything (`snapshot`);
+  `raw_histories.py` does so with the order and the kinds of a key's entries.
 
 ETags are held without quotes, times are aware UTC. Law: nothing here imports anything of
 `backfill` outside this package, and only the standard library and awscrt (for fast CRCs).

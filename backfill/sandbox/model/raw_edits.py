@@ -155,34 +155,30 @@ def set_replication_status(
     bucket_of(model, bucket).swap(replace(entry, replication_status=status))
 
 
-def add_version(
-    model: S3Model,
-    bucket: str,
-    key: str,
-    data: bytes,
-    *,
-    position: int | None = None,
-    created_at: datetime | None = None,
-) -> ObjectVersion:
-    """Add a version that nobody wrote: on top, or before a position of the chain (oldest first)."""
+def honest_version(model: S3Model, bucket: str, key: str, body: Body) -> ObjectVersion:
+    """A version as a plain PutObject of these bytes would make it now, not placed anywhere yet."""
     world = model.world
-    body = Body(data)
-    version = ObjectVersion(
+    return ObjectVersion(
         key=key,
         version_id=world.new_id(),
-        created_at=created_at or world.clock(),
+        created_at=world.clock(),
         sequence=world.next_sequence(),
         owner_id=bucket_of(model, bucket).owner_id,
         body=body,
         etag=body.md5.hex(),
-        checksum=_full(ChecksumAlgorithm.CRC64NVME, data),
+        checksum=_full(ChecksumAlgorithm.CRC64NVME, body.data),
         content=ContentHeaders(),
         metadata=(),
         tags=(),
         storage_class="STANDARD",
         encryption=SSE_S3,
     )
-    bucket_of(model, bucket).place(version, position)
+
+
+def add_version(model: S3Model, bucket: str, key: str, data: bytes) -> ObjectVersion:
+    """Add a current version that nobody wrote; `raw_histories` puts one in between."""
+    version = honest_version(model, bucket, key, Body(data))
+    bucket_of(model, bucket).place(version)
     return version
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from backfill.sandbox.model import raw_edits
+from backfill.sandbox.model import raw_edits, raw_histories
 from backfill.sandbox.model.values import (
     ChecksumType,
     Encryption,
@@ -75,7 +75,7 @@ def test_versions_and_markers_come_and_go_without_waking_anybody(stage: Stage) -
     stage.put("k", b"2")
     woken: list[object] = []
     stage.model.world.on_version_written = lambda *written: woken.append(written)
-    buried = raw_edits.add_version(stage.model, BUCKET, "k", b"0", position=0)
+    buried = raw_histories.insert_version(stage.model, BUCKET, "k", b"0", position=0)
     stale = raw_edits.add_version(stage.model, BUCKET, "k", b"1")
     marker = raw_edits.add_delete_marker(stage.model, BUCKET, "k")
     chain = list(raw_edits.snapshot(stage.model, BUCKET))
