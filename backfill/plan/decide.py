@@ -9,11 +9,10 @@ Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-
 delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
 """
 
-from backfill.model.attributes import Pairs, ReplicationStatus
-from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
+from backfill.model.objects import DeleteMarker, ObjectVersion
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan.batch import DETAIL_OF_STATUS, batch_decision
-from backfill.plan.chains import Identity, Standing, identity_at, standing_of
+from backfill.plan.chains import Standing, standing_of
 from backfill.plan.decisions import Decision, Move, Question, Stay, details
 from backfill.plan.eligibility import (
     is_archived_class,
@@ -22,30 +21,22 @@ from backfill.plan.eligibility import (
     replica_encryption,
 )
 from backfill.plan.engines import KeyEngine
-from backfill.plan.evaluation import NoWinner, winning_rule
 from backfill.plan.facts import Needs
 from backfill.plan.routes import Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
+from backfill.plan.wanted import asking_rule, if_held
 from backfill.verify.ladder import content_proof
 from backfill.verify.verdicts import Verdict
 
-_NO_WINNER = {
-    NoWinner.NO_RULE: Reason.NO_RULE,
-    NoWinner.RULE_DISABLED: Reason.RULE_DISABLED,
-    NoWinner.TAG_MISMATCH: Reason.TAG_MISMATCH,
-}
 _FOR_PROOF = "in the source's parts, so that the copy proves itself"
 
 
 def decide(question: Question, terms: Terms) -> Decision:
     """Return the one decision for a source version at a destination."""
-    entry = question.entry
-    tags = () if isinstance(entry, DeleteMarker) else question.facts.source.known_tags
-    winner = winning_rule(terms.destinations[question.destination].rules, entry.key, tags)
-    if (excluded := _if_excluded(entry, tags, winner, terms)) is not None:
-        return excluded
-    rule = winner if isinstance(winner, Rule) else None
+    rule = asking_rule(question, terms)
+    if isinstance(rule, Stay):
+        return rule
     if terms.is_mending:
         return _decide_mending(question, rule, terms)
     return _decide_wanted(question, rule, terms)
@@ -53,24 +44,16 @@ def decide(question: Question, terms: Terms) -> Decision:
 
 def _decide_wanted(question: Question, rule: Rule | None, terms: Terms) -> Decision:
     """Decide for a version that nothing excludes, unless its tags still do (`rule` None)."""
-    entry = question.entry
-    if (held := _if_held(question, rule)) is not None:
-        is_enough = isinstance(held, Needs) or not _reads_status_of_held(question, terms)
-        return held if is_enough else Needs(source_head=True)
-    if isinstance(entry, DeleteMarker) and (rule is None or not rule.replicates_delete_markers):
+    if (held := if_held(question, rule, terms)) is not None:
+        return held
+    is_marker = isinstance(question.entry, DeleteMarker)
+    if is_marker and (rule is None or not rule.replicates_delete_markers):
         return Stay(reason=Reason.DELETE_MARKER_NOT_REPLICATED, rule=rule)
     if question.engine is None:
         return Needs(engine=True)
     if question.engine.is_batch:
         return batch_decision(question, rule, terms)
     return _said_by_engine(_decide_copy(question, rule, terms), question.engine, terms)
-
-
-def _reads_status_of_held(question: Question, terms: Terms) -> bool:
-    """Return whether a generated manifest hangs on a version that needs nothing itself."""
-    source = question.facts.source
-    is_unread = source.head is None and source.refusal is None
-    return terms.reads_statuses and is_unread and isinstance(question.entry, ObjectVersion)
 
 
 def _decide_copy(question: Question, rule: Rule | None, terms: Terms) -> Decision:
@@ -93,71 +76,6 @@ def _said_by_engine(decision: Decision, engine: KeyEngine, terms: Terms) -> Deci
     if isinstance(decision, Needs) or not (isinstance(decision, Move) or is_history):
         return decision
     return decision._replace(detail=details(engine.why_not_batch, decision.detail))
-
-
-def _if_excluded(
-    entry: ListedEntry, tags: Pairs | None, winner: Rule | NoWinner, terms: Terms
-) -> Stay | None:
-    """Return why nobody asked for this version; None where it may be asked for."""
-    if not _is_in_scope(entry.key, tags, terms):
-        return Stay(reason=Reason.OUT_OF_SCOPE)
-    rule = None
-    if isinstance(winner, Rule):
-        rule = winner
-    elif winner in _NO_WINNER and not _is_marker_under_tags(entry, winner):
-        return Stay(reason=_NO_WINNER[winner])
-    if entry.last_modified >= terms.horizon:
-        return Stay(reason=Reason.AFTER_HORIZON, rule=rule)
-    return None
-
-
-def _is_in_scope(key: str, tags: Pairs | None, terms: Terms) -> bool:
-    """Return False only where it is certain: unknown tags may still be the campaign's."""
-    scope = terms.scope
-    is_tagged = tags is None or all(tag in tags for tag in scope.tags)
-    return key.startswith(scope.prefix) and is_tagged
-
-
-def _is_marker_under_tags(entry: ListedEntry, winner: NoWinner) -> bool:
-    """Return whether a marker meets tag filters only: that is a stronger reason than its tags."""
-    return isinstance(entry, DeleteMarker) and winner is NoWinner.TAG_MISMATCH
-
-
-def _if_held(question: Question, rule: Rule | None) -> Stay | Needs | None:
-    """Return what follows when the destination holds this very version; None when it does not."""
-    match identity_at(question.entry, question.destination_chain):
-        case Identity.ABSENT:
-            return None
-        case Identity.HELD:
-            return _replicated(question, rule)
-        case Identity.HELD_OTHER_ETAG:
-            return _replicated(question, rule, "its ETag differs there: verify decides on content")
-        case Identity.DAMAGED:
-            return Stay(
-                reason=Reason.DESTINATION_DIFFERS,
-                rule=rule,
-                detail="the destination holds this version ID with another size or kind",
-            )
-        case Identity.NULL_PAIR:
-            return _if_null_replica(question, rule)
-
-
-def _if_null_replica(question: Question, rule: Rule | None) -> Stay | Needs | None:
-    heads = question.facts.destination_heads
-    if NULL_VERSION_ID not in heads:
-        return Needs(destination_heads=frozenset({NULL_VERSION_ID}))
-    head = heads[NULL_VERSION_ID]
-    if head is not None and head.replication_status is ReplicationStatus.REPLICA:
-        return _replicated(question, rule, "a null version whose copy there says REPLICA")
-    return None
-
-
-def _replicated(question: Question, rule: Rule | None, detail: str = "") -> Stay:
-    current = question.destination_chain.current
-    assert current is not None, "what is held is in the chain"
-    if question.entry.is_latest and current.version_id != question.entry.version_id:
-        detail = details(detail, "another version is current at the destination")
-    return Stay(reason=Reason.ALREADY_REPLICATED, rule=rule, detail=detail)
 
 
 def _decide_marker(question: Question, rule: Rule, terms: Terms) -> Decision:
