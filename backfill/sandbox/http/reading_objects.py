@@ -196,7 +196,8 @@ def put_legal_hold(inbound: Inbound) -> PutObjectLockRequest:
 
 
 def restore_object(inbound: Inbound) -> RestoreObjectRequest:
-    days = inbound.document("RestoreRequest").text_of("Days")
+    root = inbound.document("RestoreRequest")
+    days, glacier = root.text_of("Days"), root.child("GlacierJobParameters")
     return RestoreObjectRequest(
         bucket=inbound.bucket,
         key=inbound.key,
@@ -204,3 +205,4 @@ def restore_object(inbound: Inbound) -> RestoreObjectRequest:
         days=None if days is None else xml_number(days),
         expected_bucket_owner=inbound.expected_bucket_owner,
     )
+        tier=None if glacier is None else glacier.text_of("Tier"),

@@ -1,13 +1,10 @@
-"""GetObjectAttributes and RestoreObject: what else can be asked of one version.
+"""GetObjectAttributes: what else can be asked of one version.
 
 Law: parts are told only with the checksums that belong to them: of COMPOSITE objects
 (API: GetObjectAttributes).
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
-from datetime import datetime, timedelta
 
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.access import find_bucket
@@ -21,11 +18,9 @@ from backfill.sandbox.model.operations.objects import (
     GetObjectAttributesResult,
     PartAttributes,
     PartsPage,
-    RestoreObjectRequest,
-    RestoreObjectResult,
 )
-from backfill.sandbox.model.values import ChecksumType, Restore
-from backfill.sandbox.model.versions import ARCHIVE_CLASSES, ObjectVersion
+from backfill.sandbox.model.values import ChecksumType
+from backfill.sandbox.model.versions import ObjectVersion
 from backfill.sandbox.model.world import World
 
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
@@ -82,38 +77,3 @@ def _parts_page(
         next_part_number_marker=told[-1].number if told else 0,
         is_truncated=size > 0 and len(after) > size,
     )
-
-
-def restore_object(
-    world: World, caller: Caller, request: RestoreObjectRequest
-) -> RestoreObjectResult:
-    """Bring an archived version back: at once, since waiting is not what is modelled."""
-    bucket = find_bucket(world, request.bucket, request.expected_bucket_owner)
-    version = find_version(
-        world, caller, bucket, request.key, request.version_id, "s3:RestoreObject"
-    )
-    if version.restore is not None and version.restore.is_ongoing:
-        raise S3Error(refusals.RESTORE_IN_PROGRESS)
-    now = world.clock()
-    if version.storage_class in ARCHIVE_CLASSES:
-        if request.days is None or request.days < 1:
-            raise S3Error(refusals.MALFORMED_XML)
-        restore = Restore(is_ongoing=False, expires_at=_expiry(now, request.days))
-        is_new = version.is_archived(now)
-        bucket.swap(replace(version, restore=restore))
-        return RestoreObjectResult(status=202 if is_new else 200)
-    if version.archive_status is None:
-        raise S3Error(
-            refusals.RESTORE_NOT_ALLOWED, fields=(("StorageClass", version.storage_class),)
-        )
-    if request.days is not None:  # it comes back for good (API: RestoreObject)
-        raise S3Error(refusals.MALFORMED_XML)
-    bucket.swap(replace(version, archive_status=None))
-    return RestoreObjectResult(status=202)
-
-
-def _expiry(now: datetime, days: int) -> datetime:
-    """The next midnight UTC after so many days (UG: restoring-objects)."""
-    end = now + timedelta(days=days)
-    midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight if midnight == end else midnight + timedelta(days=1)

@@ -22,6 +22,7 @@ from backfill.sandbox.model import (
     multipart,
     parts,
     reading,
+    restoring,
     tagging,
     writing,
 )
@@ -296,8 +297,8 @@ class S3Model:
         locking.put_object_lock(self._world, caller, request)
 
     def restore_object(self, caller: Caller, request: RestoreObjectRequest) -> RestoreObjectResult:
-        """Bring back an archived version; done at once, `raw_edits` can make it last."""
-        return attributes.restore_object(self._world, caller, request)
+        """Bring back an archived version, or give its restored copy more days."""
+        return restoring.restore_object(self._world, caller, request)
 
     def list_object_versions(
         self, caller: Caller, request: ListObjectVersionsRequest

@@ -132,11 +132,10 @@ def set_archived(
     storage_class: str = "GLACIER",
     archive_status: ArchiveStatus | None = None,
 ) -> ObjectVersion:
-    """Move a version to an archive class or tier, as lifecycle does."""
+    """Move a version to an archive class or tier, as lifecycle does; no restore outlives that."""
     old = version_of(model, bucket, key, version_id)
-    return _swap(
-        model, bucket, replace(old, storage_class=storage_class, archive_status=archive_status)
-    )
+    changed = replace(old, storage_class=storage_class, archive_status=archive_status, restore=None)
+    return _swap(model, bucket, changed)
 
 
 def set_times(model: S3Model, bucket: str, key: str, version_id: str, created_at: datetime) -> None:

@@ -133,10 +133,7 @@ def _tag_count_told(
 
 def restore_told(world: World, version: ObjectVersion) -> Restore | None:
     """The restore, unless it has run out."""
-    restore = version.restore
-    if restore is None or restore.expires_at is None or restore.expires_at > world.clock():
-        return restore
-    return None
+    return version.restore_at(world.clock())
 
 
 def _described(
@@ -168,7 +165,7 @@ def _described(
         tag_count=_tag_count_told(world, caller, bucket, version, request.version_id),
         parts_count=len(version.parts) if has_parts else None,
         restore=restore_told(world, version),
-        archive_status=version.archive_status,
+        archive_status=version.archive_status_at(world.clock()),
         lock=_lock_told(world, caller, bucket, version),
         website_redirect_location=version.website_redirect_location,
     )

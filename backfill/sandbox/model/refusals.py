@@ -225,6 +225,18 @@ CUSTOMER_KEY_NOT_APPLICABLE = refusal(
     "InvalidRequest",
     400,
     "The encryption parameters are not applicable to this object.",
+TIER_NOT_SUPPORTED = refusal(
+    "InvalidArgument",
+    400,
+    "Retrieval option is not supported by this storage class",
+    "Deep archives have no Expedited retrieval (UG: restoring-objects-retrieval-options)",
+)
+EXPEDITED_NOT_AVAILABLE = refusal(
+    "GlacierExpeditedRetrievalNotAvailable",
+    503,
+    "Glacier expedited retrievals are currently not available, please try again later",
+    "Without provisioned capacity Expedited may be had or not (API: RestoreObject)",
+)
     "SSE-C headers go only with SSE-C objects (UG: ServerSideEncryptionCustomerKeys)",
 )
 KMS_KEY_NOT_FOUND = refusal(

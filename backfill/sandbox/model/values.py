@@ -150,7 +150,7 @@ class ObjectLock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """State of a restore from an archive class, as `x-amz-restore` says it."""
+    """State of a restore from an archive, as `x-amz-restore` says it."""
 
     is_ongoing: bool
     expires_at: datetime | None = None
@@ -172,6 +172,8 @@ class WrittenAttributes:
     website_redirect_location: str | None = None
 
 
+    ready_at: datetime | None = None
+    """When an ongoing one ends; None: it never does by itself."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadConditions:
     """Conditions on what is read; ETags with or without quotes."""

@@ -76,12 +76,26 @@ class ObjectVersion:
 
     def is_archived(self, now: datetime) -> bool:
         """Whether the bytes cannot be read or copied now (UG: archived-objects)."""
+    def restore_at(self, now: datetime) -> Restore | None:
+        """The restore as far as it is now; None where there is none, or its copy has expired."""
+        restore = self.restore
+        if restore is not None and restore.ready_at is not None and restore.ready_at <= now:
+            restore = Restore(is_ongoing=False, expires_at=restore.expires_at)
+        if restore is None or restore.is_ongoing:
+            return restore
+        # From a tier a version comes back for good, and nothing tells of it any more.
+        is_over = restore.expires_at is None or restore.expires_at <= now
+        return None if is_over else restore
+
+    def archive_status_at(self, now: datetime) -> ArchiveStatus | None:
+        """The archive tier that the version is in now."""
+        is_back = self.restore is not None and self.restore_at(now) is None
+        return None if is_back else self.archive_status
+
         if self.storage_class in ARCHIVE_CLASSES:
-            restore = self.restore
-            if restore is None or restore.is_ongoing:
-                return True
-            return restore.expires_at is not None and restore.expires_at <= now
-        return self.archive_status is not None
+            restore = self.restore_at(now)
+            return restore is None or restore.is_ongoing
+        return self.archive_status_at(now) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from backfill.sandbox.model.identities import Authorize
 from backfill.sandbox.model.kms import KeyRing
 from backfill.sandbox.model.limits import Limits
 from backfill.sandbox.model.measurements import Measure, measure_nothing
+from backfill.sandbox.model.restore_settings import RestoreSettings
 from backfill.sandbox.model.roles import Roles
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class World:
     such queue, a policy that does not let it); None if it may."""
     measure: Measure = measure_nothing
     """Hand a datum to CloudWatch."""
+    restores: RestoreSettings = field(default_factory=RestoreSettings)
+    """How long restores from archives take; at once unless a test, or who serves it, says else."""
     _sequence: Iterator[int] = field(default_factory=lambda: count(1))
 
     def next_sequence(self) -> int:

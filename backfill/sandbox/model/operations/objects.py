@@ -309,3 +309,5 @@ class RestoreObjectResult:
 
     status: int
     """202 for a new restore, 200 where a restored copy is there already."""
+    tier: str | None = None
+    """`Bulk`, `Standard` or `Expedited`; None: `Standard` (API: RestoreObject)."""

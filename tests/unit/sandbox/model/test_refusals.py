@@ -67,6 +67,7 @@ from tests.unit.sandbox.model.acts import (
     sse_c,
     tag,
     unlike_part,
+    out_of_capacity,
     unversioned_lock,
     writes,
 )
@@ -544,6 +545,18 @@ CASES = [
     case(U.INVALID_PART_ORDER, "400 InvalidPartOrder", lambda s: completed(s, [8, 8], [1, 1])),
     case(U.PART_TOO_SMALL, "400 EntityTooSmall", lambda s: completed(s, [7, 8], [1, 2])),
     case(U.NO_PARTS, "400 MalformedXML", lambda s: completed(s, [8], [])),
+    case(
+        R.TIER_NOT_SUPPORTED,
+        ARGUMENT,
+        lambda s: restore(s, tier="Expedited"),
+        lambda s: changed(s, storage_class="DEEP_ARCHIVE"),
+    ),
+    case(
+        R.EXPEDITED_NOT_AVAILABLE,
+        "503 GlacierExpeditedRetrievalNotAvailable",
+        lambda s: restore(s, tier="Expedited"),
+        out_of_capacity,
+    ),
     *(
         case(U.INVALID_COPY_RANGE, ARGUMENT, partial(copy_part, said_range=said))
         for said in ("bytes=0", "0-1", "bytes=2-1", "bytes=0-", "bytes=-1")
