@@ -203,6 +203,6 @@ def restore_object(inbound: Inbound) -> RestoreObjectRequest:
         key=inbound.key,
         version_id=inbound.version_id,
         days=None if days is None else xml_number(days),
+        tier=None if glacier is None else glacier.text_of("Tier"),
         expected_bucket_owner=inbound.expected_bucket_owner,
     )
-        tier=None if glacier is None else glacier.text_of("Tier"),

@@ -225,18 +225,6 @@ CUSTOMER_KEY_NOT_APPLICABLE = refusal(
     "InvalidRequest",
     400,
     "The encryption parameters are not applicable to this object.",
-TIER_NOT_SUPPORTED = refusal(
-    "InvalidArgument",
-    400,
-    "Retrieval option is not supported by this storage class",
-    "Deep archives have no Expedited retrieval (UG: restoring-objects-retrieval-options)",
-)
-EXPEDITED_NOT_AVAILABLE = refusal(
-    "GlacierExpeditedRetrievalNotAvailable",
-    503,
-    "Glacier expedited retrievals are currently not available, please try again later",
-    "Without provisioned capacity Expedited may be had or not (API: RestoreObject)",
-)
     "SSE-C headers go only with SSE-C objects (UG: ServerSideEncryptionCustomerKeys)",
 )
 KMS_KEY_NOT_FOUND = refusal(
@@ -299,6 +287,18 @@ RESTORE_NOT_ALLOWED = refusal(
     403,
     "Restore is not allowed for the object's current storage class",
     "Only archived objects are restored (API: RestoreObject)",
+)
+TIER_NOT_SUPPORTED = refusal(
+    "InvalidArgument",
+    400,
+    "Retrieval option is not supported by this storage class",
+    "Deep archives have no Expedited retrieval (UG: restoring-objects-retrieval-options)",
+)
+EXPEDITED_NOT_AVAILABLE = refusal(
+    "GlacierExpeditedRetrievalNotAvailable",
+    503,
+    "Glacier expedited retrievals are currently not available, please try again later",
+    "Without provisioned capacity Expedited may be had or not (API: RestoreObject)",
 )
 RESTORE_IN_PROGRESS = refusal(
     "RestoreAlreadyInProgress",

@@ -154,6 +154,8 @@ class Restore:
 
     is_ongoing: bool
     expires_at: datetime | None = None
+    ready_at: datetime | None = None
+    """When an ongoing one ends; None: it never does by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,6 @@ class WrittenAttributes:
     website_redirect_location: str | None = None
 
 
-    ready_at: datetime | None = None
-    """When an ongoing one ends; None: it never does by itself."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadConditions:
     """Conditions on what is read; ETags with or without quotes."""

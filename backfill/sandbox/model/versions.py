@@ -74,8 +74,6 @@ class ObjectVersion:
         """Size of the object."""
         return len(self.body.data)
 
-    def is_archived(self, now: datetime) -> bool:
-        """Whether the bytes cannot be read or copied now (UG: archived-objects)."""
     def restore_at(self, now: datetime) -> Restore | None:
         """The restore as far as it is now; None where there is none, or its copy has expired."""
         restore = self.restore
@@ -92,6 +90,8 @@ class ObjectVersion:
         is_back = self.restore is not None and self.restore_at(now) is None
         return None if is_back else self.archive_status
 
+    def is_archived(self, now: datetime) -> bool:
+        """Whether the bytes cannot be read or copied now (UG: archived-objects)."""
         if self.storage_class in ARCHIVE_CLASSES:
             restore = self.restore_at(now)
             return restore is None or restore.is_ongoing

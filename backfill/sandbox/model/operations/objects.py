@@ -300,6 +300,8 @@ class RestoreObjectRequest:
     version_id: str | None = None
     days: int | None = None
     """None for INTELLIGENT_TIERING, needed for the archive classes."""
+    tier: str | None = None
+    """`Bulk`, `Standard` or `Expedited`; None: `Standard` (API: RestoreObject)."""
     expected_bucket_owner: str | None = None
 
 
@@ -309,5 +311,3 @@ class RestoreObjectResult:
 
     status: int
     """202 for a new restore, 200 where a restored copy is there already."""
-    tier: str | None = None
-    """`Bulk`, `Standard` or `Expedited`; None: `Standard` (API: RestoreObject)."""

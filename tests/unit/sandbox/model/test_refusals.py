@@ -57,6 +57,7 @@ from tests.unit.sandbox.model.acts import (
     locked,
     marker,
     one_part,
+    out_of_capacity,
     part_number,
     put_lock,
     put_policy,
@@ -67,7 +68,6 @@ from tests.unit.sandbox.model.acts import (
     sse_c,
     tag,
     unlike_part,
-    out_of_capacity,
     unversioned_lock,
     writes,
 )
@@ -457,6 +457,18 @@ CASES = [
         lambda s: restore(s, None),
         lambda s: changed(s, storage_class="GLACIER"),
     ),
+    case(
+        R.TIER_NOT_SUPPORTED,
+        ARGUMENT,
+        lambda s: restore(s, tier="Expedited"),
+        lambda s: changed(s, storage_class="DEEP_ARCHIVE"),
+    ),
+    case(
+        R.EXPEDITED_NOT_AVAILABLE,
+        "503 GlacierExpeditedRetrievalNotAvailable",
+        lambda s: restore(s, tier="Expedited"),
+        out_of_capacity,
+    ),
     # --- Object Lock ---
     case(
         R.BUCKET_HAS_NO_LOCK,
@@ -545,18 +557,6 @@ CASES = [
     case(U.INVALID_PART_ORDER, "400 InvalidPartOrder", lambda s: completed(s, [8, 8], [1, 1])),
     case(U.PART_TOO_SMALL, "400 EntityTooSmall", lambda s: completed(s, [7, 8], [1, 2])),
     case(U.NO_PARTS, "400 MalformedXML", lambda s: completed(s, [8], [])),
-    case(
-        R.TIER_NOT_SUPPORTED,
-        ARGUMENT,
-        lambda s: restore(s, tier="Expedited"),
-        lambda s: changed(s, storage_class="DEEP_ARCHIVE"),
-    ),
-    case(
-        R.EXPEDITED_NOT_AVAILABLE,
-        "503 GlacierExpeditedRetrievalNotAvailable",
-        lambda s: restore(s, tier="Expedited"),
-        out_of_capacity,
-    ),
     *(
         case(U.INVALID_COPY_RANGE, ARGUMENT, partial(copy_part, said_range=said))
         for said in ("bytes=0", "0-1", "bytes=2-1", "bytes=0-", "bytes=-1")
