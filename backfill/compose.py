@@ -18,6 +18,7 @@ from backfill.aws.calls import Calls
 from backfill.aws.canary_store import S3CanaryStore
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.control_plane import S3ControlPlane
+from backfill.aws.customer_keys import NO_KEYS, CustomerKeys, is_for_all, read_customer_keys
 from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.pace import Pace, PacedCalls
@@ -25,6 +26,7 @@ from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.aws.session import AwsSession, Connection
 from backfill.aws.watching import AwsWatching
 from backfill.campaign import Access, Campaign, Client
+from backfill.events.calls import CustomerKeysOpen
 from backfill.journal.journal import SegmentJournal
 from backfill.model.outcome import Outcome
 from backfill.model.pauses import Pauses, RetryBudget
@@ -184,6 +186,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
     Raises:
         UsageError: The endpoint is plain http and not on loopback.
         CredentialsError: A profile does not exist.
+        CampaignError: The file of customer keys cannot be read, or holds something else.
     """
     settings = campaign.settings
     retries = _read_retries(settings, here, events)
@@ -199,6 +202,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             events=events,
             retries=retries,
             pace=pace,
+            keys=_customer_keys(campaign.access.customer_key_file, events),
         )
         source = await build.side(source_connection(campaign.access, settings))
         destination = await build.side(destination_connection(campaign.access, settings))
@@ -259,6 +263,18 @@ async def _account(
         )
 
 
+def _customer_keys(path: str, events: Events) -> CustomerKeys:
+    """Read the keys of SSE-C objects; they go nowhere but into the two stores.
+
+    No endpoint gets one in clear text: a session refuses plain http but to loopback.
+    """
+    if not path:
+        return NO_KEYS
+    if is_for_all(path):
+        events.emit(CustomerKeysOpen(path=path, hint="chmod 600, or give it to you alone"))
+    return read_customer_keys(path)
+
+
 def _read_retries(settings: Settings, here: Machine, events: Events) -> ReadRetries:
     return ReadRetries(
         attempts_max=settings.control_attempts_max,
@@ -287,6 +303,7 @@ class _Builder:
     events: Events
     retries: ReadRetries
     pace: Pace
+    keys: CustomerKeys
 
     async def side(self, connection: Connection) -> _Side:
         session = await self.stack.enter_async_context(AwsSession(connection))
@@ -295,7 +312,7 @@ class _Builder:
         if self.client is not Client.SDK:
             hot_calls = PacedCalls(LeanCalls(session, self.events), self.pace)
         return _Side(
-            store=RetryingStore(S3ObjectStore(hot_calls), self.retries),
+            store=RetryingStore(S3ObjectStore(hot_calls, self.keys), self.retries),
             control=RetryingControlPlane(S3ControlPlane(calls), self.retries),
             batch=S3BatchOperations(calls, self.retries),
             batch_bucket=S3BatchBucket(calls, self.retries),

@@ -223,6 +223,8 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "ResourceNotFoundException": REFUSED,
     "UnmodifiableEntity": REFUSED,
     "UnsupportedOperationException": REFUSED,
+    # Ours: a request that needs a customer's key which is not supplied, and was not sent.
+    "CustomerKeyMissing": REFUSED,
     # Ours: what the adapter found in an answer.
     "NoETag": BROKEN,  # 200 with an empty body: the SDK takes it for success
     "UnreadableReply": BROKEN,

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from backfill.aws.faults import WRITES
 from backfill.aws.requests import Parameters, copy_parameters, head_parameters
+from backfill.model.attributes import EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import NO_EXTRAS, CopyObjectRequest, CopySource, IfAbsent
@@ -134,6 +135,8 @@ class Forms:
         asked = (id(destination), id(place), id(encryption), storage_class)
         known = self._copies.get(asked)
         if known is None:
+            if encryption is not None and encryption.kind is EncryptionKind.SSE_C:
+                return None  # no form holds a key
             if len(self._copies) >= FORMS_MAX:
                 self._copies.clear()
             kept = (destination, place, encryption, copy_form(request))

@@ -5,12 +5,14 @@ whose errors carry no body and are asked again once with a GetObject.
 Law: a write is a success only with the ETag, or the delete marker, that proves it.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
 from backfill.aws import replies, requests, versions_page
 from backfill.aws.calls import AnyCall, Call, Calls
+from backfill.aws.customer_keys import NO_KEYS, CustomerKey, CustomerKeys, key_md5, reading
 from backfill.aws.faults import store_fault
 from backfill.aws.forms import FilledForm, Forms
 from backfill.aws.streams import body_of, chunks_of, closed_after
@@ -45,10 +47,14 @@ _COMPLETED: Final = partial(replies.write_result, result=None)
 
 
 class S3ObjectStore:
-    """ObjectStore over the calls of one identity; each place's own Region serves it."""
+    """ObjectStore over the calls of one identity; each place's own Region serves it.
 
-    def __init__(self, calls: Calls) -> None:
+    `keys` are those of SSE-C objects.
+    """
+
+    def __init__(self, calls: Calls, keys: CustomerKeys = NO_KEYS) -> None:
         self._calls = calls
+        self._keys = keys
         self._forms = Forms()
 
     async def list_object_versions(
@@ -74,6 +80,9 @@ class S3ObjectStore:
         part_number: int | None = None,
     ) -> ObjectHead:
         """Return the head of one version (the current one if None), checksums included."""
+        if self._keys:
+            ask = partial(self._head, place, key, version_id, part_number)
+            return await self._keys.tried(ask, place.bucket, key)
         call: AnyCall
         if version_id is not None and part_number is None:
             call = FilledForm(self._forms.head(place), (key, version_id))
@@ -87,6 +96,25 @@ class S3ObjectStore:
                 raise
         await self._raise_code_of_head(place, key, version_id)
         # The first byte can be read, so the refusal of the HEAD has passed, or never was S3's.
+        return await self._calls.send(call, replies.object_head)
+
+    async def _head(
+        self,
+        place: BucketPlace,
+        key: str,
+        version_id: VersionId | None,
+        part_number: int | None,
+        own: CustomerKey | None,
+    ) -> ObjectHead:
+        """Send a HEAD with a customer's key, or without one; then its code is found out."""
+        parameters = requests.head_parameters(place, key, version_id, part_number)
+        call = Call("HeadObject", place.region, {**parameters, **reading(own)})
+        try:
+            return await self._calls.send(call, replies.object_head)
+        except StoreFault as fault:
+            if own is not None or fault.status not in _WITHOUT_BODY:
+                raise
+        await self._raise_code_of_head(place, key, version_id)
         return await self._calls.send(call, replies.object_head)
 
     async def get_object_tagging(
@@ -129,17 +157,30 @@ class S3ObjectStore:
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
     ) -> AsyncIterator[bytes]:
         """Stream the bytes of one version; chunks of at most 1 MiB."""
-        call = _version_call("GetObject", place, key, version_id)
-        async with self._calls.opened(call) as reply, closed_after(chunks_of(reply)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        parameters = requests.version_parameters(place, key, version_id)
+        async with AsyncExitStack() as stack:
+
+            async def ask(own: CustomerKey | None) -> replies.Reply:
+                call = Call("GetObject", place.region, {**parameters, **reading(own)})
+                return await stack.enter_async_context(self._calls.opened(call))
+
+            keys = self._keys
+            reply = await (keys.tried(ask, place.bucket, key) if keys else ask(None))
+            async with closed_after(chunks_of(reply)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def copy_object(self, request: CopyObjectRequest) -> WriteResult:
         """Carry out CopyObject; only a CopyObjectResult with an ETag is a success."""
         call = self._forms.copy(request) or Call(
             operation="CopyObject",
             region=request.destination.region,
-            parameters=requests.copy_parameters(request),
+            parameters={
+                **requests.copy_parameters(request),
+                **self._keys.copying(
+                    "CopyObject", request.destination.bucket, key_md5(request.encryption)
+                ),
+            },
         )
         return await self._calls.send(call, _COPIED)
 
@@ -147,22 +188,33 @@ class S3ObjectStore:
         self, request: CreateMultipartUploadRequest
     ) -> MultipartUpload:
         """Open a multipart upload."""
+        operation, md5 = "CreateMultipartUpload", key_md5(request.encryption)
         call = Call(
-            operation="CreateMultipartUpload",
+            operation=operation,
             region=request.destination.region,
-            parameters=requests.create_upload_parameters(request),
+            parameters={
+                **requests.create_upload_parameters(request),
+                **self._keys.writing(operation, request.destination.bucket, md5),
+            },
         )
         upload_id = await self._calls.send(call, replies.upload_id)
         return MultipartUpload(
-            destination=request.destination, key=request.key, upload_id=upload_id
+            destination=request.destination,
+            key=request.key,
+            upload_id=upload_id,
+            customer_key_md5=md5,
         )
 
     async def upload_part_copy(self, request: UploadPartCopyRequest) -> CopiedPart:
         """Copy one part; only a CopyPartResult with an ETag is a success."""
+        operation, upload = "UploadPartCopy", request.upload
         call = Call(
-            operation="UploadPartCopy",
-            region=request.upload.destination.region,
-            parameters=requests.part_parameters(request),
+            operation=operation,
+            region=upload.destination.region,
+            parameters={
+                **requests.part_parameters(request),
+                **self._keys.copying(operation, upload.destination.bucket, upload.customer_key_md5),
+            },
         )
         return await self._calls.send(
             call, partial(replies.copied_part, part_number=request.part_number)
@@ -176,7 +228,10 @@ class S3ObjectStore:
         call = Call(
             operation="ListParts",
             region=upload.destination.region,
-            parameters=requests.parts_parameters(upload, after=after, max_parts=max_parts),
+            parameters={
+                **requests.parts_parameters(upload, after=after, max_parts=max_parts),
+                **self._of_upload("ListParts", upload),
+            },
         )
         return await self._calls.send(call, replies.parts_page)
 
@@ -187,9 +242,15 @@ class S3ObjectStore:
         call = Call(
             operation="CompleteMultipartUpload",
             region=request.upload.destination.region,
-            parameters=requests.complete_parameters(request),
+            parameters={
+                **requests.complete_parameters(request),
+                **self._of_upload("CompleteMultipartUpload", request.upload),
+            },
         )
         return await self._calls.send(call, _COMPLETED)
+
+    def _of_upload(self, operation: str, upload: MultipartUpload) -> Mapping[str, object]:
+        return self._keys.writing(operation, upload.destination.bucket, upload.customer_key_md5)
 
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
         """Abort one upload of ours; gone already is fine."""

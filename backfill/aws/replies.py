@@ -119,6 +119,7 @@ def object_head(reply: Reply) -> ObjectHead:
             get(f"{_ENCRYPTION}-customer-algorithm"),
             get(f"{_ENCRYPTION}-aws-kms-key-id"),
             get(f"{_ENCRYPTION}-bucket-key-enabled"),
+            get(f"{_ENCRYPTION}-customer-key-md5"),
         ),
         _replication_status(get("x-amz-replication-status") or ""),
         _optional_count(get("x-amz-mp-parts-count")),
@@ -334,7 +335,11 @@ def _content_headers(*values: str | None) -> ContentHeaders:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _encryption(
-    name: str | None, customer_algorithm: str | None, key: str | None, bucket_key: str | None
+    name: str | None,
+    customer_algorithm: str | None,
+    key: str | None,
+    bucket_key: str | None,
+    customer_key_md5: str | None = None,
 ) -> Encryption:
     if customer_algorithm:
         name = EncryptionKind.SSE_C.value
@@ -342,7 +347,12 @@ def _encryption(
         kind = EncryptionKind(name or "")
     except ValueError as error:
         raise UnknownValueError(f"encryption {name!r}") from error
-    return Encryption(kind=kind, kms_key_arn=key, is_bucket_key_enabled=bucket_key == "true")
+    return Encryption(
+        kind=kind,
+        kms_key_arn=key,
+        customer_key_md5=customer_key_md5 if customer_algorithm else None,
+        is_bucket_key_enabled=bucket_key == "true",
+    )
 
 
 def _replication_status(text: str) -> ReplicationStatus:

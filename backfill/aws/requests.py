@@ -218,7 +218,8 @@ def _quoted(etag: ETag) -> str:
 def _encryption(encryption: Encryption | None) -> Parameters:
     if encryption is None or encryption.kind is EncryptionKind.NONE:
         return {}
-    assert encryption.kind is not EncryptionKind.SSE_C, "SSE-C is refused by the plan"
+    if encryption.kind is EncryptionKind.SSE_C:
+        return {}  # the key says it: `customer_keys`, which refuses where there is none
     parameters: Parameters = {"ServerSideEncryption": encryption.kind.value}
     if encryption.kms_key_arn is not None:
         parameters["SSEKMSKeyId"] = encryption.kms_key_arn

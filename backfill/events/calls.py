@@ -59,3 +59,13 @@ class ClockCorrected:
     level: ClassVar[str] = "warning"
     operation: str
     ahead_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerKeysOpen:
+    """Everybody on this machine may read the file of customer keys."""
+
+    name: ClassVar[str] = "aws.customer_keys_open"
+    level: ClassVar[str] = "warning"
+    path: str
+    hint: str

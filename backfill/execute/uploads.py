@@ -182,7 +182,10 @@ class OldUploads:
 def _old_upload(bench: Bench, entry: ManifestEntry, intent: Intent) -> OldUpload:
     return OldUpload(
         upload=MultipartUpload(
-            destination=bench.place(entry.destination), key=entry.key, upload_id=intent.upload_id
+            destination=bench.place(entry.destination),
+            key=entry.key,
+            upload_id=intent.upload_id,
+            customer_key_md5=entry.encryption.customer_key_md5 if entry.encryption else None,
         ),
         digest=intent.upload_digest,
         attempt=Attempt(

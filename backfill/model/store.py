@@ -177,6 +177,8 @@ class MultipartUpload:
     destination: BucketPlace
     key: str
     upload_id: str
+    customer_key_md5: str | None = None
+    """Of SSE-C, as in `Encryption`: each of its requests needs the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

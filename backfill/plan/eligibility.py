@@ -68,7 +68,9 @@ def _state_obstacle(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
 
 
 def _sse_c_obstacle(encryption: Encryption) -> Obstacle | None:
-    return Obstacle(reason=Reason.SSE_C) if encryption.kind is EncryptionKind.SSE_C else None
+    """S3 shows a head only to who has the key; which key it was, it tells then, too."""
+    is_locked_out = encryption.kind is EncryptionKind.SSE_C and not encryption.customer_key_md5
+    return Obstacle(reason=Reason.SSE_C) if is_locked_out else None
 
 
 def _kms_obstacle(encryption: Encryption, rule: Rule) -> Obstacle | None:
@@ -119,13 +121,17 @@ def replica_encryption(source: Encryption, rule: Rule) -> Encryption | None:
     """Return how the replica shall be encrypted; None leaves it to the destination's default.
 
     SSE-S3 stays SSE-S3 whatever that default is, the KMS kinds keep their kind under the rule's
-    key, and what was never encrypted takes the default, which is at least SSE-S3.
+    key, SSE-C keeps its customer's key (as replication does), and what was never encrypted takes
+    the default, which is at least SSE-S3.
     """
     if source.kind is EncryptionKind.NONE:
         return None
     if source.kind is EncryptionKind.SSE_S3:
         return Encryption(kind=EncryptionKind.SSE_S3)
-    assert source.kind in _KMS_KINDS, "SSE-C is an obstacle"
+    if source.kind is EncryptionKind.SSE_C:
+        assert source.customer_key_md5, "an obstacle otherwise"
+        return Encryption(kind=source.kind, customer_key_md5=source.customer_key_md5)
+    assert source.kind in _KMS_KINDS, "all kinds are told above"
     assert rule.destination.replica_kms_key, "an obstacle otherwise"
     return Encryption(
         kind=source.kind,

@@ -14,7 +14,7 @@ Law: `entry_of(row_of(entry)) == entry`.
 | detail | one more sentence, often empty |
 | rule_id | the rule that won; empty when none did |
 | storage_class | what the destination version shall have; empty without a route |
-| encryption, kms_key_arn, is_bucket_key_enabled | null: the destination's default |
+| encryption, kms_key_arn, is_bucket_key_enabled | null: destination's default; SSE-C: key's MD5 |
 | precondition | `*`: only onto an absent key; an ETag: only over it; null: none |
 | seen_version_id, seen_is_delete_marker, seen_etag | current at the destination; null: absent |
 | has_other_writers, replicates_delete_markers | as the live rules and the winning rule say |
@@ -86,7 +86,8 @@ def encryption_cells(encryption: Encryption | None) -> EncryptionCells:
     """Return the three cells of an encryption; the first is null where there is none."""
     if encryption is None:
         return None, None, False
-    return encryption.kind.value, encryption.kms_key_arn, encryption.is_bucket_key_enabled
+    which_key = encryption.kms_key_arn or encryption.customer_key_md5
+    return encryption.kind.value, which_key, encryption.is_bucket_key_enabled
 
 
 @lru_cache(maxsize=ENCRYPTIONS_MAX)
@@ -95,6 +96,8 @@ def encryption_of(cells: EncryptionCells) -> Encryption | None:
     kind, kms_key_arn, is_bucket_key_enabled = cells
     if kind is None:
         return None
+    if kind == EncryptionKind.SSE_C:
+        return Encryption(kind=EncryptionKind.SSE_C, customer_key_md5=kms_key_arn)
     return Encryption(
         kind=EncryptionKind(kind),
         kms_key_arn=kms_key_arn,

@@ -81,7 +81,7 @@ def _is_encrypted_as(seen: Encryption, wanted: Encryption | None) -> bool:
     """Compare kind and key. The Bucket Key switch is a matter of cost, and left alone."""
     if wanted is None or wanted.kind is EncryptionKind.NONE:
         return True
-    if seen.kind is not wanted.kind:
+    if seen.kind is not wanted.kind or seen.customer_key_md5 != wanted.customer_key_md5:
         return False
     return wanted.kind not in _KMS or _is_same_key(seen.kms_key_arn or "", wanted.kms_key_arn or "")
 

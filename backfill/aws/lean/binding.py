@@ -44,6 +44,11 @@ HEADERS: Final = {
     "CopySource": "x-amz-copy-source",
     "CopySourceIfMatch": "x-amz-copy-source-if-match",
     "CopySourceRange": "x-amz-copy-source-range",
+    "CopySourceSSECustomerAlgorithm": (
+        "x-amz-copy-source-server-side-encryption-customer-algorithm"
+    ),
+    "CopySourceSSECustomerKey": "x-amz-copy-source-server-side-encryption-customer-key",
+    "CopySourceSSECustomerKeyMD5": "x-amz-copy-source-server-side-encryption-customer-key-md5",
     "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
     "Expires": "expires",
@@ -55,6 +60,9 @@ HEADERS: Final = {
     "ObjectAttributes": "x-amz-object-attributes",
     "PartNumberMarker": "x-amz-part-number-marker",
     "Range": "range",
+    "SSECustomerAlgorithm": "x-amz-server-side-encryption-customer-algorithm",
+    "SSECustomerKey": "x-amz-server-side-encryption-customer-key",
+    "SSECustomerKeyMD5": "x-amz-server-side-encryption-customer-key-md5",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "StorageClass": "x-amz-storage-class",
@@ -96,8 +104,12 @@ def _operation(method: str, parameters: str, fixed: str = "") -> Operation:
 _VERSION: Final = "Bucket Key VersionId ExpectedBucketOwner"
 _LISTING: Final = "Bucket Prefix Delimiter EncodingType MaxKeys ExpectedBucketOwner"
 _UPLOAD: Final = "Bucket Key UploadId ExpectedBucketOwner"
-_SOURCE: Final = "CopySource CopySourceIfMatch ExpectedSourceBucketOwner"
-_STORED: Final = "StorageClass ServerSideEncryption SSEKMSKeyId BucketKeyEnabled"
+_KEY: Final = "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5"
+_SOURCE: Final = (
+    "CopySource CopySourceIfMatch ExpectedSourceBucketOwner CopySourceSSECustomerAlgorithm"
+    " CopySourceSSECustomerKey CopySourceSSECustomerKeyMD5"
+)
+_STORED: Final = f"StorageClass ServerSideEncryption SSEKMSKeyId BucketKeyEnabled {_KEY}"
 _CONTENT: Final = (
     "ContentType ContentEncoding ContentLanguage ContentDisposition CacheControl Expires"
 )
@@ -105,8 +117,8 @@ _CONTENT: Final = (
 OPERATIONS: Final = {
     "ListObjectVersions": _operation("GET", f"{_LISTING} KeyMarker VersionIdMarker", "versions="),
     "ListObjectsV2": _operation("GET", f"{_LISTING} ContinuationToken StartAfter", "list-type=2"),
-    "HeadObject": _operation("HEAD", f"{_VERSION} ChecksumMode PartNumber"),
-    "GetObject": _operation("GET", f"{_VERSION} Range IfMatch"),
+    "HeadObject": _operation("HEAD", f"{_VERSION} ChecksumMode PartNumber {_KEY}"),
+    "GetObject": _operation("GET", f"{_VERSION} Range IfMatch {_KEY}"),
     "GetObjectAttributes": _operation(
         "GET", f"{_VERSION} ObjectAttributes MaxParts PartNumberMarker", "attributes="
     ),
@@ -125,10 +137,10 @@ OPERATIONS: Final = {
         " ChecksumAlgorithm ChecksumType",
         "uploads=",
     ),
-    "UploadPartCopy": _operation("PUT", f"{_UPLOAD} PartNumber {_SOURCE} CopySourceRange"),
-    "ListParts": _operation("GET", f"{_UPLOAD} MaxParts PartNumberMarker"),
+    "UploadPartCopy": _operation("PUT", f"{_UPLOAD} PartNumber {_SOURCE} CopySourceRange {_KEY}"),
+    "ListParts": _operation("GET", f"{_UPLOAD} MaxParts PartNumberMarker {_KEY}"),
     "CompleteMultipartUpload": _operation(
-        "POST", f"{_UPLOAD} MultipartUpload MpuObjectSize ChecksumType IfMatch IfNoneMatch"
+        "POST", f"{_UPLOAD} MultipartUpload MpuObjectSize ChecksumType IfMatch IfNoneMatch {_KEY}"
     ),
     "AbortMultipartUpload": _operation("DELETE", _UPLOAD),
     # Never with a version ID: that would delete for good.
