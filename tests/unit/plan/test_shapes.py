@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from backfill.campaign import ManifestWay, Scope
+from backfill.campaign import ManifestWay, Scope, Versions
 from backfill.errors import MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import EncryptionKind, ReplicationStatus
@@ -146,7 +146,11 @@ def some_world(seed: int) -> tuple[World, PlanWork]:
                 world.store.tags[name] = chance.choice([TAG, (("t", "2"),)])
                 if chance.random() < 0.1:
                     world.store.other_acls.add(name)
-    scope = Scope(prefix=chance.choice(PREFIXES), tags=chance.choice([(), (), (), TAG]))
+    scope = Scope(
+        prefix=chance.choice(PREFIXES),
+        tags=chance.choice([(), (), (), TAG]),
+        versions=Versions.ALL if seed % 3 == 1 else Versions.CURRENT,
+    )
     made = terms(
         *world.rules,
         has_acls=chance.random() < 0.3,
