@@ -230,6 +230,8 @@ def _layout(operation: str, names: tuple[str, ...]) -> _Layout:
     needed = {"Bucket", *(known.parameters & {"Key"}), *_NEEDED.get(operation, ())}
     if missing := needed - set(names):
         raise BindingError(f"{operation} without {', '.join(sorted(missing))}")
+    if any(f"{name}MD5" not in names for name in names if name.endswith("SSECustomerKey")):
+        raise BindingError(f"{operation} with a customer key without its MD5")
     in_query = {**QUERIES, **QUERIES_OF.get(operation, {})}
     queries: list[tuple[str, str | None, Callable[[object], str]]] = [
         (f"{in_query[name]}=", name, _TEXTS.get(name, _encoded))
