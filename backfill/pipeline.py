@@ -12,6 +12,7 @@ from itertools import groupby, islice
 
 from backfill.aws.faults import error_of
 from backfill.batch_operations.side_by_side import Draining
+from backfill.campaign import Versions
 from backfill.compose import has_journal, journal
 from backfill.errors import UsageError
 from backfill.execute.bench import ExecutePorts
@@ -230,7 +231,8 @@ def unstopped() -> Iterator[StopRequest]:
 async def verify(run: Run, draining: Draining = unstopped) -> VerifyTotals:
     """Look afresh at both sides and judge every planned version; a new verification each time.
 
-    Without a plan in the run directory the buckets are compared by their current versions. Where
+    Without a plan in the run directory the buckets are compared by their current versions, or by
+    all versions if the campaign asks for them. Where
     checksum jobs prove what nothing stored can, one that was left waiting for them is gone on with.
 
     Raises:
@@ -253,6 +255,7 @@ async def verify(run: Run, draining: Draining = unstopped) -> VerifyTotals:
         claims=scene.claims,
         inputs=work.digests(),
         is_deep=run.campaign.is_deep,
+        compares_histories=held_plan is None and run.campaign.scope.versions is Versions.ALL,
         checksum_jobs=jobs,
     )
     if held_plan is None:

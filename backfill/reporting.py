@@ -7,7 +7,7 @@ Law: without a plan the rows are those that verify paired, so a lone verificatio
 from collections.abc import Iterator
 
 from backfill import __version__
-from backfill.campaign import Campaign
+from backfill.campaign import Campaign, Versions
 from backfill.compose import Machine
 from backfill.inventory.join import key_groups
 from backfill.inventory.run import SOURCE, destination_name, listed_entries
@@ -42,7 +42,7 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
     work = WorkDone(here.artifacts)
     return write_report(
         Streams(
-            plan=_plan(scene, here, work),
+            plan=_plan(campaign, scene, here, work),
             outcomes=work.outcome_rows(),
             verdicts=work.verdict_rows(),
             unjudged=work.unjudged(),
@@ -54,7 +54,9 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
     )
 
 
-def _plan(scene: Scene, here: Machine, work: WorkDone) -> Iterator[list[Scalar]]:
+def _plan(
+    campaign: Campaign, scene: Scene, here: Machine, work: WorkDone
+) -> Iterator[list[Scalar]]:
     if work.has_plan:
         return plan_rows(here.artifacts)
     number = work.current_verification
@@ -72,6 +74,7 @@ def _plan(scene: Scene, here: Machine, work: WorkDone) -> Iterator[list[Scalar]]
         groups,
         horizon=scene.horizon,
         replicates_delete_markers=scene.replicates_delete_markers,
+        has_histories=campaign.scope.versions is Versions.ALL,
     )
     return (list(row_of(entry)) for entry in plan)
 

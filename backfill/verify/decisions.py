@@ -14,7 +14,7 @@ from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.chains import IndexedChain
 from backfill.plan.entries import PlanEntry
 from backfill.verify.fidelity import ANY, Expected
-from backfill.verify.verdicts import VerdictRow
+from backfill.verify.verdicts import Field, VerdictRow
 
 SUPERSEDED = "superseded"
 """The source moved on after the plan, and the destination with it: there is nothing to judge."""
@@ -121,13 +121,15 @@ class Look(NamedTuple):
     """A look that is needed. `row` is what the listings say if nothing can be read.
 
     `is_stale`: another version than the one that delivers the row is current, so that content
-    which is not proven equal means a wrong current version.
+    which is not proven equal means a wrong current version. `placement`: what is wrong with the
+    version's place in its chain, whatever its bytes are.
     """
 
     kind: LookKind
     row: VerdictRow
     expected: Expected = ANY
     is_stale: bool = False
+    placement: tuple[Field, ...] = ()
 
 
 Decision = Judged | Unjudged | Look

@@ -1,6 +1,6 @@
 """Drafts on disk: what each look found, and the newest finding for every key.
 
-Never holds more than one key of each look.
+Never holds more than one row of each look: a key may have a hundred thousand.
 Law: a later look replaces all rows of a key at once, so that they are of one moment.
 """
 
@@ -42,10 +42,12 @@ def looked_of(summary: Mapping[str, object]) -> Looked:
     )
 
 
-def drafts_by_key(rows: Iterable[list[Scalar]]) -> Iterator[tuple[str, list[Draft]]]:
-    """Group a draft artefact's rows, which are sorted by key."""
-    for key, drafts in groupby(map(draft_of, rows), key=lambda draft: draft.key):
-        yield key, list(drafts)
+def drafts_by_key(rows: Iterable[list[Scalar]]) -> Iterator[tuple[str, Iterator[Draft]]]:
+    """Group a draft artefact's rows, which are sorted by key.
+
+    A key's drafts are to be taken before the next key is.
+    """
+    return groupby(map(draft_of, rows), key=lambda draft: draft.key)
 
 
 def suspect_keys(rows: Iterable[list[Scalar]]) -> Iterator[str]:
@@ -64,9 +66,12 @@ def newest_drafts(looks: Sequence[Iterable[list[Scalar]]]) -> Iterator[Draft]:
     heads = [next(look, None) for look in later]
     for key, drafts in first:
         newest = drafts
-        for number, head in enumerate(heads):
-            if head is not None and head[0] == key:
-                newest = head[1]
-                heads[number] = next(later[number], None)
+        own = [number for number, head in enumerate(heads) if head is not None and head[0] == key]
+        for number in own:
+            head = heads[number]
+            assert head is not None, "a look that has the key"
+            newest = head[1]
         yield from newest
+        for number in own:
+            heads[number] = next(later[number], None)
     assert all(head is None for head in heads), "a later look has keys of the first one only"

@@ -10,7 +10,7 @@ the plan is live replication's.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
+from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ObjectVersion
 from backfill.plan.chains import content_of
 from backfill.plan.routes import Reason
 from backfill.verify.decisions import (
@@ -20,13 +20,23 @@ from backfill.verify.decisions import (
     Judged,
     KeyView,
     Look,
-    LookKind,
     PlannedRow,
-    Unjudged,
 )
 from backfill.verify.extras import extra_versions
-from backfill.verify.fidelity import ANY, Expected
-from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
+from backfill.verify.fidelity import ANY
+from backfill.verify.findings import (
+    buried,
+    by_source_status,
+    compare,
+    delivered,
+    different,
+    equal_marker,
+    finding,
+    missing,
+    unjudged,
+)
+from backfill.verify.histories import History, is_history
+from backfill.verify.verdicts import Evidence, Field, Verdict, VerdictRow
 
 JUDGED_REASONS: Final = frozenset(
     {
@@ -45,17 +55,36 @@ JUDGED_REASONS: Final = frozenset(
 
 
 def judged_key(
-    rows: Sequence[PlannedRow], views: Sequence[KeyView], *, is_deep: bool, claimed: frozenset[int]
+    rows: Sequence[PlannedRow],
+    views: Sequence[KeyView],
+    *,
+    is_deep: bool,
+    claimed: frozenset[int],
+    compares_histories: bool = False,
 ) -> Iterator[Decision]:
     """Yield one decision a plan row of a key, in plan order, then one for each extra version.
 
     `views` has one view for each destination, in the order of the plan header. `is_deep` looks at
     replicas, too, that the listings prove. `claimed` are the destinations whose rules cover the
     key: elsewhere, what only the destination has is somebody else's, not extra.
+    `compares_histories`: whole chains are compared everywhere, not only where rows are histories.
     """
-    for row in rows:
-        yield _judged(row, views[row.entry.destination], is_deep=is_deep)
+    histories = dict[int, History]()
     for view in views:
+        own_rows = [row for row in rows if row.entry.destination == view.destination]
+        if own_rows and (compares_histories or is_history(own_rows)):
+            histories[view.destination] = History(own_rows, view, is_deep=is_deep)
+    for row in rows:
+        history = histories.get(row.entry.destination)
+        if history is not None and history.has(row):
+            yield history.decision(row)
+        else:
+            yield _judged(row, views[row.entry.destination], is_deep=is_deep)
+    for view in views:
+        history = histories.get(view.destination)
+        if history is not None and not history.is_empty:
+            yield from history.extras()
+            continue
         own_rows = [row for row in rows if row.entry.destination == view.destination]
         yield from extra_versions(own_rows, view, is_claimed=view.destination in claimed)
 
@@ -64,10 +93,10 @@ def _judged(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:
     entry = row.entry
     is_marker_gap = entry.reason is Reason.MARKER_UNCONDITIONAL and view.is_visible
     if entry.reason is not None and entry.reason not in JUDGED_REASONS and not is_marker_gap:
-        return _unjudged(row, entry.reason.value)
+        return unjudged(row, entry.reason.value)
     found = view.at_source(entry)
     if found is None:
-        return _unjudged(row, VANISHED)
+        return unjudged(row, VANISHED)
     if entry.reason is Reason.NOT_READABLE and view.at_destination(row) is None:
         return _not_read(row, view)
     if found is view.source_chain.current:
@@ -81,32 +110,32 @@ def _current_marker(row: PlannedRow, view: KeyView) -> Decision:
     """A delete marker is the source's current entry: a reader of the destination must see none."""
     current = view.destination_chain.current
     if isinstance(current, DeleteMarker):
-        return Judged(row=_equal_marker(row, current))
+        return Judged(row=equal_marker(row, current))
     if current is not None:
         detail = "The source is deleted, and the destination still shows an object."
-        return Judged(row=_different(row, current, Field.DELETE_MARKER, detail))
+        return Judged(row=different(row, current, Field.DELETE_MARKER, detail))
     if row.entry.route is None and row.entry.reason is not Reason.ALREADY_REPLICATED:
-        return Judged(row=_equal_marker(row, None))
+        return Judged(row=equal_marker(row, None))
     detail = "The delete marker is missing at the destination."
-    return Judged(row=_different(row, None, Field.DELETE_MARKER, detail))
+    return Judged(row=different(row, None, Field.DELETE_MARKER, detail))
 
 
 def _current_object(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:
     """The version is the source's current one: the destination's current one must deliver it."""
     current = view.destination_chain.current
     if current is None:
-        return _missing(row)
+        return missing(row)
     if isinstance(current, DeleteMarker):
         detail = "The destination shows no object: a delete marker is its current version."
-        return _source_status(_different(row, current, Field.DELETE_MARKER, detail))
+        return by_source_status(different(row, current, Field.DELETE_MARKER, detail))
     delivery = view.at_destination(row)
     if delivery is current:
-        return _delivered(row, current, is_deep=is_deep)
+        return delivered(row, current, is_deep=is_deep)
     if view.source_chain.identified(current) is not None:
         detail = "The destination's current version is an older one of the source."
-        return _compare(row, current, otherwise=_stale(row, current, detail), is_stale=True)
+        return compare(row, current, otherwise=_stale(row, current, detail), is_stale=True)
     is_stale = delivery is not None or _looks_older(row, current, view)
-    return _compare(row, current, is_stale=is_stale)
+    return compare(row, current, is_stale=is_stale)
 
 
 def _noncurrent(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:
@@ -115,56 +144,15 @@ def _noncurrent(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:
     if delivery is None and row.entry.version_id == NULL_VERSION_ID and not row.entry.is_latest:
         delivery = view.destination_chain.by_version_id.get(NULL_VERSION_ID)
     if delivery is not None:
-        if (buried := _buried(row, delivery, view)) is not None:
-            return Judged(row=buried)
-        return _delivered(row, delivery, is_deep=is_deep)
+        if (below := buried(row, delivery, view)) is not None:
+            return Judged(row=below)
+        return delivered(row, delivery, is_deep=is_deep)
     if row.entry.is_latest:
         return _moved_on(row, view)
     if row.entry.is_delete_marker:
         detail = "The delete marker is missing from the destination's version chain."
-        return Judged(row=_different(row, None, Field.DELETE_MARKER, detail))
-    return _missing(row)
-
-
-def _delivered(row: PlannedRow, delivery: ListedEntry, *, is_deep: bool) -> Decision:
-    """Judge by the version that delivers the row: a replica by the listings, our copy by HEAD."""
-    entry = row.entry
-    if entry.is_delete_marker or isinstance(delivery, DeleteMarker):
-        if entry.is_delete_marker and isinstance(delivery, DeleteMarker):
-            return Judged(row=_equal_marker(row, delivery))
-        detail = "One side has a delete marker where the other has an object version."
-        return Judged(row=_different(row, delivery, Field.DELETE_MARKER, detail))
-    if delivery.version_id != entry.version_id or entry.version_id == NULL_VERSION_ID:
-        return _compare(row, delivery)
-    proven = _row(
-        row,
-        delivery,
-        content=Verdict.EQUAL,
-        evidence=Evidence.VERSION_ID_AND_ETAG,
-        fidelity=Fidelity.NOT_LOOKED_AT,
-    )
-    if delivery.size_bytes == entry.size_bytes and delivery.etag == entry.etag:
-        if not is_deep:
-            return Judged(row=proven)
-        return _compare(row, delivery, otherwise=proven)
-    return _compare(row, delivery)
-
-
-def _buried(row: PlannedRow, delivery: ListedEntry, view: KeyView) -> VerdictRow | None:
-    """Return a difference where what the source wrote later lies below what we delivered.
-
-    Live replication has done its part then, and nothing but a person or a new run mends it.
-    """
-    newest = view.source_chain.current
-    if delivery is not view.destination_chain.current or newest is None:
-        return None
-    below = view.destination_chain.identified(newest)
-    if below is None or below is delivery:
-        return None
-    is_marker = isinstance(newest, DeleteMarker)
-    detail = "What the source wrote after the plan lies below this version at the destination."
-    field = Field.DELETE_MARKER if is_marker else Field.CURRENT_VERSION
-    return _different(row, delivery, field, detail)
+        return Judged(row=different(row, None, Field.DELETE_MARKER, detail))
+    return missing(row)
 
 
 def _moved_on(row: PlannedRow, view: KeyView) -> Decision:
@@ -174,25 +162,23 @@ def _moved_on(row: PlannedRow, view: KeyView) -> Decision:
     if current is not None and current.version_id in row.own_version_ids:
         is_newer_copy = current.version_id not in row.delivered_version_ids
         both_objects = isinstance(newest, ObjectVersion) and isinstance(current, ObjectVersion)
-        buried = _buried(row, current, view)
+        below = buried(row, current, view)
         # A copy of what had become current may well lie on the replica of the same version.
-        if buried is not None and not (is_newer_copy and both_objects):
-            return Judged(row=buried)
+        if below is not None and not (is_newer_copy and both_objects):
+            return Judged(row=below)
         if isinstance(newest, ObjectVersion) and isinstance(current, ObjectVersion):
             return _compare_newer(row, newest, current)
     is_delivered = current is not None and view.destination_chain.identified(newest) is current
     if isinstance(newest, DeleteMarker):
         is_delivered |= not view.is_visible or not row.entry.replicates_delete_markers
     if is_delivered:
-        return _unjudged(row, SUPERSEDED)
+        return unjudged(row, SUPERSEDED)
     detail = "The source changed after the plan, and the destination does not show it yet."
     return Judged(
-        row=_row(
+        row=finding(
             row,
             current,
             content=Verdict.IN_FLIGHT,
-            evidence=Evidence.LISTING,
-            fidelity=Fidelity.NOT_LOOKED_AT,
             detail=detail,
         )
     )
@@ -208,119 +194,23 @@ def _looks_older(row: PlannedRow, current: ObjectVersion, view: KeyView) -> bool
 def _not_read(row: PlannedRow, view: KeyView) -> Judged:
     """Return `unverified` for what the plan was not allowed to read: rules may well want it."""
     why = f": {row.entry.detail}" if row.entry.detail else ""
-    found = _row(
+    told = finding(
         row,
         view.destination_chain.current,
         content=Verdict.UNVERIFIED,
         evidence=Evidence.NOT_READ,
-        fidelity=Fidelity.NOT_LOOKED_AT,
         detail=f"The source version could not be read when the plan was made{why}.",
     )
-    return Judged(row=found)
-
-
-def _unjudged(row: PlannedRow, reason: str) -> Unjudged:
-    entry = row.entry
-    return Unjudged(
-        number=entry.number, key=entry.key, destination=entry.destination, reason=reason
-    )
-
-
-def _missing(row: PlannedRow) -> Look:
-    outcome = row.outcomes[-1] if row.outcomes else None
-    why = f" The copy ended as {outcome.kind}: {outcome.code}." if outcome else ""
-    return _source_status(
-        _row(
-            row,
-            None,
-            content=Verdict.MISSING,
-            evidence=Evidence.LISTING,
-            fidelity=Fidelity.NOT_LOOKED_AT,
-            detail=f"The destination has no version for it.{why}",
-        )
-    )
-
-
-def _source_status(row: VerdictRow) -> Look:
-    return Look(kind=LookKind.SOURCE_STATUS, row=row)
-
-
-def _compare(
-    row: PlannedRow,
-    version: ObjectVersion,
-    *,
-    otherwise: VerdictRow | None = None,
-    is_stale: bool = False,
-) -> Look:
-    entry = row.entry
-    # A row without a route carries no wish: what it found was made under a rule of an earlier day.
-    expected = Expected(storage_class=entry.storage_class or None, encryption=entry.encryption)
-    unknown = _row(
-        row,
-        version,
-        content=Verdict.UNVERIFIED,
-        evidence=Evidence.NONE,
-        fidelity=Fidelity.NOT_LOOKED_AT,
-    )
-    return Look(
-        kind=LookKind.COMPARE,
-        row=unknown if otherwise is None else otherwise,
-        expected=expected,
-        is_stale=is_stale,
-    )
+    return Judged(row=told)
 
 
 def _stale(row: PlannedRow, version: ObjectVersion, detail: str) -> VerdictRow:
-    return _different(row, version, Field.CURRENT_VERSION, detail)
+    return different(row, version, Field.CURRENT_VERSION, detail)
 
 
 def _compare_newer(row: PlannedRow, newest: ObjectVersion, copy: ObjectVersion) -> Look:
     """Compare the newer version that the worker copied, in place of the planned one."""
-    look = _compare(row, copy)
+    look = compare(row, copy)
     detail = "The source had moved on, so its newer version was copied; that is judged here."
     judged = look.row._replace(version_id=newest.version_id, detail=detail)
     return look._replace(row=judged, expected=ANY)
-
-
-def _different(row: PlannedRow, seen: ListedEntry | None, field: Field, detail: str) -> VerdictRow:
-    found = _row(
-        row,
-        seen,
-        content=Verdict.DIFFERENT,
-        evidence=Evidence.LISTING,
-        fidelity=Fidelity.NOT_LOOKED_AT,
-        detail=detail,
-    )
-    return found._replace(fields=(field,))
-
-
-def _equal_marker(row: PlannedRow, seen: ListedEntry | None) -> VerdictRow:
-    """Return `equal`: a delete marker has no bytes and no attributes that could differ."""
-    return _row(
-        row, seen, content=Verdict.EQUAL, evidence=Evidence.LISTING, fidelity=Fidelity.EQUAL
-    )
-
-
-def _row(
-    row: PlannedRow,
-    seen: ListedEntry | None,
-    *,
-    content: Verdict,
-    evidence: Evidence,
-    fidelity: Fidelity,
-    detail: str = "",
-) -> VerdictRow:
-    entry = row.entry
-    return VerdictRow(
-        number=entry.number,
-        key=entry.key,
-        version_id=entry.version_id,
-        destination=entry.destination,
-        content=content,
-        evidence=evidence,
-        fidelity=fidelity,
-        detail=detail,
-        destination_version_id=None if seen is None else seen.version_id,
-        destination_etag=seen.etag if isinstance(seen, ObjectVersion) else None,
-        destination_is_delete_marker=isinstance(seen, DeleteMarker),
-    )

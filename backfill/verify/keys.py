@@ -7,6 +7,7 @@ Law: every plan row, and every key of every listing, appears in exactly one `Key
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -165,49 +166,58 @@ def views_of(group: KeyGroup, horizon: datetime) -> tuple[KeyView, ...]:
 
 
 def pairing_plan(
-    groups: Iterable[KeyGroup], *, horizon: datetime, replicates_delete_markers: bool
+    groups: Iterable[KeyGroup],
+    *,
+    horizon: datetime,
+    replicates_delete_markers: bool,
+    has_histories: bool = False,
 ) -> Iterator[PlanEntry]:
     """Yield the plan that two buckets imply where no run was: every current version is there.
 
-    Noncurrent versions are left out. Without rules nothing is known of the wanted storage class
-    and encryption: the class is taken from the source, and encryption is not compared.
+    With `has_histories` every version is, and every delete marker that is replicated; else
+    noncurrent ones are left out. Without rules nothing is known of the wanted storage class and
+    encryption: the class is taken from the source, and encryption is not compared.
     """
     number = 0
     for group in groups:
-        if not group.source_chain:
-            continue
-        current = group.source_chain[0]
-        for destination, chain in enumerate(group.destination_chains):
+        chains = list(map(IndexedChain.of, group.destination_chains))
+        wanted = group.source_chain if has_histories else group.source_chain[:1]
+        for entry, (destination, chain) in product(wanted, enumerate(chains)):
             reason = _pairing_reason(
-                current, chain, horizon=horizon, wants_markers=replicates_delete_markers
+                entry, chain, horizon=horizon, wants_markers=replicates_delete_markers
             )
-            yield PlanEntry(
-                number=number,
-                key=group.key,
-                version_id=current.version_id,
-                is_delete_marker=isinstance(current, DeleteMarker),
-                is_latest=True,
-                last_modified=current.last_modified,
-                etag=current.etag if isinstance(current, ObjectVersion) else None,
-                size_bytes=current.size_bytes if isinstance(current, ObjectVersion) else 0,
-                destination=destination,
-                reason=reason,
-                storage_class=current.storage_class if isinstance(current, ObjectVersion) else "",
-                replicates_delete_markers=replicates_delete_markers,
+            yield _paired(number, entry, destination, reason)._replace(
+                replicates_delete_markers=replicates_delete_markers
             )
             number += 1
 
 
+def _paired(number: int, entry: ListedEntry, destination: int, reason: Reason) -> PlanEntry:
+    is_object = isinstance(entry, ObjectVersion)
+    return PlanEntry(
+        number=number,
+        key=entry.key,
+        version_id=entry.version_id,
+        is_delete_marker=not is_object,
+        is_latest=entry.is_latest,
+        last_modified=entry.last_modified,
+        etag=entry.etag if isinstance(entry, ObjectVersion) else None,
+        size_bytes=entry.size_bytes if isinstance(entry, ObjectVersion) else 0,
+        destination=destination,
+        reason=reason,
+        storage_class=entry.storage_class if isinstance(entry, ObjectVersion) else "",
+    )
+
+
 def _pairing_reason(
-    current: ListedEntry,
-    destination: tuple[ListedEntry, ...],
-    *,
-    horizon: datetime,
-    wants_markers: bool,
+    entry: ListedEntry, destination: IndexedChain, *, horizon: datetime, wants_markers: bool
 ) -> Reason:
-    if current.last_modified >= horizon:
+    if entry.last_modified >= horizon:
         return Reason.AFTER_HORIZON
-    if isinstance(current, DeleteMarker):
-        return Reason.ALREADY_DELETED if wants_markers else Reason.DELETE_MARKER_NOT_REPLICATED
-    is_replica = IndexedChain.of(destination).identified(current) is not None
+    is_replica = destination.identified(entry) is not None
+    if isinstance(entry, DeleteMarker):
+        if not wants_markers:
+            return Reason.DELETE_MARKER_NOT_REPLICATED
+        if entry.is_latest:
+            return Reason.ALREADY_DELETED
     return Reason.ALREADY_REPLICATED if is_replica else Reason.ALREADY_COPIED

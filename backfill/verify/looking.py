@@ -8,11 +8,11 @@ from there on drafts, and no verdicts.
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Final, cast
 
 from backfill.errors import Disposition, StoreFault
-from backfill.in_order import WINDOW_PER_SLOT, Line, Run
+from backfill.in_order import WINDOW_PER_SLOT, Line, Run, in_order
 from backfill.model.attributes import ObjectHead
 from backfill.model.rows import Row
 from backfill.ports import Events, ProgressCounts, RowWriter
@@ -29,6 +29,11 @@ RUN_KEYS: Final = 32
 """Neighbouring keys that are written together."""
 TOLD_EVERY_ROWS: Final = 256
 """Rows between two words of progress: a few tens of milliseconds."""
+PART_ROWS: Final = 32
+"""Rows of a key that are read one after the other. A key with more is a long one: its parts are
+read side by side and written one by one, so that it is never held as a whole once it is judged."""
+LONG_KEY_SLOTS: Final = 16
+"""Parts of a long key that are read at a time where it is looked at again."""
 
 Drafts = list[Draft]
 Begin = Callable[[], Awaitable[Drafts]]
@@ -37,6 +42,22 @@ Found = Row | Drafts
 """What a look found of a key: the row of its one certain verdict, or drafts."""
 Key = KeyCells | KeyWork | KeyRows
 """A key as the listings show it, or the rows of one that is to be listed now."""
+
+
+class PartOfKey(Drafts):
+    """Drafts of some rows of a long key; a later look may replace them with all of the others."""
+
+
+class LongKey:
+    """A key of many rows, in parts that are judged as they are taken."""
+
+    def __init__(self, decisions: Iterator[Decision]) -> None:
+        self._decisions = decisions
+
+    def parts(self) -> Iterator[list[Decision]]:
+        """Yield its decisions, some at a time."""
+        while part := list(islice(self._decisions, PART_ROWS)):
+            yield part
 
 
 class Looking:
@@ -51,7 +72,7 @@ class Looking:
         reader: Reader,
         *,
         destination: Side,
-        decide: Callable[[KeyWork], Sequence[Decision]],
+        decide: Callable[[KeyWork], Iterator[Decision]],
         trusts_looks: bool,
         slots: int,
     ) -> None:
@@ -74,9 +95,28 @@ class Looking:
     def _runs(self, keys: Iterable[Key]) -> Iterator["_Keys"]:
         remaining = iter(keys)
         while some := list(map(self._begun, islice(remaining, self._run_max))):
-            yield _Keys(some)
+            if LongKey not in map(type, some):
+                yield _Keys(cast("list[KeyCells | Begin | Drafts]", some))
+                continue
+            pieces = chain.from_iterable(map(self._pieces, some))
+            while run := list(islice(pieces, self._run_max)):
+                yield _Keys(run)
 
-    def _begun(self, key: Key) -> KeyCells | Begin | Drafts:
+    def _pieces(
+        self, piece: KeyCells | Begin | Drafts | LongKey
+    ) -> Iterator[KeyCells | Begin | Drafts]:
+        """Yield a long key's parts, and anything else as it is."""
+        if not isinstance(piece, LongKey):
+            yield piece
+            return
+        for part in piece.parts():
+            ready = _ready(part)
+            yield partial(self._part, part) if ready is None else PartOfKey(ready)
+
+    async def _part(self, decisions: Sequence[Decision]) -> PartOfKey:
+        return PartOfKey(await self._reader.drafts(decisions))
+
+    def _begun(self, key: Key) -> KeyCells | Begin | Drafts | LongKey:
         """Judge a key: at once where the listings are enough."""
         if isinstance(key, KeyCells):
             self.plan_rows += 1
@@ -86,15 +126,13 @@ class Looking:
         self.plan_rows += len(key.rows.rows)
         return self._judged(key)
 
-    def _judged(self, work: KeyWork) -> Begin | Drafts:
+    def _judged(self, work: KeyWork) -> Begin | Drafts | LongKey:
         decisions = self._decide(work)
-        ready = [
-            Draft(decision=decision, is_suspect=is_suspect(decision, None))
-            for decision in decisions
-            if not isinstance(decision, Look)
-        ]
-        is_ready = len(ready) == len(decisions)
-        return ready if is_ready else partial(self._reader.drafts, decisions)
+        some = list(islice(decisions, PART_ROWS + 1))
+        if len(some) > PART_ROWS:
+            return LongKey(chain(some, decisions))
+        ready = _ready(some)
+        return partial(self._reader.drafts, some) if ready is None else ready
 
     async def _serve(self, line: "Line[_Keys]") -> None:
         """Take keys until there are no more."""
@@ -144,6 +182,11 @@ class Looking:
                 raise
             return []
         judged = self._judged(KeyWork(rows, group))
+        if isinstance(judged, LongKey):
+            found: Drafts = []
+            begun = (partial(self._reader.drafts, part) for part in judged.parts())
+            await in_order(begun, found.extend, slots=LONG_KEY_SLOTS)
+            return found
         drafts = judged if isinstance(judged, list) else await judged()
         return drafts or [_nothing_left(rows.key)]
 
@@ -151,7 +194,7 @@ class Looking:
 class LookWriter:
     """Writes what one look finds. `suspects` counts keys with a row that may yet change.
 
-    With a conclusion the rows before the first suspect are its verdicts, and no drafts.
+    With a conclusion, rows before the first suspect or long key are its verdicts, and no drafts.
     """
 
     def __init__(
@@ -160,13 +203,15 @@ class LookWriter:
         self._drafts = drafts
         self._conclusion = conclusion
         self._events = events
+        self._suspect: str | None = None
         self.rows_done = rows_done
         self.suspects = 0
+        self.leaves_drafts = False
 
     def write(self, run: "_Keys") -> None:
         """Write a run of keys."""
         for kind, some in groupby(run.pieces, type):
-            if kind is list:
+            if issubclass(kind, list):
                 for drafts in cast("Iterator[Drafts]", some):
                     self._add(drafts)
             else:
@@ -177,19 +222,26 @@ class LookWriter:
         self._events.progress(ProgressCounts(stage="verify", done=self.rows_done))
 
     def _add(self, drafts: Drafts) -> None:
-        self.suspects += any(draft.is_suspect for draft in drafts)
-        if self._conclusion is not None and not self.suspects:
+        if any(draft.is_suspect for draft in drafts) and drafts[0].key != self._suspect:
+            self.suspects += 1
+            self._suspect = drafts[0].key
+        if self.suspects or isinstance(drafts, PartOfKey):
+            # Of a long key it is not known yet whether another part makes it a suspect.
+            self._conclusion = None
+        if self._conclusion is not None:
             for draft in drafts:
                 self._conclusion.add(draft.decision)
         else:
             self._drafts.write_rows(list(map(draft_row, drafts)))
+            self.leaves_drafts = True
         self._count(len(drafts))
 
     def _add_rows(self, rows: list[Row]) -> None:
-        if self._conclusion is not None and not self.suspects:
+        if self._conclusion is not None:
             self._conclusion.add_good(rows)
         else:
             self._drafts.write_rows(list(map(draft_row_of, rows)))
+            self.leaves_drafts = True
         self._count(len(rows))
 
     def _count(self, rows: int) -> None:
@@ -207,6 +259,16 @@ class _Keys(Run):
         is_open = [at for at, piece in enumerate(pieces) if not isinstance(piece, list)]
         super().__init__(len(pieces), is_open)
         self.pieces: list[KeyCells | Begin | Found] = [*pieces]
+
+
+def _ready(decisions: Sequence[Decision]) -> Drafts | None:
+    """Return the drafts of decisions that need no look; None where one does."""
+    drafts = Drafts()
+    for decision in decisions:
+        if isinstance(decision, Look):
+            return None
+        drafts.append(Draft(decision=decision, is_suspect=is_suspect(decision, None)))
+    return drafts
 
 
 def _nothing(_plain: KeyCells, _destination: ObjectHead) -> None:

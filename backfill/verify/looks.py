@@ -208,11 +208,12 @@ def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHea
         seen.tags is not None or not needs_tags(source, destination)
     )
     fidelity = Fidelity.EQUAL if is_complete else Fidelity.NOT_LOOKED_AT
+    is_out_of_place = bool(look.placement) and not proof.fields
     return row._replace(
-        content=proof.verdict,
-        evidence=proof.evidence,
+        content=Verdict.DIFFERENT if look.placement else proof.verdict,
+        evidence=Evidence.LISTING if is_out_of_place else proof.evidence,
         fidelity=Fidelity.DIFFERENT if fields else fidelity,
-        fields=proof.fields + fields,
+        fields=look.placement + proof.fields + fields,
         detail=_detail(look, seen, proof, fields),
     )
 

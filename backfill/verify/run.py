@@ -67,6 +67,7 @@ class VerifyRequest:
 
     `claims(key, destination)` says whether a rule of the destination covers the key: only there can
     an object be extra. `inputs` are the digests of what the plan and the outcomes come from.
+    `compares_histories`: without a run, all versions of a key are asked for, not the current ones.
     """
 
     round: int
@@ -77,6 +78,7 @@ class VerifyRequest:
     claims: Callable[[str, int], bool]
     inputs: Mapping[str, str] = field(default_factory=dict)
     is_deep: bool = False
+    compares_histories: bool = False
     checksum_jobs: ChecksumJobs | None = None
 
     def __post_init__(self) -> None:
@@ -128,7 +130,7 @@ async def verify_buckets(
     clock: Clock,
     settings: Settings,
 ) -> VerifyTotals:
-    """Verify two or more buckets without a run: every current version against each destination.
+    """Verify two or more buckets without a run: current versions or whole histories.
 
     The plan follows from the listings (see `keys.pairing_plan`). Raises what `verify` raises.
     """
@@ -139,6 +141,7 @@ async def verify_buckets(
             job.listed(),
             horizon=request.header.horizon,
             replicates_delete_markers=replicates_delete_markers,
+            has_histories=request.compares_histories,
         )
         return planned_rows(plan, ())
 
@@ -176,6 +179,7 @@ class _Verification:
             page_max=settings.page_max,
         )
         self._rows_done = 0
+        self._leaves_drafts = False
         self._looking = Looking(
             self._reader,
             destination=self._destinations[0],
@@ -229,7 +233,7 @@ class _Verification:
         number = self._request.round
         with begun(self._artifacts, number, inputs=self._inputs, events=self._events) as conclusion:
             looked = await self._looked(keys, planned, conclusion)
-            if looked.keys_looked_again:
+            if self._leaves_drafts:
                 async for draft in drafts_of_looks(self._artifacts, number, looked.looks):
                     conclusion.add(draft.decision)
             return conclusion.commit(looked)
@@ -264,22 +268,22 @@ class _Verification:
             await self._looking.look(keys, writer)
             self._rows_done = writer.rows_done
             writer.tell()
+            self._leaves_drafts |= writer.leaves_drafts
             drafts.commit({"suspect_keys": writer.suspects})
         return writer.suspects
 
-    def _decisions(self, work: KeyWork) -> list[Decision]:
+    def _decisions(self, work: KeyWork) -> Iterator[Decision]:
         key, rows = work.rows
-        return list(
-            judged_key(
-                rows,
-                views_of(work.group, self._request.header.horizon),
-                is_deep=self._request.is_deep,
-                claimed=frozenset(
-                    number
-                    for number in range(len(self._destinations))
-                    if self._request.claims(key, number)
-                ),
-            )
+        return judged_key(
+            rows,
+            views_of(work.group, self._request.header.horizon),
+            is_deep=self._request.is_deep,
+            claimed=frozenset(
+                number
+                for number in range(len(self._destinations))
+                if self._request.claims(key, number)
+            ),
+            compares_histories=self._request.compares_histories,
         )
 
     async def _concluded(self, looked: Looked) -> VerifyTotals:

@@ -61,6 +61,7 @@ class Field(enum.StrEnum):
     ENCRYPTION = "encryption"
     CURRENT_VERSION = "current-version"
     DELETE_MARKER = "delete-marker"
+    VERSION_ORDER = "version-order"
 
 
 class VerdictRow(NamedTuple):
