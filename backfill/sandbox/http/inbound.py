@@ -154,7 +154,15 @@ class Inbound:
         algorithm, key, key_md5 = (self.header(name) for name in names)
         if algorithm is None and key is None and key_md5 is None:
             return None
-        if algorithm is None or key is None or key_md5 is None:
+        if algorithm is None:
+            raise invalid_argument(
+                "Requests specifying Server Side Encryption with Customer provided keys must "
+                "provide a valid encryption algorithm.",
+                name="x-amz-server-side-encryption",
+                value="null",
+                fact="S3 User Guide: ServerSideEncryptionCustomerKeys",
+            )
+        if key is None or key_md5 is None:
             raise invalid_argument(
                 "Requests specifying Server Side Encryption with Customer provided keys must "
                 "provide an appropriate secret key.",
@@ -162,14 +170,15 @@ class Inbound:
                 value="null",
                 fact="S3 User Guide: ServerSideEncryptionCustomerKeys",
             )
-        if _key_md5(key) != key_md5:
+        raw = _raw_key(key)
+        if base64.b64encode(md5(raw, usedforsecurity=False).digest()).decode() != key_md5:
             raise invalid_argument(
                 "The calculated MD5 hash of the key did not match the hash that was provided.",
                 name=names[2],
                 value=key_md5,
                 fact="S3 User Guide: ServerSideEncryptionCustomerKeys",
             )
-        return CustomerKey(algorithm=algorithm, key_md5=key_md5)
+        return CustomerKey(algorithm=algorithm, key_md5=key_md5, size_bytes=len(raw))
 
     def document(self, name: str, *, is_checksum_of_body: bool = True) -> Element:
         """The body as XML with that root, checked against the checksum sent with it."""
@@ -202,12 +211,11 @@ class Inbound:
             )
 
 
-def _key_md5(key: str) -> str:
+def _raw_key(key: str) -> bytes:
     try:
-        raw = base64.b64decode(key, validate=True)
+        return base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError):
-        return ""
-    return base64.b64encode(md5(raw, usedforsecurity=False).digest()).decode()
+        return b""  # whose MD5 no client sends
 
 
 def _words_decoded(text: str) -> str:

@@ -7,6 +7,7 @@ that changes what is stored is read, and one that is not carried was refused bef
 from backfill.sandbox.http.inbound import Inbound
 from backfill.sandbox.http.reading_values import (
     copy_source,
+    granted,
     header_number,
     iso_time,
     needed_text,
@@ -15,7 +16,10 @@ from backfill.sandbox.http.reading_values import (
     written_attributes,
     xml_number,
 )
-from backfill.sandbox.http.refusals import invalid_request, malformed_xml
+from backfill.sandbox.http.refusals import invalid_request, malformed_xml, refused
+from backfill.sandbox.http.xml import Element
+from backfill.sandbox.model import protection_refusals
+from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.operations.copies import (
     CopyObjectRequest,
 )
@@ -32,6 +36,7 @@ from backfill.sandbox.model.operations.objects import (
     RestoreObjectRequest,
     VersionRequest,
 )
+from backfill.sandbox.model.values import Grant
 
 
 def put_object(inbound: Inbound) -> PutObjectRequest:
@@ -40,6 +45,7 @@ def put_object(inbound: Inbound) -> PutObjectRequest:
         key=inbound.key,
         body=inbound.body,
         attributes=written_attributes(inbound),
+        content_md5=inbound.header("content-md5"),
         checksum=inbound.checksum(),
         conditions=write_conditions(inbound),
         expected_bucket_owner=inbound.expected_bucket_owner,
@@ -154,18 +160,54 @@ def put_object_tagging(inbound: Inbound) -> PutObjectTaggingRequest:
 
 
 def put_object_acl(inbound: Inbound) -> PutObjectAclRequest:
-    acl = inbound.header("x-amz-acl")
-    if acl is None:
-        raise invalid_request(
-            "This sandbox carries canned ACLs only: send x-amz-acl.", fact="S3 API: PutObjectAcl"
+    acl, grants, owner = inbound.header("x-amz-acl"), granted(inbound), None
+    if acl is None and not grants and not inbound.body:
+        raise refused(
+            code="MissingSecurityHeader",
+            status=400,
+            message="Your request was missing a required header",
+            fact="S3 API: PutObjectAcl",
+            members=(("MissingHeaderName", "x-amz-acl"),),
         )
+    if inbound.body:
+        if acl is not None or grants:
+            raise refused(
+                code="UnexpectedContent",
+                status=400,
+                message="This request does not support content",
+                fact="S3 API: PutObjectAcl",
+            )
+        owner, grants = _acl_document(inbound)
     return PutObjectAclRequest(
         bucket=inbound.bucket,
         key=inbound.key,
         acl=acl,
+        grants=grants,
+        owner=owner,
+        is_empty=bool(inbound.body) and not grants,
         version_id=inbound.version_id,
         expected_bucket_owner=inbound.expected_bucket_owner,
     )
+
+
+def _acl_document(inbound: Inbound) -> tuple[str, tuple[Grant, ...]]:
+    """The owner's canonical user ID and the grants."""
+    root = inbound.document("AccessControlPolicy")
+    owner, lines = root.child("Owner"), root.child("AccessControlList")
+    owner_id = None if owner is None else owner.text_of("ID")
+    if owner_id is None or lines is None:
+        raise S3Error(protection_refusals.MALFORMED_ACL)
+    return owner_id, tuple(_grant(line) for line in lines.all("Grant"))
+
+
+def _grant(line: Element) -> Grant:
+    grantee, permission = line.child("Grantee"), line.text_of("Permission")
+    if grantee is None or permission is None:
+        raise S3Error(protection_refusals.MALFORMED_ACL)
+    named = [text for text in map(grantee.text_of, ("ID", "URI", "EmailAddress")) if text]
+    if len(named) != 1:
+        raise S3Error(protection_refusals.MALFORMED_ACL)
+    return Grant(grantee=named[0], permission=permission)
 
 
 def put_retention(inbound: Inbound) -> PutObjectLockRequest:

@@ -43,6 +43,7 @@ def upload_part(inbound: Inbound) -> UploadPartRequest:
         upload_id=inbound.query["uploadId"],
         part_number=_part_number(inbound),
         body=inbound.body,
+        content_md5=inbound.header("content-md5"),
         checksum=inbound.checksum(),
         customer_key=inbound.customer_key(),
         expected_bucket_owner=inbound.expected_bucket_owner,

@@ -3,6 +3,8 @@
 Never knows an operation. One law: `aws-chunked` is framing and no content encoding.
 """
 
+import re
+from collections.abc import Iterator
 from datetime import datetime
 
 from backfill.sandbox.http.inbound import Inbound, copy_source_parts
@@ -11,6 +13,7 @@ from backfill.sandbox.http.xml import Element
 from backfill.sandbox.model.operations.copies import CopySource
 from backfill.sandbox.model.values import (
     ContentHeaders,
+    Grant,
     ObjectLock,
     ReadConditions,
     RequestedEncryption,
@@ -21,6 +24,8 @@ from backfill.sandbox.model.values import (
 _SSE = "x-amz-server-side-encryption"
 _LOCK = "x-amz-object-lock-"
 _SOURCE = "x-amz-copy-source"
+_PERMISSIONS = ("FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP")
+_GRANTEE = re.compile(r'\s*(id|uri|emailaddress)\s*=\s*"?([^"\s]+)"?\s*', re.ASCII | re.IGNORECASE)
 
 
 def written_attributes(inbound: Inbound) -> WrittenAttributes:
@@ -38,6 +43,7 @@ def written_attributes(inbound: Inbound) -> WrittenAttributes:
         ),
         lock=_lock(inbound),
         acl=inbound.header("x-amz-acl"),
+        grants=granted(inbound),
         website_redirect_location=inbound.header("x-amz-website-redirect-location"),
     )
 
@@ -64,11 +70,41 @@ def _lock(inbound: Inbound) -> ObjectLock | None:
     )
     if mode is None and until is None and hold is None:
         return None
+    if hold not in {None, "ON", "OFF"}:
+        raise invalid_argument(
+            "Legal Hold must be either of 'ON' or 'OFF'",
+            name=f"{_LOCK}legal-hold",
+            value=str(hold),
+            fact="S3 API: PutObject, x-amz-object-lock-legal-hold",
+        )
     return ObjectLock(
         mode=mode,
         retain_until=None if until is None else iso_time(until),
-        has_legal_hold=hold == "ON",
+        has_legal_hold=None if hold is None else hold == "ON",
     )
+
+
+def granted(inbound: Inbound) -> tuple[Grant, ...]:
+    """The grants of `x-amz-grant-*`: each header names a right and those who get it."""
+    return tuple(
+        Grant(grantee=grantee, permission=permission)
+        for permission in _PERMISSIONS
+        for grantee in _grantees(inbound, f"x-amz-grant-{permission.lower().replace('_', '-')}")
+    )
+
+
+def _grantees(inbound: Inbound, header: str) -> Iterator[str]:
+    text = inbound.header(header)
+    for each in [] if text is None else text.split(","):
+        found = _GRANTEE.fullmatch(each)
+        if found is None:
+            raise invalid_argument(
+                "Argument format not recognized",
+                name=header,
+                value=each,
+                fact="S3 API: PutObject, x-amz-grant-*",
+            )
+        yield found[2]
 
 
 def write_conditions(inbound: Inbound) -> WriteConditions:

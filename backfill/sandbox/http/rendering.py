@@ -4,7 +4,6 @@ Never decides what is said, only how S3 spells it. One law: a header that S3 lea
 """
 
 import base64
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
@@ -13,6 +12,7 @@ from urllib.parse import quote_plus
 from backfill.sandbox.http.messages import HttpResponse
 from backfill.sandbox.http.xml import S3_NAMESPACE, branch, document, leaf
 from backfill.sandbox.model.errors import Pairs
+from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.values import (
     Checksum,
     ChecksumAlgorithm,
@@ -97,11 +97,6 @@ def algorithm_elements(algorithm: ChecksumAlgorithm | None, type_: ChecksumType 
     return leaf("ChecksumAlgorithm", algorithm and algorithm.value) + leaf(
         "ChecksumType", type_ and type_.value
     )
-
-
-def canonical_id(account_id: str) -> str:
-    """A canonical user ID: 64 hexadecimal digits, made up from the account ID."""
-    return hashlib.sha256(account_id.encode()).hexdigest()
 
 
 def owner(account_id: str, name: str = "Owner") -> str:

@@ -8,7 +8,6 @@ from backfill.sandbox.http.messages import HttpResponse
 from backfill.sandbox.http.reading_objects import is_quiet_delete
 from backfill.sandbox.http.refusals import invalid_argument
 from backfill.sandbox.http.rendering import (
-    canonical_id,
     checksum_elements,
     checksum_headers,
     encryption_headers,
@@ -136,7 +135,7 @@ def _lock_headers(lock: ObjectLock | None) -> Pairs:
     return optional(
         (f"{_LOCK}mode", lock.mode),
         (f"{_LOCK}retain-until-date", None if until is None else xml_time(until)),
-        (f"{_LOCK}legal-hold", "ON" if lock.has_legal_hold else None),
+        (f"{_LOCK}legal-hold", None if lock.has_legal_hold is None else _hold(lock)),
     )
 
 
@@ -270,20 +269,15 @@ def delete_tagging(result: TaggingResult, _inbound: Inbound) -> HttpResponse:
 
 
 def get_acl(result: GetObjectAclResult, _inbound: Inbound) -> HttpResponse:
-    """The grants behind a canned ACL (S3 User Guide: acl-overview, canned ACL)."""
-    everyone = "http://acs.amazonaws.com/groups/global/AllUsers"
-    signed = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
-    further = {
-        "public-read": ((everyone, "READ"),),
-        "public-read-write": ((everyone, "READ"), (everyone, "WRITE")),
-        "authenticated-read": ((signed, "READ"),),
-    }.get(result.acl, ())
     grants = [
         branch(
             "Grant",
-            [grantee(canonical_id(result.owner_id)), leaf("Permission", "FULL_CONTROL")],
-        ),
-        *(branch("Grant", [group(uri), leaf("Permission", right)]) for uri, right in further),
+            [
+                group(grant.grantee) if grant.is_of_group else grantee(grant.grantee),
+                leaf("Permission", grant.permission),
+            ],
+        )
+        for grant in result.grants
     ]
     return xml_answer(
         "AccessControlPolicy",
@@ -302,7 +296,11 @@ def get_retention(result: ObjectLock, _inbound: Inbound) -> HttpResponse:
 
 
 def get_legal_hold(result: ObjectLock, _inbound: Inbound) -> HttpResponse:
-    return xml_answer("LegalHold", [leaf("Status", "ON" if result.has_legal_hold else "OFF")])
+    return xml_answer("LegalHold", [leaf("Status", _hold(result))])
+
+
+def _hold(lock: ObjectLock) -> str:
+    return "ON" if lock.has_legal_hold else "OFF"
 
 
 def restore(result: RestoreObjectResult, _inbound: Inbound) -> HttpResponse:

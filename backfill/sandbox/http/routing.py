@@ -156,10 +156,6 @@ _ANYWHERE = frozenset(
     }
 )
 _UNCARRIED_HEADERS = (
-    b"x-amz-grant-full-control",
-    b"x-amz-grant-read",
-    b"x-amz-grant-read-acp",
-    b"x-amz-grant-write-acp",
     b"x-amz-rename-source",
     b"x-amz-server-side-encryption-context",
     b"x-amz-write-offset-bytes",

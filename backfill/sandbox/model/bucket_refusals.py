@@ -95,6 +95,12 @@ INVALID_DEFAULT_RETENTION = refusal(
     "Default retention period must be a positive integer value.",
     "Either days or years, more than none (API: PutObjectLockConfiguration)",
 )
+DEFAULT_RETENTION_TOO_LONG = refusal(
+    "InvalidArgument",
+    400,
+    "Default retention period too large.",
+    "Up to 36,500 days or 100 years (UG: object-lock)",
+)
 UNKNOWN_OWNERSHIP = refusal(
     "InvalidArgument",
     400,

@@ -48,6 +48,8 @@ _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
 _FIRST_REGION = "us-east-1"
+_RETENTION_DAYS_MAX = 36_500
+_RETENTION_YEARS_MAX = 100
 
 
 def is_bucket_name(name: str) -> bool:
@@ -270,6 +272,8 @@ def _check_default_retention(retention: DefaultRetention) -> None:
         raise S3Error(refusals.MALFORMED_XML)
     if (retention.days or retention.years or 0) < 1:
         raise S3Error(bucket_refusals.INVALID_DEFAULT_RETENTION)
+    if (retention.days or 0) > _RETENTION_DAYS_MAX or (retention.years or 0) > _RETENTION_YEARS_MAX:
+        raise S3Error(bucket_refusals.DEFAULT_RETENTION_TOO_LONG)
 
 
 def get_object_lock_configuration(

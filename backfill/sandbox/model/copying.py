@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.access import find_bucket, require
-from backfill.sandbox.model.access_lists import owner_of_write
+from backfill.sandbox.model.access_lists import acl_of_write, owner_of_write
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.checksums import DEFAULT_ALGORITHM, algorithm_named, full_object
 from backfill.sandbox.model.conditions import check_copy_source, check_write, check_write_form
@@ -164,12 +164,13 @@ def copy_object(world: World, caller: Caller, request: CopyObjectRequest) -> Cop
     check_write(request.conditions, request.key, bucket.current(request.key))
     encryption = encryption_of_write(world, caller, bucket, request.key, attributes.encryption)
     now = world.clock()
+    owner_id = owner_of_write(bucket, caller, attributes.acl)
     version = ObjectVersion(
         key=request.key,
         version_id=fresh_version_id(world, bucket),
         created_at=now,
         sequence=world.next_sequence(),
-        owner_id=owner_of_write(bucket, caller, attributes.acl),
+        owner_id=owner_id,
         body=source.body,
         etag=etag_of(world, source.body, encryption),
         checksum=checksum,
@@ -179,7 +180,7 @@ def copy_object(world: World, caller: Caller, request: CopyObjectRequest) -> Cop
         storage_class=attributes.storage_class or STANDARD,
         encryption=encryption,
         lock=lock_of_write(bucket, attributes.lock, now),
-        acl=attributes.acl or "private",
+        acl=acl_of_write(bucket, owner_id, attributes),
         website_redirect_location=attributes.website_redirect_location,
     )
     put_in_place(world, bucket, version)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backfill.sandbox.model import refusals
+from backfill.sandbox.model import protection_refusals as refusals
 from backfill.sandbox.model.access import require
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs, S3Error
@@ -23,6 +23,7 @@ from backfill.sandbox.model.values import (
 from backfill.sandbox.model.versions import ObjectVersion
 from backfill.sandbox.model.world import World
 
+_CUSTOMER_KEY_BYTES = 32
 _KMS = frozenset({ServerSideEncryption.SSE_KMS, ServerSideEncryption.DSSE_KMS})
 
 
@@ -101,13 +102,23 @@ def _customer_encryption(
 ) -> Encryption:
     if requested.algorithm is not None or requested.kms_key_id is not None:
         raise S3Error(refusals.TWO_ENCRYPTIONS)
-    if customer_key.algorithm != "AES256":
-        raise S3Error(refusals.UNKNOWN_ENCRYPTION)
+    _check_customer_algorithm(customer_key)
+    if customer_key.size_bytes != _CUSTOMER_KEY_BYTES:
+        raise S3Error(refusals.CUSTOMER_KEY_SIZE)
     if bucket.blocks_sse_c:
         raise S3Error(refusals.SSE_C_BLOCKED)
     return Encryption(
         algorithm=ServerSideEncryption.CUSTOMER, customer_key_md5=customer_key.key_md5
     )
+
+
+def _check_customer_algorithm(customer_key: CustomerKey) -> None:
+    if customer_key.algorithm != "AES256":
+        fields = (
+            ("ArgumentName", "x-amz-server-side-encryption"),
+            ("ArgumentValue", customer_key.algorithm),
+        )
+        raise S3Error(refusals.UNKNOWN_CUSTOMER_ALGORITHM, fields=fields)
 
 
 def key_context(bucket: Bucket, encryption: Encryption) -> Pairs:
@@ -145,6 +156,8 @@ def check_decryption(world: World, caller: Caller, bucket: Bucket, version: Obje
 
 def check_customer_key(encryption: Encryption, sent: CustomerKey | None) -> None:
     """Refuse to read SSE-C without its key, and anything else with one."""
+    if sent is not None:
+        _check_customer_algorithm(sent)
     if encryption.algorithm is not ServerSideEncryption.CUSTOMER:
         if sent is not None:
             raise S3Error(refusals.CUSTOMER_KEY_NOT_APPLICABLE)

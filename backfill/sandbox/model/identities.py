@@ -7,10 +7,16 @@ Law: an operation asks for every action that AWS documents for it, before it cha
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from backfill.sandbox.model.errors import Pairs
+
+
+def canonical_id(account_id: str) -> str:
+    """A canonical user ID: 64 hexadecimal digits, made up from the account ID."""
+    return hashlib.sha256(account_id.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

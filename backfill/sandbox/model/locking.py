@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from backfill.sandbox.model import refusals
+from backfill.sandbox.model import protection_refusals as refusals
 from backfill.sandbox.model.access import find_bucket, is_allowed, require
 from backfill.sandbox.model.buckets import Bucket
-from backfill.sandbox.model.errors import S3Error
+from backfill.sandbox.model.errors import Refusal, S3Error
 from backfill.sandbox.model.finding import find_version
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.operations.objects import PutObjectLockRequest, VersionRequest
@@ -24,12 +24,21 @@ MODES = frozenset({"GOVERNANCE", "COMPLIANCE"})
 _NO_LOCK = ObjectLock()
 
 
-def check_lock(bucket: Bucket, lock: ObjectLock | None, now: datetime) -> None:
-    """Refuse a lock that a write or PutObjectRetention cannot ask for."""
+def check_lock(
+    bucket: Bucket,
+    lock: ObjectLock | None,
+    now: datetime,
+    *,
+    refusal: Refusal = refusals.BUCKET_HAS_NO_LOCK,
+) -> None:
+    """Refuse a lock that a write or PutObjectRetention cannot ask for.
+
+    `refusal` is for a bucket without Object Lock: writes are told so in words of their own.
+    """
     if lock is None:
         return
     if not bucket.is_object_lock_enabled:
-        raise S3Error(refusals.BUCKET_HAS_NO_LOCK)
+        raise S3Error(refusal)
     if (lock.mode is None) is not (lock.retain_until is None):
         raise S3Error(refusals.INVALID_LOCK)
     if lock.mode is not None and lock.mode not in MODES:
@@ -60,10 +69,17 @@ def _may_bypass(
     return is_asked and is_allowed(world, caller, action, bucket, version.key, version.version_id)
 
 
+def check_bypass(bucket: Bucket, *, is_bypassed: bool) -> None:
+    """Refuse the bypass header where there is nothing to bypass."""
+    if is_bypassed and not bucket.is_object_lock_enabled:
+        raise S3Error(refusals.BYPASS_WITHOUT_LOCK)
+
+
 def check_removal(
     world: World, caller: Caller, bucket: Bucket, version: ObjectVersion, *, is_bypassed: bool
 ) -> None:
     """Refuse to remove a version that is locked."""
+    check_bypass(bucket, is_bypassed=is_bypassed)
     lock = version.lock
     if lock is None:
         return
@@ -97,7 +113,7 @@ def get_object_retention(world: World, caller: Caller, request: VersionRequest) 
 def get_object_legal_hold(world: World, caller: Caller, request: VersionRequest) -> ObjectLock:
     """A version's legal hold."""
     _, version = _found(world, caller, request, "s3:GetObjectLegalHold")
-    if version.lock is None:
+    if version.lock is None or version.lock.has_legal_hold is None:
         raise S3Error(refusals.OBJECT_HAS_NO_LOCK)
     return version.lock
 

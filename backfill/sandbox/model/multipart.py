@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from backfill.sandbox.model import upload_refusals
 from backfill.sandbox.model.access import find_bucket, require
-from backfill.sandbox.model.access_lists import owner_of_write
+from backfill.sandbox.model.access_lists import acl_of_write, owner_of_write
 from backfill.sandbox.model.bodies import Body
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.checksums import (
@@ -267,7 +267,7 @@ def _completed(
             for part in parts
         ),
         lock=lock_of_write(bucket, attributes.lock, now),
-        acl=attributes.acl or "private",
+        acl=acl_of_write(bucket, upload.owner_id, attributes),
         website_redirect_location=attributes.website_redirect_location,
     )
 

@@ -12,11 +12,12 @@ from backfill.sandbox.model.bodies import Body
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.checksums import check_content_md5, checked, full_object
 from backfill.sandbox.model.copying import check_copied_size, find_source
-from backfill.sandbox.model.encryption import check_customer_key, require_key
+from backfill.sandbox.model.encryption import require_key
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.finding import version_id_told
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.listing import common_prefix, page_size
+from backfill.sandbox.model.locking import lock_of_write
 from backfill.sandbox.model.multipart import find_upload
 from backfill.sandbox.model.operations.copies import (
     PartResult,
@@ -33,7 +34,7 @@ from backfill.sandbox.model.operations.multipart import (
 )
 from backfill.sandbox.model.ranges import copy_span
 from backfill.sandbox.model.uploads import Upload, UploadedPart
-from backfill.sandbox.model.values import Checksum, ChecksumType, SentChecksum
+from backfill.sandbox.model.values import Checksum, ChecksumType, CustomerKey, SentChecksum
 from backfill.sandbox.model.world import World
 from backfill.sandbox.model.writing import STANDARD, etag_of
 
@@ -52,11 +53,20 @@ def _upload_for_part(
         raise S3Error(upload_refusals.INVALID_PART_NUMBER, fields=fields)
     require(world, caller, "s3:PutObject", bucket, request.key, conditions=_PREPARES)
     upload = find_upload(bucket, request.key, request.upload_id)
-    check_customer_key(upload.encryption, request.customer_key)
+    _check_key_of_part(upload, request.customer_key)
     encryption = upload.encryption
     if encryption.is_kms:
         require_key(world, caller, bucket, request.key, encryption, "kms:GenerateDataKey")
     return upload
+
+
+def _check_key_of_part(upload: Upload, sent: CustomerKey | None) -> None:
+    """Refuse a part that does not say its upload's customer key, or says one without need."""
+    key_md5 = upload.encryption.customer_key_md5
+    if (sent is None) is not (key_md5 is None):
+        raise S3Error(upload_refusals.PART_WITHOUT_KEY)
+    if sent is not None and sent.key_md5 != key_md5:
+        raise S3Error(upload_refusals.PART_WITH_OTHER_KEY)
 
 
 def _checksum_of_part(upload: Upload, body: Body, sent: SentChecksum | None) -> Checksum | None:
@@ -118,6 +128,9 @@ def upload_part(world: World, caller: Caller, request: UploadPartRequest) -> Par
     if len(body.data) > world.limits.put_size_bytes:
         raise S3Error(refusals.ENTITY_TOO_LARGE)
     check_content_md5(body, request.content_md5)
+    is_checked = request.content_md5 is not None or request.checksum is not None
+    if not is_checked and lock_of_write(bucket, upload.attributes.lock, world.clock()) is not None:
+        raise S3Error(upload_refusals.PART_NEEDS_CHECKSUM)
     checksum = _checksum_of_part(upload, body, request.checksum)
     return _told(upload, _keep(world, upload, request.part_number, body, checksum))
 

@@ -116,7 +116,8 @@ def _lock_told(
     place = (bucket, version.key, version.version_id)
     if lock.mode is not None and not is_allowed(world, caller, "s3:GetObjectRetention", *place):
         lock = ObjectLock(has_legal_hold=lock.has_legal_hold)
-    if lock.has_legal_hold and not is_allowed(world, caller, "s3:GetObjectLegalHold", *place):
+    has_hold = lock.has_legal_hold is not None
+    if has_hold and not is_allowed(world, caller, "s3:GetObjectLegalHold", *place):
         lock = ObjectLock(mode=lock.mode, retain_until=lock.retain_until)
     return lock
 

@@ -1,8 +1,8 @@
 """Every way in which S3 refuses a request for an object, one entry each.
 
-Pages: UG is the S3 User Guide, API the S3 API Reference. Buckets, multipart uploads and replication
-configurations have tables of their own (`bucket_refusals.py`, `upload_refusals.py`,
-`replication/`).
+Pages: UG is the S3 User Guide, API the S3 API Reference. ACLs, encryption and Object Lock, buckets,
+multipart uploads and replication configurations have tables of their own
+(`protection_refusals.py`, `bucket_refusals.py`, `upload_refusals.py`, `replication/`).
 Law: nothing is refused in the model but by an entry of these tables.
 """
 
@@ -173,74 +173,11 @@ INVALID_STORAGE_CLASS = refusal(
     "The storage class you specified is not valid",
     "(UG: storage-class-intro)",
 )
-ACL_NOT_SUPPORTED = refusal(
-    "AccessControlListNotSupported",
+INVALID_REDIRECT = refusal(
+    "InvalidRedirectLocation",
     400,
-    "The bucket does not allow ACLs",
-    "With BucketOwnerEnforced only bucket-owner-full-control is taken (UG: about-object-ownership)",
-)
-UNKNOWN_ACL = refusal("InvalidArgument", 400, "Invalid canned ACL", "(UG: acl-overview)")
-
-# Encryption
-UNKNOWN_ENCRYPTION = refusal(
-    "InvalidArgument",
-    400,
-    "The encryption method specified is not supported",
-    "AES256, aws:kms and aws:kms:dsse (UG: serv-side-encryption)",
-)
-KEY_WITHOUT_KMS = refusal(
-    "InvalidArgument",
-    400,
-    "Server Side Encryption with AWS KMS managed key requires HTTP header "
-    "x-amz-server-side-encryption : aws:kms",
-    "A KMS key ID goes only with aws:kms or aws:kms:dsse (UG: specifying-kms-encryption)",
-)
-TWO_ENCRYPTIONS = refusal(
-    "InvalidArgument",
-    400,
-    "Server Side Encryption with Customer provided key is incompatible with the encryption method "
-    "specified",
-    "SSE-C excludes the other kinds of encryption (UG: ServerSideEncryptionCustomerKeys)",
-)
-SSE_C_BLOCKED = refusal(
-    "AccessDenied",
-    403,
-    "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket",
-    "New buckets block SSE-C since April 2026 (UG: blocking-unblocking-s3-c-encryption-gpb)",
-)
-CUSTOMER_KEY_NEEDED = refusal(
-    "InvalidRequest",
-    400,
-    "The object was stored using a form of Server Side Encryption. The correct parameters must be "
-    "provided to retrieve the object.",
-    "An SSE-C object is read only with its key (UG: ServerSideEncryptionCustomerKeys)",
-)
-CUSTOMER_KEY_WRONG = refusal(
-    "AccessDenied",
-    403,
-    "Access Denied",
-    "An SSE-C object is read only with its own key (UG: ServerSideEncryptionCustomerKeys)",
-)
-CUSTOMER_KEY_NOT_APPLICABLE = refusal(
-    "InvalidRequest",
-    400,
-    "The encryption parameters are not applicable to this object.",
-    "SSE-C headers go only with SSE-C objects (UG: ServerSideEncryptionCustomerKeys)",
-)
-KMS_KEY_NOT_FOUND = refusal(
-    "KMS.NotFoundException",
-    400,
-    "Invalid key ARN, or the key does not exist",
-    "The KMS key must exist, in the bucket's Region (UG: UsingKMSEncryption)",
-)
-KMS_KEY_DISABLED = refusal(
-    "KMS.DisabledException", 400, "The key is disabled.", "(UG: UsingKMSEncryption)"
-)
-KMS_KEY_PENDING = refusal(
-    "KMS.KMSInvalidStateException",
-    400,
-    "The key is pending deletion.",
-    "A key that waits for its deletion does nothing (UG: UsingKMSEncryption)",
+    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+    "Another object of the bucket or a URL, of up to 2 KB (API: PutObject)",
 )
 
 # Archives and copies
@@ -305,33 +242,6 @@ RESTORE_IN_PROGRESS = refusal(
     409,
     "Object restore is already in progress",
     "(API: RestoreObject)",
-)
-
-# Object Lock
-BUCKET_HAS_NO_LOCK = refusal(
-    "InvalidRequest",
-    400,
-    "Bucket is missing Object Lock Configuration",
-    "Lock headers need a bucket with Object Lock (UG: object-lock)",
-)
-OBJECT_HAS_NO_LOCK = refusal(
-    "NoSuchObjectLockConfiguration",
-    404,
-    "The specified object does not have a ObjectLock configuration",
-    "(API: GetObjectRetention)",
-)
-LOCKED = refusal(
-    "AccessDenied",
-    403,
-    "Access Denied because object protected by object lock.",
-    "A version under retention or legal hold is not removed, nor its retention shortened "
-    "(UG: object-lock)",
-)
-INVALID_LOCK = refusal(
-    "InvalidArgument",
-    400,
-    "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
-    "Retention is GOVERNANCE or COMPLIANCE until a date to come (API: PutObjectRetention)",
 )
 
 # Listings

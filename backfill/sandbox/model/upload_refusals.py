@@ -8,6 +8,26 @@ from __future__ import annotations
 
 from backfill.sandbox.model.refusals import refusal
 
+PART_WITHOUT_KEY = refusal(
+    "InvalidRequest",
+    400,
+    "The multipart upload initiate requested encryption. Subsequent part requests must include "
+    "the appropriate encryption parameters.",
+    "Each part says the customer key of its upload (UG: ServerSideEncryptionCustomerKeys)",
+)
+PART_WITH_OTHER_KEY = refusal(
+    "InvalidRequest",
+    400,
+    "The provided encryption parameters did not match the ones used originally.",
+    "Each part says the customer key of its upload (UG: ServerSideEncryptionCustomerKeys)",
+)
+PART_NEEDS_CHECKSUM = refusal(
+    "InvalidRequest",
+    400,
+    "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Part requests with Object "
+    "Lock parameters",
+    "What will be retained must come with a checksum (API: UploadPart, Content-MD5)",
+)
 NO_SUCH_UPLOAD = refusal(
     "NoSuchUpload",
     404,

@@ -94,6 +94,8 @@ class CustomerKey:
 
     key_md5: str
     algorithm: str = "AES256"
+    size_bytes: int = 32
+    """Of the key: AES-256 takes no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,23 @@ class ObjectLock:
     mode: str | None = None
     """`GOVERNANCE` or `COMPLIANCE`."""
     retain_until: datetime | None = None
-    has_legal_hold: bool = False
+    has_legal_hold: bool | None = None
+    """None: nobody ever spoke of one, which HEAD tells from one that was lifted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One line of an ACL (UG: acl-overview)."""
+
+    grantee: str
+    """A canonical user ID, or the URI of one of S3's groups."""
+    permission: str
+    """`FULL_CONTROL`, `READ`, `WRITE`, `READ_ACP` or `WRITE_ACP`."""
+
+    @property
+    def is_of_group(self) -> bool:
+        """Whether a group, not an account, has the right."""
+        return "/" in self.grantee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +189,8 @@ class WrittenAttributes:
     lock: ObjectLock | None = None
     acl: str | None = None
     """Canned ACL."""
+    grants: tuple[Grant, ...] = ()
+    """`x-amz-grant-*`; not beside a canned ACL."""
     website_redirect_location: str | None = None
 
 

@@ -17,6 +17,7 @@ from backfill.sandbox.model.values import (
     Checksum,
     ContentHeaders,
     Encryption,
+    Grant,
     ObjectLock,
     ReplicationStatus,
     Restore,
@@ -58,7 +59,8 @@ class ObjectVersion:
     parts: tuple[StoredPart, ...] = ()
     """Empty for an object that was not made by multipart upload."""
     lock: ObjectLock | None = None
-    acl: str = "private"
+    acl: tuple[Grant, ...] | None = None
+    """All lines of the ACL; None for `private`: the owner alone, whoever that is."""
     website_redirect_location: str | None = None
     replication_status: ReplicationStatus | None = None
     archive_status: ArchiveStatus | None = None

@@ -8,9 +8,12 @@ Law: nothing is placed before all that can be refused has been asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.access import find_bucket, require
-from backfill.sandbox.model.access_lists import check_acl, owner_of_write
+from backfill.sandbox.model.access_lists import acl_of_write, check_acl, owner_of_write
 from backfill.sandbox.model.bodies import Body
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.checksums import check_content_md5, checked
@@ -22,9 +25,12 @@ from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.limits import Limits
 from backfill.sandbox.model.locking import check_lock, lock_of_write
 from backfill.sandbox.model.operations.objects import PutObjectRequest, PutObjectResult
+from backfill.sandbox.model.protection_refusals import LOCK_NEEDS_CHECKSUM, LOCK_ON_UNLOCKED_BUCKET
 from backfill.sandbox.model.tagging import check_tags
 from backfill.sandbox.model.values import (
     Encryption,
+    Grant,
+    ObjectLock,
     Versioning,
     WriteConditions,
     WrittenAttributes,
@@ -33,6 +39,8 @@ from backfill.sandbox.model.versions import NULL_VERSION_ID, Entry, ObjectVersio
 from backfill.sandbox.model.world import World
 
 STANDARD = "STANDARD"
+_REDIRECT_STARTS = ("/", "http://", "https://")
+_REDIRECT_MAX_BYTES = 2048
 _STORAGE_CLASSES = frozenset(
     {
         STANDARD,
@@ -71,17 +79,30 @@ def check_attributes(world: World, bucket: Bucket, attributes: WrittenAttributes
     if storage_class is not None and storage_class not in _STORAGE_CLASSES:
         named = (("StorageClassRequested", storage_class),)
         raise S3Error(refusals.INVALID_STORAGE_CLASS, fields=named)
-    check_acl(bucket, attributes.acl)
+    check_acl(bucket, attributes.acl, attributes.grants)
+    _check_redirect(attributes.website_redirect_location)
     if attributes.lock is not None:
-        check_lock(bucket, attributes.lock, world.clock())
+        check_lock(bucket, attributes.lock, world.clock(), refusal=LOCK_ON_UNLOCKED_BUCKET)
+
+
+def _check_redirect(location: str | None) -> None:
+    """Refuse what is neither an object of the bucket nor a URL."""
+    if location is None:
+        return
+    is_long = len(location.encode("utf-8", "surrogateescape")) > _REDIRECT_MAX_BYTES
+    if is_long or not location.startswith(_REDIRECT_STARTS):
+        raise S3Error(refusals.INVALID_REDIRECT)
 
 
 def _write_conditions(
-    attributes: WrittenAttributes, conditions: WriteConditions, *, creates_object: bool
+    attributes: WrittenAttributes,
+    conditions: WriteConditions,
+    now: datetime,
+    *,
+    creates_object: bool,
 ) -> Pairs:
     """What a bucket policy may ask of a write (Service Authorization Reference: Amazon S3)."""
     asked = attributes.encryption
-    lock = attributes.lock
     values = (
         ("s3:x-amz-acl", attributes.acl),
         ("s3:x-amz-storage-class", attributes.storage_class),
@@ -89,11 +110,35 @@ def _write_conditions(
         ("s3:x-amz-server-side-encryption-aws-kms-key-id", asked.kms_key_id),
         ("s3:if-match", conditions.if_match),
         ("s3:if-none-match", conditions.if_none_match),
-        ("s3:object-lock-mode", None if lock is None else lock.mode),
+        *_grant_conditions(attributes.grants),
+        *_lock_conditions(attributes.lock, now),
         ("s3:ObjectCreationOperation", "true" if creates_object else "false"),
     )
     said = tuple((name, value) for name, value in values if value is not None)
     return said + tuple((f"s3:RequestObjectTag/{name}", value) for name, value in attributes.tags)
+
+
+def _grant_conditions(grants: tuple[Grant, ...]) -> Iterator[tuple[str, str | None]]:
+    for permission in dict.fromkeys(grant.permission for grant in grants):
+        header = permission.lower().replace("_", "-")
+        named = [
+            f"{'uri' if grant.is_of_group else 'id'}={grant.grantee}"
+            for grant in grants
+            if grant.permission == permission
+        ]
+        yield f"s3:x-amz-grant-{header}", ",".join(named)
+
+
+def _lock_conditions(lock: ObjectLock | None, now: datetime) -> Iterator[tuple[str, str | None]]:
+    if lock is None:
+        return
+    until = lock.retain_until
+    yield "s3:object-lock-mode", lock.mode
+    if until is not None:
+        yield "s3:object-lock-retain-until-date", until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        yield "s3:object-lock-remaining-retention-days", str(max(0, (until - now).days))
+    if lock.has_legal_hold is not None:
+        yield "s3:object-lock-legal-hold", "ON" if lock.has_legal_hold else "OFF"
 
 
 def authorize_write(  # noqa: PLR0913 - all that a policy may look at
@@ -111,18 +156,19 @@ def authorize_write(  # noqa: PLR0913 - all that a policy may look at
 
     `creates_object` is false for what only prepares one: creation and parts of an upload.
     """
-    said = also + _write_conditions(attributes, conditions, creates_object=creates_object)
+    now = world.clock()
+    said = also + _write_conditions(attributes, conditions, now, creates_object=creates_object)
     require(world, caller, "s3:PutObject", bucket, key, conditions=said)
     if conditions.if_match is not None:
         require(world, caller, "s3:GetObject", bucket, key)
     if attributes.tags:
         require(world, caller, "s3:PutObjectTagging", bucket, key, conditions=said)
-    if attributes.acl is not None:
+    if attributes.acl is not None or attributes.grants:
         require(world, caller, "s3:PutObjectAcl", bucket, key, conditions=said)
     lock = attributes.lock
     if lock is not None and lock.mode is not None:
         require(world, caller, "s3:PutObjectRetention", bucket, key, conditions=said)
-    if lock is not None and lock.has_legal_hold:
+    if lock is not None and lock.has_legal_hold is not None:
         require(world, caller, "s3:PutObjectLegalHold", bucket, key, conditions=said)
 
 
@@ -158,12 +204,16 @@ def put_object(world: World, caller: Caller, request: PutObjectRequest) -> PutOb
     check_write(request.conditions, key, bucket.current(key))
     encryption = encryption_of_write(world, caller, bucket, key, attributes.encryption)
     now = world.clock()
+    lock = lock_of_write(bucket, attributes.lock, now)
+    if lock is not None and request.content_md5 is None and request.checksum is None:
+        raise S3Error(LOCK_NEEDS_CHECKSUM)
+    owner_id = owner_of_write(bucket, caller, attributes.acl)
     version = ObjectVersion(
         key=key,
         version_id=fresh_version_id(world, bucket),
         created_at=now,
         sequence=world.next_sequence(),
-        owner_id=owner_of_write(bucket, caller, attributes.acl),
+        owner_id=owner_id,
         body=body,
         etag=etag_of(world, body, encryption),
         checksum=checksum,
@@ -172,8 +222,8 @@ def put_object(world: World, caller: Caller, request: PutObjectRequest) -> PutOb
         tags=attributes.tags,
         storage_class=attributes.storage_class or STANDARD,
         encryption=encryption,
-        lock=lock_of_write(bucket, attributes.lock, now),
-        acl=attributes.acl or "private",
+        lock=lock,
+        acl=acl_of_write(bucket, owner_id, attributes),
         website_redirect_location=attributes.website_redirect_location,
     )
     put_in_place(world, bucket, version)

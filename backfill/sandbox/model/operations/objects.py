@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.sandbox.model.errors import Pairs
+from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.values import (
     PLAIN_ATTRIBUTES,
     UNCONDITIONAL_READ,
@@ -15,6 +16,7 @@ from backfill.sandbox.model.values import (
     ContentHeaders,
     CustomerKey,
     Encryption,
+    Grant,
     ObjectLock,
     ReadConditions,
     ReplicationStatus,
@@ -191,8 +193,14 @@ class PutObjectAclRequest:
 
     bucket: str
     key: str
-    acl: str
-    """Canned ACL: the only kind of ACL that the model knows."""
+    acl: str | None = None
+    """Canned ACL."""
+    grants: tuple[Grant, ...] = ()
+    """Of headers or of a document; not beside a canned ACL."""
+    owner: str | None = None
+    """Canonical user ID that a document names: the object's owner cannot be changed."""
+    is_empty: bool = False
+    """A document without a grant: then nobody has any, not even the owner."""
     version_id: str | None = None
     expected_bucket_owner: str | None = None
 
@@ -203,8 +211,14 @@ class GetObjectAclResult:
 
     owner_id: str
     """Account ID of the object's owner."""
-    acl: str
+    grants: tuple[Grant, ...]
     version_id: str | None
+
+    @property
+    def acl(self) -> str:
+        """`private` where nobody but the owner is granted anything; else `granted`."""
+        own = Grant(grantee=canonical_id(self.owner_id), permission="FULL_CONTROL")
+        return "private" if self.grants == (own,) else "granted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backfill.sandbox.model.access import is_allowed
+from backfill.sandbox.model.access_lists import has_full_control
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs
 from backfill.sandbox.model.finding import tag_conditions
@@ -23,7 +24,6 @@ from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.model.world import World
 
 _ENFORCED = "BucketOwnerEnforced"
-_FULL_CONTROL = "bucket-owner-full-control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _is_of_another_owner(source: Bucket, version: ObjectVersion) -> bool:
     """Whether the bucket's owner has no say in the object (UG: replication-requirements)."""
     if source.object_ownership == _ENFORCED or version.owner_id == source.owner_id:
         return False
-    return version.acl != _FULL_CONTROL
+    return not has_full_control(version, source.owner_id)
 
 
 def are_tags_readable(journey: Journey) -> bool:

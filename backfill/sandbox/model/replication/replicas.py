@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from backfill.sandbox.model.buckets import Bucket
+from backfill.sandbox.model.locking import lock_of_write
 from backfill.sandbox.model.replication.keys import replica_encryption
 from backfill.sandbox.model.replication.permissions import Journey, are_tags_readable
 from backfill.sandbox.model.replication.rules import Rule
@@ -39,7 +40,8 @@ def _replica_of_object(journey: Journey, version: ObjectVersion) -> ObjectVersio
     return replace(
         version,
         owner_id=destination.owner_id if is_translated else source.owner_id,
-        acl="private" if is_translated else version.acl,
+        acl=None if is_translated else version.acl,
+        lock=lock_of_write(destination, version.lock, journey.world.clock()),
         storage_class=rule.storage_class or version.storage_class,
         tags=version.tags if version.tags and are_tags_readable(journey) else (),
         encryption=encryption,
@@ -57,7 +59,7 @@ def updated(there: ObjectVersion, journey: Journey, version: ObjectVersion) -> O
     """The other side's version with the tags, the lock and the ACL of this one."""
     tags = version.tags if are_tags_readable(journey) else there.tags
     acl = there.acl if _is_translated(journey.destination, journey.rule) else version.acl
-    return replace(there, tags=tags, lock=version.lock, acl=acl)
+    return replace(there, tags=tags, lock=version.lock or there.lock, acl=acl)
 
 
 def position_of(

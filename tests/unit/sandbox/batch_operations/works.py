@@ -31,7 +31,7 @@ from backfill.sandbox.model.operations.objects import (
     PutObjectRequest,
     ReadObjectRequest,
 )
-from backfill.sandbox.model.values import RequestedEncryption, WrittenAttributes
+from backfill.sandbox.model.values import RequestedEncryption, SentChecksum, WrittenAttributes
 from tests.unit.sandbox.model.replicating import FAR, NEAR, OTHER, OWN, SOURCE, Theatre
 
 BATCH = "batch"
@@ -91,6 +91,7 @@ class Works(Theatre):
             bucket=bucket,
             key=key,
             body=data,
+            checksum=SentChecksum(algorithm="CRC64NVME"),  # the bucket may lock what it gets
             attributes=WrittenAttributes(encryption=RequestedEncryption(**encryption)),
         )
         return self.model.put_object(self.own, request).etag

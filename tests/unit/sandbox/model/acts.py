@@ -13,7 +13,12 @@ from backfill.sandbox.model.operations.buckets import (
     PutBucketReplicationRequest,
     PutObjectLockConfigurationRequest,
 )
-from backfill.sandbox.model.operations.copies import CopySource, UploadPartCopyRequest
+from backfill.sandbox.model.operations.copies import (
+    CopySource,
+    UploadPartCopyRequest,
+    UploadPartRequest,
+)
+from backfill.sandbox.model.operations.documents import EVERYTHING_BLOCKED
 from backfill.sandbox.model.operations.listings import (
     ListObjectsV2Request,
     ListObjectVersionsRequest,
@@ -23,6 +28,7 @@ from backfill.sandbox.model.operations.objects import (
     DeleteEntry,
     DeleteObjectsRequest,
     GetObjectAttributesRequest,
+    PutObjectAclRequest,
     PutObjectLockRequest,
     PutObjectTaggingRequest,
     RestoreObjectRequest,
@@ -132,11 +138,44 @@ def put_lock(stage: Stage, bucket: str = LOCKED, **said: object) -> None:
     stage.model.put_object_lock(stage.own, request)
 
 
-def locked(stage: Stage, mode: str = "GOVERNANCE", until: datetime = LATER) -> str:
+def locked(stage: Stage, mode: str = "GOVERNANCE", until: datetime = LATER, **more: Any) -> str:
     lock = ObjectLock(mode=mode, retain_until=until)
-    version_id = stage.put("k", bucket=LOCKED, attributes=attributes(lock=lock)).version_id
-    assert version_id is not None
-    return version_id
+    written = stage.put("k", bucket=LOCKED, attributes=attributes(lock=lock), **more)
+    assert written.version_id is not None
+    return written.version_id
+
+
+def locked_part(stage: Stage) -> None:
+    """Upload a part without a checksum of what will be under legal hold."""
+    held = attributes(lock=ObjectLock(has_legal_hold=True))
+    upload_id = stage.create_upload("u", LOCKED, attributes=held)
+    stage.upload_part(upload_id, 1, b"x", "u", LOCKED)
+
+
+def keyed_part(stage: Stage, upload: CustomerKey | None, sent: CustomerKey | None) -> None:
+    """Upload a part with one customer key, or none, to an upload with another."""
+    stage.encrypt(BUCKET, algorithm="AES256")
+    upload_id = stage.create_upload("u", attributes=encrypted(customer_key=upload))
+    request = UploadPartRequest(
+        bucket=BUCKET, key="u", upload_id=upload_id, part_number=1, body=b"x", customer_key=sent
+    )
+    stage.model.upload_part(stage.own, request)
+
+
+def allow_acls(stage: Stage, *, is_public: bool = True) -> None:
+    """Let writers own what they write, and public ACLs be set or not."""
+    there = stage.bucket()
+    there.object_ownership = "ObjectWriter"
+    there.public_access_block = None if is_public else EVERYTHING_BLOCKED
+
+
+def put(stage: Stage, said: WrittenAttributes) -> None:
+    stage.put(attributes=said)
+
+
+def put_acl(stage: Stage, **said: object) -> None:
+    request = PutObjectAclRequest(bucket=BUCKET, key="k", **said)  # type: ignore[arg-type] # a table's
+    stage.model.put_object_acl(stage.own, request)
 
 
 def out_of_capacity(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from backfill.sandbox.model.operations.objects import (
     ReadObjectRequest,
 )
 from backfill.sandbox.model.replication.settings import Placement, ReplicationSettings
-from backfill.sandbox.model.values import WrittenAttributes
+from backfill.sandbox.model.values import SentChecksum, WrittenAttributes
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 
 OWN, OTHER = "111111111111", "222222222222"
@@ -109,6 +109,7 @@ class Theatre:
             bucket=bucket,
             key=key,
             body=body,
+            checksum=SentChecksum(algorithm="CRC64NVME"),  # it may be locked
             attributes=WrittenAttributes(**attributes),  # type: ignore[arg-type] # a table's
         )
         version_id = self.model.put_object(self.own, request).version_id

@@ -89,6 +89,7 @@ def test_object_ownership_decides_whether_acls_are_taken(stage: Stage) -> None:
         stage.put(attributes=public)
     request = PutBucketOwnershipControlsRequest(bucket=BUCKET, object_ownership="ObjectWriter")
     stage.model.put_bucket_ownership_controls(stage.own, request)
+    stage.bucket().public_access_block = None
     told = stage.model.get_bucket_ownership_controls(stage.own, HERE).object_ownership
     assert told == "ObjectWriter"
     stage.put(attributes=public)

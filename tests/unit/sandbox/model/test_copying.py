@@ -65,7 +65,7 @@ def test_a_copy_keeps_bytes_headers_metadata_and_tags_and_nothing_else(stage: St
     source, copy = current(stage, LOCKED, "k"), current(stage, DESTINATION, "c")
     assert copy.body is source.body
     assert (copy.content, copy.metadata, copy.tags) == (RICH.content, RICH.metadata, RICH.tags)
-    assert (copy.storage_class, copy.acl) == ("STANDARD", "private")
+    assert (copy.storage_class, copy.acl) == ("STANDARD", None)
     assert (copy.website_redirect_location, copy.lock) == (None, None)
     assert copy.version_id != source.version_id
     assert copy.created_at > source.created_at

@@ -10,8 +10,14 @@ from types import ModuleType
 
 import pytest
 
-from backfill.sandbox.model import bucket_refusals, refusals, upload_refusals
+from backfill.sandbox.model import (
+    bucket_refusals,
+    protection_refusals,
+    refusals,
+    upload_refusals,
+)
 from backfill.sandbox.model.errors import Refusal, S3Error
+from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.operations.buckets import (
     BucketRequest,
     PutBucketEncryptionRequest,
@@ -26,6 +32,7 @@ from backfill.sandbox.model.operations.objects import (
 from backfill.sandbox.model.values import (
     ArchiveStatus,
     CustomerKey,
+    Grant,
     ObjectLock,
     RequestedEncryption,
     Restore,
@@ -38,6 +45,7 @@ from tests.unit.sandbox.model.acts import (
     WRONG,
     X_COMPOSITE,
     X,
+    allow_acls,
     attributes,
     attributes_of,
     changed,
@@ -50,15 +58,19 @@ from tests.unit.sandbox.model.acts import (
     delete_many,
     deny,
     encrypted,
+    keyed_part,
     kms,
     list_from,
     list_versions,
     lock_default,
     locked,
+    locked_part,
     marker,
     one_part,
     out_of_capacity,
     part_number,
+    put,
+    put_acl,
     put_lock,
     put_policy,
     reads,
@@ -107,7 +119,7 @@ def case(
 PRECONDITION = "412 PreconditionFailed"
 NOT_IMPLEMENTED = "501 NotImplemented"
 ARGUMENT, REQUEST, DENIED = "400 InvalidArgument", "400 InvalidRequest", "403 AccessDenied"
-R, B, U = refusals, bucket_refusals, upload_refusals
+R, P, B, U = refusals, protection_refusals, bucket_refusals, upload_refusals
 
 WRITE_CONDITIONS: list[tuple[Refusal, str, str, dict[str, str]]] = [
     (R.PRECONDITION_FAILED, PRECONDITION, "there", {"if_none_match": "*"}),
@@ -210,6 +222,14 @@ CASES = [
         B.INVALID_DEFAULT_RETENTION,
         ARGUMENT,
         lambda s: lock_default(s, mode="GOVERNANCE", days=0),
+    ),
+    *(
+        case(
+            B.DEFAULT_RETENTION_TOO_LONG,
+            ARGUMENT,
+            partial(lock_default, mode="GOVERNANCE", days=days, years=years),
+        )
+        for days, years in ((36_501, None), (None, 101))
     ),
     case(R.MALFORMED_XML, "400 MalformedXML", lambda s: lock_default(s, mode="FOREVER", days=1)),
     # --- keys and versions ---
@@ -350,43 +370,111 @@ CASES = [
         lambda s: s.put(attributes=attributes(storage_class="TAPE")),
     ),
     case(
-        R.ACL_NOT_SUPPORTED,
+        P.ACL_NOT_SUPPORTED,
         "400 AccessControlListNotSupported",
         lambda s: s.put(attributes=attributes(acl="public-read")),
     ),
     case(
-        R.ACL_NOT_SUPPORTED,
+        P.ACL_NOT_SUPPORTED,
         "400 AccessControlListNotSupported",
         lambda s: s.model.put_object_acl(
             s.own, PutObjectAclRequest(bucket=BUCKET, key="k", acl="private")
         ),
     ),
-    case(R.UNKNOWN_ACL, ARGUMENT, lambda s: s.put(attributes=attributes(acl="mine"))),
-    # --- encryption ---
-    case(R.UNKNOWN_ENCRYPTION, ARGUMENT, lambda s: s.put(attributes=encrypted(algorithm="ROT13"))),
-    case(R.KEY_WITHOUT_KMS, ARGUMENT, lambda s: s.put(attributes=encrypted(kms_key_id=KMS_KEY))),
+    *(
+        case(refusal, answer, partial(put_acl, grants=grants), allow_acls)
+        for refusal, answer, grants in (
+            (P.UNKNOWN_GRANTEE, ARGUMENT, (Grant(grantee="me", permission="READ"),)),
+            (P.UNKNOWN_GROUP, ARGUMENT, (Grant(grantee="http://group", permission="READ"),)),
+            (
+                P.EMAIL_GRANTEE,
+                "405 MethodNotAllowed",
+                (Grant(grantee="me@example.com", permission="READ"),),
+            ),
+            (
+                P.MALFORMED_ACL,
+                "400 MalformedACLError",
+                (Grant(grantee=canonical_id(OWN), permission="EVERYTHING"),),
+            ),
+            (
+                P.MALFORMED_ACL,
+                "400 MalformedACLError",
+                (Grant(grantee=canonical_id(OWN), permission="READ"),) * 101,
+            ),
+        )
+    ),
     case(
-        R.KEY_WITHOUT_KMS,
+        P.TWO_ACLS,
+        REQUEST,
+        lambda s: s.put(
+            attributes=attributes(
+                acl="private", grants=(Grant(grantee=canonical_id(OWN), permission="READ"),)
+            )
+        ),
+    ),
+    case(
+        P.ACL_OF_ANOTHER_OWNER,
+        DENIED,
+        partial(put_acl, acl="private", owner=canonical_id(OTHER)),
+        allow_acls,
+    ),
+    case(
+        P.PUBLIC_ACL_BLOCKED,
+        DENIED,
+        lambda s: s.put(attributes=attributes(acl="public-read")),
+        partial(allow_acls, is_public=False),
+    ),
+    *(
+        case(
+            R.INVALID_REDIRECT,
+            "400 InvalidRedirectLocation",
+            partial(put, said=attributes(website_redirect_location=location)),
+        )
+        for location in ("elsewhere", "ftp://elsewhere", "", "/" + "x" * 2048)
+    ),
+    case(P.UNKNOWN_ACL, ARGUMENT, lambda s: s.put(attributes=attributes(acl="mine"))),
+    # --- encryption ---
+    case(P.UNKNOWN_ENCRYPTION, ARGUMENT, lambda s: s.put(attributes=encrypted(algorithm="ROT13"))),
+    case(P.KEY_WITHOUT_KMS, ARGUMENT, lambda s: s.put(attributes=encrypted(kms_key_id=KMS_KEY))),
+    case(
+        P.KEY_WITHOUT_KMS,
         ARGUMENT,
         lambda s: s.put(attributes=encrypted(algorithm="AES256", kms_key_id=KMS_KEY)),
     ),
     case(
-        R.TWO_ENCRYPTIONS,
+        P.TWO_ENCRYPTIONS,
         ARGUMENT,
         lambda s: s.put(attributes=encrypted(algorithm="AES256", customer_key=CUSTOMER)),
     ),
-    case(R.SSE_C_BLOCKED, DENIED, lambda s: s.put(attributes=encrypted(customer_key=CUSTOMER))),
-    case(R.CUSTOMER_KEY_NEEDED, REQUEST, lambda s: s.head("c"), sse_c),
-    case(R.CUSTOMER_KEY_NEEDED, REQUEST, lambda s: s.copy(source=source(key="c")), sse_c),
+    case(P.SSE_C_BLOCKED, DENIED, lambda s: s.put(attributes=encrypted(customer_key=CUSTOMER))),
+    *(
+        case(refusal, answer, partial(put, said=encrypted(customer_key=key)))
+        for refusal, answer, key in (
+            (
+                P.UNKNOWN_CUSTOMER_ALGORITHM,
+                "400 InvalidEncryptionAlgorithmError",
+                CustomerKey(key_md5="a", algorithm="AES512"),
+            ),
+            (P.CUSTOMER_KEY_SIZE, ARGUMENT, CustomerKey(key_md5="a", size_bytes=10)),
+        )
+    ),
     case(
-        R.CUSTOMER_KEY_WRONG,
+        P.UNKNOWN_CUSTOMER_ALGORITHM,
+        "400 InvalidEncryptionAlgorithmError",
+        lambda s: s.head("c", customer_key=CustomerKey(key_md5="a", algorithm="aes256")),
+        sse_c,
+    ),
+    case(P.CUSTOMER_KEY_NEEDED, REQUEST, lambda s: s.head("c"), sse_c),
+    case(P.CUSTOMER_KEY_NEEDED, REQUEST, lambda s: s.copy(source=source(key="c")), sse_c),
+    case(
+        P.CUSTOMER_KEY_WRONG,
         DENIED,
         lambda s: s.read("c", customer_key=CustomerKey(key_md5="b")),
         sse_c,
     ),
-    case(R.CUSTOMER_KEY_NOT_APPLICABLE, REQUEST, lambda s: s.head("k", customer_key=CUSTOMER)),
+    case(P.CUSTOMER_KEY_NOT_APPLICABLE, REQUEST, lambda s: s.head("k", customer_key=CUSTOMER)),
     case(
-        R.KMS_KEY_NOT_FOUND,
+        P.KMS_KEY_NOT_FOUND,
         "400 KMS.NotFoundException",
         lambda s: s.put(
             attributes=encrypted(
@@ -395,20 +483,20 @@ CASES = [
         ),
     ),
     case(
-        R.KMS_KEY_NOT_FOUND,
+        P.KMS_KEY_NOT_FOUND,
         "400 KMS.NotFoundException",
         lambda s: s.put(attributes=encrypted(algorithm="aws:kms", kms_key_id=KMS_KEY)),
         lambda s: s.model.world.keys.missing.add(KMS_KEY),
     ),
-    case(R.KMS_KEY_DISABLED, "400 KMS.DisabledException", lambda s: s.read("e"), kms),
+    case(P.KMS_KEY_DISABLED, "400 KMS.DisabledException", lambda s: s.read("e"), kms),
     case(
-        R.KMS_KEY_DISABLED,
+        P.KMS_KEY_DISABLED,
         "400 KMS.DisabledException",
         lambda s: s.copy(source=source(key="e")),
         kms,
     ),
     case(
-        R.KMS_KEY_PENDING,
+        P.KMS_KEY_PENDING,
         "400 KMS.KMSInvalidStateException",
         lambda s: s.put(attributes=encrypted(algorithm="aws:kms", kms_key_id=KMS_KEY)),
         lambda s: s.model.world.keys.pending.add(KMS_KEY),
@@ -471,35 +559,52 @@ CASES = [
     ),
     # --- Object Lock ---
     case(
-        R.BUCKET_HAS_NO_LOCK,
+        P.LOCK_ON_UNLOCKED_BUCKET,
         REQUEST,
         lambda s: s.put(
             attributes=attributes(lock=ObjectLock(mode="GOVERNANCE", retain_until=LATER))
         ),
     ),
-    case(R.BUCKET_HAS_NO_LOCK, REQUEST, lambda s: put_lock(s, BUCKET, has_legal_hold=True)),
     case(
-        R.OBJECT_HAS_NO_LOCK,
+        P.LOCK_ON_UNLOCKED_BUCKET,
+        REQUEST,
+        lambda s: s.put(attributes=attributes(lock=ObjectLock(has_legal_hold=False))),
+    ),
+    case(P.LOCK_NEEDS_CHECKSUM, REQUEST, partial(locked, checksum=None)),
+    case(
+        P.LOCK_NEEDS_CHECKSUM,
+        REQUEST,
+        lambda s: s.put(bucket=LOCKED, checksum=None),
+        lambda s: lock_default(s, mode="GOVERNANCE", days=1),
+    ),
+    case(
+        P.BYPASS_WITHOUT_LOCK,
+        ARGUMENT,
+        lambda s: s.delete("k", current_id(s), is_governance_bypassed=True),
+    ),
+    case(P.BUCKET_HAS_NO_LOCK, REQUEST, lambda s: put_lock(s, BUCKET, has_legal_hold=True)),
+    case(
+        P.OBJECT_HAS_NO_LOCK,
         "404 NoSuchObjectLockConfiguration",
         lambda s: s.model.get_object_retention(s.own, VersionRequest(bucket=LOCKED, key="k")),
         lambda s: s.put(bucket=LOCKED),
     ),
     case(
-        R.OBJECT_HAS_NO_LOCK,
+        P.OBJECT_HAS_NO_LOCK,
         "404 NoSuchObjectLockConfiguration",
         lambda s: s.model.get_object_legal_hold(s.own, VersionRequest(bucket=LOCKED, key="k")),
         lambda s: s.put(bucket=LOCKED),
     ),
-    case(R.LOCKED, DENIED, lambda s: s.delete("k", current_id(s, LOCKED), LOCKED), locked),
+    case(P.LOCKED, DENIED, lambda s: s.delete("k", current_id(s, LOCKED), LOCKED), locked),
     case(
-        R.LOCKED,
+        P.LOCKED,
         DENIED,
         lambda s: put_lock(s, mode="COMPLIANCE", retain_until=LATER - timedelta(days=1)),
         lambda s: locked(s, "COMPLIANCE"),
     ),
-    case(R.LOCKED, DENIED, put_lock, locked),
+    case(P.LOCKED, DENIED, put_lock, locked),
     *(
-        case(R.INVALID_LOCK, ARGUMENT, partial(put_lock, **said), locked)
+        case(P.INVALID_LOCK, ARGUMENT, partial(put_lock, **said), locked)
         for said in (
             {"mode": "GOVERNANCE"},
             {"retain_until": LATER},
@@ -552,6 +657,16 @@ CASES = [
         U.INVALID_PART,
         "400 InvalidPart",
         lambda s: composite(s, replace(X, value="AAAAAA==")),
+    ),
+    case(U.PART_NEEDS_CHECKSUM, REQUEST, locked_part),
+    *(
+        case(U.PART_WITHOUT_KEY, REQUEST, partial(keyed_part, upload=upload, sent=sent))
+        for upload, sent in ((CUSTOMER, None), (None, CUSTOMER))
+    ),
+    case(
+        U.PART_WITH_OTHER_KEY,
+        REQUEST,
+        partial(keyed_part, upload=CUSTOMER, sent=CustomerKey(key_md5="b")),
     ),
     case(U.INVALID_PART_ORDER, "400 InvalidPartOrder", lambda s: completed(s, [8, 8], [2, 1])),
     case(U.INVALID_PART_ORDER, "400 InvalidPartOrder", lambda s: completed(s, [8, 8], [1, 1])),
@@ -631,14 +746,14 @@ def test_every_refusal_of_the_tables_is_reached() -> None:
     reached = {id(case.refusal) for case in CASES}
     unmet = [
         f"{table.__name__}.{name}"
-        for table in (refusals, bucket_refusals, upload_refusals)
+        for table in (refusals, protection_refusals, bucket_refusals, upload_refusals)
         for name, value in vars(table).items()
         if isinstance(value, Refusal) and id(value) not in reached
     ]
     assert unmet == []
 
 
-@pytest.mark.parametrize("table", [refusals, bucket_refusals, upload_refusals])
+@pytest.mark.parametrize("table", [refusals, protection_refusals, bucket_refusals, upload_refusals])
 def test_every_refusal_names_the_page_that_it_comes_from(table: ModuleType) -> None:
     """If this fails, nobody can check a refusal against AWS's documentation."""
     for value in vars(table).values():

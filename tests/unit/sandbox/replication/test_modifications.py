@@ -2,12 +2,14 @@
 
 import pytest
 
+from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.operations.buckets import PutBucketReplicationRequest
 from backfill.sandbox.model.operations.objects import (
     PutObjectAclRequest,
     PutObjectLockRequest,
     PutObjectTaggingRequest,
 )
+from backfill.sandbox.model.values import Grant
 from backfill.sandbox.model.versions import ObjectVersion
 from tests.unit.sandbox.model.replicating import (
     NEAR,
@@ -77,13 +79,17 @@ def test_a_lock_and_an_acl_go_back_too() -> None:
     theatre = TwoWays()
     hold = PutObjectLockRequest(bucket=NEAR, key="k", has_legal_hold=True)
     theatre.model.put_object_lock(theatre.own, hold)
-    acl = PutObjectAclRequest(bucket=NEAR, key="k", acl="bucket-owner-full-control")
+    grants = (Grant(grantee=canonical_id("999999999999"), permission="READ"),)
+    for bucket in (NEAR, SOURCE):
+        theatre.model.world.buckets[bucket].object_ownership = "BucketOwnerPreferred"
+    acl = PutObjectAclRequest(bucket=NEAR, key="k", grants=grants)
     theatre.model.put_object_acl(theatre.own, acl)
     assert theatre.wait() == 2
     original = theatre.only(SOURCE)
     assert original.lock is not None
     assert original.lock.has_legal_hold
-    assert original.acl == "bucket-owner-full-control"
+    reader = Grant(grantee=canonical_id("999999999999"), permission="READ")
+    assert original.acl == (reader,)
     assert theatre.status(bucket=NEAR) == "REPLICA"
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from backfill.sandbox.model.access_lists import full_control
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.kms import aws_managed_key_arn
 from backfill.sandbox.model.operations.buckets import PutBucketVersioningRequest
@@ -279,7 +280,7 @@ def shared_object(place: TwoAccounts) -> None:
     foreign_object(place)
     version = place.entry()
     assert isinstance(version, ObjectVersion)
-    place.bucket(FROM).swap(replace(version, acl="bucket-owner-full-control"))
+    place.bucket(FROM).swap(replace(version, acl=(full_control(place.bucket(FROM).owner_id),)))
 
 
 def owner_enforced(place: TwoAccounts) -> None:

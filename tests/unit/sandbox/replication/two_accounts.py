@@ -15,7 +15,12 @@ from backfill.sandbox.model.operations.buckets import (
 )
 from backfill.sandbox.model.operations.objects import DeleteObjectRequest, PutObjectRequest
 from backfill.sandbox.model.replication.obstacles import obstacle
-from backfill.sandbox.model.values import ObjectLock, RequestedEncryption, WrittenAttributes
+from backfill.sandbox.model.values import (
+    ObjectLock,
+    RequestedEncryption,
+    SentChecksum,
+    WrittenAttributes,
+)
 from backfill.sandbox.model.versions import Entry
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 
@@ -163,6 +168,7 @@ class TwoAccounts:
             bucket=FROM,
             key=key,
             body=b"body",
+            checksum=SentChecksum(algorithm="CRC64NVME"),  # it may be locked
             attributes=WrittenAttributes(**attributes),  # type: ignore[arg-type] # a table's
         )
         self.model.put_object(self.own, request)
