@@ -5,6 +5,7 @@ Law: a stage's input is what the run directory holds, and must agree with the sc
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from backfill.plan.manifest_way import generated_manifest_of
 from backfill.plan.rules import Rules
 from backfill.plan.run import PLAN, PlanWork
 from backfill.plan.stretches import Listings
-from backfill.plan.terms import Delivery, Terms, terms_of
+from backfill.plan.terms import Delivery, Terms, terms_of, terms_with_abilities
 from backfill.ports import ArtifactIndex, ArtifactStore, BatchBucket, BatchOperations
 from backfill.preflight.checksum_jobs import ChecksumPlace, JobPorts, checksum_places
 from backfill.preflight.readable import prove_destinations, prove_source
@@ -33,10 +34,10 @@ from backfill.preflight.scene import Scene
 from backfill.verify.checksum_jobs import ChecksumJobs
 
 
-def terms(campaign: Campaign, scene: Scene) -> Terms:
-    """Return what holds for every decision of the plan."""
+def terms(campaign: Campaign, scene: Scene, began: datetime) -> Terms:
+    """Return what holds for every decision of the plan of a run that began then."""
     live = scene.configuration
-    return terms_of(
+    told = terms_of(
         scene.rules,
         live_rules=parse_configuration(live) if live is not None else Rules(rules=()),
         campaign=campaign,
@@ -45,6 +46,7 @@ def terms(campaign: Campaign, scene: Scene) -> Terms:
         source_ownership=scene.source_facts.object_ownership,
         delivery=Delivery(batch=scene.engine.has_batch, copy=scene.engine.has_copy),
     )
+    return terms_with_abilities(told, scene.abilities, began)
 
 
 def plan_work(run: Run) -> PlanWork:
@@ -54,7 +56,7 @@ def plan_work(run: Run) -> PlanWork:
     names = [SOURCE, *(destination_name(number) for number in range(count))]
     return PlanWork(
         header=run.scene.header,
-        terms=terms(run.campaign, run.scene),
+        terms=terms(run.campaign, run.scene, run.identity.horizon),
         rules=run.scene.rules,
         listings=partial(listings_of, artifacts, destinations=count),
         inventories=_digests(run.here, names),

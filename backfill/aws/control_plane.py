@@ -22,6 +22,7 @@ _UNSUPPORTED: Final = frozenset({"NotImplemented", "501", "MethodNotAllowed"})
 """What stores that are not AWS answer to questions about features that they do not have."""
 
 _UNREADABLE: Final = frozenset({"AccessDenied", "403"})
+_OWNER_ENFORCED: Final = "BucketOwnerEnforced"
 _NO_LOCK: Final = frozenset({"ObjectLockConfigurationNotFoundError"})
 
 T = TypeVar("T")
@@ -85,12 +86,17 @@ class S3ControlPlane:
             raise
 
     async def bucket_facts(self, place: BucketPlace) -> BucketFacts:
-        """Return versioning, Object Lock and ownership."""
+        """Return versioning, Object Lock and ownership, and where ACLs count what they hang on."""
+        ownership = await self._object_ownership(place)
+        # A bucket without ownership controls is an old one, whose ACLs count.
+        has_acls = ownership != _OWNER_ENFORCED
         return BucketFacts(
             region=place.region,
             versioning=await self.versioning(place),
             has_object_lock=await self._has_object_lock(place),
-            object_ownership=await self._object_ownership(place),
+            object_ownership=ownership,
+            owner_id=await self._owner_id(place) if has_acls else "",
+            blocks_public_acls=has_acls and await self._blocks_public_acls(place),
         )
 
     async def versioning(self, place: BucketPlace) -> str:
@@ -163,6 +169,24 @@ class S3ControlPlane:
             _ownership,
             otherwise="",
             when=_UNSUPPORTED | _UNREADABLE | {"OwnershipControlsNotFoundError"},
+        )
+
+    async def _owner_id(self, place: BucketPlace) -> str:
+        return await self._answer(
+            _bucket_call("GetBucketAcl", place),
+            lambda reply: _text(_mapping(reply, "Owner"), "ID"),
+            otherwise="",
+            when=_UNSUPPORTED | _UNREADABLE,
+        )
+
+    async def _blocks_public_acls(self, place: BucketPlace) -> bool:
+        return await self._answer(
+            _bucket_call("GetPublicAccessBlock", place),
+            lambda reply: (
+                _mapping(reply, "PublicAccessBlockConfiguration").get("BlockPublicAcls") is True
+            ),
+            otherwise=False,
+            when=_UNSUPPORTED | _UNREADABLE | {"NoSuchPublicAccessBlockConfiguration"},
         )
 
     async def _answer(

@@ -14,7 +14,7 @@ from backfill.aws.requests import Parameters, copy_parameters, head_parameters
 from backfill.model.attributes import EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
-from backfill.model.store import NO_EXTRAS, CopyObjectRequest, CopySource, IfAbsent
+from backfill.model.store import NO_EXTRAS, CopyObjectRequest, CopySource, Extras, IfAbsent
 
 FORMS_MAX: Final = 64
 """Forms kept of one kind: a place or two, times the storage classes of a plan. Beyond, all go."""
@@ -113,7 +113,7 @@ class Forms:
     def __init__(self) -> None:
         self._heads: dict[int, tuple[BucketPlace, Form]] = {}
         self._copies: dict[
-            tuple[int, int, int, str], tuple[BucketPlace, BucketPlace, object, Form]
+            tuple[int, int, int, str, str], tuple[BucketPlace, BucketPlace, object, Form]
         ] = {}
 
     def head(self, place: BucketPlace) -> Form:
@@ -130,9 +130,12 @@ class Forms:
         """Return a copy as a filled form; None where its precondition or extras are its own."""
         destination, key, source, guard, storage_class, encryption, extras = request
         place, source_key, version_id, etag = source
-        if source_key != key or type(guard) is not IfAbsent or extras is not NO_EXTRAS:
+        if source_key != key or type(guard) is not IfAbsent:
             return None
-        asked = (id(destination), id(place), id(encryption), storage_class)
+        if extras is not NO_EXTRAS and _are_its_own(extras):
+            return None
+        algorithm = extras.checksum_algorithm
+        asked = (id(destination), id(place), id(encryption), storage_class, algorithm)
         known = self._copies.get(asked)
         if known is None:
             if encryption is not None and encryption.kind is EncryptionKind.SSE_C:
@@ -142,3 +145,11 @@ class Forms:
             kept = (destination, place, encryption, copy_form(request))
             known = self._copies[asked] = kept
         return FilledForm(known[3], (key, version_id, etag))
+
+
+def _are_its_own(extras: Extras) -> bool:
+    """Return whether a copy's extras are one object's: all but the algorithm that a campaign asks.
+
+    They may hold any text, and one that looked like another's place would be filled in wrongly.
+    """
+    return bool(extras.website_redirect or extras.lock or extras.grants)

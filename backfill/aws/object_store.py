@@ -29,6 +29,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    ObjectAcl,
     PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
@@ -124,12 +125,12 @@ class S3ObjectStore:
         call = _version_call("GetObjectTagging", place, key, version_id)
         return await self._calls.send(call, replies.object_tags)
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
-        """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
+    ) -> ObjectAcl:
+        """Return the owner and all grants."""
         call = _version_call("GetObjectAcl", place, key, version_id)
-        return await self._calls.send(call, replies.is_default_acl)
+        return await self._calls.send(call, replies.object_acl)
 
     async def has_retention(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None

@@ -21,7 +21,15 @@ from backfill.model.attributes import (
     ReplicationStatus,
 )
 from backfill.model.objects import NULL_VERSION_ID, Checksum, ChecksumType, ETag, VersionId
-from backfill.model.store import CopiedPart, ListedPart, MarkerResult, PartsPage, WriteResult
+from backfill.model.store import (
+    CopiedPart,
+    Grant,
+    ListedPart,
+    MarkerResult,
+    ObjectAcl,
+    PartsPage,
+    WriteResult,
+)
 
 Reply = Mapping[str, object]
 """An answer as botocore parsed it."""
@@ -61,6 +69,8 @@ _ORDINARY: Final = frozenset(
 """Headers of almost every HEAD that are neither metadata nor a checksum of an unknown kind. Only
 for speed: one that is left out here is looked at, and found to be neither."""
 
+_GRANTEES: Final = (("URI", "uri"), ("EmailAddress", "email"), ("ID", "id"))
+"""How GetObjectAcl names a grantee, and our word for it (S3 API: Grantee)."""
 _PART_SUFFIX: Final = re.compile(r"(.+)-([1-9][0-9]{0,4})", re.ASCII)
 
 
@@ -142,17 +152,23 @@ def object_tags(reply: Reply) -> Pairs:
     return tuple(sorted((str(tag.get("Key", "")), str(tag.get("Value", ""))) for tag in tags))
 
 
-def is_default_acl(reply: Reply) -> bool:
-    """Tell from GetObjectAcl whether its only grant is FULL_CONTROL to the owner."""
+def object_acl(reply: Reply) -> ObjectAcl:
+    """Parse GetObjectAcl: the owner's canonical ID (empty where none is told) and all grants."""
     owner, grants = reply.get("Owner"), reply.get("Grants")
     if not isinstance(grants, list):
         raise ReplyError("GetObjectAcl without grants")
-    if len(grants) != 1:
-        return False
-    grantee = grants[0].get("Grantee", {})
     owner_id = owner.get("ID") if isinstance(owner, Mapping) else None
-    is_owner = grantee.get("Type") == "CanonicalUser" and grantee.get("ID") == owner_id
-    return bool(owner_id) and is_owner and grants[0].get("Permission") == "FULL_CONTROL"
+    return ObjectAcl(str(owner_id or ""), tuple(map(_grant, grants)))
+
+
+def _grant(grant: Reply) -> Grant:
+    grantee, permission = grant.get("Grantee"), grant.get("Permission")
+    if not isinstance(grantee, Mapping) or not permission:
+        raise ReplyError("a grant without a grantee or a permission")
+    for name, kind in _GRANTEES:
+        if value := grantee.get(name):
+            return Grant(str(permission), kind, str(value))
+    raise ReplyError("a grant to nobody")
 
 
 def is_retained(reply: Reply) -> bool:

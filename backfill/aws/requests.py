@@ -4,6 +4,7 @@ Never sends, never defaults: what a request of ours does not say is not sent.
 Law: every request names the expected owner of each bucket that it touches.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -12,11 +13,13 @@ from backfill.model.attributes import ContentHeaders, Encryption, EncryptionKind
 from backfill.model.objects import Checksum, ETag, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import (
+    NO_EXTRAS,
     CompleteMultipartUploadRequest,
     CopiedPart,
     CopyObjectRequest,
     CopySource,
     CreateMultipartUploadRequest,
+    Extras,
     HideRequest,
     IfAbsent,
     MarkAbsentRequest,
@@ -36,6 +39,14 @@ _CONTENT_HEADERS: Final = {
     "cache_control": "CacheControl",
     "expires": "Expires",
 }
+_GRANTS: Final = {
+    "FULL_CONTROL": "GrantFullControl",
+    "READ": "GrantRead",
+    "READ_ACP": "GrantReadACP",
+    "WRITE_ACP": "GrantWriteACP",
+}
+_GRANTEES: Final = {"id": "id", "uri": "uri", "email": "emailAddress"}
+"""What stands before a grantee in x-amz-grant-* (S3 User Guide: acl-overview)."""
 
 
 def bucket_parameters(place: BucketPlace) -> Parameters:
@@ -91,6 +102,7 @@ def copy_parameters(request: CopyObjectRequest) -> Parameters:
         "TaggingDirective": "COPY",
         "StorageClass": request.storage_class,
         **_encryption(request.encryption),
+        **(_extras(request.extras) if request.extras is not NO_EXTRAS else {}),
     }
 
 
@@ -104,6 +116,7 @@ def create_upload_parameters(request: CreateMultipartUploadRequest) -> Parameter
         "StorageClass": request.storage_class,
         **_content_headers(request.content_headers),
         **_encryption(request.encryption),
+        **_extras(request.extras._replace(checksum_algorithm="")),
     }
     if request.tags:
         # `%20` and not `+`: whoever reads it as a form or as a URL reads a space.
@@ -226,6 +239,38 @@ def _encryption(encryption: Encryption | None) -> Parameters:
     if encryption.is_bucket_key_enabled:
         parameters["BucketKeyEnabled"] = True
     return parameters
+
+
+def _extras(extras: Extras) -> Parameters:
+    """Return what a copy leaves behind unless it is named (S3 API: CopyObject)."""
+    parameters: Parameters = {}
+    if extras.website_redirect:
+        parameters["WebsiteRedirectLocation"] = extras.website_redirect
+    if extras.checksum_algorithm:
+        parameters["ChecksumAlgorithm"] = extras.checksum_algorithm
+    if extras.lock is not None:
+        if extras.lock.mode:
+            assert extras.lock.retain_until is not None, "retention has an end"
+            parameters["ObjectLockMode"] = extras.lock.mode
+            parameters["ObjectLockRetainUntilDate"] = _moment(extras.lock.retain_until)
+        if extras.lock.has_legal_hold:
+            parameters["ObjectLockLegalHoldStatus"] = "ON"
+    for permission, parameter in _GRANTS.items():
+        grantees = [
+            f'{_GRANTEES[grant.kind]}="{grant.grantee}"'
+            for grant in extras.grants
+            if grant.permission == permission
+        ]
+        if grantees:
+            parameters[parameter] = ", ".join(grantees)
+    assert all(grant.permission in _GRANTS for grant in extras.grants), "what can be granted"
+    return parameters
+
+
+def _moment(moment: datetime) -> str:
+    """Return a time as the SDK would write it, which takes a text as well as a datetime."""
+    moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if moment.microsecond else "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _content_headers(headers: ContentHeaders) -> Parameters:

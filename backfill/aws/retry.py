@@ -33,6 +33,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    ObjectAcl,
     PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
@@ -174,12 +175,12 @@ class RetryingStore:
             lambda: self._inner.get_object_tagging(place, key, version_id=version_id)
         )
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
+    ) -> ObjectAcl:
         """Read an ACL, with retries."""
         return await self._retries.ask(
-            lambda: self._inner.has_default_acl(place, key, version_id=version_id)
+            lambda: self._inner.object_acl(place, key, version_id=version_id)
         )
 
     async def has_retention(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from backfill.errors import BackfillError, StoreFault
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.model.places import BucketPlace
+from backfill.model.store import NO_EXTRAS, Extras
 from backfill.plan.header import PlanHeader
 from backfill.ports import (
     ArtifactStore,
@@ -62,12 +63,16 @@ class Bench:
     budget: RetryBudget
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     errors: Counter[str] = field(default_factory=Counter)
+    extras: Extras = field(init=False)
+    """What every copy of the campaign names, one and the same object; a copy may name more."""
     parts: asyncio.Semaphore = field(init=False)
     """One of them for each part in flight, of whichever object; who waits longest is next."""
     can_list_parts: bool = True
     """Until S3 denies it: then uploads that were left open are begun anew."""
 
     def __post_init__(self) -> None:
+        algorithm = self.header.checksum_algorithm
+        self.extras = Extras(checksum_algorithm=algorithm) if algorithm else NO_EXTRAS
         self.parts = asyncio.Semaphore(self.settings.parts_in_flight_max)
 
     def place(self, destination: int) -> BucketPlace:

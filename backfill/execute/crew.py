@@ -5,7 +5,8 @@ before any of them is concluded, but those of keys that have no other writer. Of
 the ordinary copies go straight: their intents are one commit, a slot sends each, and what S3
 confirms is concluded. At the first fault, doubt or change a `Worker` takes the entry over, as if it
 had sent the copy itself.
-Never takes a row of Batch Replication, and never two rows of one key at a time.
+Keys that arrive with their history are worked on by `history`, each by one writer.
+Never takes a row of Batch Replication, and never two rows of one key and destination at a time.
 Law: a write is sent only after its intent is on disk.
 """
 
@@ -13,20 +14,22 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from backfill.errors import BackfillError, BugError, Disposition, StoreFault
+from backfill.errors import BackfillError, Disposition, StoreFault
 from backfill.execute.bench import AbandonedError, Bench, ExecutePorts
 from backfill.execute.blocks import BLOCK_ENTRIES, Block, Cutter, Line, Listed, Rows
 from backfill.execute.chains import Density, read_chains
+from backfill.execute.conclusions import Conclusions
 from backfill.execute.decide import planned_step
 from backfill.execute.endings import is_proven, unproven
+from backfill.execute.history.band import Band
+from backfill.execute.history.writer import HistoryWriter
 from backfill.execute.ordinary import copied, is_as_planned, is_settled
 from backfill.execute.request import planned_request
-from backfill.execute.tally import Tally
 from backfill.execute.views import Copy
 from backfill.execute.worker import Chains, Worker
 from backfill.manifest.entries import ManifestEntry
-from backfill.model.escaping import visible_text
 from backfill.model.outcome import Outcome
 from backfill.model.pauses import RetryBudget
 from backfill.model.store import WriteResult
@@ -52,6 +55,7 @@ class CopyJob:
     begun first; None: they are begun where they stand.
     `has_jobs`: rows of Batch Replication are carried out elsewhere. `allows_hiding`: the campaign
     allows hiding; rules that replicate delete markers imply it for their keys.
+    `leaves_newer_out`: the campaign names a horizon, so newer versions at the source are no news.
     """
 
     header: PlanHeader
@@ -61,6 +65,7 @@ class CopyJob:
     has_jobs: bool
     allows_hiding: bool
     settings: Settings
+    leaves_newer_out: bool = False
 
 
 def _is_read_first(entry: ManifestEntry) -> bool:
@@ -82,22 +87,23 @@ class Crew:
         )
         self.in_flight = 0
         self._job = job
-        self._tally = Tally(self.bench, job.rows, self._stop)
+        self._ends = Conclusions(self.bench, job.rows)
         self._ready = Line()
         self._reviews = asyncio.Semaphore(settings.concurrency)
         # Apart, because what is absent before the copies is there after them.
         self._densities: defaultdict[tuple[int, bool], Density] = defaultdict(Density)
         self._open: dict[int, list[Intent]] = {}
-        self._fatal: BackfillError | None = None
-        self._bug: BugError | None = None
-        self._broken_keys: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
         self._late = asyncio.Semaphore(LATE_MAX)
+        leaves_newer_out = job.leaves_newer_out
+        self._band = Band(self.bench, self._ends, self._open, leaves_newer_out=leaves_newer_out)
+        # Apart from other blocks: a history may take hours, and most keys do not.
+        self._histories = asyncio.Semaphore(settings.concurrency + BLOCKS_AWAITED_MAX)
 
     @property
     def is_complete(self) -> bool:
         """Return whether every entry has its outcome."""
-        return self._tally.is_complete
+        return self._ends.tally.is_complete
 
     async def work(self) -> None:
         """Carry out every entry that has no outcome yet."""
@@ -105,7 +111,7 @@ class Crew:
             self._open.setdefault(found.intent.number, []).append(found.intent)
         try:
             async with asyncio.TaskGroup() as crew:
-                crew.create_task(self._tally.count_durable())
+                crew.create_task(self._ends.tally.count_durable())
                 for _ in range(self._job.settings.concurrency):
                     crew.create_task(self._slot())
                 try:
@@ -117,11 +123,10 @@ class Crew:
                     # Also where slots are cancelled: a task group that meets an error of its own
                     # at that moment loses the cancellation (CPython issue 116720).
                     self._ready.close()
-                    self._tally.close()
+                    self._ends.tally.close()
         except BaseExceptionGroup as failures:
             raise first_of(failures) from None
-        if (error := self._bug or self._fatal) is not None:
-            raise error
+        self._ends.require_none()
 
     # --- Blocks ---
 
@@ -145,16 +150,29 @@ class Crew:
             intents=self._open,
             settings=self._job.settings,
             is_large=is_large,
-            count=self._tally.count,
+            count=self._ends.tally.count,
         )
 
     async def _work_blocks(self, cutter: Cutter, group: asyncio.TaskGroup, blocks_max: int) -> None:
         gate = asyncio.Semaphore(blocks_max)
         async for block in cutter.blocks():
-            await gate.acquire()
+            turns = self._histories if block.histories else gate
+            await turns.acquire()
             if self.bench.halt.is_set():
                 break
-            group.create_task(self._work_block(block, gate))
+            work = self._work_histories if block.histories else self._work_block
+            group.create_task(work(block, turns))
+
+    async def _work_histories(self, block: Block, gate: asyncio.Semaphore) -> None:
+        try:
+            writers = await self._band.begun(block.histories)
+            block.left = len(writers)
+            if writers:
+                self._ready.put(block, writers)
+                await block.done.wait()
+                await self._band.ended(writers)
+        finally:
+            gate.release()
 
     async def _work_block(self, block: Block, gate: asyncio.Semaphore) -> None:
         try:
@@ -185,7 +203,7 @@ class Crew:
         try:
             await self._intend(straight)
         except BackfillError as error:
-            self._stop(error)
+            self._ends.stop(error)
         return straight
 
     async def _intend(self, entries: list[ManifestEntry]) -> None:
@@ -221,9 +239,9 @@ class Crew:
         except StoreFault as fault:
             self.bench.errors[fault.code] += 1
             if fault.disposition is Disposition.STOP:
-                self._stop(ports.error_of(fault))
+                self._ends.stop(ports.error_of(fault))
         except BackfillError as error:
-            self._stop(error)
+            self._ends.stop(error)
         return listed
 
     async def _review_block(self, block: Block) -> None:
@@ -237,7 +255,7 @@ class Crew:
             known = listed.get(entry)
             assert result.version_id is not None, "it was proven"
             if known is not None and is_settled(entry, *known, result.version_id):
-                self._tell(entry, copied(entry, result))
+                self._ends.tell(entry, copied(entry, result))
             else:
                 worker = Worker(entry, self.bench)
                 worker.adopt(result, before.get(entry))
@@ -268,6 +286,7 @@ class Crew:
         """
         ready, halt, header = self._ready.ready, self.bench.halt, self.bench.header
         copy_object = self.bench.ports.destination.copy_object
+        planned = partial(planned_request, source=header.source, extras=self.bench.extras)
         while ready or await self._ready.more():
             if not ready:
                 continue  # another slot was here first
@@ -277,13 +296,13 @@ class Crew:
                 if isinstance(work, ManifestEntry):
                     place = header.destinations[work.destination]
                     try:
-                        result = await copy_object(
-                            planned_request(work, source=header.source, destination=place)
-                        )
-                    except Exception as error:  # noqa: BLE001 - as in `_attend`
+                        result = await copy_object(planned(work, destination=place))
+                    except Exception as error:  # noqa: BLE001 - as in `Conclusions`
                         await self._take_failure(work, block, error)
                     else:
                         await self._take_result(work, block, result)
+                elif isinstance(work, HistoryWriter):
+                    await self._band.write(work)
                 else:
                     await self._work_key(work, block)
                 self.in_flight -= 1
@@ -293,9 +312,9 @@ class Crew:
         if isinstance(error, StoreFault):
             await self._hand_over(entry, block, error)
         elif isinstance(error, BackfillError):
-            self._stop(error)
+            self._ends.stop(error)
         else:
-            self._keep_bug(entry, error)
+            self._ends.keep_bug(entry, error)
 
     async def _take_result(self, entry: ManifestEntry, block: Block, result: WriteResult) -> None:
         """Conclude a key without other writers at once, and the others after the look back."""
@@ -306,7 +325,7 @@ class Crew:
         elif entry.has_other_writers:
             block.written.append((entry, result))
         else:
-            self._tell(entry, copied(entry, result))
+            self._ends.tell(entry, copied(entry, result))
 
     async def _hand_over(self, entry: ManifestEntry, block: Block, fault: StoreFault) -> None:
         worker = Worker(entry, self.bench)
@@ -318,7 +337,7 @@ class Crew:
         # A second row for the same destination must find the first one finished.
         defers = len({row.destination for row in rows}) == len(rows)
         for row in rows:
-            if self.bench.halt.is_set() or row.key in self._broken_keys:
+            if self.bench.halt.is_set() or row.key in self._ends.broken_keys:
                 return
             worker = Worker(row, self.bench, tuple(self._open.pop(row.number, ())))
             known = block.listed.get(row) if defers else None
@@ -330,20 +349,13 @@ class Crew:
 
     async def _attend(self, worker: Worker, work: Awaitable[Outcome | None]) -> bool:
         """Give the outcome of `work` to the journal; whether the key needs another look."""
-        try:
-            outcome = await work
-            if outcome is None:
-                return True
-            self._tell(worker.entry, outcome)
-        except AbandonedError:
-            return False
-        except StoreFault as fault:
-            self._stop(self.bench.ports.error_of(fault))
-        except BackfillError as error:
-            self._stop(error)
-        # Whatever it is, it is of this entry, and must not take the others with it at every resume.
-        except Exception as error:  # noqa: BLE001 - as said above
-            self._keep_bug(worker.entry, error)
+        return await self._ends.guarded(worker.entry, self._attended(worker, work)) or False
+
+    async def _attended(self, worker: Worker, work: Awaitable[Outcome | None]) -> bool:
+        outcome = await work
+        if outcome is None:
+            return True
+        self._ends.tell(worker.entry, outcome)
         return False
 
     async def _look_later(self, worker: Worker) -> None:
@@ -362,34 +374,6 @@ class Crew:
             await self._look_later(worker)
         finally:
             self._late.release()
-
-    # --- Ends ---
-
-    def _tell(self, entry: ManifestEntry, outcome: Outcome) -> None:
-        try:
-            self._tally.tell(entry, outcome)
-        except BackfillError as error:
-            self._stop(error)
-        except Exception as error:  # noqa: BLE001 - as in `_attend`
-            self._keep_bug(entry, error)
-
-    def _keep_bug(self, entry: ManifestEntry, error: Exception) -> None:
-        """Let the other keys go on, unless almost all fail; the run ends with the first bug."""
-        self._broken_keys.add(entry.key)
-        if self._bug is None:
-            self._bug = BugError(
-                f"entry {entry.number}, key '{visible_text(entry.key)}': "
-                f"{visible_text(repr(error))}",
-                hint="please report it; this entry stays open, and the others have their outcomes",
-            )
-            self._bug.__cause__ = error
-        self.bench.errors[type(error).__name__] += 1
-        self._tally.note(is_failure=True)
-
-    def _stop(self, error: BackfillError) -> None:
-        """No new entry starts; running ones end; then the run ends with the first such error."""
-        self._fatal = self._fatal or error
-        self.bench.halt.set()
 
 
 def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -52,6 +52,7 @@ def planned_step(entry: ManifestEntry) -> Step | None:
             size_bytes=entry.size_bytes,
             precondition=entry.precondition,
             seen_version_id=entry.seen_version_id,
+            handling=entry.handling,
         )
     if entry.route is Route.DELETE_MARKER and isinstance(entry.precondition, IfReplaces):
         return Hide(etag=entry.precondition.etag, seen_version_id=entry.seen_version_id)
@@ -165,6 +166,7 @@ def _before_copy(entry: ManifestEntry, view: View) -> Step:
         size_bytes=entry.size_bytes,
         precondition=_guard_over(current),
         seen_version_id=None if current is None else current.version_id,
+        handling=entry.handling,
     )
 
 
@@ -291,6 +293,7 @@ def _after_newcomer(
             precondition=_guard_over(listed),
             seen_version_id=listed.version_id,
             storage_class=look.storage_class,
+            handling=look.handling,
         )
     code = Code.STALE if belongs_here else _code_of_newer(entry, view.made)
     return as_it_stands(entry, view, code, look.refusal)

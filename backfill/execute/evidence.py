@@ -12,7 +12,9 @@ from backfill.execute.refusals import copy_refusal, upload_refusal
 from backfill.execute.views import Compare, Likeness, SourceLook, View, position
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import ObjectHead, Pairs, ReplicationStatus
+from backfill.model.extras import acl_obstacle, has_extras
 from backfill.model.objects import ObjectVersion, VersionId
+from backfill.plan.routes import PLAIN, Handling
 
 
 async def compared(bench: Bench, entry: ManifestEntry, step: Compare) -> Likeness:
@@ -35,24 +37,59 @@ async def looked_at(
         return SourceLook(status=ReplicationStatus.NONE, is_selected=False, refusal=Code.VANISHED)
     if version_id == entry.version_id:
         return SourceLook(status=head.replication_status)
-    refusal = await _refusal(bench, entry, head)
+    found = await _refusal_or_handling(bench, entry, head)
     return SourceLook(
         status=head.replication_status,
         is_selected=await _is_selected(bench, entry, head),
-        refusal=refusal or "",
+        refusal=found if isinstance(found, Code) else "",
         storage_class=_storage_class(entry, view, head),
+        handling=PLAIN if isinstance(found, Code) else found,
     )
 
 
-async def _refusal(bench: Bench, entry: ManifestEntry, head: ObjectHead) -> Code | None:
-    goes_by_parts = head.size_bytes > bench.settings.copy_object_bytes_max
-    refused = (upload_refusal if goes_by_parts else copy_refusal)(head, entry.encryption)
+async def has_same_tags(bench: Bench, entry: ManifestEntry, step: Compare) -> bool:
+    """Return whether a destination version has the object tags of a source version."""
+    ports, key = bench.ports, entry.key
+    destination = await ports.destination.get_object_tagging(
+        bench.place(entry.destination), key, version_id=step.destination_version_id
+    )
+    return destination == await ports.source.get_object_tagging(
+        bench.header.source, key, version_id=step.source_version_id
+    )
+
+
+async def is_unaltered(bench: Bench, entry: ManifestEntry) -> bool:
+    """Return whether the source still has the version that an entry pins.
+
+    A delete marker answers no HEAD, and nothing of it is copied.
+    """
+    if entry.version_id is None or entry.etag is None:
+        return True
+    head = await _head(bench, entry, entry.version_id, is_source=True)
+    return head is not None and head.etag == entry.etag
+
+
+async def _refusal_or_handling(
+    bench: Bench, entry: ManifestEntry, head: ObjectHead
+) -> Code | Handling:
+    """Return why a newcomer may not be copied, or what its copy takes."""
+    abilities, now = bench.header.abilities_at(entry.destination), bench.ports.clock.now()
+    wanted, algorithm = entry.encryption, bench.header.checksum_algorithm
+    if head.size_bytes > bench.settings.copy_object_bytes_max:
+        refused = upload_refusal(head, wanted, abilities, now, algorithm)
+    else:
+        refused = copy_refusal(head, wanted, abilities, now)
     if refused is not None:
         return refused
-    has_default_acl = await bench.ports.source.has_default_acl(
+    handling = Handling.READ_SOURCE if has_extras(head, now) else PLAIN
+    if not abilities.keeps_acls:
+        return handling
+    acl = await bench.ports.source.object_acl(
         bench.header.source, entry.key, version_id=head.version_id
     )
-    return None if has_default_acl else Code.ACL
+    if acl_obstacle(acl, abilities):
+        return Code.ACL
+    return handling if acl.is_default else Handling.READ_SOURCE | Handling.GRANTS
 
 
 async def _is_selected(bench: Bench, entry: ManifestEntry, head: ObjectHead) -> bool:

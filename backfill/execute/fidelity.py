@@ -68,6 +68,7 @@ _KEPT = Cell(keeping=Keeping.KEPT)
 _RULE = Cell(keeping=Keeping.SET_BY_RULE)
 _LOST = Cell(keeping=Keeping.NOT_KEPT)
 _REFUSED = Cell(keeping=Keeping.REFUSED)
+_NAMED = Cell(keeping=Keeping.KEPT, note="read from the source right before the copy")
 _NONE = Cell(keeping=Keeping.NONE)
 
 _OBJECT_FIELDS: Final[Mapping[FidelityField, tuple[Cell, Cell]]] = {
@@ -112,9 +113,9 @@ _OBJECT_FIELDS: Final[Mapping[FidelityField, tuple[Cell, Cell]]] = {
     ),
     FidelityField.KMS_CONTEXT: (_LOST, _LOST),
     FidelityField.SSE_C: (_REFUSED, _REFUSED),
-    FidelityField.OBJECT_LOCK: (_REFUSED, _REFUSED),
-    FidelityField.ACL: (_REFUSED, _REFUSED),
-    FidelityField.WEBSITE_REDIRECT: (_REFUSED, _REFUSED),
+    FidelityField.OBJECT_LOCK: (_NAMED, _NAMED),
+    FidelityField.ACL: (_NAMED, _NAMED),
+    FidelityField.WEBSITE_REDIRECT: (_NAMED, _NAMED),
     FidelityField.UNREADABLE_METADATA: (_REFUSED, _REFUSED),
 }
 _VERSION_FIELDS: Final[Mapping[FidelityField, Cell]] = {

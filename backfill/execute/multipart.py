@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from backfill.errors import Disposition, StoreFault
 from backfill.execute.bench import AbandonedError, Bench
 from backfill.execute.chains import read_chain
+from backfill.execute.extras import changed
 from backfill.execute.upload_plan import UploadPlan
-from backfill.execute.upload_reads import changed, gathered, planned_upload
+from backfill.execute.upload_reads import gathered, planned_upload
 from backfill.execute.uploads import AdoptedUpload, abort, parts_of
 from backfill.execute.views import Copy
 from backfill.manifest.entries import ManifestEntry

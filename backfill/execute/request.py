@@ -11,9 +11,11 @@ from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import Checksum, ChecksumType
 from backfill.model.places import BucketPlace
 from backfill.model.store import (
+    NO_EXTRAS,
     CopyObjectRequest,
     CopySource,
     CreateMultipartUploadRequest,
+    Extras,
     HideRequest,
     MarkAbsentRequest,
 )
@@ -33,7 +35,11 @@ def goes_by_parts(entry: ManifestEntry, step: Copy, *, copy_object_bytes_max: in
 
 
 def planned_request(
-    entry: ManifestEntry, *, source: BucketPlace, destination: BucketPlace
+    entry: ManifestEntry,
+    *,
+    source: BucketPlace,
+    destination: BucketPlace,
+    extras: Extras = NO_EXTRAS,
 ) -> CopyObjectRequest:
     """Return the CopyObject that the manifest prepared: `copy_request` of the planned step."""
     assert entry.version_id is not None, "a copy has a source version"
@@ -48,6 +54,7 @@ def planned_request(
         precondition=entry.precondition,
         storage_class=entry.storage_class,
         encryption=entry.encryption,
+        extras=extras,
     )
 
 
@@ -57,7 +64,12 @@ def copy_source(entry: ManifestEntry, step: Copy, source: BucketPlace) -> CopySo
 
 
 def copy_request(
-    entry: ManifestEntry, step: Copy, *, source: BucketPlace, destination: BucketPlace
+    entry: ManifestEntry,
+    step: Copy,
+    *,
+    source: BucketPlace,
+    destination: BucketPlace,
+    extras: Extras = NO_EXTRAS,
 ) -> CopyObjectRequest:
     """Return the CopyObject of a step."""
     return CopyObjectRequest(
@@ -67,6 +79,7 @@ def copy_request(
         precondition=step.precondition,
         storage_class=step.storage_class or entry.storage_class,
         encryption=entry.encryption,
+        extras=extras,
     )
 
 
@@ -82,10 +95,15 @@ def mark_absent_request(entry: ManifestEntry, destination: BucketPlace) -> MarkA
 
 
 def create_upload_request(
-    entry: ManifestEntry, step: Copy, head: ObjectHead, tags: Pairs, destination: BucketPlace
+    entry: ManifestEntry,
+    step: Copy,
+    head: ObjectHead,
+    tags: Pairs,
+    destination: BucketPlace,
+    extras: Extras = NO_EXTRAS,
 ) -> CreateMultipartUploadRequest:
     """Return the upload that re-supplies what UploadPartCopy does not carry over."""
-    checksum = upload_checksum(head.checksums)
+    checksum = upload_checksum(head.checksums, extras.checksum_algorithm)
     return CreateMultipartUploadRequest(
         destination=destination,
         key=entry.key,
@@ -96,18 +114,25 @@ def create_upload_request(
         encryption=entry.encryption,
         checksum_algorithm=None if checksum is None else checksum[0],
         checksum_type=None if checksum is None else checksum[1],
+        extras=extras,
     )
 
 
-def upload_checksum(stored: tuple[Checksum, ...]) -> tuple[str, ChecksumType] | None:
+def upload_checksum(
+    stored: tuple[Checksum, ...], wanted: str = ""
+) -> tuple[str, ChecksumType] | None:
     """Return algorithm and type for an upload: the source's, where multipart allows its type.
 
-    None: S3 then stores a CRC64NVME over the full object (S3 User Guide:
+    `wanted` is another algorithm that the campaign asks for, over the full object where multipart
+    allows that. None: S3 then stores a CRC64NVME over the full object (S3 User Guide:
     checking-object-integrity).
     """
-    if not stored:
+    checksum = next((each for each in stored if wanted in ("", each.algorithm)), None)
+    if checksum is None and wanted:
+        is_whole = wanted in _FULL_OBJECT_ALGORITHMS
+        return wanted, ChecksumType.FULL_OBJECT if is_whole else ChecksumType.COMPOSITE
+    if checksum is None:
         return None
-    checksum = stored[0]
     is_allowed = (
         checksum.type is ChecksumType.COMPOSITE or checksum.algorithm in _FULL_OBJECT_ALGORITHMS
     )

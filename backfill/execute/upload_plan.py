@@ -40,7 +40,7 @@ class UploadPlan:
             (source.place.bucket, source.key, source.version_id, source.etag),
             (request.destination.bucket, request.key, request.storage_class, request.encryption),
             (request.metadata, request.content_headers, request.tags),
-            (request.checksum_algorithm, request.checksum_type),
+            (request.checksum_algorithm, request.checksum_type, request.extras),
             tuple((part.number, part.first_byte, part.last_byte) for part in self.ranges),
         )
         text = repr(made_of).encode("utf-8", "surrogatepass")

@@ -11,9 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from backfill.errors import Disposition, StoreFault
 from backfill.execute.bench import Bench
-from backfill.execute.codes import Code
+from backfill.execute.extras import RefusedCopyError, named_extras, pinned_head
 from backfill.execute.parts import (
     PartRange,
     are_copyable,
@@ -34,14 +33,6 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class RefusedCopyError(Exception):
-    """The version would lose something by this route."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 async def planned_upload(bench: Bench, entry: ManifestEntry, step: Copy) -> UploadPlan:
     """Read from the source what an upload needs.
 
@@ -49,36 +40,24 @@ async def planned_upload(bench: Bench, entry: ManifestEntry, step: Copy) -> Uplo
         RefusedCopyError: a field would be lost silently.
         StoreFault: it could not be read, or is another version now.
     """
-    head = await _pinned_head(bench, entry, step)
-    refusal = upload_refusal(head, entry.encryption)
+    head = await pinned_head(bench, entry, step)
+    refusal = upload_refusal(
+        head,
+        entry.encryption,
+        bench.header.abilities_at(entry.destination),
+        bench.ports.clock.now(),
+        bench.header.checksum_algorithm,
+    )
     if refusal is not None:
         raise RefusedCopyError(refusal)
     tags = await _tags(bench, entry, step, head)
+    extras = await named_extras(bench, entry, step, head)
+    place = bench.place(entry.destination)
     return UploadPlan(
         source=copy_source(entry, step, bench.header.source),
-        request=create_upload_request(entry, step, head, tags, bench.place(entry.destination)),
+        request=create_upload_request(entry, step, head, tags, place, extras),
         ranges=await _ranges(bench, entry, step, head),
     )
-
-
-def changed(operation: str, message: str) -> StoreFault:
-    """Return the fault of a world that is another one than was decided by."""
-    return StoreFault(
-        operation=operation,
-        code="PreconditionFailed",
-        status=412,
-        disposition=Disposition.REDECIDE,
-        message=message,
-    )
-
-
-async def _pinned_head(bench: Bench, entry: ManifestEntry, step: Copy) -> ObjectHead:
-    head = await bench.ports.source.head_object(
-        bench.header.source, entry.key, version_id=step.version_id
-    )
-    if head.etag != step.etag:
-        raise changed("HeadObject", "the source version has another ETag now")
-    return head
 
 
 async def _tags(bench: Bench, entry: ManifestEntry, step: Copy, head: ObjectHead) -> Pairs:

@@ -12,6 +12,7 @@ from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, ETag, ListedEntry, VersionId
 from backfill.model.outcome import OutcomeKind
 from backfill.model.store import Precondition
+from backfill.plan.routes import PLAIN, Handling
 
 Chain = tuple[ListedEntry, ...]
 
@@ -61,13 +62,14 @@ class SourceLook:
 
     `is_selected`: the rule that selected the entry selects this version as well, as far as its
     tags and the number of destinations tell. `refusal` is why it may not be copied, else empty.
-    `storage_class` is what its copy shall have.
+    `storage_class` is what its copy shall have, `handling` what its copy takes.
     """
 
     status: ReplicationStatus
     is_selected: bool = True
     refusal: str = ""
     storage_class: str = ""
+    handling: Handling = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,10 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Copy a pinned source version. `storage_class` empty: the entry's."""
+    """Copy a pinned source version. `storage_class` empty: the entry's.
+
+    `handling` says whether it has what the request must name, and so must be read first.
+    """
 
     version_id: VersionId
     etag: ETag
@@ -107,6 +112,7 @@ class Copy:
     precondition: Precondition
     seen_version_id: VersionId | None
     storage_class: str = ""
+    handling: Handling = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from backfill.execute.decide import (
 )
 from backfill.execute.endings import failure_of, is_proven, outcome_of, proof_of, unproven
 from backfill.execute.evidence import compared, looked_at
+from backfill.execute.extras import RefusedCopyError, extras_for
 from backfill.execute.multipart import UploadHooks, copy_in_parts
 from backfill.execute.request import (
     copy_request,
@@ -31,7 +32,6 @@ from backfill.execute.request import (
     hide_request,
     mark_absent_request,
 )
-from backfill.execute.upload_reads import RefusedCopyError
 from backfill.execute.uploads import OldUploads
 from backfill.execute.views import (
     Adopt,
@@ -53,7 +53,7 @@ from backfill.execute.views import (
 )
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.model.store import MarkerResult, WriteResult
+from backfill.model.store import NO_EXTRAS, Extras, MarkerResult, WriteResult
 from backfill.ports import Intent
 
 Chains = tuple[Chain, Chain]
@@ -250,8 +250,12 @@ class Worker:
         ):
             result: WriteResult | MarkerResult = await self._copy_in_parts(step, attempt)
         else:
+            # Before the intent: what is refused here was never begun.
+            extras = NO_EXTRAS
+            if isinstance(step, Copy):
+                extras = await extras_for(self._bench, self.entry, step)
             await self._intend(attempt)
-            result = await self._send(step, attempt)
+            result = await self._send(step, attempt, extras)
         if not is_proven(result):
             # Success without proof, such as 200 with an empty body: only the chain can tell.
             self._sent = attempt
@@ -278,14 +282,16 @@ class Worker:
             Intent(self.entry.number, self._writes, seen_version_id, source_version_id, *upload)
         )
 
-    async def _send(self, step: Write, attempt: Attempt) -> WriteResult | MarkerResult:
+    async def _send(
+        self, step: Write, attempt: Attempt, extras: Extras
+    ) -> WriteResult | MarkerResult:
         store, place = self._bench.ports.destination, self._bench.place(self.entry.destination)
         self._sent = attempt
         if isinstance(step, Copy):
-            request = copy_request(
-                self.entry, step, source=self._bench.header.source, destination=place
+            source = self._bench.header.source
+            return await store.copy_object(
+                copy_request(self.entry, step, source=source, destination=place, extras=extras)
             )
-            return await store.copy_object(request)
         if isinstance(step, Hide):
             return await store.hide_object(hide_request(self.entry, step, place))
         return await store.mark_absent(mark_absent_request(self.entry, place))

@@ -35,3 +35,7 @@ class BucketFacts:
     has_object_lock: bool
     object_ownership: str
     """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty when it cannot be read."""
+    owner_id: str = ""
+    """Canonical user ID of the owner, where ACLs count; empty when it cannot be read."""
+    blocks_public_acls: bool = False
+    """Whether the bucket's Block Public Access refuses public ACLs, as far as that can be read."""

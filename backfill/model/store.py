@@ -117,6 +117,19 @@ class Grant(NamedTuple):
     grantee: str
 
 
+class ObjectAcl(NamedTuple):
+    """The ACL of one version: whose it is, by canonical user ID, and its grants in S3's order."""
+
+    owner_id: str
+    grants: tuple[Grant, ...]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it grants nothing but FULL_CONTROL to the object's owner."""
+        own = Grant("FULL_CONTROL", "id", self.owner_id)
+        return bool(self.owner_id) and self.grants == (own,)
+
+
 class Extras(NamedTuple):
     """What a copy leaves behind, or S3 chooses, unless it is named (S3 API: CopyObject).
 

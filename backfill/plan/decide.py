@@ -9,6 +9,7 @@ Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-
 delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
 """
 
+from backfill.model.extras import acl_obstacle, has_extras
 from backfill.model.objects import DeleteMarker, ObjectVersion
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan.batch import DETAIL_OF_STATUS, batch_decision
@@ -22,7 +23,7 @@ from backfill.plan.eligibility import (
 )
 from backfill.plan.engines import KeyEngine
 from backfill.plan.facts import Needs
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import PLAIN, Handling, Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
 from backfill.plan.wanted import asking_rule, if_held
@@ -60,11 +61,19 @@ def _decide_copy(question: Question, rule: Rule | None, terms: Terms) -> Decisio
     """Decide what copy workers would do, for a version that the destination does not hold."""
     entry = question.entry
     if not entry.is_latest:
-        return Stay(reason=Reason.NONCURRENT, rule=rule)
+        return Stay(reason=Reason.NONCURRENT, rule=rule, detail=_why_no_history(question, terms))
     if isinstance(entry, DeleteMarker):
         assert rule is not None, "a rule replicates the marker"
         return _decide_marker(question, rule, terms)
     return _decide_current(question, entry, rule, terms)
+
+
+def _why_no_history(question: Question, terms: Terms) -> str:
+    """Return what keeps a history that the campaign asks for from this destination, if anything."""
+    number = question.destination
+    if not terms.brings_histories or not terms.has_other_writers(question.entry.key, number):
+        return ""
+    return f"no history to {terms.destinations[number].bucket}: live replication may write the key"
 
 
 def _said_by_engine(decision: Decision, engine: KeyEngine, terms: Terms) -> Decision:
@@ -128,7 +137,7 @@ def _decide_current(
     if rule is None or not is_settled:
         return Needs(tags=True)
     if standing in _CANDIDATES:
-        return _decide_candidate(question, entry, rule, terms)
+        return decide_candidate(question, entry, rule, terms)
     if standing is Standing.MAYBE_SAME_CONTENT:
         return _decide_doubtful(question, rule)
     return Stay(reason=_OBJECT_STAYS[standing], rule=rule)
@@ -145,7 +154,7 @@ def _decide_mending(question: Question, rule: Rule | None, terms: Terms) -> Deci
         return Needs(source_head=True)
     if rule is None or not question.is_settled(rule, terms):
         return Needs(tags=True)
-    return _decide_candidate(question, entry, rule, terms)
+    return decide_candidate(question, entry, rule, terms)
 
 
 def _decide_doubtful(question: Question, rule: Rule) -> Stay:
@@ -168,7 +177,7 @@ def _decide_doubtful(question: Question, rule: Rule) -> Stay:
             return Stay(reason=Reason.DESTINATION_UNPROVEN, rule=rule, detail=detail)
 
 
-def _decide_candidate(
+def decide_candidate(
     question: Question, entry: ObjectVersion, rule: Rule, terms: Terms
 ) -> Decision:
     """Decide for an object that a conditional write may deliver: can it arrive whole?"""
@@ -176,14 +185,18 @@ def _decide_candidate(
         return Stay(reason=Reason.ARCHIVED, rule=rule, detail=entry.storage_class)
     head, destination = question.facts.source.head, terms.destinations[question.destination]
     assert head is not None, "a candidate's head was read"
-    obstacle = obstacle_of(entry, head, rule)
+    obstacle = obstacle_of(entry, head, rule, destination.abilities, terms.as_of)
     if obstacle is not None:
         return Stay(reason=obstacle.reason, rule=rule, detail=obstacle.detail)
+    handling = Handling.READ_SOURCE if has_extras(head, terms.as_of) else PLAIN
     if destination.has_acls and terms.source_has_acls and not rule.destination.is_owner_translated:
-        if question.facts.source.has_default_acl is None:
+        acl = question.facts.source.acl
+        if acl is None:
             return Needs(acl=True)
-        if not question.facts.source.has_default_acl:
-            return Stay(reason=Reason.ACL, rule=rule)
+        if detail := acl_obstacle(acl, destination.abilities):
+            return Stay(reason=Reason.ACL, rule=rule, detail=detail)
+        if not acl.is_default:
+            handling = Handling.READ_SOURCE | Handling.GRANTS
     theirs = question.destination_chain.current
     is_large = entry.size_bytes > terms.copy_object_bytes_max
     for_proof = "" if is_large or not proves_itself_in_parts(head) else _FOR_PROOF
@@ -196,4 +209,5 @@ def _decide_candidate(
         storage_class=rule.destination.storage_class or head.storage_class or "STANDARD",
         encryption=replica_encryption(head.encryption, rule),
         detail=details(DETAIL_OF_STATUS.get(head.replication_status), for_proof),
+        handling=handling,
     )

@@ -12,7 +12,7 @@ from backfill.model.store import Precondition
 from backfill.plan.chains import IndexedChain
 from backfill.plan.engines import BY_COPY, KeyEngine
 from backfill.plan.facts import NO_FACTS, Facts, Needs
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import PLAIN, Handling, Reason, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
 
@@ -49,14 +49,19 @@ class Move(NamedTuple):
     storage_class: str = ""
     encryption: Encryption | None = None
     detail: str = ""
+    handling: Handling = PLAIN
 
 
 class Stay(NamedTuple):
-    """The version is not to be moved, and why. `rule` is the one that won, if one did."""
+    """The version is not to be moved, and why. `rule` is the one that won, if one did.
+
+    `holder` is the destination's entry that stands for it in a history; None: the current one.
+    """
 
     reason: Reason
     detail: str = ""
     rule: Rule | None = None
+    holder: ListedEntry | None = None
 
 
 Decision = Move | Stay | Needs

@@ -4,13 +4,23 @@ Never looks at the destination's versions. What a copy would lose silently is an
 Law: a replica is never encrypted more weakly than its source version.
 
 Sources: S3 User Guide replication-what-is-isnot-replicated and replication-config-for-kms-objects;
-S3 API CopyObject (not copied: ACL, website redirect, Object Lock).
+S3 API CopyObject (not copied: ACL, website redirect, Object Lock; see `model.extras`).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
+from backfill.model.extras import (
+    LONG_AGO,
+    NO_ABILITIES,
+    Abilities,
+    lock_at,
+    lock_obstacle,
+    redirect_obstacle,
+)
 from backfill.model.objects import ChecksumType, ObjectVersion, multipart_part_count
+from backfill.model.store import ObjectLock
 from backfill.plan.routes import Reason
 from backfill.plan.rules import Rule
 from backfill.settings import OBJECT_BYTES_MAX, PART_BYTES_MIN
@@ -33,13 +43,22 @@ def is_archived_class(storage_class: str) -> bool:
     return storage_class in _ARCHIVED_CLASSES
 
 
-def obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obstacle | None:
-    """Return the first obstacle, in the order in which a person can do something about them."""
+def obstacle_of(
+    entry: ObjectVersion,
+    head: ObjectHead,
+    rule: Rule,
+    abilities: Abilities = NO_ABILITIES,
+    as_of: datetime = LONG_AGO,
+) -> Obstacle | None:
+    """Return the first obstacle, in the order in which a person can do something about them.
+
+    `abilities` are the destination's; retention that had ended `as_of` is no obstacle.
+    """
     return (
         _state_obstacle(entry, head)
         or _sse_c_obstacle(head.encryption)
         or _kms_obstacle(head.encryption, rule)
-        or _loss(entry, head)
+        or _loss(entry, head, lock_at(head, as_of), abilities)
     )
 
 
@@ -83,15 +102,17 @@ def _kms_obstacle(encryption: Encryption, rule: Rule) -> Obstacle | None:
     return None
 
 
-def _loss(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
+def _loss(
+    entry: ObjectVersion, head: ObjectHead, lock: ObjectLock | None, abilities: Abilities
+) -> Obstacle | None:
     """Return what a copy would silently leave behind."""
     if head.missing_metadata_count:
         detail = f"{head.missing_metadata_count} values"
         return Obstacle(reason=Reason.METADATA_NOT_READABLE, detail=detail)
-    if head.lock_mode or head.has_legal_hold:
-        return Obstacle(reason=Reason.OBJECT_LOCK, detail=head.lock_mode or "legal hold")
-    if head.website_redirect:
-        return Obstacle(reason=Reason.WEBSITE_REDIRECT)
+    if lock is not None and (detail := lock_obstacle(lock, abilities)):
+        return Obstacle(reason=Reason.OBJECT_LOCK, detail=detail)
+    if head.website_redirect and (detail := redirect_obstacle(head.website_redirect)):
+        return Obstacle(reason=Reason.WEBSITE_REDIRECT, detail=detail)
     if entry.size_bytes > OBJECT_BYTES_MAX:
         return Obstacle(reason=Reason.TOO_LARGE)
     return None

@@ -16,9 +16,10 @@ from backfill.plan.evaluation import winning_rule
 from backfill.plan.facts import Needs
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
-from backfill.plan.routes import Route
+from backfill.plan.routes import Handling, Route
 from backfill.plan.rules import Rule
 from backfill.plan.terms import Terms
+from backfill.plan.totals import NOT_KEPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,8 @@ def _reservation(rule: Rule, question: Question) -> str:
 
 
 def _facts(question: Question, decision: Move | Stay) -> Iterator[str]:
-    current = question.destination_chain.current
+    entry, current = question.entry, question.destination_chain.current
+    holder = decision.holder if isinstance(decision, Stay) else None
     yield (
         f"at the destination: {_entry_words(current)}, version {current.version_id}"
         if current is not None
@@ -171,15 +173,21 @@ def _facts(question: Question, decision: Move | Stay) -> Iterator[str]:
         yield f"source HEAD: {_head_words(source.head)}"
     if source.tags is not None:
         yield f"source tags: {', '.join(f'{k}={v}' for k, v in source.tags) or 'none'}"
-    if source.has_default_acl is not None:
-        yield f"source ACL: {'the default' if source.has_default_acl else 'grants more'}"
+    if source.acl is not None:
+        yield f"source ACL: {'the default' if source.acl.is_default else 'grants more'}"
     if source.refusal is not None:
         yield f"a read of the source was refused: {source.refusal.detail}"
+    # Of a history all that was read there belongs to all of its versions; this is one of them.
+    of_this = holder or current, question.destination_chain.by_version_id.get(entry.version_id)
     for version_id, head in sorted(question.facts.destination_heads.items()):
+        if all(each is None or each.version_id != version_id for each in of_this):
+            continue
         words = _head_words(head) if head is not None else "could not be read"
         yield f"destination HEAD of {version_id}: {words}"
     if question.engine is not None and question.engine.why_not_batch:
         yield question.engine.why_not_batch
+    if holder is not None:
+        yield f"stands for it there: {_entry_words(holder)}, version {holder.version_id}"
     if isinstance(decision, Move):
         yield f"would be {_guard_words(decision)}"
 
@@ -187,6 +195,8 @@ def _facts(question: Question, decision: Move | Stay) -> Iterator[str]:
 def _guard_words(move: Move) -> str:
     if move.route is Route.BATCH_REPLICATION:
         return "replicated by S3 under its own version ID and time, as a job asks for it"
+    if move.handling & Handling.HISTORY:
+        return f"written in its turn, oldest first, over what was written before; {NOT_KEPT}"
     if move.precondition is None:
         return "written without a precondition: S3 has none for a marker onto an absent key"
     if isinstance(move.precondition, IfReplaces):

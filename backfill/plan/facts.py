@@ -12,6 +12,7 @@ from typing import NamedTuple
 from backfill.errors import Disposition, StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
+from backfill.model.store import ObjectAcl
 from backfill.plan.routes import Reason
 
 HeadAnswer = ObjectHead | None
@@ -39,7 +40,7 @@ class SourceFacts(NamedTuple):
 
     head: ObjectHead | None = None
     tags: Pairs | None = None
-    has_default_acl: bool | None = None
+    acl: ObjectAcl | None = None
     refusal: Refusal | None = None
 
     @property

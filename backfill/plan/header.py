@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from backfill.errors import ArtifactDamagedError
+from backfill.model.extras import NO_ABILITIES, Abilities
 from backfill.model.places import BucketPlace
 
 
@@ -16,12 +17,23 @@ from backfill.model.places import BucketPlace
 class PlanHeader:
     """Source, destinations (indexed by `PlanEntry.destination`) and the horizon.
 
-    Versions created at or after `horizon` belong to live replication.
+    Versions created at or after `horizon` belong to live replication. `abilities` are those of the
+    destinations, in their order; `checksum_algorithm` is what copies shall have, empty for the
+    source's.
     """
 
     source: BucketPlace
     destinations: tuple[BucketPlace, ...]
     horizon: datetime
+    abilities: tuple[Abilities, ...] = ()
+    checksum_algorithm: str = ""
+
+    def __post_init__(self) -> None:
+        assert len(self.abilities) in (0, len(self.destinations)), "of each destination, or none"
+
+    def abilities_at(self, destination: int) -> Abilities:
+        """Return what a destination lets copies keep."""
+        return self.abilities[destination] if self.abilities else NO_ABILITIES
 
 
 def header_document(header: PlanHeader) -> dict[str, object]:
@@ -30,6 +42,8 @@ def header_document(header: PlanHeader) -> dict[str, object]:
         "source": asdict(header.source),
         "destinations": [asdict(place) for place in header.destinations],
         "horizon": header.horizon.isoformat(),
+        "abilities": [each._asdict() for each in header.abilities],
+        "checksum_algorithm": header.checksum_algorithm,
     }
 
 
@@ -47,6 +61,8 @@ def header_of(summary: Mapping[str, object]) -> PlanHeader:
             source=_place(document["source"]),
             destinations=tuple(_place(place) for place in places),
             horizon=datetime.fromisoformat(str(document["horizon"])),
+            abilities=_abilities(document.get("abilities", [])),
+            checksum_algorithm=str(document.get("checksum_algorithm", "")),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ArtifactDamagedError(
@@ -57,6 +73,19 @@ def header_of(summary: Mapping[str, object]) -> PlanHeader:
 def _mapping(value: object) -> Mapping[str, object]:
     assert isinstance(value, Mapping), "a JSON object"
     return value
+
+
+def _abilities(value: object) -> tuple[Abilities, ...]:
+    assert isinstance(value, list), "a list of abilities"
+    return tuple(
+        Abilities(
+            has_object_lock=bool(each["has_object_lock"]),
+            keeps_acls=bool(each["keeps_acls"]),
+            owner_id=str(each["owner_id"]),
+            blocks_public_acls=bool(each["blocks_public_acls"]),
+        )
+        for each in map(_mapping, value)
+    )
 
 
 def _place(value: object) -> BucketPlace:

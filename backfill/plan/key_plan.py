@@ -4,7 +4,7 @@ Never fetches: it says what it needs, is told, and decides again. Holds one key'
 Law: it yields exactly one entry for each source version at each destination, in order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backfill.model.looks import look_of_listed
@@ -15,12 +15,14 @@ from backfill.plan.decisions import Decision, Move, Question, Stay
 from backfill.plan.engines import KeyEngine, UnreadHeads, engine_of
 from backfill.plan.entries import DestinationSeen, PlanEntry
 from backfill.plan.facts import Facts, HeadAnswer, HeadName, Needs, SourceFacts
-from backfill.plan.routes import Route
+from backfill.plan.history import decide_history, doubtful_versions
+from backfill.plan.routes import PLAIN, Route
 from backfill.plan.terms import Terms
 
-ROUNDS_MAX = 5
-"""Rounds of reading for one key: null replicas (and so the engine), heads, tags, ACL, and the last
-decision."""
+ROUNDS_MAX = 7
+"""Rounds of reading for one key: null replicas (and so the engine), heads, tags, what the
+destination has of a history, what it has where it is none, ACL, and the last decision."""
+_UNDECIDED = Needs(engine=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +61,31 @@ class KeyPlan:
             for entry in source_chain
             for n, chain in enumerate(self._destinations)
         ]
-        self._decisions = [decide(question, terms) for question in self._questions]
+        key = source_chain[0].key
+        self._histories: Sequence[int] = ()
+        if terms.brings_histories:
+            numbers = range(len(terms.destinations))
+            self._histories = [n for n in numbers if terms.may_bring_history(key, n)]
+        self._decide_all()
+
+    def _decide_all(self) -> None:
+        if self._histories:
+            self._decisions: list[Decision] = [_UNDECIDED] * len(self._questions)
+            self._decide(range(len(self._questions)))
+        else:
+            self._decisions = [decide(question, self._terms) for question in self._questions]
         self._open = self._places_open(range(len(self._decisions)))
+
+    def _decide(self, places: Collection[int]) -> None:
+        """Decide these places anew; those of a history are all of its destination's, or none."""
+        count = len(self._destinations)
+        for place in places:
+            if place % count not in self._histories:
+                self._decisions[place] = decide(self._questions[place], self._terms)
+        for number in self._histories:
+            if number in places:
+                questions = self._questions[number::count]
+                self._decisions[number::count] = decide_history(questions, self._terms)
 
     @property
     def engine(self) -> KeyEngine | None:
@@ -117,29 +142,49 @@ class KeyPlan:
             self._engine = engine_of(
                 self._source, self._destinations, destination_heads, self._terms
             )
-        places = self._open
+        places: Collection[int] = self._open
         if self._terms.delivery.batch:
             places = [place for place, each in enumerate(self._decisions) if _may_change(each)]
+        places = self._with_histories(places)
+        heads: list[dict[VersionId, HeadAnswer]] = [{} for _ in self._destinations]
+        for (n, version_id), head in destination_heads.items():
+            heads[n][version_id] = head
         for place in places:
             question = self._questions[place]
-            facts = Facts(
-                source=sources.get(question.entry.version_id, question.facts.source),
-                destination_heads={
-                    version_id: head
-                    for (n, version_id), head in destination_heads.items()
-                    if n == question.destination
-                },
-            )
+            source = sources.get(question.entry.version_id, question.facts.source)
+            facts = Facts(source=source, destination_heads=heads[question.destination])
             self._questions[place] = question._replace(facts=facts, engine=self.engine)
-            self._decisions[place] = decide(self._questions[place], self._terms)
+        self._decide(places)
         self._open = self._places_open(places)
+
+    def _with_histories(self, places: Collection[int]) -> Collection[int]:
+        """Return places, and with one of a history all of it: one version decides about others."""
+        if not self._histories:
+            return places
+        count, all_places = len(self._destinations), range(len(self._questions))
+        touched = {place % count for place in places}.intersection(self._histories)
+        return sorted({*places, *(place for n in touched for place in all_places[n::count])})
 
     def suppose(self, engine: KeyEngine) -> None:
         """Decide everything again as if the key were this engine's; a forecast asks what if."""
         self._engine = engine
         self._questions = [question._replace(engine=engine) for question in self._questions]
-        self._decisions = [decide(question, self._terms) for question in self._questions]
-        self._open = self._places_open(range(len(self._decisions)))
+        self._decide_all()
+
+    def suppose_no_history(self) -> None:
+        """Decide everything again as if no version could go with others of its key."""
+        self._histories = ()
+        self._decide_all()
+
+    @property
+    def doubtful_heads(self) -> frozenset[HeadName]:
+        """The destination versions that histories may ask for once it is known what they hold."""
+        count = len(self._destinations)
+        return frozenset(
+            (n, version_id)
+            for n in self._histories
+            for version_id in doubtful_versions(self._questions[n::count], self._terms)
+        )
 
     def _places_open(self, places: Iterable[int]) -> list[int]:
         return [place for place in places if isinstance(self._decisions[place], Needs)]
@@ -182,11 +227,16 @@ def plan_entry(number: int, question: Question, decision: Move | Stay, terms: Te
         storage_class=moved.storage_class if moved else "",
         encryption=moved.encryption if moved else None,
         precondition=moved.precondition if moved else None,
-        seen=_seen(question.destination_chain.current),
+        seen=_seen(_holder(decision) or question.destination_chain.current),
         has_other_writers=terms.has_other_writers(entry.key, question.destination),
         replicates_delete_markers=rule.replicates_delete_markers if rule else False,
+        handling=moved.handling if moved else PLAIN,
         source_look=_look(question, terms) if moved else None,
     )
+
+
+def _holder(decision: Move | Stay) -> ListedEntry | None:
+    return decision.holder if isinstance(decision, Stay) else None
 
 
 def _look(question: Question, terms: Terms) -> str | None:

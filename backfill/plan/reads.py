@@ -125,9 +125,9 @@ class Reads:
     async def _with_acl(self, key: str, version_id: VersionId, facts: SourceFacts) -> SourceFacts:
         self._acls += 1
         store, place = self._source_store, self._header.source
-        is_default = await store.has_default_acl(place, key, version_id=version_id)
+        acl = await store.object_acl(place, key, version_id=version_id)
         self.failures.note_answer("GetObjectAcl", place.bucket)
-        return facts._replace(has_default_acl=is_default)
+        return facts._replace(acl=acl)
 
     async def _destination_head(self, key: str, name: HeadName) -> HeadAnswer:
         destination, version_id = name

@@ -36,10 +36,12 @@ class Handling(enum.IntFlag):
     a chosen checksum algorithm): the worker reads the source version right before it writes."""
     RESTORE = 4
     """It is archived: a restore is asked for and awaited before its key is worked on."""
+    GRANTS = 8
+    """With READ_SOURCE: its ACL is not the default one, so that is read and supplied, too."""
 
 
 PLAIN: Final = Handling(0)
-HANDLINGS: Final = tuple(Handling(number) for number in range(8))
+HANDLINGS: Final = tuple(Handling(number) for number in range(16))
 """By value: calling the enumeration takes ten times as long."""
 
 
@@ -64,6 +66,7 @@ class Reason(enum.StrEnum):
     NOT_READABLE = "not-readable"
     # What this engine refuses rather than do half
     NONCURRENT = "noncurrent"
+    HISTORY_INCOMPLETE = "history-incomplete"
     SSE_C = "sse-c"
     OBJECT_LOCK = "object-lock"
     ACL = "acl"

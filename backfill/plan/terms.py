@@ -7,11 +7,12 @@ Law: equal digests mean that equal inventories give equal plans.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from backfill.campaign import Campaign, ManifestWay, OtherWriters, Scope
+from backfill.campaign import Campaign, ManifestWay, OtherWriters, Scope, Versions
 from backfill.errors import CampaignError
+from backfill.model.extras import LONG_AGO, NO_ABILITIES, Abilities
 from backfill.plan.rules import Rule, Rules
 from backfill.settings import COPY_OBJECT_BYTES_MAX
 
@@ -25,13 +26,14 @@ class DestinationTerms:
     `live_rules` are those that S3 itself follows: they tell which keys have another writer, and
     differ from `rules` only where the campaign states its own. `has_acls` says whether an object's
     ACL means anything there: everywhere but under BucketOwnerEnforced, also where the setting
-    cannot be read.
+    cannot be read; `abilities` what else a copy can keep there.
     """
 
     bucket: str
     rules: tuple[Rule, ...]
     live_rules: tuple[Rule, ...]
     has_acls: bool
+    abilities: Abilities = NO_ABILITIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Terms:
     `manifest` is who shall list the versions of Batch Replication jobs, as the campaign asks.
     `is_mending`: verify found what the destination shows to be wrong or gone, so only whether a
     copy of the current version can be made whole is decided (repair), not whether it is needed.
+    Retention that had ended `as_of` protects nothing; when the run began, by S3's clock.
     """
 
     scope: Scope
@@ -73,6 +76,7 @@ class Terms:
     delivery: Delivery = COPY_ONLY
     manifest: ManifestWay = ManifestWay.OWN
     is_mending: bool = False
+    as_of: datetime = LONG_AGO
 
     def __post_init__(self) -> None:
         if self.delivery.batch:
@@ -96,6 +100,16 @@ class Terms:
     def has_other_writers(self, key: str, destination: int) -> bool:
         """Return whether live replication may write the key there (architecture decision 3)."""
         return not self.is_quiet and self.is_replicated_live(key, destination)
+
+    @property
+    def brings_histories(self) -> bool:
+        """Whether copy workers bring all versions of a key, where nobody else writes it."""
+        is_asked = self.scope.versions is Versions.ALL
+        return is_asked and self.delivery.copy and not self.is_mending
+
+    def may_bring_history(self, key: str, destination: int) -> bool:
+        """Return whether a key may go there with all of its versions (see `history`)."""
+        return self.brings_histories and not self.has_other_writers(key, destination)
 
     def has_tag_filters(self, key: str) -> bool:
         """Return whether the scope, or a rule that covers the key, asks for object tags."""
@@ -155,6 +169,15 @@ def terms_of(
         delivery=delivery,
         manifest=campaign.batch.manifest if delivery.batch else ManifestWay.OWN,
     )
+
+
+def terms_with_abilities(terms: Terms, abilities: Sequence[Abilities], as_of: datetime) -> Terms:
+    """Return terms that know what each destination lets a copy keep; `as_of`: see `Terms`."""
+    destinations = tuple(
+        replace(each, abilities=able)
+        for each, able in zip(terms.destinations, abilities, strict=True)
+    )
+    return replace(terms, destinations=destinations, as_of=as_of)
 
 
 def terms_digest(terms: Terms) -> str:

@@ -37,6 +37,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    ObjectAcl,
     PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
@@ -84,10 +85,10 @@ class ObjectStore(Protocol):
         """Return the object tags, sorted."""
         ...
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
-        """Return whether the ACL grants nothing but FULL_CONTROL to the object's owner."""
+    ) -> ObjectAcl:
+        """Return the owner and all grants; BucketOwnerEnforced shows the default ACL."""
         ...
 
     async def has_retention(

@@ -160,7 +160,7 @@ async def _ask(reader: Reader, hidden: Hidden, version: ObjectVersion) -> None:
         case Hidden.LEGAL_HOLD:
             await store.has_legal_hold(*name, version_id=version.version_id)
         case Hidden.ACL:
-            await store.has_default_acl(*name, version_id=version.version_id)
+            await store.object_acl(*name, version_id=version.version_id)
 
 
 async def _has_readable_head(reader: Reader, version: ObjectVersion) -> bool:

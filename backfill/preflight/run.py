@@ -6,6 +6,7 @@ object would be lost for good; it is asked again at every start and resume.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from backfill.campaign import Campaign
@@ -55,6 +56,7 @@ async def set_scene(
         horizon=horizon,
         configuration=configuration,
         rules=rules,
+        copy_checksum_algorithm=campaign.copy_checksum_algorithm,
     )
 
 
@@ -159,7 +161,11 @@ async def _destination(
         expected_owner=owner,
         owner_origin=origin,
     )
-    return DestinationScene(place=place, facts=await _facts(place, control, "destination"))
+    facts = await _facts(place, control, "destination")
+    if facts.owner_id and await control.account_id() != owner:
+        # The bucket's owner is not who will own the copies: whoever writes them is.
+        facts = replace(facts, owner_id="")
+    return DestinationScene(place=place, facts=facts)
 
 
 async def _facts(place: BucketPlace, control: ControlPlane, side: str) -> BucketFacts:

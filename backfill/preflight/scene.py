@@ -12,6 +12,7 @@ from datetime import datetime
 
 from backfill.campaign import Campaign
 from backfill.errors import ArtifactDamagedError, CampaignError
+from backfill.model.extras import Abilities
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.header import PlanHeader
@@ -57,6 +58,7 @@ class Scene:
 
     `configuration` is the source bucket's raw replication configuration (None: it has none).
     `rules` decide: the bucket's own, or the one that a campaign with a destination states.
+    `copy_checksum_algorithm` is the campaign's, empty for the source's.
     """
 
     source: BucketPlace
@@ -66,6 +68,7 @@ class Scene:
     configuration: Mapping[str, object] | None
     rules: Rules
     engine: EngineChoice = COPY_ONLY
+    copy_checksum_algorithm: str = ""
 
     def __post_init__(self) -> None:
         assert self.destinations, "a scene has a destination"
@@ -88,20 +91,35 @@ class Scene:
             source=self.source,
             destinations=tuple(scene.place for scene in self.destinations),
             horizon=self.horizon,
+            abilities=self.abilities,
+            checksum_algorithm=self.copy_checksum_algorithm,
         )
 
     @property
-    def needs_acls(self) -> bool:
-        """Return whether some object's own ACL may decide: ACLs mean something on both sides."""
+    def abilities(self) -> tuple[Abilities, ...]:
+        """Return what each destination lets copies keep."""
         keepers = {
             rule.destination.bucket
             for rule in self.rules.rules
             if rule.is_enabled and not rule.destination.is_owner_translated
         }
-        return self.source_facts.object_ownership != OWNER_ENFORCED and any(
-            each.facts.object_ownership != OWNER_ENFORCED and each.place.bucket in keepers
+        has_acls = self.source_facts.object_ownership != OWNER_ENFORCED
+        return tuple(
+            Abilities(
+                has_object_lock=each.facts.has_object_lock,
+                keeps_acls=has_acls
+                and each.facts.object_ownership != OWNER_ENFORCED
+                and each.place.bucket in keepers,
+                owner_id=each.facts.owner_id,
+                blocks_public_acls=each.facts.blocks_public_acls,
+            )
             for each in self.destinations
         )
+
+    @property
+    def needs_acls(self) -> bool:
+        """Return whether some object's own ACL may decide: ACLs mean something on both sides."""
+        return any(each.keeps_acls for each in self.abilities)
 
 
 def scene_lines(scene: Scene) -> Iterator[str]:
@@ -193,6 +211,7 @@ def scene_of(data: bytes, campaign: Campaign) -> Scene:
             configuration=document["configuration"],
             rules=rules_of(campaign, document["configuration"]),
             engine=_engine_of(document.get("engine")),
+            copy_checksum_algorithm=campaign.copy_checksum_algorithm,
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ArtifactDamagedError(

@@ -13,8 +13,11 @@ from backfill.errors import Disposition, StoreFault
 from backfill.model.attributes import ObjectHead, Pairs
 from backfill.model.objects import VersionId
 from backfill.model.places import BucketPlace
+from backfill.model.store import Grant, ObjectAcl
 from backfill.ports import Event, ObjectStore, ProgressCounts
 
+OWNER = "source-owner"
+"""Canonical user ID of whoever owns all versions here."""
 Name = tuple[str, str, str]
 """Bucket, key, version ID."""
 
@@ -76,14 +79,17 @@ class KnownVersions:
             raise answer
         return answer
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
+    ) -> ObjectAcl:
         assert version_id is not None, "a plan reads pinned versions"
         await self._count(f"acl {place.bucket}", key)
         if (place.bucket, key, version_id) in self.acl_refusals:
             raise self.acl_refusals[place.bucket, key, version_id]
-        return (place.bucket, key, version_id) not in self.other_acls
+        own = Grant("FULL_CONTROL", "id", OWNER)
+        if (place.bucket, key, version_id) in self.other_acls:
+            return ObjectAcl(OWNER, (own, Grant("READ", "id", "somebody")))
+        return ObjectAcl(OWNER, (own,))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,7 +4,9 @@ Going through `backfill.aws.requests` is the point: a guard that the product for
 parameters is forgotten here too, and the model acts as S3 would.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 from backfill.model.attributes import (
@@ -24,7 +26,9 @@ from backfill.model.objects import (
     ObjectVersion,
     VersionId,
 )
+from backfill.model.store import Grant, ObjectAcl
 from backfill.sandbox.model import values
+from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.operations import copies, multipart, objects
 from backfill.sandbox.model.operations.listings import ListedVersion
 
@@ -37,6 +41,12 @@ _CONTENT = {
     "ContentDisposition": "content_disposition",
     "CacheControl": "cache_control",
     "Expires": "expires",
+}
+_GRANTS = {
+    "GrantFullControl": "FULL_CONTROL",
+    "GrantRead": "READ",
+    "GrantReadACP": "READ_ACP",
+    "GrantWriteACP": "WRITE_ACP",
 }
 
 
@@ -89,6 +99,24 @@ def encryption(parameters: Parameters) -> values.RequestedEncryption:
     )
 
 
+def lock(parameters: Parameters) -> values.ObjectLock | None:
+    mode, until = optional(parameters, "ObjectLockMode"), None
+    if (told := optional(parameters, "ObjectLockRetainUntilDate")) is not None:
+        until = datetime.fromisoformat(told)
+    is_held = optional(parameters, "ObjectLockLegalHoldStatus") == "ON"
+    if mode is None and until is None and not is_held:
+        return None
+    return values.ObjectLock(mode=mode, retain_until=until, has_legal_hold=is_held)
+
+
+def grants(parameters: Parameters) -> tuple[values.Grant, ...]:
+    return tuple(
+        values.Grant(grantee=grantee, permission=permission)
+        for parameter, permission in _GRANTS.items()
+        for grantee in re.findall(r'(?:id|uri)="([^"]*)"', optional(parameters, parameter) or "")
+    )
+
+
 def copy_request(parameters: Parameters) -> copies.CopyObjectRequest:
     return copies.CopyObjectRequest(
         bucket=text(parameters, "Bucket"),
@@ -97,8 +125,13 @@ def copy_request(parameters: Parameters) -> copies.CopyObjectRequest:
         metadata_directive=optional(parameters, "MetadataDirective"),
         tagging_directive=optional(parameters, "TaggingDirective"),
         attributes=values.WrittenAttributes(
-            storage_class=optional(parameters, "StorageClass"), encryption=encryption(parameters)
+            storage_class=optional(parameters, "StorageClass"),
+            encryption=encryption(parameters),
+            lock=lock(parameters),
+            grants=grants(parameters),
+            website_redirect_location=optional(parameters, "WebsiteRedirectLocation"),
         ),
+        checksum_algorithm=optional(parameters, "ChecksumAlgorithm"),
         conditions=write_conditions(parameters),
         expected_bucket_owner=optional(parameters, "ExpectedBucketOwner"),
     )
@@ -116,6 +149,9 @@ def create_upload_request(parameters: Parameters) -> multipart.CreateMultipartUp
             tags=tuple(parse_qsl(optional(parameters, "Tagging") or "", keep_blank_values=True)),
             storage_class=optional(parameters, "StorageClass"),
             encryption=encryption(parameters),
+            lock=lock(parameters),
+            grants=grants(parameters),
+            website_redirect_location=optional(parameters, "WebsiteRedirectLocation"),
         ),
         checksum_algorithm=optional(parameters, "ChecksumAlgorithm"),
         checksum_type=optional(parameters, "ChecksumType"),
@@ -231,6 +267,14 @@ def checksums(stored: values.Checksum | None) -> tuple[Checksum, ...]:
     )
 
 
+def object_acl(told: objects.GetObjectAclResult) -> ObjectAcl:
+    grants = (
+        Grant(grant.permission, "uri" if grant.is_of_group else "id", grant.grantee)
+        for grant in told.grants
+    )
+    return ObjectAcl(canonical_id(told.owner_id), tuple(grants))
+
+
 def object_head(told: objects.ObjectDescription) -> ObjectHead:
     content, lock = told.content, told.lock
     status = told.replication_status
@@ -255,6 +299,7 @@ def object_head(told: objects.ObjectDescription) -> ObjectHead:
         parts_count=told.parts_count,
         archive_status=told.archive_status.value if told.archive_status else None,
         lock_mode=lock.mode if lock else None,
-        has_legal_hold=lock.has_legal_hold if lock else False,
+        lock_retain_until=lock.retain_until if lock else None,
+        has_legal_hold=bool(lock and lock.has_legal_hold),
         website_redirect=told.website_redirect_location,
     )

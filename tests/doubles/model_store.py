@@ -21,6 +21,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    ObjectAcl,
     PartsPage,
     UploadPartCopyRequest,
     VersionsPage,
@@ -108,15 +109,15 @@ class ModelStore:
             lambda _: tuple(sorted(self._model.get_object_tagging(self._caller, request).tags)),
         )
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
+    ) -> ObjectAcl:
         request = _version_request(place, key, version_id)
         parameters = requests.version_parameters(place, key, version_id)
         return await self._wire.send(
             "GetObjectAcl",
             parameters,
-            lambda _: self._model.get_object_acl(self._caller, request).acl == "private",
+            lambda _: translated.object_acl(self._model.get_object_acl(self._caller, request)),
         )
 
     async def has_retention(
@@ -138,7 +139,7 @@ class ModelStore:
         return await self._wire.send(
             "GetObjectLegalHold",
             parameters,
-            lambda _: self._model.get_object_legal_hold(self._caller, request).has_legal_hold,
+            lambda _: bool(self._model.get_object_legal_hold(self._caller, request).has_legal_hold),
         )
 
     async def read_object(

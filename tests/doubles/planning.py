@@ -203,4 +203,4 @@ class ReadableBuckets(ListedBuckets):
         super().__init__(buckets, **limits)
         self.head_object = known.head_object
         self.get_object_tagging = known.get_object_tagging
-        self.has_default_acl = known.has_default_acl
+        self.object_acl = known.object_acl

@@ -52,12 +52,19 @@ HEADERS: Final = {
     "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
     "Expires": "expires",
+    "GrantFullControl": "x-amz-grant-full-control",
+    "GrantRead": "x-amz-grant-read",
+    "GrantReadACP": "x-amz-grant-read-acp",
+    "GrantWriteACP": "x-amz-grant-write-acp",
     "IfMatch": "if-match",
     "IfNoneMatch": "if-none-match",
     "MaxParts": "x-amz-max-parts",
     "MetadataDirective": "x-amz-metadata-directive",
     "MpuObjectSize": "x-amz-mp-object-size",
     "ObjectAttributes": "x-amz-object-attributes",
+    "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
+    "ObjectLockMode": "x-amz-object-lock-mode",
+    "ObjectLockRetainUntilDate": "x-amz-object-lock-retain-until-date",
     "PartNumberMarker": "x-amz-part-number-marker",
     "Range": "range",
     "SSECustomerAlgorithm": "x-amz-server-side-encryption-customer-algorithm",
@@ -68,6 +75,7 @@ HEADERS: Final = {
     "StorageClass": "x-amz-storage-class",
     "Tagging": "x-amz-tagging",
     "TaggingDirective": "x-amz-tagging-directive",
+    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
 }
 QUERIES: Final = {
     "ContinuationToken": "continuation-token",
@@ -113,6 +121,10 @@ _STORED: Final = f"StorageClass ServerSideEncryption SSEKMSKeyId BucketKeyEnable
 _CONTENT: Final = (
     "ContentType ContentEncoding ContentLanguage ContentDisposition CacheControl Expires"
 )
+_EXTRAS: Final = (
+    "WebsiteRedirectLocation ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus"
+    " GrantFullControl GrantRead GrantReadACP GrantWriteACP ChecksumAlgorithm"
+)
 
 OPERATIONS: Final = {
     "ListObjectVersions": _operation("GET", f"{_LISTING} KeyMarker VersionIdMarker", "versions="),
@@ -129,12 +141,12 @@ OPERATIONS: Final = {
     "CopyObject": _operation(
         "PUT",
         f"Bucket Key ExpectedBucketOwner {_SOURCE} IfMatch IfNoneMatch"
-        f" MetadataDirective TaggingDirective {_STORED}",
+        f" MetadataDirective TaggingDirective {_STORED} {_EXTRAS}",
     ),
     "CreateMultipartUpload": _operation(
         "POST",
         f"Bucket Key ExpectedBucketOwner Metadata {_CONTENT} Tagging {_STORED}"
-        " ChecksumAlgorithm ChecksumType",
+        f" {_EXTRAS} ChecksumType",
         "uploads=",
     ),
     "UploadPartCopy": _operation("PUT", f"{_UPLOAD} PartNumber {_SOURCE} CopySourceRange {_KEY}"),

@@ -12,6 +12,7 @@ from backfill.aws import replies
 from backfill.aws.replies import NoETagError, ReplyError, UnknownValueError
 from backfill.model.attributes import EncryptionKind, ObjectHead, ReplicationStatus
 from backfill.model.objects import Checksum, ChecksumType
+from backfill.model.store import Grant
 
 HEAD = {
     "etag": '"abc-2"',
@@ -227,15 +228,42 @@ def test_only_full_control_of_the_owner_alone_is_the_default_acl(
     grants: list[dict[str, object]], is_default: bool
 ) -> None:
     """Any other grant would be lost by a copy, so it must be seen."""
-    assert replies.is_default_acl({"Owner": {"ID": "o"}, "Grants": grants}) is is_default
+    assert replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants}).is_default is is_default
 
 
 def test_an_acl_without_an_owner_is_not_default() -> None:
-    """None equals None: an absent owner matches a grantee without an ID."""
-    nobody: dict[str, object] = {
-        "Grants": [{"Grantee": {"Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}]
-    }
-    assert replies.is_default_acl(nobody) is False
+    """If this fails, a grant to somebody is taken for the owner's, and a copy loses it."""
+    assert replies.object_acl({"Grants": [grant()]}).is_default is False
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Grantee": {"Type": "CanonicalUser"}, "Permission": "READ"},
+        {"Grantee": {"ID": "o"}},
+        {"Permission": "READ"},
+    ],
+)
+def test_a_grant_that_cannot_be_read_is_refused(told: dict[str, object]) -> None:
+    """If this fails, a copy is given fewer rights than its source gives, without a word."""
+    with pytest.raises(replies.ReplyError):
+        replies.object_acl({"Owner": {"ID": "o"}, "Grants": [told]})
+
+
+def test_an_acl_is_read_with_every_kind_of_grantee() -> None:
+    """If this fails, a group or another account loses its access to the copy."""
+    grants = [
+        grant(),
+        grant("READ", Type="Group", URI="http://acs.amazonaws.com/groups/global/AllUsers"),
+        grant("READ_ACP", ID="another"),
+    ]
+    acl = replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants})
+    assert acl.owner_id == "o"
+    assert acl.grants == (
+        Grant("FULL_CONTROL", "id", "o"),
+        Grant("READ", "uri", "http://acs.amazonaws.com/groups/global/AllUsers"),
+        Grant("READ_ACP", "id", "another"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from backfill.execute.outcome_rows import outcome_of
 from backfill.execute.run import ExecuteJob, execute
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
+from backfill.model.extras import Abilities
 from backfill.model.objects import ETag
 from backfill.model.outcome import Outcome
 from backfill.model.pauses import RetryBudget
@@ -168,6 +169,8 @@ class Run:
     allows_hiding: bool = False
     destinations: int = 1
     budget: RetryBudget | None = None
+    abilities: tuple[Abilities, ...] = ()
+    checksum_algorithm: str = ""
 
     def add(self, source: Stored, **fields: object) -> ManifestEntry:
         """Plan a source entry against what the destination shows now."""
@@ -224,7 +227,9 @@ class Run:
             header=PlanHeader(
                 source=SOURCE,
                 destinations=(DESTINATION,) * self.destinations,
-                horizon=datetime(2026, 1, 1, tzinfo=UTC),
+                horizon=self.horizon,
+                abilities=self.abilities,
+                checksum_algorithm=self.checksum_algorithm,
             ),
             manifest=ArtifactIndex(
                 name="manifest/01",
@@ -239,6 +244,7 @@ class Run:
             outcomes_name="outcomes/01",
             allows_hiding=self.allows_hiding,
             settings=self.settings,
+            leaves_newer_out=self.leaves_newer_out,
         )
         await execute(job, ports, self.stop or StopRequest())
         return [outcome_of(row) for row in self.artifacts.made["outcomes/01"]]
@@ -262,6 +268,8 @@ class Run:
             settings=self.settings,
             allows_hiding=self.allows_hiding,
             destinations=self.destinations,
+            abilities=self.abilities,
+            checksum_algorithm=self.checksum_algorithm,
         )
 
     def bodies(self, key: str = "k") -> list[bytes | None]:

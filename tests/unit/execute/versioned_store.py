@@ -34,6 +34,8 @@ from backfill.model.store import (
     CopiedPart,
     CopyObjectRequest,
     CreateMultipartUploadRequest,
+    Extras,
+    Grant,
     HideRequest,
     IfAbsent,
     IfReplaces,
@@ -41,6 +43,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MarkerResult,
     MultipartUpload,
+    ObjectAcl,
     PartsPage,
     Precondition,
     UploadPartCopyRequest,
@@ -71,8 +74,10 @@ class Stored:
     encryption: Encryption = PLAIN
     checksums: tuple[Checksum, ...] = ()
     status: ReplicationStatus = ReplicationStatus.NONE
-    has_default_acl: bool = True
+    grants: tuple[Grant, ...] = ()
     lock_mode: str | None = None
+    retain_until: datetime | None = None
+    has_legal_hold: bool = False
     website_redirect: str | None = None
     missing_metadata_count: int = 0
     unmodelled_checksums: Pairs = ()
@@ -285,6 +290,8 @@ class VersionedStore:
             replication_status=stored.status,
             parts_count=len(stored.part_sizes) if part_number and stored.part_sizes else None,
             lock_mode=stored.lock_mode,
+            lock_retain_until=stored.retain_until,
+            has_legal_hold=stored.has_legal_hold,
             website_redirect=stored.website_redirect,
             missing_metadata_count=stored.missing_metadata_count,
             unmodelled_checksums=stored.unmodelled_checksums,
@@ -296,11 +303,12 @@ class VersionedStore:
         await self._begin("tags")
         return self._found(place.bucket, key, version_id).tags
 
-    async def has_default_acl(
+    async def object_acl(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
-    ) -> bool:
+    ) -> ObjectAcl:
         await self._begin("acl")
-        return self._found(place.bucket, key, version_id).has_default_acl
+        own = Grant("FULL_CONTROL", "id", place.bucket)
+        return ObjectAcl(place.bucket, (own, *self._found(place.bucket, key, version_id).grants))
 
     async def has_retention(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
@@ -461,8 +469,13 @@ class VersionedStore:
                 raise changed()
 
     def _make(self, request: CopyObjectRequest, source: Stored) -> Stored:
+        algorithm = request.extras.checksum_algorithm
         checksums = tuple(
-            checksum._replace(type=ChecksumType.FULL_OBJECT, part_count=None)
+            checksum._replace(
+                algorithm=algorithm or checksum.algorithm,
+                type=ChecksumType.FULL_OBJECT,
+                part_count=None,
+            )
             for checksum in source.checksums
         )
         return self.put(
@@ -475,6 +488,7 @@ class VersionedStore:
             storage_class=request.storage_class or "STANDARD",
             encryption=request.encryption or PLAIN,
             checksums=checksums,
+            **_named(request.extras),
         )
 
     def _make_upload(self, upload: Upload, body: bytes) -> Stored:
@@ -499,12 +513,25 @@ class VersionedStore:
             storage_class=request.storage_class or "STANDARD",
             encryption=request.encryption or PLAIN,
             checksums=checksums,
+            **_named(request.extras),
         )
 
     def _upload(self, upload: MultipartUpload) -> Upload:
         if upload.upload_id not in self.uploads:
             raise fault("NoSuchUpload", 404, Disposition.SETTLE, is_ambiguous=True)
         return self.uploads[upload.upload_id]
+
+
+def _named(extras: Extras) -> dict[str, object]:
+    """Return what a request names; all else a copy does not have."""
+    lock = extras.lock
+    return {
+        "website_redirect": extras.website_redirect or None,
+        "lock_mode": (lock.mode or None) if lock else None,
+        "retain_until": lock.retain_until if lock else None,
+        "has_legal_hold": lock.has_legal_hold if lock else False,
+        "grants": tuple(g for g in extras.grants if g != Grant("FULL_CONTROL", "id", "dst")),
+    }
 
 
 def _md5(data: bytes) -> str:

@@ -85,7 +85,7 @@ class Answering:
     async def has_legal_hold(self, _: BucketPlace, key: str, *, version_id: VersionId) -> bool:
         return self._answer("GetObjectLegalHold", key, version_id)
 
-    async def has_default_acl(self, _: BucketPlace, key: str, *, version_id: VersionId) -> bool:
+    async def object_acl(self, _: BucketPlace, key: str, *, version_id: VersionId) -> bool:
         return self._answer("GetObjectAcl", key, version_id)
 
 

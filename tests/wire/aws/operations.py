@@ -101,7 +101,7 @@ READS: dict[str, Callable[[ObjectStore, str], Awaitable[object]]] = {
     "GetObjectTagging": lambda store, key: store.get_object_tagging(
         SOURCE, key, version_id=VERSION
     ),
-    "GetObjectAcl": lambda store, key: store.has_default_acl(SOURCE, key, version_id=VERSION),
+    "GetObjectAcl": lambda store, key: store.object_acl(SOURCE, key, version_id=VERSION),
     "GetObjectRetention": lambda store, key: store.has_retention(SOURCE, key, version_id=VERSION),
     "GetObjectLegalHold": lambda store, key: store.has_legal_hold(SOURCE, key, version_id=VERSION),
     "GetObject": read_all,

@@ -146,7 +146,7 @@ def read_act(world: ProxiedWorld, operation: str) -> Act:
         "GetObjectTagging": lambda store: store.get_object_tagging(
             PLACE, KEY, version_id=version_id
         ),
-        "GetObjectAcl": lambda store: store.has_default_acl(PLACE, KEY, version_id=version_id),
+        "GetObjectAcl": lambda store: store.object_acl(PLACE, KEY, version_id=version_id),
         "GetObjectRetention": lambda store: store.has_retention(PLACE, KEY, version_id=version_id),
         "GetObjectLegalHold": lambda store: store.has_legal_hold(PLACE, KEY, version_id=version_id),
         "ListParts": lambda store: store.list_parts(world.upload),

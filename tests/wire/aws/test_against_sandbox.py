@@ -220,7 +220,7 @@ async def test_a_hostile_key_survives_every_call(scene: Scene, key: str) -> None
         "text/x",
     )
     assert await store.get_object_tagging(DESTINATION_PLACE, key) == (("a b", "c"),)
-    assert await store.has_default_acl(DESTINATION_PLACE, key)
+    assert (await store.object_acl(DESTINATION_PLACE, key)).is_default
     stream = store.read_object(DESTINATION_PLACE, key, version_id=result.version_id)
     assert b"".join([chunk async for chunk in stream]) == b"hostile"
     marked = await store.hide_object(

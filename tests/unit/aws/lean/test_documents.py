@@ -90,7 +90,7 @@ PARSERS: Final[Mapping[str, Callable[[Reply], object]]] = {
     "CreateMultipartUpload": replies.upload_id,
     "CompleteMultipartUpload": lambda reply: replies.write_result(reply, result=None),
     "GetObjectTagging": replies.object_tags,
-    "GetObjectAcl": replies.is_default_acl,
+    "GetObjectAcl": replies.object_acl,
     "GetObjectRetention": replies.is_retained,
     "GetObjectLegalHold": replies.is_held,
     "ListParts": replies.parts_page,
