@@ -86,7 +86,8 @@ def encryption_cells(encryption: Encryption | None) -> EncryptionCells:
     """Return the three cells of an encryption; the first is null where there is none."""
     if encryption is None:
         return None, None, False
-    which_key = encryption.kms_key_arn or encryption.customer_key_md5
+    is_customers = encryption.kind is EncryptionKind.SSE_C
+    which_key = encryption.customer_key_md5 if is_customers else encryption.kms_key_arn
     return encryption.kind.value, which_key, encryption.is_bucket_key_enabled
 
 

@@ -24,11 +24,15 @@ COUNTS = st.integers(0, 2**60)
 TIMES = st.timedeltas(timedelta(), timedelta(days=40_000)).map(
     lambda since: datetime(2006, 3, 14, tzinfo=UTC) + since
 )
-ENCRYPTIONS = st.none() | st.builds(
-    Encryption,
-    kind=st.sampled_from(EncryptionKind),
-    kms_key_arn=st.none() | TEXT,
-    is_bucket_key_enabled=st.booleans(),
+ENCRYPTIONS = (
+    st.none()
+    | st.builds(
+        Encryption,
+        kind=st.sampled_from([kind for kind in EncryptionKind if kind is not EncryptionKind.SSE_C]),
+        kms_key_arn=st.none() | TEXT,
+        is_bucket_key_enabled=st.booleans(),
+    )
+    | st.builds(Encryption, kind=st.just(EncryptionKind.SSE_C), customer_key_md5=st.none() | TEXT)
 )
 PRECONDITIONS = st.none() | st.just(IfAbsent()) | st.builds(IfReplaces, etag=ETAGS)
 SEEN = st.none() | st.builds(
