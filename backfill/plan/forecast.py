@@ -7,11 +7,14 @@ that turn out to be replicas, and for tag filters that these would have made nee
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from backfill.model.objects import NULL_VERSION_ID
+from backfill.model.objects import NULL_VERSION_ID, VersionId
 from backfill.plan.engines import BY_BATCH
 from backfill.plan.key_plan import KeyNeeds, KeyPlan
 from backfill.plan.terms import DestinationTerms, Terms
+
+_NO: Final = frozenset[VersionId]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
         return Requests()
     may_copy = plan.engine is None or not plan.engine.is_batch
     heads, destination_heads = set(needs.heads), set(needs.destination_heads)
-    for further in _suppositions(plan, needs):
+    for further in _suppositions(plan, needs, terms):
         heads |= further.heads
         destination_heads |= further.destination_heads
     key = plan.source_chain[0].key
@@ -65,17 +68,27 @@ def forecast_of(plan: KeyPlan, terms: Terms) -> Requests:
     )
 
 
-def _suppositions(plan: KeyPlan, needs: KeyNeeds) -> Iterator[KeyNeeds]:
+def _suppositions(plan: KeyPlan, needs: KeyNeeds, terms: Terms) -> Iterator[KeyNeeds]:
     """Give what follows where doubtful versions turn out to be no replicas, for either engine."""
     is_undecided = plan.engine is None
     doubtful = {name for name in needs.destination_heads if name[1] == NULL_VERSION_ID}
     doubtful |= plan.engine_heads
+    yield _late(plan)
     if doubtful:
         plan.learn({}, dict.fromkeys(doubtful))
+        yield from filter(None, (plan.needs(),))
+        yield _late(plan)
+    if terms.brings_histories:
+        plan.suppose_no_history()
         yield from filter(None, (plan.needs(),))
     if is_undecided:
         plan.suppose(BY_BATCH)
         yield from filter(None, (plan.needs(),))
+
+
+def _late(plan: KeyPlan) -> KeyNeeds:
+    """Return what a history may ask for once it is known which versions it has."""
+    return KeyNeeds(heads=_NO, tags=_NO, acls=_NO, destination_heads=plan.doubtful_heads)
 
 
 def _keeps_acls(destination: DestinationTerms, key: str) -> bool:

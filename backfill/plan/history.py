@@ -60,6 +60,9 @@ def decide_history(questions: Sequence[Question], terms: Terms) -> list[Decision
     if engine is None or engine.is_batch:
         return [decide(question, terms) for question in questions]
     versions = [_asked(question, terms) for question in questions]
+    if (foreign := _foreign(questions[0])) is not None:
+        why = _barred(foreign, questions[0], terms)
+        return [_as_ordinary(version, why, terms) for version in versions]
     if any(isinstance(version.answer, Needs) for version in versions):
         return [version.answer or _read_head(version.question) for version in versions]
     members = [version for version in reversed(versions) if version.is_member]
@@ -75,7 +78,8 @@ def doubtful_versions(questions: Sequence[Question], terms: Terms) -> frozenset[
 
     Before it is known which versions are asked for, nothing tells which stand beside which.
     """
-    if not any(isinstance(_asked(question, terms).answer, Needs) for question in questions):
+    is_open = any(isinstance(_asked(question, terms).answer, Needs) for question in questions)
+    if not is_open or _foreign(questions[0]) is not None:
         return frozenset()
     source, destination = questions[0].source_chain, questions[0].destination_chain
     sizes = {entry.size_bytes for entry in source.entries if isinstance(entry, ObjectVersion)}
@@ -86,6 +90,24 @@ def doubtful_versions(questions: Sequence[Question], terms: Terms) -> frozenset[
         and entry.size_bytes in sizes
         and source.identified(entry) is None
     )
+
+
+def _foreign(question: Question) -> ListedEntry | None:
+    """Return what is at a destination that no history of this source has, whatever it leaves out.
+
+    Told by kinds and sizes alone: for such a key no more is read than the ordinary rules ask for.
+    """
+    mine = reversed(question.source_chain.entries)
+    for their in reversed(question.destination_chain.entries):
+        if not any(_is_alike(entry, their) for entry in mine):  # goes on behind the last one met
+            return their
+    return None
+
+
+def _is_alike(mine: ListedEntry, their: ListedEntry) -> bool:
+    if isinstance(mine, ObjectVersion) and isinstance(their, ObjectVersion):
+        return mine.size_bytes == their.size_bytes
+    return isinstance(mine, DeleteMarker) and isinstance(their, DeleteMarker)
 
 
 # --- Which versions belong to the history ---
@@ -140,7 +162,7 @@ def _reason(version: _Version) -> Stay:
 
 def _as_ordinary(version: _Version, why: str, terms: Terms) -> Decision:
     """Return what is decided about a version of a key that is no history, and why it is none."""
-    if not version.is_member:
+    if not version.is_member and not version.question.entry.is_latest:
         return _reason(version)
     decision = decide(version.question, terms)
     if isinstance(decision, Stay) and decision.reason is Reason.NONCURRENT:
@@ -154,10 +176,11 @@ def _as_ordinary(version: _Version, why: str, terms: Terms) -> Decision:
 def _of_members(members: Sequence[_Version], terms: Terms) -> list[Decision] | str:
     """Return the decisions for a history's versions, oldest first; or why it is no history.
 
-    No reason is needed where the ordinary rules say the same, as of a key with one version.
+    No reason is needed where the ordinary rules say the same, as of a key with one version, or
+    where nothing is missing.
     """
     if all(member.is_held for member in members):
-        return [_reason(member) for member in members]
+        return ""
     theirs = members[0].question.destination_chain.entries
     if not theirs and len(members) == 1 and members[0].question.entry.is_latest:
         return ""
@@ -179,15 +202,11 @@ def _begun(
     Its chain must be the beginning of the history: the same kinds in the same order, with contents
     that are proven equal.
     """
-    bucket = terms.destinations[members[0].question.destination].bucket
     begun: list[Decision] = []
     for place, their in enumerate(theirs):
         met = place < len(members) and _meets(members[place], their)
         if not met:
-            return (
-                f"no history to {bucket}: version {their.version_id} there is not proven to be what"
-                " the history begins with"
-            )
+            return _barred(their, members[0].question, terms)
         member = members[place]
         if isinstance(met, Needs):
             begun.append(met)
@@ -198,8 +217,16 @@ def _begun(
                 Stay(reason=Reason.ALREADY_COPIED, rule=member.rule, detail=_HELD, holder=their)
             )
     if any(member.is_held for member in members[len(theirs) :]):
-        return f"no history to {bucket}: its versions there are not in the history's order"
+        return _barred(theirs[-1], members[0].question, terms)
     return begun
+
+
+def _barred(their: ListedEntry, question: Question, terms: Terms) -> str:
+    """Name what is in the way of a history."""
+    return (
+        f"no history to {terms.destinations[question.destination].bucket}: version"
+        f" {their.version_id} there is not proven to be what the history begins with"
+    )
 
 
 def _meets(member: _Version, their: ListedEntry) -> bool | Needs:

@@ -45,7 +45,8 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         sentence="S3 replicated it already: the destination holds the same version ID."
     ),
     Reason.ALREADY_COPIED: Text(
-        sentence="The destination's current version has the same content already."
+        sentence="The destination has the same content already: as its current version, or in its"
+        " place in the history that copies began there."
     ),
     Reason.IN_FLIGHT: Text(
         sentence="Live replication has it under way: its replication status is PENDING.",
@@ -97,11 +98,18 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         " BucketOwnerEnforced; otherwise mend what the code says. Then plan again.",
     ),
     Reason.NONCURRENT: Text(
-        sentence="It is a noncurrent version; copy workers move current versions only, because a"
-        " copy of an older version would become the current one.",
+        sentence="It is a noncurrent version, and the key goes without its history: a copy of an"
+        " older version would become the current one.",
         remedy="If its detail in rows.csv names what is in the way at the destination, move that"
-        " away first. Then plan anew in another run directory with --batch-role-arn and"
-        " --batch-bucket: S3 Batch Replication keeps version IDs and order.",
+        " away first. Then plan anew in another run directory: with --batch-role-arn and"
+        " --batch-bucket, because S3 Batch Replication keeps version IDs and order; or, where"
+        " nobody else writes the key, with --versions all.",
+    ),
+    Reason.HISTORY_INCOMPLETE: Text(
+        sentence="Its key would go with all of its versions, and one of them cannot be carried"
+        " whole (the detail names it); a gap could never be filled later, so none goes.",
+        remedy="Do what the reason of that version asks for and plan again; or plan in a new run"
+        " directory with --versions current, or leave the version out by rules or tags.",
     ),
     Reason.SSE_C: Text(
         sentence="It is encrypted with a key that only its owner has (SSE-C); a copy would need"

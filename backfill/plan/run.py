@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Final
 
+from backfill.campaign import Versions
 from backfill.errors import ForeignRunDirectoryError, UsageError
 from backfill.events.runs import RequestsForecast
 from backfill.in_order import BREATH
@@ -180,7 +181,9 @@ async def plan_keys(
         StoreFault: The store is lost, or refused for another reason than a version's.
     """
     assert work.terms.delivery.copy, "the campaign allows copy workers"
-    anew = replace(work, terms=replace(work.terms, delivery=COPY_ONLY, is_mending=is_mending))
+    scope = replace(work.terms.scope, versions=Versions.CURRENT)
+    terms = replace(work.terms, scope=scope, delivery=COPY_ONLY, is_mending=is_mending)
+    anew = replace(work, terms=terms)
     reads, remaining, number = anew.reads(), iter(keys), 0
     while some := list(islice(remaining, ANEW_KEYS)):
         for plan in await _planned_anew(anew, reads, some, read_chains):

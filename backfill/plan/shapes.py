@@ -1,10 +1,11 @@
 """Keys that their shape decides: nearly all keys of a bucket are alike in all that a plan asks.
 
 A key is plain where its versions do not matter to each other: every destination has either nothing
-of it, or exactly the source's chain by version IDs. What becomes of such a version follows from its
-shape alone: which rules and scope cover its key, its kind, age and class, and of its HEAD the
-storage class, encryption, replication status, and whether it has tags. So `KeyPlan` is asked once
-for each shape, about the version alone on its key, and what it said holds for all the others.
+of it, or exactly the source's chain by version IDs, and no copies of several are to go in order.
+What becomes of such a version follows from its shape alone: which rules and scope cover its key,
+its kind, age and class, and of its HEAD the storage class, encryption, replication status, and
+whether it has tags. So `KeyPlan` is asked once for each shape, about the version alone on its key,
+and what it said holds for all the others.
 
 Never decides and never fetches; a key that is not plain is `KeyPlan`'s own.
 Law: rows, requests and counts of a plain key are those that `KeyPlan` would give.
@@ -119,6 +120,7 @@ class Shapes:
         self._horizon_cell = time_cell(terms.horizon)
         self._bounds = _bounds(terms)
         self._size_max = min(terms.copy_object_bytes_max, OBJECT_BYTES_MAX)
+        self._brings_histories = terms.brings_histories
         self._absent: Relations = (False,) * len(terms.destinations)
         self._listed: dict[tuple[object, ...], Listed | None] = {}
         self._read: dict[tuple[object, ...], Settled | None] = {}
@@ -131,6 +133,8 @@ class Shapes:
             if known_relations is None:
                 return None
             relations = known_relations
+        if self._brings_histories and self._is_history(group, relations):
+            return None
         region = self.region(group.key)
         found = []
         for entry in group.source_chain:
@@ -139,6 +143,13 @@ class Shapes:
                 return None
             found.append(known)
         return found
+
+    def _is_history(self, group: KeyGroup, relations: Relations) -> bool:
+        """Return whether versions of a key matter to each other, because they go one by one."""
+        return len(group.source_chain) > 1 and any(
+            not mirrors and self._terms.may_bring_history(group.key, number)
+            for number, mirrors in enumerate(relations)
+        )
 
     def listed_alone(self, rows: Sequence[ListedRow]) -> list[Listed | None]:
         """Return what the listings tell of each row of a stretch; None unless it is plain."""

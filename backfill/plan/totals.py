@@ -6,6 +6,7 @@ Law: for each destination, in rows and in bytes, source = routes + reasons; else
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from backfill.errors import ArtifactDamagedError, TotalsError
 from backfill.model.objects import ListedEntry, ObjectVersion
@@ -13,7 +14,10 @@ from backfill.model.rows import Scalar
 from backfill.model.units import counted, readable_size
 from backfill.plan.entries import PlanEntry, word_of
 from backfill.plan.manifest_way import Way, way_document, way_line, way_of
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import Handling, Reason, Route
+
+NOT_KEPT: Final = "a copy has a version ID and a creation time of its own"
+"""What no copy keeps of a version (S3 API: CopyObject)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +32,24 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Histories:
+    """How many keys arrive with all of their versions, and how many versions are still to come."""
+
+    keys: int = 0
+    versions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationTotals:
-    """What becomes of the source's versions at one destination."""
+    """What becomes of the source's versions at one destination.
+
+    `histories` are among the routes.
+    """
 
     bucket: str
     routes: Mapping[Route, Amount]
     reasons: Mapping[Reason, Amount]
+    histories: Histories = Histories()
 
     @property
     def routed(self) -> Amount:
@@ -82,6 +98,9 @@ class Counting:
     _source_bytes: int = 0
     _source_markers: int = 0
     _cells: dict[tuple[int, Route | Reason], list[int]] = field(default_factory=dict)
+    _histories: dict[int, Histories] = field(default_factory=dict)
+    _history_keys: dict[int, str] = field(default_factory=dict)
+    """The last key that is one, by destination: rows of a key stand together."""
 
     def add_source(self, chain: Sequence[ListedEntry]) -> None:
         """Count a source chain, apart from what is decided about it."""
@@ -102,6 +121,14 @@ class Counting:
     def add(self, entry: PlanEntry) -> None:
         """Count a decided row."""
         self.add_rows(entry.destination, word_of(entry), rows=1, size_bytes=entry.size_bytes)
+        if entry.handling & Handling.HISTORY:
+            number = entry.destination
+            known = self._histories.get(number, Histories())
+            is_new = self._history_keys.get(number) != entry.key
+            self._history_keys[number] = entry.key
+            self._histories[number] = Histories(
+                keys=known.keys + is_new, versions=known.versions + 1
+            )
 
     def add_rows(
         self, destination: int, word: Route | Reason, *, rows: int, size_bytes: int
@@ -125,6 +152,7 @@ class Counting:
                     bucket=bucket,
                     routes={r: amounts[n, r] for r in Route if (n, r) in amounts},
                     reasons={r: amounts[n, r] for r in Reason if (n, r) in amounts},
+                    histories=self._histories.get(n, Histories()),
                 )
                 for n, bucket in enumerate(self.buckets)
             ),
@@ -143,6 +171,7 @@ def totals_document(totals: PlanTotals) -> dict[str, object]:
                 "bucket": destination.bucket,
                 "routes": {r.value: _pair(a) for r, a in destination.routes.items()},
                 "reasons": {r.value: _pair(a) for r, a in destination.reasons.items()},
+                **_histories_document(destination.histories),
             }
             for destination in totals.destinations
         ],
@@ -181,6 +210,8 @@ def tree_lines(totals: PlanTotals) -> Iterator[str]:
         yield f"to {destination.bucket}: {_words(destination.routed + destination.staying)}"
         yield f"  to move: {_words(destination.routed)}"
         yield from (f"    {route}: {_words(a)}" for route, a in destination.routes.items())
+        if destination.histories.versions:
+            yield f"    {_histories_words(destination.histories)}"
         yield f"  not to move: {_words(destination.staying)}"
         yield from (f"    {reason}: {_words(a)}" for reason, a in destination.reasons.items())
     if totals.manifest_way is not None:
@@ -189,6 +220,36 @@ def tree_lines(totals: PlanTotals) -> Iterator[str]:
 
 def _words(amount: Amount) -> str:
     return f"{counted(amount.rows)} versions, {readable_size(amount.size_bytes)}"
+
+
+def _histories_words(histories: Histories) -> str:
+    return (
+        f"as histories, oldest first: {counted(histories.versions)} versions of"
+        f" {counted(histories.keys)} keys; {NOT_KEPT}"
+    )
+
+
+def _histories_document(histories: Histories) -> dict[str, object]:
+    if not histories.versions:
+        return {}
+    return {
+        "histories": {
+            "keys": histories.keys,
+            "versions": histories.versions,
+            "not_kept": NOT_KEPT,
+        }
+    }
+
+
+def _histories(document: Mapping[str, object]) -> Histories:
+    """Return what `_histories_document` was given."""
+    if "histories" not in document:
+        return Histories()
+    found = _mapping(document["histories"])
+    keys, versions = found["keys"], found["versions"]
+    assert isinstance(keys, int), "a count"
+    assert isinstance(versions, int), "a count"
+    return Histories(keys=keys, versions=versions)
 
 
 def _pair(amount: Amount) -> list[int]:
@@ -213,4 +274,5 @@ def _destination(document: Mapping[str, object]) -> DestinationTotals:
         bucket=str(document["bucket"]),
         routes={Route(r): _amount(a) for r, a in _mapping(document["routes"]).items()},
         reasons={Reason(r): _amount(a) for r, a in _mapping(document["reasons"]).items()},
+        histories=_histories(document),
     )
