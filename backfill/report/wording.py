@@ -77,6 +77,7 @@ REASON_TONES: Mapping[Reason, Tone] = {
     Reason.DELETE_MARKER_NOT_REPLICATED: Tone.PLAIN,
     Reason.OUT_OF_SCOPE: Tone.PLAIN,
     Reason.NONCURRENT: Tone.WAIT,
+    Reason.HISTORY_INCOMPLETE: Tone.WAIT,
     Reason.VANISHED: Tone.PLAIN,
     Reason.ARCHIVED: Tone.WAIT,
     Reason.NOT_READABLE: Tone.BAD,
