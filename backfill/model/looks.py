@@ -29,6 +29,8 @@ def look_of(head: ObjectHead) -> str | None:
     letter = _LETTERS.get(head.encryption.kind)
     if letter is None or head.tag_count or head.missing_metadata_count or head.unmodelled_checksums:
         return None
+    if head.lock_mode or head.has_legal_hold or head.website_redirect:
+        return None
     shared = _shared(head.metadata, head.content_headers)
     if not head.checksums:
         return letter + shared

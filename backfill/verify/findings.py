@@ -5,9 +5,13 @@ Law: a finding names the destination version that it is about, so that repair ca
 """
 
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
+from backfill.plan.routes import Handling, Route
 from backfill.verify.decisions import Judged, KeyView, Look, LookKind, PlannedRow, Unjudged
 from backfill.verify.fidelity import Expected
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
+
+_COPIED = frozenset({Route.COPY_OBJECT, Route.MULTIPART_COPY})
+"""Routes whose result we promise more of than S3 does of its own replicas."""
 
 
 def finding(
@@ -86,7 +90,12 @@ def compare(
     """Return that both versions must be read. `otherwise`: what holds if they cannot be."""
     entry = row.entry
     # A row without a route carries no wish: what it found was made under a rule of an earlier day.
-    expected = Expected(storage_class=entry.storage_class or None, encryption=entry.encryption)
+    expected = Expected(
+        storage_class=entry.storage_class or None,
+        encryption=entry.encryption,
+        keeps_acl=bool(entry.handling & Handling.GRANTS),
+        checksum_algorithm="" if entry.route in _COPIED else None,
+    )
     unknown = finding(row, version, content=Verdict.UNVERIFIED, evidence=Evidence.NONE)
     return Look(
         kind=LookKind.COMPARE,

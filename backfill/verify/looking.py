@@ -75,6 +75,7 @@ class Looking:
         decide: Callable[[KeyWork], Iterator[Decision]],
         trusts_looks: bool,
         slots: int,
+        checksum_algorithm: str = "",
     ) -> None:
         self._reader = reader
         self._destination = destination
@@ -84,7 +85,7 @@ class Looking:
         self._window_max = slots * WINDOW_PER_SLOT
         # Two runs fit into the window, so that slots have work while the first is waited for.
         self._run_max = max(1, min(RUN_KEYS, self._window_max // 2))
-        self._verdicts = PlainVerdicts()
+        self._verdicts = PlainVerdicts(checksum_algorithm)
         self.plan_rows = 0
 
     async def look(self, keys: Iterable[Key], writer: "LookWriter") -> None:

@@ -10,6 +10,7 @@ import enum
 from typing import Final, NamedTuple
 
 from backfill.model.attributes import ObjectHead, ReplicationStatus
+from backfill.model.extras import lock_words
 from backfill.verify.decisions import (
     AFTER_HORIZON,
     Judged,
@@ -20,9 +21,11 @@ from backfill.verify.decisions import (
 )
 from backfill.verify.fidelity import (
     STANDARD,
+    AclPair,
     TagPair,
     differing_fields,
     is_metadata_readable,
+    lock_of_bucket,
     needs_tags,
 )
 from backfill.verify.ladder import PartSizes, Proof, content_proof, parts_to_compare
@@ -42,6 +45,10 @@ _FIELD_WORDS: Final = {
     Field.TAGS: "object tags",
     Field.STORAGE_CLASS: "storage class",
     Field.ENCRYPTION: "encryption",
+    Field.OBJECT_LOCK: "Object Lock",
+    Field.ACL: "ACL",
+    Field.WEBSITE_REDIRECT: "website redirect",
+    Field.CHECKSUM_ALGORITHM: "checksum algorithm",
 }
 _BEFORE_FIELDS: Final = {
     Verdict.EQUAL: "The bytes are equal; these differ",
@@ -56,6 +63,7 @@ class Need(enum.StrEnum):
     SOURCE_HEAD = "source-head"
     DESTINATION_HEAD = "destination-head"
     TAGS = "tags"
+    ACLS = "acls"
     PARTS = "parts"
     BYTES = "bytes"
 
@@ -74,6 +82,7 @@ class Seen(NamedTuple):
     source: ObjectHead | None = None
     destination: ObjectHead | None = None
     tags: TagPair | None = None
+    acls: AclPair | None = None
     source_parts: PartSizes | None = None
     destination_parts: PartSizes | None = None
     are_bytes_equal: bool | None = None
@@ -112,6 +121,8 @@ def _needs_to_compare(look: Look, seen: Seen, *, is_deep: bool) -> list[Need]:
             needs.append(Need.BYTES)
     if needs_tags(seen.source, seen.destination) and not _is_stale(look, proof):
         needs.append(Need.TAGS)
+    if look.expected.keeps_acl and not _is_stale(look, proof):
+        needs.append(Need.ACLS)
     return needs
 
 
@@ -203,9 +214,11 @@ def _compared(look: Look, seen: Seen, source: ObjectHead, destination: ObjectHea
             fields=(Field.CURRENT_VERSION,),
             detail=detail,
         )
-    fields = differing_fields(source, destination, look.expected, seen.tags)
-    is_complete = is_metadata_readable(source, destination) and (
-        seen.tags is not None or not needs_tags(source, destination)
+    fields = differing_fields(source, destination, look.expected, seen.tags, seen.acls)
+    is_complete = (
+        is_metadata_readable(source, destination)
+        and (seen.tags is not None or not needs_tags(source, destination))
+        and (seen.acls is not None or not look.expected.keeps_acl)
     )
     fidelity = Fidelity.EQUAL if is_complete else Fidelity.NOT_LOOKED_AT
     is_out_of_place = bool(look.placement) and not proof.fields
@@ -227,6 +240,8 @@ def _detail(look: Look, seen: Seen, proof: Proof, fields: tuple[Field, ...]) -> 
         says.append(NOTHING_COMMON)
     if fields:
         says.append(_difference(look, destination, proof, fields))
+    if (lock := lock_of_bucket(source, destination)) is not None:
+        says.append(f"Set by the destination bucket: {lock_words(lock)}.")
     if seen.fault_code:
         says.append(f"Not everything could be read: {seen.fault_code}.")
     if not is_metadata_readable(source, destination):

@@ -8,7 +8,7 @@ Law: a row recognised here has, to the last cell, the verdict that the whole way
 """
 
 import re
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final, cast
 
 from backfill.execute.outcome_rows import COLUMNS as OUTCOME_COLUMNS
@@ -19,6 +19,7 @@ from backfill.model.objects import NULL_VERSION_ID, ChecksumType, ETag, VersionI
 from backfill.model.outcome import OutcomeKind
 from backfill.model.rows import Row
 from backfill.plan.entries import PlanEntry
+from backfill.plan.routes import Handling
 from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import entry_of
 from backfill.verify.fidelity import STANDARD
@@ -41,9 +42,12 @@ _WANTED: Final = itemgetter(
         ("storage_class", "encryption", "kms_key_arn", "is_bucket_key_enabled"),
     )
 )
-_KEY, _VERSION_ID, _LAST_MODIFIED, _ROUTE, _IS_DELETE_MARKER = map(
-    PLAN_COLUMNS.index, ("key", "version_id", "last_modified", "route", "is_delete_marker")
+_KEY, _VERSION_ID, _LAST_MODIFIED, _ROUTE, _IS_DELETE_MARKER, _HANDLING = map(
+    PLAN_COLUMNS.index,
+    ("key", "version_id", "last_modified", "route", "is_delete_marker", "handling"),
 )
+_GRANTS: Final = int(Handling.GRANTS)
+"""What no HEAD tells of an ACL."""
 _KIND, _MADE_ID = map(OUTCOME_COLUMNS.index, ("kind", "version_id"))
 _LISTED_ID, _LISTED_MODIFIED, _LISTED_ETAG = map(
     LISTING_COLUMNS.index, ("version_id", "last_modified", "etag")
@@ -68,6 +72,7 @@ def is_plain(cells: KeyCells) -> bool:
         or destination[_LISTED_ETAG] is None
         or planned[_ROUTE] is None
         or planned[_IS_DELETE_MARKER]
+        or cast("int", planned[_HANDLING]) & _GRANTS
     ):
         return False
     # A null version may have been overwritten in place.
@@ -77,10 +82,12 @@ def is_plain(cells: KeyCells) -> bool:
 class PlainVerdicts:
     """The verdicts of plain keys whose two versions look alike. The rule is asked for each shape.
 
-    A shape is all that the rule asks of a row beside what two equal looks settle.
+    A shape is all that the rule asks of a row beside what two equal looks settle. Where the
+    campaign asks for a `checksum_algorithm`, what has another is not plain.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checksum_algorithm: str = "") -> None:
+        self._algorithm = checksum_algorithm
         self._evidence: dict[tuple[object, ...], str | None] = {}
         self._last: tuple[tuple[object, ...], str | None] = ((), None)
 
@@ -92,12 +99,14 @@ class PlainVerdicts:
         """
         # The plan has a look only where HEAD showed the size and the ETag of its listing.
         etag, size_bytes, look = _SEEN_BY_PLAN(plain.planned)
-        if look is None:
+        if look is None or not self._is_summed_as_asked(destination):
             return None
         return self._alike(plain, etag, size_bytes, look, destination)
 
     def of_heads(self, plain: KeyCells, source: ObjectHead, destination: ObjectHead) -> Row | None:
         """Return the verdict's row if both heads agree in all."""
+        if not self._is_summed_as_asked(destination):
+            return None
         look = look_of(source)
         if look is not None:
             row = self._alike(plain, source.etag, source.size_bytes, look, destination)
@@ -105,6 +114,11 @@ class PlainVerdicts:
                 return row
         verdict = plain_verdict(entry_of(plain.planned), delivered_id(plain), source, destination)
         return None if verdict is None else row_of(verdict)
+
+    def _is_summed_as_asked(self, head: ObjectHead) -> bool:
+        if not self._algorithm:
+            return True
+        return any(checksum.algorithm == self._algorithm for checksum in head.checksums)
 
     def _alike(
         self, plain: KeyCells, etag: ETag, size_bytes: int, look: str, destination: ObjectHead
@@ -204,6 +218,9 @@ def _evidence(source: ObjectHead, destination: ObjectHead) -> Evidence | None:
     return found
 
 
+_extras_of: Final = attrgetter("lock_mode", "has_legal_hold", "website_redirect")
+
+
 def _is_faithful(entry: PlanEntry, source: ObjectHead, destination: ObjectHead) -> bool:
     """Return whether nothing beside the bytes differs, and nothing is left to read or to say."""
     wanted, has = entry.encryption, destination.encryption
@@ -213,6 +230,9 @@ def _is_faithful(entry: PlanEntry, source: ObjectHead, destination: ObjectHead) 
         and source.content_headers == destination.content_headers
         and source.tag_count == destination.tag_count == 0
         and source.missing_metadata_count == destination.missing_metadata_count == 0
+        # What is locked or redirects is judged by the whole way, which knows what a bucket sets.
+        and not any(_extras_of(source))
+        and not any(_extras_of(destination))
         and entry.storage_class in ("", destination.storage_class or STANDARD)
         and (
             source.encryption.kind is has.kind

@@ -23,7 +23,7 @@ from backfill.ports import ObjectStore
 from backfill.settings import LIST_PAGE_MAX
 from backfill.verify.bandwidth import Bandwidth
 from backfill.verify.decisions import Decision, Look
-from backfill.verify.fidelity import TagPair
+from backfill.verify.fidelity import AclPair, TagPair
 from backfill.verify.ladder import parts_to_compare
 from backfill.verify.looks import (
     BOTH_HEADS,
@@ -65,8 +65,10 @@ class Reader:
         is_deep: bool,
         bandwidth: Bandwidth,
         page_max: int = LIST_PAGE_MAX,
+        checksum_algorithm: str = "",
     ) -> None:
         self._source = source
+        self._checksum_algorithm = checksum_algorithm
         self._destinations = destinations
         self._is_deep = is_deep
         self._bandwidth = bandwidth
@@ -153,6 +155,9 @@ class Reader:
     async def _draft(self, decision: Decision, seen: Seen) -> Draft:
         if not isinstance(decision, Look):
             return Draft(decision=decision, is_suspect=is_suspect(decision, None))
+        if self._checksum_algorithm and decision.expected.checksum_algorithm is not None:
+            wanted = decision.expected._replace(checksum_algorithm=self._checksum_algorithm)
+            decision = decision._replace(expected=wanted)
         # Finite: every round adds a need to those tried, and there are five.
         while (need := next_need(decision, seen, is_deep=self._is_deep)) is not None:
             try:
@@ -171,6 +176,8 @@ class Reader:
                 return seen._replace(destination=await self._destination_head(row))
             case Need.TAGS:
                 return seen._replace(tags=await self._tags(row))
+            case Need.ACLS:
+                return seen._replace(acls=await self._acls(row))
             case Need.PARTS:
                 return await self._with_parts(row, seen)
             case Need.BYTES:
@@ -211,6 +218,15 @@ class Reader:
                 source.place, row.key, version_id=row.version_id
             ),
             destination=await destination.store.get_object_tagging(
+                destination.place, row.key, version_id=row.destination_version_id
+            ),
+        )
+
+    async def _acls(self, row: VerdictRow) -> AclPair:
+        source, destination = self._source, self._destinations[row.destination]
+        return AclPair(
+            source=await source.store.object_acl(source.place, row.key, version_id=row.version_id),
+            destination=await destination.store.object_acl(
                 destination.place, row.key, version_id=row.destination_version_id
             ),
         )

@@ -177,6 +177,7 @@ class _Verification:
             is_deep=request.is_deep,
             bandwidth=Bandwidth(settings.bandwidth_max, clock),
             page_max=settings.page_max,
+            checksum_algorithm=request.header.checksum_algorithm,
         )
         self._rows_done = 0
         self._leaves_drafts = False
@@ -186,6 +187,7 @@ class _Verification:
             decide=self._decisions,
             trusts_looks=request.round == 1 and not request.is_deep,
             slots=settings.concurrency,
+            checksum_algorithm=request.header.checksum_algorithm,
         )
 
     async def judge(self, keys: Keys, planned: Planned) -> VerifyTotals:

@@ -22,7 +22,7 @@ from backfill.model.objects import (
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import IfAbsent
 from backfill.plan.entries import PlanEntry
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import Handling, Reason, Route
 from backfill.plan.rows import row_of as plan_row_of
 from backfill.verify import plain as plain_module
 from backfill.verify.decisions import Judged, Look, LookKind, PlannedRow
@@ -286,6 +286,44 @@ def test_like_heads_of_a_plain_copy_are_recognised_by_checksum_or_by_md5() -> No
         assert verdict is not None
         seen.append(verdict[VERDICT_COLUMNS.index("evidence")])
     assert seen == [Evidence.FULL_OBJECT_CHECKSUM, Evidence.MD5_ETAG]
+
+
+def test_a_row_whose_acl_was_promised_is_not_plain() -> None:
+    """If this fails, no HEAD shows that a copy lets nobody in whom its source lets in."""
+    row, _, group = plain_row()
+    row = row._replace(entry=row.entry._replace(handling=Handling.READ_SOURCE | Handling.GRANTS))
+    joined = joined_of(row, group)
+    assert isinstance(joined, KeyCells)
+    assert not is_plain(joined)
+
+
+@pytest.mark.parametrize(("asked", "is_found"), [("", True), ("SHA256", True), ("SHA1", False)])
+def test_a_copy_with_another_algorithm_than_was_asked_for_is_not_plain(
+    asked: str, *, is_found: bool
+) -> None:
+    """If this fails, the campaign's algorithm is on no copy, and verify calls them equal."""
+    row, delivery, group = plain_row()
+    whole = (Checksum(algorithm="SHA256", value="a", type=ChecksumType.FULL_OBJECT),)
+    source: ObjectHead = head_of(group.source_chain[0], checksums=whole)  # type: ignore[arg-type] # no marker here
+    look = look_of(source)
+    plain = plain_key(row._replace(entry=row.entry._replace(source_look=look)), group)
+    verdicts, destination = PlainVerdicts(asked), head_of(delivery, checksums=whole)
+    assert (verdicts.of_plan(plain, destination) is not None) == is_found
+    assert (verdicts.of_heads(plain, source, destination) is not None) == is_found
+
+
+@pytest.mark.parametrize("unusual", [{"lock_mode": "GOVERNANCE"}, {"website_redirect": "/a"}])
+def test_a_copy_with_a_lock_or_a_redirect_is_not_plain(unusual: dict[str, object]) -> None:
+    """If this fails, what a bucket locks by itself is told nobody, and a lost lock is no alarm."""
+    row, delivery, group = plain_row()
+    (planned_version,) = group.source_chain
+    assert isinstance(planned_version, ObjectVersion)
+    plain = plain_key(row, group)
+    usual = head_of(planned_version), head_of(delivery)
+    odd = head_of(planned_version, **unusual), head_of(delivery, **unusual)
+    for source, destination in ((odd[0], usual[1]), (usual[0], odd[1]), odd):
+        assert PlainVerdicts().of_heads(plain, source, destination) is None
+    assert PlainVerdicts().of_heads(plain, *usual) is not None
 
 
 def test_a_null_version_overwritten_since_is_not_plain() -> None:
