@@ -147,6 +147,7 @@ def _job(task: CopierTask, here: Machine) -> ExecuteJob:
         outcomes_name="",
         allows_hiding=task.campaign.allows_hiding,
         settings=task.campaign.settings,
+        leaves_newer_out=task.campaign.scope.created_before is not None,
     )
 
 

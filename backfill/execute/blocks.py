@@ -14,6 +14,8 @@ from typing import Final
 
 from backfill.errors import BugError
 from backfill.execute.batch_replication.work import BREATH_ROWS
+from backfill.execute.history.cutting import Histories, History, is_of_history
+from backfill.execute.history.writer import HistoryWriter
 from backfill.execute.ordinary import is_ordinary
 from backfill.execute.views import Chain
 from backfill.execute.worker import Chains, Worker
@@ -43,6 +45,14 @@ def _is_of_jobs(row: ManifestEntry) -> bool:
     return row.route is _OF_JOBS
 
 
+def _is_elsewhere(row: ManifestEntry) -> bool:
+    """Return whether a row is no matter of its key's other rows, of which there may be any number.
+
+    Those of jobs are nobody's here, and those of histories are held packed.
+    """
+    return row.route is _OF_JOBS or is_of_history(row)
+
+
 @dataclass(slots=True, kw_only=True)  # filled listing by listing
 class Listed:
     """Chains of a range of keys, by side."""
@@ -62,13 +72,15 @@ class Listed:
 class Block:
     """Neighbouring keys: those that may go straight, and the rows of the others.
 
-    `is_large`: it is one key, with an object to copy in parts.
+    `is_large`: it is one key, with an object to copy in parts. `histories`: then it holds only
+    those, and both chains of their keys are looked at together, before them and after them.
     `written`: straight copies that S3 confirmed; `waiting`: the workers of writes that stand. Both
     are looked back at together once nothing is `left`.
     """
 
     ordinary: list[ManifestEntry] = field(default_factory=list)
     others: list[Rows] = field(default_factory=list)
+    histories: list[History] = field(default_factory=list)
     listed: Listed = field(default_factory=Listed)
     is_large: bool = False
     written: list[tuple[ManifestEntry, WriteResult]] = field(default_factory=list)
@@ -89,7 +101,8 @@ class Block:
             self.done.set()
 
 
-Ready = tuple[ManifestEntry | Rows, Block]
+Work = ManifestEntry | Rows | HistoryWriter
+Ready = tuple[Work, Block]
 """What a slot can begin at once."""
 
 
@@ -105,7 +118,7 @@ class Line:
         self._asleep: deque[asyncio.Future[None]] = deque()
         self._is_closed = False
 
-    def put(self, block: Block, work: Sequence[ManifestEntry | Rows]) -> None:
+    def put(self, block: Block, work: Sequence[Work]) -> None:
         """Add work of a block, and wake as many slots."""
         if block.is_large:
             self.ready.extendleft((each, block) for each in work)
@@ -158,6 +171,7 @@ class Cutter:
             BugError: a row is nobody's work.
         """
         is_large = self.is_large is True
+        histories = Histories(self.journal, self.is_large, self.count)
         block, taken, passed = Block(is_large=is_large), 0, 0
         entries_max = 1 if is_large else BLOCK_ENTRIES
         for rows in self._neighbours():
@@ -171,13 +185,17 @@ class Cutter:
                     block, taken = Block(is_large=is_large), 0
                 yield Block(ordinary=rows)
                 continue
-            for of_key in self._by_key(rows):
+            for of_key in self._by_key(histories.take(rows)):
                 taken += self._add(block, of_key)
                 if taken >= entries_max:
                     yield block
                     block, taken = Block(is_large=is_large), 0
+            if histories.rows_ended >= entries_max:
+                yield Block(is_large=is_large, histories=histories.ended())
         if taken:
             yield block
+        if ended := histories.ended(end_all=True):
+            yield Block(is_large=is_large, histories=ended)
 
     def _neighbours(self) -> Iterator[list[ManifestEntry]]:
         """Give the rows of neighbouring keys, a block's number of them or a few more."""
@@ -187,11 +205,11 @@ class Cutter:
                 if entry.key != rows[-1].key:
                     yield rows
                     rows = []
-                elif entry.route is _OF_JOBS:
-                    # A job's key may have any number of versions, and they are nobody's here: they
-                    # go, and what is to copy of this key waits for the rest of it.
-                    of_key = [row for row in rows if row.key == entry.key and not _is_of_jobs(row)]
-                    yield [row for row in rows if row.key != entry.key or _is_of_jobs(row)]
+                elif _is_elsewhere(entry):
+                    # They go, and what else is to do for this key waits for the rest of it.
+                    key = entry.key
+                    of_key = [row for row in rows if row.key == key and not _is_elsewhere(row)]
+                    yield [row for row in rows if row.key != key or _is_elsewhere(row)]
                     rows = of_key
             rows.append(entry)
             # Beyond a block's number only what is left of a key, row by row.

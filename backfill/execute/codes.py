@@ -38,6 +38,10 @@ class Code(enum.StrEnum):
     REPLICATION_FAILED = "replication-failed"
     NOT_DELIVERED = "not-delivered"
     MARKER_NOT_REPLICATED = "marker-not-replicated"
+    SOURCE_CHANGED = "source-changed"
+    DESTINATION_CHANGED = "destination-changed"
+    FOREIGN_VERSION = "foreign-version"
+    HISTORY_STOPPED = "history-stopped"
 
 
 SENTENCES: Final[dict[Code, str]] = {
@@ -74,4 +78,12 @@ SENTENCES: Final[dict[Code, str]] = {
     "it: it was delivered to another destination, or removed there by its version ID.",
     Code.MARKER_NOT_REPLICATED: "The destination does not have this delete marker so far; those "
     "that lifecycle rules make S3 leaves out.",
+    Code.SOURCE_CHANGED: "The source's versions of this key are not those that the plan saw; a new "
+    "run plans them anew and goes on with what is there.",
+    Code.DESTINATION_CHANGED: "The destination's versions of this key are not those that were there"
+    " before.",
+    Code.FOREIGN_VERSION: "The destination has a version or delete marker of this key that neither "
+    "the plan nor the journal explains, and nothing is written above it.",
+    Code.HISTORY_STOPPED: "An older version of this key did not arrive, and a history is written "
+    "without gaps.",
 }

@@ -47,7 +47,8 @@ class ExecuteJob:
     `large_entries` gives those of the keys that have an object to copy in parts, anew as well;
     None: there are none, or nobody noted them.
     `outcomes_name` is what is made. `allows_hiding`: the campaign allows hiding; rules that
-    replicate delete markers imply it for their keys.
+    replicate delete markers imply it for their keys. `leaves_newer_out`: the campaign names a
+    horizon of its own.
     """
 
     header: PlanHeader
@@ -57,6 +58,7 @@ class ExecuteJob:
     outcomes_name: str
     allows_hiding: bool
     settings: Settings
+    leaves_newer_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,7 @@ def _crew(
         has_jobs=has_jobs,
         allows_hiding=job.allows_hiding,
         settings=job.settings,
+        leaves_newer_out=job.leaves_newer_out,
     )
     return Crew(copies, ports)
 

@@ -70,6 +70,15 @@ class Tally:
             self._told.failed.append((entry, outcome))
         self.note(is_failure=is_failure)
 
+    async def newest_commit(self) -> None:
+        """Wait until the outcomes told so far are on disk.
+
+        Raises:
+            BackfillError: The disk refuses.
+        """
+        if self._durable is not None:
+            await self._durable
+
     async def count_durable(self) -> None:
         """Count commit after commit, until `close`."""
         while (commit := await self._commits.get()) is not None:

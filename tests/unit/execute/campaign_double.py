@@ -169,6 +169,8 @@ class Run:
     allows_hiding: bool = False
     destinations: int = 1
     budget: RetryBudget | None = None
+    horizon: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    leaves_newer_out: bool = False
     abilities: tuple[Abilities, ...] = ()
     checksum_algorithm: str = ""
 
