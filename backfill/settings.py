@@ -54,6 +54,8 @@ class Settings:
         settle_rounds: How often verify looks again.
         drain_timeout_s: After a signal, how long running copies may take; containers get 30 s.
         progress_interval_s: Pause between progress lines off a terminal.
+        memory_bytes_max: Memory that the run may have, over all processes; 0: what the machine or
+            container gives.
         rounds_redecide_max: How often one entry may be decided anew after 412 or 409.
         control_attempts_max: Attempts of a read before its fault is final.
         page_max: Rows a page of a listing. S3 gives no more; tests lower it to split keys.
@@ -88,6 +90,7 @@ class Settings:
     settle_rounds: int = 2
     drain_timeout_s: float = 25.0
     progress_interval_s: float = 10.0
+    memory_bytes_max: int = 0
     rounds_redecide_max: int = 8
     control_attempts_max: int = 6
     page_max: int = LIST_PAGE_MAX

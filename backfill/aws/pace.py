@@ -118,6 +118,8 @@ class Pace:
             self._budget = _Lane(TokenBucket(requests_per_second_max, now_s=now_s), clock)
         self._learned: dict[_Place, _LearnedLane] = {}
         self._sent = 0
+        self.under_way = 0
+        """Requests that are out now; each has its time limit."""
         self._succeeded = 0
         self._window_s = now_s
         self._before = (0, 0.0)
@@ -126,6 +128,11 @@ class Pace:
     def is_free(self) -> bool:
         """Whether nothing limits any request: no budget, and nobody throttles."""
         return self._budget is None and not self._learned
+
+    @property
+    def sent(self) -> int:
+        """Requests sent so far."""
+        return self._sent
 
     @contextmanager
     def shared(self, processes: int) -> Iterator[None]:
@@ -246,11 +253,14 @@ class PacedCalls(Calls):
         if not pace.is_free:
             await pace.admit(call)
         number = pace.next_number()
+        pace.under_way += 1
         try:
             result = await self._inner.send(call, parse)
         except StoreFault as fault:
             pace.heed(call, fault, number)
             raise
+        finally:
+            pace.under_way -= 1
         pace.count_success()
         return result
 
@@ -261,10 +271,13 @@ class PacedCalls(Calls):
         if not pace.is_free:
             await pace.admit(call)
         number = pace.next_number()
+        pace.under_way += 1
         try:
             async with self._inner.opened(call) as reply:
                 yield reply
         except StoreFault as fault:
             pace.heed(call, fault, number)
             raise
+        finally:
+            pace.under_way -= 1
         pace.count_success()

@@ -131,6 +131,23 @@ def campaign_of(values: Values) -> Campaign:
     )
 
 
+def access_of(values: Values) -> Access:
+    """Check those raw values that say how both sides are reached, and return them.
+
+    For what is read before the whole campaign is known: a run directory on S3.
+
+    Raises:
+        CampaignError: A value is of the wrong kind, or values contradict each other.
+    """
+    tables = ("source", "destination", "access")
+    read = {
+        (option.table, option.name): checked(option, values[option.table, option.name])
+        for option in OPTIONS
+        if option.table in tables and (option.table, option.name) in values
+    }
+    return _access(read)
+
+
 def _access(read: Values) -> Access:
     for side in ("source", "destination"):
         arn, external_id = _text(read, side, "role-arn"), _text(read, side, "external-id")
@@ -290,6 +307,8 @@ def _settings(read: Values) -> Settings:
         attempts_max=int(_limit(read, "attempts-max", base.attempts_max)),
         settle_delay_s=_limit(read, "settle-delay-s", base.settle_delay_s),
         drain_timeout_s=_limit(read, "drain-timeout-s", base.drain_timeout_s),
+        progress_interval_s=_limit(read, "progress-interval-s", base.progress_interval_s),
+        memory_bytes_max=int(_limit(read, "max-memory", base.memory_bytes_max)),
         active_jobs_max=int(_limit(read, "active-jobs-max", base.active_jobs_max)),
         job_attempts_max=int(_limit(read, "job-attempts-max", base.job_attempts_max)),
         job_manifest_rows_max=int(

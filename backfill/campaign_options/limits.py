@@ -124,4 +124,20 @@ LIMITS: Final[tuple[Option, ...]] = (
         kind=Kind.SECONDS,
         help="after a signal, how long running copies may take (default: 25)",
     ),
+    Option(
+        table="limits",
+        name="progress-interval-s",
+        kind=Kind.SECONDS,
+        flag="--progress-interval-s",
+        help="pause between two lines of progress off a terminal (default: 10)",
+    ),
+    Option(
+        table="limits",
+        name="max-memory",
+        kind=Kind.INTEGER,
+        minimum=0,
+        flag="--max-memory",
+        help="bytes of memory that the run may have; 0, the default: what this machine or container"
+        " gives; less than the other limits need is refused",
+    ),
 )

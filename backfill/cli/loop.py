@@ -6,10 +6,15 @@ Law: one loop a process, closed at the end.
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+GAP_MIN_S: Final = 0.05
+"""Whoever sets an interval of 0 wants many lines, not a process that does nothing else."""
 
 YOUNG_OBJECTS: Final = 50_000
 """New objects between two looks for cycles. Python's 700 fits programs that hold little; this one
@@ -23,8 +28,30 @@ def run(work: Coroutine[object, object, T]) -> T:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 10, 20)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(work)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            return runner.run(work)
+    finally:
+        # A loop leaves the default behind, which process 1 of a container never receives.
+        signal.signal(signal.SIGTERM, before)
+
+
+@asynccontextmanager
+async def repeating(act: Callable[[], None], *, gap_s: float) -> AsyncIterator[None]:
+    """Do something short again and again until the context is left."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(max(gap_s, GAP_MIN_S))
+            act()
+
+    repetition = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        repetition.cancel()
+        await asyncio.wait({repetition})
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

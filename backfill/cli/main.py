@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Collection, Sequence
 from typing import Protocol, cast
@@ -38,10 +39,10 @@ VERBS = (
 """Every verb is a module of this package, in the order of the story."""
 
 EPILOG = """\
-exit codes: 0 done · 2 usage or campaign · 3 some versions failed · 4 different, missing or extra
-5 only unverified or in flight left · 10 refused · 11 run directory in use · 12 credentials
-13 a job waits for a person · 20 artefact damaged · 21 failure rate · 22 clock skew · 70 bug
-130, 143 interrupted, resumable
+exit codes: 0 done · 1 no: status --live, --ready · 2 usage or campaign · 3 some versions failed
+4 different, missing or extra · 5 only unverified or in flight left · 10 refused
+11 run directory in use · 12 credentials · 13 a job waits for a person · 20 artefact damaged
+21 failure rate · 22 clock skew · 70 bug · 130, 143 interrupted, resumable
 """
 
 
@@ -100,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = spelled_out(sys.argv[1:] if argv is None else argv)
     arguments = build_parser(with_arguments=words[:1]).parse_args(words)
     try:
-        code = verb_module(arguments.verb).call(arguments)
+        with contextlib.ExitStack() as arguments.at_end:
+            code = verb_module(arguments.verb).call(arguments)
         sys.stdout.flush()
     except BackfillError as error:
         return _told(error)
@@ -140,4 +142,13 @@ def _told(error: BackfillError) -> int:
 
 def entry_point() -> None:
     """Exit with the code of `main`: what the installed command calls."""
+    # The kernel keeps from process 1, which a container makes of us, every signal that it does not
+    # handle: a stop that comes while we import would be lost, and SIGKILL come in its stead.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())
+
+
+def _end(number: int, _frame: object) -> None:
+    """End by a signal that came where nothing is drained."""
+    os.write(2, b"backfill: stopped by SIGTERM\n")  # a handler may stand in the middle of a print
+    raise SystemExit(128 + number)

@@ -69,9 +69,12 @@ class StructuredEvents:
         self._gap_s = REDRAW_GAP_S if self._terminal else options.progress_interval_s
         self._shows_progress = options.level.number <= LogLevel.INFO.number
         self._stage = ""
-        self._meter = ProgressMeter(started_s=0.0)
-        self._shown_s = 0.0
+        self._meter = ProgressMeter(started_s=clock.monotonic_s())
+        self._shown_s = clock.monotonic_s()
+        self._counts: ProgressCounts | None = None
         self._waiting: ProgressView | None = None
+        self.told = 0
+        """Events and totals taken so far: a sign that somebody works."""
         has_colour = is_terminal and not os.environ.get("NO_COLOR")
         self._log = structlog.wrap_logger(
             _Lines(self._terminal or LineStream(stream)),
@@ -90,6 +93,7 @@ class StructuredEvents:
 
     def emit(self, event: Event) -> None:
         """Log one typed event; its dataclass fields become the line's fields."""
+        self.told += 1
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         self._write(event.level, event.name, fields)
 
@@ -102,6 +106,7 @@ class StructuredEvents:
 
     def progress(self, counts: ProgressCounts) -> None:
         """Take a stage's newest totals; show them when the last showing is old enough."""
+        self.told += 1
         if not self._shows_progress:
             return
         now_s = self._clock.monotonic_s()
@@ -109,9 +114,31 @@ class StructuredEvents:
             self._show_waiting()
             self._stage, self._meter = counts.stage, ProgressMeter(started_s=now_s)
             self._shown_s = now_s
+        self._counts = counts
         self._waiting = self._meter.view(counts, now_s=now_s)
         if now_s - self._shown_s >= self._gap_s:
             self._shown_s = now_s
+            self._show_waiting()
+
+    @property
+    def progress_gap_s(self) -> float:
+        """Pause between two showings of progress."""
+        return self._gap_s
+
+    def repeat_progress(self) -> None:
+        """Show the newest totals again where an interval went by without any: it still works.
+
+        A terminal has its line standing.
+        """
+        now_s = self._clock.monotonic_s()
+        if not self._shows_progress or self._terminal or now_s - self._shown_s < self._gap_s:
+            return
+        self._shown_s = now_s
+        if self._counts is None:
+            counts = ProgressCounts(stage="run", done=0)
+            self._write("info", "run.progress", self._meter.view(counts, now_s=now_s).fields())
+        else:
+            self._waiting = self._meter.view(self._counts, now_s=now_s)
             self._show_waiting()
 
     def _show_waiting(self) -> None:
