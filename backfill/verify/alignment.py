@@ -4,9 +4,11 @@ Never reads a store, and never calls two things equal: whoever pairs by place co
 Law: each place is taken once, and as few as can be are called out of order.
 """
 
+from array import array
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Hashable, Sequence
+from itertools import repeat
 from typing import Final
 
 CELLS_MAX: Final = 1_000_000
@@ -24,23 +26,22 @@ def out_of_order(places: Sequence[Place]) -> frozenset[int]:
     `places` are where things stand, in the order in which they should.
     """
     # The longest ascending run, by patience: `tails` are the lowest ends of runs of each length.
-    tails: list[int] = []
-    ends: list[int] = []
-    before: dict[int, int] = {}
+    tails, ends = array("q"), array("q")
+    before = array("q", repeat(-1, len(places)))
     for number, place in enumerate(places):
         if place is None:
             continue
         length = bisect_left(tails, place)
         if length:
             before[number] = ends[length - 1]
-        tails[length : length + 1] = [place]
-        ends[length : length + 1] = [number]
-    kept = set[int]()
-    last = ends[-1] if ends else None
-    while last is not None:
-        kept.add(last)
-        last = before.get(last)
-    return frozenset(n for n, place in enumerate(places) if place is not None and n not in kept)
+        tails[length : length + 1] = array("q", (place,))
+        ends[length : length + 1] = array("q", (number,))
+    is_kept = bytearray(len(places))
+    last = ends[-1] if ends else -1
+    while last >= 0:
+        is_kept[last] = True
+        last = before[last]
+    return frozenset(n for n, place in enumerate(places) if place is not None and not is_kept[n])
 
 
 def in_order(wanted: Sequence[Hashable], found: Sequence[Hashable]) -> list[Place]:

@@ -1,16 +1,26 @@
 """Whole histories: the versions of a key, compared as a chain with what copies made of them.
 
-A copy has a version ID of its own, so versions meet by the map that outcomes hold, and replicas by
-their version ID. What has neither (work of an earlier run, or of somebody else) meets by its place
-between those that are known and by what the listings say of its bytes; it is compared as any other.
+A copy has a version ID of its own, so versions meet by the map that outcomes hold (of an earlier
+run's copies, by the ID that the plan proved alike), and replicas by their own ID. What has neither
+meets by its place between those that are known and by what the listings say of its bytes; it is
+compared as any other.
 Never reads a store.
 Law: every version is met at most once, and what is met by its place says so.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ETag, ListedEntry, ObjectVersion
+from backfill.model.objects import (
+    NULL_VERSION_ID,
+    DeleteMarker,
+    ETag,
+    ListedEntry,
+    ObjectVersion,
+    VersionId,
+)
 from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Handling, Reason
 from backfill.verify.alignment import Place, by_kind, in_order, out_of_order
@@ -71,9 +81,9 @@ class History:
         self._is_deep = is_deep
         self._chain = view.destination_chain.entries
         self._members = [row for row in rows if is_member(row.entry)]
-        self._turns = {row.entry.number: turn for turn, row in enumerate(self._members)}
+        self._numbers = array("q", (row.entry.number for row in self._members))
         self._places: list[Place] = [None] * len(self._members)
-        self._taken = set[int]()
+        self._is_taken = bytearray(len(self._chain))
         self._met_by_place = set[int]()
         self._meet_known()
         self._meet_by_place()
@@ -88,13 +98,18 @@ class History:
 
     def has(self, row: PlannedRow) -> bool:
         """Return whether a row is of the history."""
-        return row.entry.number in self._turns
+        turn = self._turn(row)
+        return turn < len(self._numbers) and self._numbers[turn] == row.entry.number
+
+    def _turn(self, row: PlannedRow) -> int:
+        """Return how many versions are newer. Plan numbers ascend as versions get older."""
+        return bisect_left(self._numbers, row.entry.number)
 
     def decision(self, row: PlannedRow) -> Decision:
         """Return what the chains say of a row of the history."""
         if self._view.at_source(row.entry) is None:
             return unjudged(row, VANISHED)
-        turn = self._turns[row.entry.number]
+        turn = self._turn(row)
         place = self._places[turn]
         if place is None:
             return self._missing(row, turn)
@@ -122,9 +137,9 @@ class History:
         for turn, row in enumerate(self._members):
             version_id = row.entry.version_id
             is_replica = version_id != NULL_VERSION_ID and version_id in places
-            known = (version_id,) if is_replica else row.delivered_version_ids
+            known = (version_id,) if is_replica else _known_ids(row)
             place = next((places[each] for each in known if each in places), None)
-            if place is not None and place not in self._taken:
+            if place is not None and not self._is_taken[place]:
                 self._meet(turn, place)
 
     def _meet_by_place(self) -> None:
@@ -142,7 +157,7 @@ class History:
 
     def _meet(self, turn: int, place: int) -> None:
         self._places[turn] = place
-        self._taken.add(place)
+        self._is_taken[place] = True
 
     def _meet_all(self, turns: Sequence[int], places: Sequence[int], found: list[Place]) -> None:
         for turn, at in zip(turns, found, strict=True):
@@ -156,7 +171,7 @@ class History:
             turn
             for turn, row in enumerate(self._members)
             if self._places[turn] is None
-            and not row.delivered_version_ids
+            and not _known_ids(row)
             and row.entry.reason is not Reason.ALREADY_REPLICATED
         ]
 
@@ -164,7 +179,7 @@ class History:
         """Yield the places that nobody has met, and that the source does not know by its IDs."""
         source = self._view.source_chain
         for place, entry in enumerate(self._chain):
-            if place not in self._taken and source.identified(entry) is None:
+            if not self._is_taken[place] and source.identified(entry) is None:
                 yield place
 
     def _gaps(self) -> Iterator[tuple[list[int], list[int]]]:
@@ -227,7 +242,7 @@ class History:
         """Return whether what is current there is the replica of something newer at the source."""
         source = self._view.source_chain
         top, own = source.identified(self._chain[0]), self._view.at_source(row.entry)
-        if top is None or 0 in self._taken:
+        if top is None or self._is_taken[0]:
             return False
         return next(entry for entry in source.entries if entry is top or entry is own) is top
 
@@ -251,6 +266,14 @@ class History:
         if is_marker or entry.last_modified < self._view.horizon:
             return Judged(row=found)
         return Look(kind=LookKind.DESTINATION_STATUS, row=found)
+
+
+def _known_ids(row: PlannedRow) -> tuple[VersionId, ...]:
+    """Return the version IDs that deliver a row: ours, or the one that the plan proved alike."""
+    if row.outcomes:
+        return row.delivered_version_ids
+    seen = row.entry.seen if row.entry.reason is Reason.ALREADY_COPIED else None
+    return () if seen is None else (seen.version_id,)
 
 
 def _out_of_place(

@@ -164,6 +164,7 @@ class _Ahead:
         while held and held[0][place] == key and len(found) < ROWS_MAX:
             end = 1
             while end < len(held) and held[end][place] == key:
+                held[end][place] = key  # one string for all of them: it may be 1,024 bytes long
                 end += 1
             found += map(decoded, held[:end])
             self.drop(end)

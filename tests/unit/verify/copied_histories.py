@@ -10,7 +10,7 @@ from random import Random
 
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.plan.entries import PlanEntry
+from backfill.plan.entries import DestinationSeen, PlanEntry
 from backfill.plan.routes import Handling, Reason
 from backfill.verify.decisions import PlannedRow
 from tests.unit.verify.two_buckets import AFTER, BEFORE, Lying, Marker, Stored, World, planned
@@ -44,6 +44,11 @@ def carried(
         made = copy_of(lying, f"copy-{first_number}-{age}", age)
         is_old = age <= already
         entry = history_entry(number, key, lying, is_latest=turn == 0, is_old=is_old)
+        if is_old:  # then the plan has proven what lies there to be it, and names it
+            seen = DestinationSeen(
+                version_id=VersionId(made.version_id), is_delete_marker=isinstance(made, Marker)
+            )
+            entry = entry._replace(seen=seen)
         rows.append(PlannedRow(entry, () if is_old else (outcome_of(number, made),)))
         destination.append(made)
     return Carried(rows=tuple(rows), source=tuple(source), destination=tuple(destination))

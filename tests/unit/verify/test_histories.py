@@ -188,8 +188,11 @@ def test_each_finding_has_a_sentence(case: Case) -> None:
 def test_what_has_no_id_is_met_by_its_place_and_says_so() -> None:
     """If this fails, a reader takes a pairing by position for one by the journal's map."""
     made = carried(KEY, [V3, GONE, V1], already=2)
-    rows = [row_of(each) for each in decisions(made.rows, made.source, made.destination)]
+    unnamed = [row._replace(entry=row.entry._replace(seen=None)) for row in made.rows]
+    rows = [row_of(each) for each in decisions(unnamed, made.source, made.destination)]
     assert [row.detail for row in rows] == ["", BY_PLACE, BY_PLACE]
+    rows = [row_of(each) for each in decisions(made.rows, made.source, made.destination)]
+    assert [row.detail for row in rows] == ["", "", ""]
 
 
 def test_a_write_whose_answer_was_lost_is_found_where_it_landed() -> None:

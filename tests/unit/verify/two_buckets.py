@@ -383,7 +383,9 @@ class World:
         )
         return {index.name: index.digest for index in indexes}
 
-    def request(self, *, is_deep: bool = False, claims: bool = True) -> VerifyRequest:
+    def request(
+        self, *, is_deep: bool = False, claims: bool = True, compares_histories: bool = False
+    ) -> VerifyRequest:
         """Ask for a new verification, or again for the one that was not finished."""
         if not self.rounds or self.artifacts.index(verdicts_name(self.rounds)) is not None:
             self.rounds += 1
@@ -395,6 +397,7 @@ class World:
             take_listings=self.take_listings,
             claims=lambda _key, _destination: claims,
             is_deep=is_deep,
+            compares_histories=compares_histories,
             checksum_jobs=self.checksum_jobs,
         )
 
@@ -419,9 +422,11 @@ class World:
             settings=self.settings,
         )
 
-    async def verify_buckets(self, *, replicates_delete_markers: bool = True) -> VerifyTotals:
+    async def verify_buckets(
+        self, *, replicates_delete_markers: bool = True, compares_histories: bool = False
+    ) -> VerifyTotals:
         return await verify_buckets(
-            self.request(),
+            self.request(compares_histories=compares_histories),
             replicates_delete_markers=replicates_delete_markers,
             artifacts=self.artifacts,
             events=self.events,
@@ -429,9 +434,13 @@ class World:
             settings=self.settings,
         )
 
+    def all_verdicts(self) -> list[VerdictRow]:
+        """Return the newest verification's rows."""
+        return [verdict_of(row) for row in self.artifacts.rows(verdicts_name(self.rounds))]
+
     def verdicts(self) -> dict[str, VerdictRow]:
         """Return the newest verification's rows by key; keys with several rows are an error."""
-        rows = [verdict_of(row) for row in self.artifacts.rows(verdicts_name(self.rounds))]
+        rows = self.all_verdicts()
         found = {row.key: row for row in rows}
         assert len(found) == len(rows), "one row a key in these worlds"
         return found
