@@ -49,8 +49,10 @@ SHELLS = {
         "bench",
         "blocks",
         "chains",
+        "conclusions",
         "crew",
         "evidence",
+        "extras",
         "multipart",
         "outcomes",
         "stop",
@@ -61,6 +63,10 @@ SHELLS = {
         "batch_replication.arrivals",
         "batch_replication.attempts",
         "batch_replication.work",
+        "history.band",
+        "history.cutting",
+        "history.ledger",
+        "history.writer",
     },
     "verify": {"bandwidth", "checksum_jobs", "conclusion", "looking", "reader", "unproven"},
     "watch": {"ledger", "looks", "manifests", "queue_reader"},
@@ -72,7 +78,8 @@ FLOORS = {
     1: "ports: the Protocols that stages speak",
     2: "shells of the stages with in_order, how they keep requests in flight, and the adapters",
     3: "pipeline with stage_inputs, opening, watching, setting_up, checking, fleet and copiers, "
-    "compose, and what reads across stages: work_done, reporting, status, jobs_of_run",
+    "compose with this_machine and kept_on_s3, and what reads across stages: work_done, reporting,"
+    " status, jobs_of_run",
     4: "cli",
 }
 _FLOOR_OF_TOP = {
@@ -86,7 +93,7 @@ _FLOOR_OF_TOP = {
         ("pipeline", "fleet", "copiers", "stage_inputs", "opening", "watching", "setting_up"), 3
     ),
     "checking": 3,
-    **dict.fromkeys(("compose", "work_done"), 3),
+    **dict.fromkeys(("compose", "this_machine", "kept_on_s3", "work_done"), 3),
     **dict.fromkeys(("reporting", "status", "jobs_of_run"), 3),
     "cli": 4,
     "__main__": 4,
