@@ -1,4 +1,4 @@
-"""The one place where adapters are built and joined to the ports.
+"""The one place where adapters are built and joined to the ports, with `this_machine` below it.
 
 Never decides what to do with them: the pipeline does.
 Law: nothing else constructs an adapter of aws, journal, observe or run_directory for the product.
@@ -6,8 +6,7 @@ Law: nothing else constructs an adapter of aws, journal, observe or run_director
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TextIO
 
 from backfill.aws.accounts_writing import AwsAccountWriter
@@ -16,9 +15,9 @@ from backfill.aws.batch_bucket import S3BatchBucket
 from backfill.aws.batch_operations import S3BatchOperations
 from backfill.aws.calls import Calls
 from backfill.aws.canary_store import S3CanaryStore
-from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.control_plane import S3ControlPlane
 from backfill.aws.customer_keys import NO_KEYS, CustomerKeys, is_for_all, read_customer_keys
+from backfill.aws.gated_calls import GatedCalls
 from backfill.aws.lean.calls import LeanCalls
 from backfill.aws.object_store import S3ObjectStore
 from backfill.aws.pace import Pace, PacedCalls
@@ -27,41 +26,50 @@ from backfill.aws.session import AwsSession, Connection
 from backfill.aws.watching import AwsWatching
 from backfill.campaign import Access, Campaign, Client
 from backfill.events.calls import CustomerKeysOpen
-from backfill.journal.journal import SegmentJournal
-from backfill.model.outcome import Outcome
 from backfill.model.pauses import Pauses, RetryBudget
 from backfill.observe import LogOptions, StructuredEvents, open_events
 from backfill.ports import (
-    ArtifactIndex,
-    ArtifactStore,
     BatchBucket,
     BatchOperations,
-    Clock,
     ControlPlane,
     Events,
-    Journal,
     ObjectStore,
-    Random,
 )
 from backfill.ports.accounts import AccountReader, AccountWriter, Watching
 from backfill.ports.canary import CanaryStore
-from backfill.run_directory.artifacts import LocalArtifacts
-from backfill.run_directory.lock import hold_run_directory, join_run_directory
+from backfill.ports.run_store import WriteGate
+from backfill.run_directory.on_s3.gate import joined_gate
 from backfill.settings import Settings
+from backfill.this_machine import (
+    Machine,
+    has_journal,
+    held,
+    joined,
+    journal,
+    looked_at,
+    machine,
+    written_outcomes,
+)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What a stage needs of this machine and nothing of AWS: enough to plan, report, look.
-
-    `lock` is the descriptor of the run directory's lock while it is held; None while it is not.
-    """
-
-    root: Path
-    artifacts: ArtifactStore
-    clock: Clock
-    random: Random
-    lock: int | None = None
+__all__ = [
+    "Account",
+    "AccountClients",
+    "Clients",
+    "Machine",
+    "account_client",
+    "account_clients",
+    "clients",
+    "destination_connection",
+    "has_journal",
+    "held",
+    "joined",
+    "journal",
+    "looked_at",
+    "machine",
+    "source_connection",
+    "talking",
+    "written_outcomes",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,76 +115,15 @@ class AccountClients:
     destination: Account
 
 
-def machine(run_directory: Path) -> Machine:
-    """Return this machine's side of a run directory; nothing is made or locked yet."""
-    return Machine(
-        root=run_directory,
-        artifacts=LocalArtifacts(run_directory),
-        clock=SystemClock(),
-        random=SystemRandom(),
-    )
-
-
-@contextmanager
-def held(here: Machine) -> Iterator[Machine]:
-    """Hold the run directory: one process at a time writes there, with those that it starts."""
-    with hold_run_directory(here.root, clock=here.clock) as lock:
-        yield replace(here, lock=lock)
-
-
-@contextmanager
-def joined(here: Machine, lock: int) -> Iterator[None]:
-    """Share the hold of the process that passed its lock's descriptor on."""
-    with join_run_directory(here.root, lock):
-        yield
-
-
 @contextmanager
 def talking(
     options: LogOptions, *, run_id: str, here: Machine, stream: TextIO
 ) -> Iterator[StructuredEvents]:
     """Give the Events port of a run."""
     with open_events(options, run_id=run_id, clock=here.clock, stream=stream) as events:
+        if here.pulse is not None:
+            here.pulse.watch(lambda: events.told)
         yield events
-
-
-@asynccontextmanager
-async def journal(
-    here: Machine, manifest: ArtifactIndex, *, shard: int = 0
-) -> AsyncIterator[Journal]:
-    """Open the journal of a manifest, or of one shard of it: what was written is replayed.
-
-    Raises:
-        ArtifactDamagedError, ForeignRunDirectoryError, RefusedError: See `journal.journal`.
-    """
-    opened = SegmentJournal.open(
-        _journal_folder(here, manifest.name, shard), manifest_digest=manifest.digest
-    )
-    try:
-        yield opened
-    finally:
-        await opened.close()
-
-
-def written_outcomes(here: Machine, manifest: ArtifactIndex, shard: int) -> Iterator[Outcome]:
-    """Stream the outcomes in the journal of a shard that nobody works on any more."""
-    opened = SegmentJournal.open(
-        _journal_folder(here, manifest.name, shard), manifest_digest=manifest.digest
-    )
-    try:
-        yield from opened.outcomes()
-    finally:
-        opened.release()
-
-
-def has_journal(here: Machine, manifest_name: str) -> bool:
-    """Return whether work on a manifest was begun."""
-    return _journal_folder(here, manifest_name).exists()
-
-
-def _journal_folder(here: Machine, manifest_name: str, shard: int = 0) -> Path:
-    name = manifest_name.replace("/", "-")
-    return here.root / "journal" / (f"{name}-shard-{shard:02d}" if shard else name)
 
 
 @asynccontextmanager
@@ -195,6 +142,8 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
         events=events,
         requests_per_second_max=settings.requests_per_second_max,
     )
+    if here.pulse is not None:
+        here.pulse.watch(lambda: pace.sent, under_way=lambda: pace.under_way)
     async with AsyncExitStack() as stack:
         build = _Builder(
             stack=stack,
@@ -203,6 +152,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             retries=retries,
             pace=pace,
             keys=_customer_keys(campaign.access.customer_key_file, events),
+            gate=_gate(here),
         )
         source = await build.side(source_connection(campaign.access, settings))
         destination = await build.side(destination_connection(campaign.access, settings))
@@ -304,19 +254,28 @@ class _Builder:
     retries: ReadRetries
     pace: Pace
     keys: CustomerKeys
+    gate: WriteGate | None
 
     async def side(self, connection: Connection) -> _Side:
         session = await self.stack.enter_async_context(AwsSession(connection))
-        calls: Calls = PacedCalls(Calls(session, self.events), self.pace)
+        calls: Calls = PacedCalls(self._behind_gate(Calls(session, self.events)), self.pace)
         hot_calls = calls
         if self.client is not Client.SDK:
-            hot_calls = PacedCalls(LeanCalls(session, self.events), self.pace)
+            hot_calls = PacedCalls(self._behind_gate(LeanCalls(session, self.events)), self.pace)
         return _Side(
             store=RetryingStore(S3ObjectStore(hot_calls, self.keys), self.retries),
             control=RetryingControlPlane(S3ControlPlane(calls), self.retries),
             batch=S3BatchOperations(calls, self.retries),
             batch_bucket=S3BatchBucket(calls, self.retries),
         )
+
+    def _behind_gate(self, calls: Calls) -> Calls:
+        return GatedCalls(calls, self.gate) if self.gate is not None else calls
+
+
+def _gate(here: Machine) -> WriteGate | None:
+    """Return the gate of a hold on S3, a copy process's share of it; None on a local directory."""
+    return here.holding.gate if here.holding is not None else joined_gate(here.root)
 
 
 def source_connection(access: Access, settings: Settings) -> Connection:

@@ -11,6 +11,7 @@ BackfillError                        one clear line, a hint, an exit code
 │   ├── VersioningError        10    a bucket's versioning is not what replication needs
 │   └── RaceLostError          10    somebody else wrote the same document at the same moment
 ├── LeaseHeldError             11    another process holds the run directory
+│   └── LeaseLostError         11    it was ours, and is another process's by now
 ├── CredentialsError           12    no credentials, or they do not work
 ├── JobWaitsError              13    a job waits for a person to confirm it
 ├── ArtifactDamagedError       20    an artefact does not match its index, or is cut
@@ -132,6 +133,10 @@ class LeaseHeldError(BackfillError):
     """Another process holds the run directory."""
 
     exit_code = 11
+
+
+class LeaseLostError(LeaseHeldError):
+    """The run directory was held by this process and is another's by now: it writes no more."""
 
 
 class CredentialsError(BackfillError):

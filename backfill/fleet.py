@@ -22,6 +22,7 @@ from backfill.execute.shards import (
     wanted_starts,
 )
 from backfill.execute.stop import StopRequest
+from backfill.manifest.large import large_name
 from backfill.manifest.rows import key_of
 from backfill.opening import Run
 from backfill.plan.header import PlanHeader
@@ -52,6 +53,8 @@ def shared_out(
     if len(shards) == 1:
         return None
     assert run.here.lock is not None, "who writes into a run directory holds it"
+    for name in (manifest.name, large_name(manifest.name), "journal"):
+        run.here.bring(name)  # copy processes read files that are here
     at_work = min(processes, len(shards)) if processes > 1 else 2
     share = share_of(run.campaign, at_work)
     tasks = [

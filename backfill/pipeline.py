@@ -42,7 +42,7 @@ from backfill.plan.rows import entry_of as plan_entry_of
 from backfill.plan.rows import row_of as plan_row_of
 from backfill.plan.run import PLAN, explain_key, make_plan, plan_keys
 from backfill.plan.totals import PlanTotals, totals_of
-from backfill.ports import ArtifactIndex
+from backfill.ports import ArtifactIndex, ProgressCounts
 from backfill.preflight.run import refuse_unless_source_is_readable, refuse_unless_versioned
 from backfill.repair.rows import copies_name
 from backfill.repair.run import RepairRequest, RepairTotals, repair
@@ -78,7 +78,7 @@ async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
             for number, destination in enumerate(run.scene.destinations)
         ),
     ]
-    return await take_inventory(
+    taken = await take_inventory(
         listings,
         artifacts=run.here.artifacts,
         events=run.events,
@@ -87,6 +87,8 @@ async def take_inventories(run: Run) -> tuple[ArtifactIndex, ...]:
         page_max=run.campaign.settings.page_max,
         concurrency=run.campaign.settings.listing_concurrency,
     )
+    await run.here.keep()
+    return taken
 
 
 async def plan(run: Run) -> PlanTotals:
@@ -94,6 +96,7 @@ async def plan(run: Run) -> PlanTotals:
     if run.here.artifacts.index(PLAN) is None:
         await prove_source_of(run)
     index = await make_plan(plan_work(run), artifacts=run.here.artifacts, events=run.events)
+    await run.here.keep()
     return totals_of(index.summary)
 
 
@@ -114,6 +117,7 @@ async def deliver(run: Run, stop: StopRequest) -> tuple[ArtifactIndex, ...]:
     Returns the outcomes of the rounds that were carried out. Raises: as `execute`.
     """
     first = await execute(run, stop)
+    await run.here.keep()
     if await route_on(run) is None:
         return (first,)
     return first, await execute(run, stop)
@@ -139,6 +143,9 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     await prove_both_sides(run)
     batch = batch_side(run, number, index)
     shared = shared_out(run, index, header, has_jobs=batch is not None)
+    await run.here.keep()
+    events = shared.events if shared else run.events
+    events.progress(ProgressCounts(stage="execute", done=0, total=index.rows))
     async with journal(run.here, index) as opened:
         ports = ExecutePorts(
             source=run.clients.source,
@@ -146,7 +153,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             control=run.clients.destination_control,
             journal=opened,
             artifacts=artifacts,
-            events=shared.events if shared else run.events,
+            events=events,
             clock=run.here.clock,
             random=run.here.random,
             error_of=error_of,
@@ -160,6 +167,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             outcomes_name=outcomes_name(number),
             allows_hiding=run.campaign.allows_hiding,
             settings=shared.share if shared else run.campaign.settings,
+            leaves_newer_out=run.campaign.scope.created_before is not None,
         )
         return await carry_out(job, ports, stop, batch, shared.fleet if shared else None)
 

@@ -23,6 +23,17 @@ IDENTITY_OPTIONS = ("profile", "role-arn", "external-id")
 """Of source and destination: who asks there."""
 
 
+_ON_S3 = {
+    "--scratch-dir": ("DIR", "folder of its working copy (default: the system's temporary folder)"),
+    "--run-dir-profile": ("PROFILE", "profile that reaches it (default: who asks at the source)"),
+    "--run-dir-account": ("ACCOUNT", "its bucket's owner (default: the account of who reaches it)"),
+    "--run-dir-kms-key-arn": ("ARN", "KMS key for its objects (default: SSE-S3)"),
+    "--run-dir-lease-s": ("SECONDS", "how long it stays taken when its holder dies (default: 60)"),
+}
+"""Placeholder and help of each flag; the variable of --scratch-dir is BACKFILL_SCRATCH_DIR, and so
+on. They say how the run directory is reached, which the campaign in it cannot."""
+
+
 def add_campaign_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --campaign, --run-dir and every flag of the campaign table."""
     group = parser.add_argument_group("campaign")
@@ -54,8 +65,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--run-dir",
         metavar="DIR",
         default="",
-        help="where the run keeps its artefacts (default: BACKFILL_RUN_DIR, ./backfill-BUCKET)",
+        help="where the run keeps its artefacts: a folder, or s3://BUCKET/PREFIX"
+        " (default: BACKFILL_RUN_DIR, ./backfill-BUCKET)",
     )
+    for flag, (metavar, words) in _ON_S3.items():
+        group.add_argument(flag, metavar=metavar, default="", help=f"run directory on S3: {words}")
     _add_output_flags(group)
 
 

@@ -39,4 +39,4 @@ def call(arguments: argparse.Namespace) -> int:
             print_lines(explanation_lines(explanation))
         return 0
 
-    return at_work(arguments, work)
+    return at_work(arguments, work, only_looks=True)

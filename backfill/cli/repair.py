@@ -60,10 +60,11 @@ def call(arguments: argparse.Namespace) -> int:
             await pipeline.deliver(run, stop)
         await pipeline.verify(run, signals.draining)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
+        await run.here.keep()
         if arguments.json:
             print_json(report)
         else:
-            print_lines(report_lines(report, run.here.root))
+            print_lines(report_lines(report, run.here.shown_file))
         return report.exit_code
 
     return at_work(arguments, work)

@@ -33,7 +33,7 @@ def call(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(report)
         else:
-            print_lines(report_lines(report, asked.here.root))
+            print_lines(report_lines(report, asked.here.shown_file))
         return 0
 
-    return at_rest(arguments, work)
+    return at_rest(arguments, work, only_looks=True)

@@ -4,8 +4,7 @@ Never shows more than fits a screen or two; report.html and rows.csv have the re
 Law: the same words and numbers as the page.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from backfill.model.escaping import visible_text
 from backfill.model.units import counted, readable_size
@@ -13,8 +12,8 @@ from backfill.report.document import Node, Report
 from backfill.report.run import REPORT_HTML
 
 
-def report_lines(report: Report, run_directory: Path) -> Iterator[str]:
-    """Give the lines."""
+def report_lines(report: Report, shown_file: Callable[[str], str]) -> Iterator[str]:
+    """Give the lines; `shown_file` tells where a person finds a file of the run directory."""
     yield visible_text(report.headline)
     yield from _branch(report.totals, "")
     if report.ways:
@@ -28,7 +27,7 @@ def report_lines(report: Report, run_directory: Path) -> Iterator[str]:
         yield f"differences: {words}"
     for number, step in enumerate(report.next_steps, 1):
         yield f"{number}. {visible_text(step)}"
-    yield f"report: {run_directory / REPORT_HTML}"
+    yield f"report: {shown_file(REPORT_HTML)}"
 
 
 def _branch(node: Node, indent: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ the run directory remembers.
 
 import argparse
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from backfill.campaign.parsing import Values, values_of_document, values_of_environment
 from backfill.campaign_options import OPTIONS
 from backfill.errors import CampaignError, UsageError
+from backfill.run_directory.on_s3.location import S3Location, is_on_s3, location_of
 
 CAMPAIGN_BYTES_MAX = 1024 * 1024
 """A campaign is a page of text; what is larger is the wrong file."""
@@ -51,10 +53,14 @@ def run_directory_of(
 ) -> Path:
     """Return the run directory that flags, the environment or the source bucket name.
 
+    Of one on S3 this is the working copy on this machine, whether it is there or not.
+
     Raises:
         UsageError: Nothing names one.
     """
-    chosen: str = arguments.run_dir or environment.get("BACKFILL_RUN_DIR", "")
+    chosen = _named(arguments, environment)
+    if is_on_s3(chosen):
+        return scratch_of(arguments, environment) / location_of(chosen).working_copy_name
     if not chosen and source_bucket:
         chosen = f"backfill-{source_bucket}"
     if not chosen:
@@ -62,11 +68,41 @@ def run_directory_of(
             "neither a source bucket nor a run directory is named",
             hint=naming_hint(arguments),
         )
-    if chosen.startswith("s3://"):
-        raise UsageError(
-            "a run directory on S3 is not supported yet", hint="name a local directory: --run-dir"
-        )
     return Path(chosen)
+
+
+def location_on_s3(
+    arguments: argparse.Namespace, environment: Mapping[str, str]
+) -> S3Location | None:
+    """Return where on S3 the run directory lies; None where it is a local one.
+
+    Raises:
+        UsageError: What is named is neither.
+    """
+    chosen = _named(arguments, environment)
+    return location_of(chosen) if is_on_s3(chosen) else None
+
+
+def scratch_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Path:
+    """Return the folder of working copies of run directories on S3.
+
+    By default the machine's own for what does not last: all of it can be fetched again.
+    """
+    chosen: str = arguments.scratch_dir or environment.get("BACKFILL_SCRATCH_DIR", "")
+    return Path(chosen or tempfile.gettempdir())
+
+
+def spoken_word(
+    arguments: argparse.Namespace, environment: Mapping[str, str], name: str, default: str = ""
+) -> str:
+    """Return what a flag of the run directory says, or its variable; they are no campaign's."""
+    given: str = vars(arguments).get(name, "")
+    return given or environment.get(f"BACKFILL_{name.upper()}", "") or default
+
+
+def _named(arguments: argparse.Namespace, environment: Mapping[str, str]) -> str:
+    chosen: str = arguments.run_dir or environment.get("BACKFILL_RUN_DIR", "")
+    return chosen
 
 
 def naming_hint(arguments: argparse.Namespace) -> str:
@@ -88,6 +124,9 @@ def _values_of_file(name: str) -> dict[tuple[str, str], object]:
         ) from error
     if len(raw) > CAMPAIGN_BYTES_MAX:
         raise CampaignError(f"campaign {place} is larger than 1 MiB", hint="is it a campaign.toml?")
+    if name == "-" and not raw.strip():
+        # Taken for a campaign, nothing said would mean the whole bucket.
+        raise CampaignError(f"campaign {place} is empty", hint="what should have written it?")
     try:
         document = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from backfill.aws.faults import error_of
@@ -18,8 +18,15 @@ from backfill.campaign import Campaign, campaign_identity
 from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli import loop
 from backfill.cli.remembered import remember, remembered_values
-from backfill.cli.spoken import campaign_values, naming_hint, run_directory_of
-from backfill.compose import Clients, Machine, clients, held, machine, talking
+from backfill.cli.run_directory import (
+    ended_when_lost,
+    held_telling,
+    looking_only,
+    loss_of,
+    machine_of,
+)
+from backfill.cli.spoken import campaign_values, naming_hint
+from backfill.compose import Clients, Machine, clients, talking
 from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
 from backfill.events.runs import RunStarted
 from backfill.execute.stop import StopRequest
@@ -49,8 +56,10 @@ class Asked:
 class Signals:
     """SIGINT and SIGTERM: a stage that drains is asked to stop, any other is cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        """`told` is called at each signal."""
         self.stop = StopRequest()
+        self._told = told
         self._is_draining_stage = False
         task = asyncio.current_task()
         assert task is not None, "signals belong to the running command"
@@ -84,6 +93,7 @@ class Signals:
 
     def _receive(self, number: int) -> None:
         self.stop.request(number)
+        self._told()
         if not self._is_draining_stage:
             self._task.cancel()
 
@@ -91,12 +101,11 @@ class Signals:
 def asked_of(arguments: argparse.Namespace) -> Asked:
     """Return the campaign of the flags, the environment, campaign.toml and the run directory."""
     spoken = campaign_values(arguments, os.environ, {})
-    source_bucket = spoken.get(("source", "bucket"), "")
-    here = machine(run_directory_of(arguments, os.environ, str(source_bucket)))
+    here = machine_of(arguments, os.environ, spoken)
     values = {**remembered_values(here.artifacts), **spoken}
     if not values.get(("source", "bucket")):
         raise UsageError(
-            f"no run was begun in {here.root}, and no source bucket is named",
+            f"no run was begun in {here.shown}, and no source bucket is named",
             hint=naming_hint(arguments),
         )
     return Asked(
@@ -107,24 +116,43 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
     )
 
 
-def at_work(arguments: argparse.Namespace, work: Work) -> int:
-    """Carry out work that talks to AWS, holding the run directory; return its exit code."""
+def at_work(arguments: argparse.Namespace, work: Work, *, only_looks: bool = False) -> int:
+    """Carry out work that talks to AWS, holding the run directory; return its exit code.
+
+    `only_looks`: it leaves nothing behind, so that one on S3 is not held.
+    """
     asked = asked_of(arguments)
-    with held(asked.here) as here:
-        asked = replace(asked, here=here)
+    if only_looks and asked.here.on_s3 is not None:
+        refuse_unless_begun(asked)
+        asked = replace(asked, here=looking_only(asked.here))
         return loop.run(_at_work(arguments, asked, work))
+    with held_telling(asked.here, lambda: _talking(arguments, asked)) as here:
+        return loop.run(_at_work(arguments, replace(asked, here=here), work))
 
 
-def at_rest(arguments: argparse.Namespace, work: Callable[[Asked, Events], int]) -> int:
-    """Carry out work that needs the run directory only, holding it; return its exit code."""
+def at_rest(
+    arguments: argparse.Namespace,
+    work: Callable[[Asked, Events], int],
+    *,
+    only_looks: bool = False,
+) -> int:
+    """Carry out work that needs the run directory only, holding it; return its exit code.
+
+    `only_looks`: of one on S3 it reads what is published, and what it writes stays on this machine.
+    """
     asked = asked_of(arguments)
     refuse_unless_begun(asked)
     refuse_unless_same(asked)
+    if only_looks and asked.here.on_s3 is not None:
+        with _talking(arguments, asked) as log:
+            return work(asked, log)
     with (
-        held(asked.here),
-        talking(_log(arguments), run_id=_run_id(asked), here=asked.here, stream=sys.stderr) as log,
+        held_telling(asked.here, lambda: _talking(arguments, asked)) as here,
+        _talking(arguments, asked) as log,
     ):
-        return work(asked, log)
+        if here.pulse is not None:
+            here.pulse.begin(_run_id(asked))
+        return work(replace(asked, here=here), log)
 
 
 def beside_work(
@@ -159,7 +187,7 @@ def refuse_unless_begun(asked: Asked) -> None:
     """Refuse a run directory in which nothing was begun, instead of making an empty one."""
     if read_run(asked.here.artifacts) is None:
         raise UsageError(
-            f"no run was begun in {asked.here.root}", hint="backfill run SOURCE_BUCKET begins one"
+            f"no run was begun in {asked.here.shown}", hint="backfill run SOURCE_BUCKET begins one"
         )
 
 
@@ -205,22 +233,29 @@ def confirm(
 
 
 async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> int:
-    signals = Signals()
     here = asked.here
+    signals = Signals(here.pulse.end) if here.pulse is not None else Signals()
     with (
-        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
-        _worded(signals.stop.error),
+        _talking(arguments, asked) as events,
+        _worded(lambda: loss_of(here) or signals.stop.error()),
+        ended_when_lost(here, events.emit),
     ):
-        async with clients(asked.campaign, here, events) as both:
+        async with (
+            loop.repeating(events.repeat_progress, gap_s=events.progress_gap_s / 4),
+            clients(asked.campaign, here, events) as both,
+        ):
             run = await begin(asked.campaign, here, both, events)
+            if here.pulse is not None:
+                here.pulse.begin(run.identity.run_id)
             if asked.says_jobs:
                 refuse_another_engine(asked.campaign, run.scene)
             events.belong_to(run.identity.run_id)
             remember(here.artifacts, asked.values)
+            await here.keep()  # before anything is written elsewhere
             events.emit(
                 RunStarted(
                     source_bucket=asked.campaign.source_bucket,
-                    run_directory=str(here.root),
+                    run_directory=here.shown,
                     is_resumed=run.is_resumed,
                 )
             )
@@ -233,12 +268,8 @@ async def _beside_work(
     work: Callable[[Asked, Clients, Signals], Awaitable[int]],
 ) -> int:
     signals = Signals()
-    here = asked.here
-    with (
-        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
-        _worded(lambda: _left(signals)),
-    ):
-        async with clients(asked.campaign, here, events) as both:
+    with _talking(arguments, asked) as events, _worded(lambda: _left(signals)):
+        async with clients(asked.campaign, asked.here, events) as both:
             return await work(asked, both, signals)
 
 
@@ -255,11 +286,7 @@ async def _apart_from_runs(
         words = f"stopped by {stop.signal_name}; {interrupted()}"
         return InterruptedRunError(words, hint=hint, signal_number=stop.signal_number)
 
-    here = asked.here
-    with (
-        talking(_log(arguments), run_id=_run_id(asked), here=here, stream=sys.stderr) as events,
-        _worded(error),
-    ):
+    with _talking(arguments, asked) as events, _worded(error):
         return await work(events)
 
 
@@ -272,7 +299,7 @@ def _left(signals: Signals) -> InterruptedRunError:
 
 
 @contextmanager
-def _worded(interrupted: Callable[[], InterruptedRunError]) -> Iterator[None]:
+def _worded(interrupted: Callable[[], BackfillError]) -> Iterator[None]:
     """Turn what ends work early into the error that a person should read."""
     try:
         yield
@@ -298,8 +325,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error_of(chosen) if isinstance(chosen, StoreFault) else chosen
 
 
-def _log(arguments: argparse.Namespace) -> LogOptions:
-    return LogOptions(level=LogLevel(arguments.log_level), format=LogFormat(arguments.log_format))
+def _talking(
+    arguments: argparse.Namespace, asked: Asked
+) -> AbstractContextManager[StructuredEvents]:
+    options = LogOptions(
+        level=LogLevel(arguments.log_level),
+        format=LogFormat(arguments.log_format),
+        progress_interval_s=asked.campaign.settings.progress_interval_s,
+    )
+    return talking(options, run_id=_run_id(asked), here=asked.here, stream=sys.stderr)
 
 
 def _run_id(asked: Asked) -> str:

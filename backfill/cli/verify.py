@@ -39,10 +39,11 @@ def call(arguments: argparse.Namespace) -> int:
     async def work(run: pipeline.Run, signals: Signals) -> int:
         totals = await pipeline.verify(run, signals.draining)
         report = report_on(run.campaign, run.identity, run.scene, run.here)
+        await run.here.keep()
         if arguments.json:
             print_json(summary_of(totals))
         else:
-            print_lines(report_lines(report, run.here.root))
+            print_lines(report_lines(report, run.here.shown_file))
         return report.exit_code
 
     return at_work(arguments, work)

@@ -1,6 +1,6 @@
 """The closed list of typed log events, each named `<stage>.<what happened>`.
 
-A module for each thing that events are about: `runs`, `copying`, `jobs`, `judging`,
+A module for each thing that events are about: `runs`, `holding`, `copying`, `jobs`, `judging`,
 `replication`, `calls`.
 
 Never formats, never prints: `observe` renders them, escapes keys and redacts secrets.

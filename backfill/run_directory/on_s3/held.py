@@ -1,0 +1,213 @@
+"""A run directory on S3 that is held: its working copy, and how to have it on S3.
+
+Never lets go of the lease before what stands is on S3, unless it cannot be put there.
+Law: when the run directory is lost, the gate is shut first, and then whoever works is told.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from backfill.errors import BackfillError, BugError, StoreFault
+from backfill.events.holding import RunDirectoryUnkept, WorkingCopyMended
+from backfill.ports import Clock, Event
+from backfill.ports.run_store import RunStore
+from backfill.run_directory.on_s3.background import Background
+from backfill.run_directory.on_s3.catalogue import Entry
+from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy, Fetch
+from backfill.run_directory.on_s3.folder import clear, found_files, write_marker
+from backfill.run_directory.on_s3.gate import LeaseGate, lease_lost
+from backfill.run_directory.on_s3.head import Head
+from backfill.run_directory.on_s3.keeper import LeaseKeeper
+from backfill.run_directory.on_s3.lease import renewal_pause_s
+from backfill.run_directory.on_s3.location import S3Location
+from backfill.run_directory.on_s3.mending import Marker, mending
+from backfill.run_directory.on_s3.mirror import Download, Mirror
+from backfill.run_directory.on_s3.standing import is_journal_segment, is_row_segment
+
+FLUSHES_MAX: Final = 20
+"""Looks at a working copy for a flush. Whoever flushes writes nothing meanwhile, so that the first
+one is enough; copy processes may end a segment."""
+STEP_PAUSE_S: Final = 5.0
+"""Between two looks at what is new: sealed segments come every minute or so."""
+LAST_FLUSH_S: Final = 300.0
+"""How long the last files may take to go up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a run directory on S3 stands on. `store` and `keeper` work in `background` alone."""
+
+    background: Background
+    store: RunStore
+    location: S3Location
+    keeper: LeaseKeeper
+    clock: Clock
+    tell: Callable[[Event], None]
+
+    def catalogue(self, head: Head | None, root: Path) -> dict[str, Entry]:
+        """Return the files that a head refers to; none where there is no head."""
+        if head is None:
+            return {}
+        download = Download(self.store, self.location, root)
+        return self.background.call(download.catalogue(head.catalogue))
+
+    def fetch_into(self, root: Path) -> Fetch:
+        """Return what fetches files into a folder."""
+        download = Download(self.store, self.location, root)
+        return lambda entries: self.background.call(download.fetch_all(entries))
+
+
+class Held:
+    """What a holder has. Made by `S3RunDirectory.held`."""
+
+    def __init__(self, ground: Ground, root: Path, *, lock: int, gate: LeaseGate) -> None:
+        self.lock = lock
+        self.gate = gate
+        self.copy = Copy(root, {}, ground.fetch_into(root))
+        self.artifacts = CopiedArtifacts(self.copy)
+        self._ground = ground
+        self._mirror: Mirror | None = None
+        self._tasks: list[Future[None]] = []
+        self._failure: BackfillError | None = None
+        self._end: Callable[[], object] | None = None
+        ground.keeper.guard(gate)
+
+    @property
+    def failure(self) -> BackfillError | None:
+        """What the run directory was lost by; None while it is held."""
+        return self._failure
+
+    def on_failure(self, end: Callable[[], object] | None) -> None:
+        """Have somebody told, in the thread of the run directory, when it is lost."""
+        self._end = end
+        if end is not None and self._failure is not None:
+            end()
+
+    def url_of(self, name: str) -> str:
+        """Return where a file is on S3, as it was published last."""
+        location = self._ground.location
+        entry = self._mirror.catalogue.get(name) if self._mirror is not None else None
+        return location.url_of(entry.object_name) if entry is not None else location.url
+
+    async def flush(self) -> None:
+        """Return when all that stands is on S3; for the loop of the stages.
+
+        Raises:
+            LeaseLostError, RefusedError, StoreFault: See `Mirror.publish`.
+        """
+        await self._ground.background.ask(self._flushed())
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """Renew the lease meanwhile; at the end all goes up, and the lease is given back."""
+        self._start(self._ground.keeper.keep())
+        try:
+            yield
+        except BaseException:
+            self._stop()
+            if self._failure is None:
+                # What ended the work is what a person reads; a lease that stays, runs out.
+                with suppress(BackfillError, StoreFault, TimeoutError):
+                    self._ground.background.call(self._given_back())
+            raise
+        self._stop()
+        if self._failure is not None:
+            raise self._failure
+        self._ground.background.call(self._given_back())
+
+    def mend(self, before: Head | None, place: str, *, is_ahead: bool) -> None:
+        """Bring the working copy into step, and keep S3 in step with it from now on."""
+        ground, root, held = self._ground, self.copy.root, self._ground.keeper.head
+        marker = Marker(
+            url=ground.location.url,
+            fence=held.fence,
+            nonce=held.nonce,
+            place=place,
+            is_whole=is_ahead,
+        )
+        write_marker(root, marker)
+        catalogue = ground.catalogue(before, root)
+        found = found_files(root, catalogue)
+        later = {name for name in catalogue if is_row_segment(name) or is_journal_segment(name)}
+        steps = mending(found, catalogue, is_ahead=is_ahead, later=later)
+        if not is_ahead:
+            clear(root, steps.removed)
+        here = found.keys() - set(steps.removed)
+        self.copy.absent.update((name, catalogue[name]) for name in later - here)
+        ground.fetch_into(root)(list(steps.fetched))
+        self._tell_mended(len(steps.fetched), len(steps.removed))
+        write_marker(root, replace(marker, is_whole=True))
+        self._mirror = Mirror(
+            ground.store,
+            ground.location,
+            ground.keeper,
+            root,
+            catalogue=catalogue,
+            absent=lambda: dict(self.copy.absent),
+            tell=ground.tell,
+        )
+        self._start(self._keep_in_step())
+
+    def _tell_mended(self, fetched: int, removed: int) -> None:
+        later = len(self.copy.absent)
+        if fetched or removed or later:
+            self._ground.tell(
+                WorkingCopyMended(fetched=fetched, fetched_later=later, removed=removed)
+            )
+
+    async def _keep_in_step(self) -> None:
+        """Put up what is new, again and again; ends with what the run directory is lost by."""
+        assert self._mirror is not None, "the copy is in step"
+        pause_s = min(STEP_PAUSE_S, renewal_pause_s(self._ground.keeper.head.lease_s))
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._mirror.publish(with_tails=False)
+            except StoreFault as fault:
+                self._ground.tell(RunDirectoryUnkept(code=fault.code))
+
+    async def _flushed(self) -> None:
+        assert self._mirror is not None, "the copy is in step"
+        for _ in range(FLUSHES_MAX):
+            if await self._mirror.publish(with_tails=True):
+                return
+            await asyncio.sleep(0)
+        raise BugError("the working copy would not keep still for a flush")
+
+    async def _given_back(self) -> None:
+        async with asyncio.timeout(LAST_FLUSH_S):
+            if self._mirror is not None:
+                await self._flushed()
+            await self._ground.keeper.write(is_released=True)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = self._ground.background.start(work)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _ended(self, task: Future[None]) -> None:
+        """Take note of how a task ended that has no end of its own."""
+        if task.cancelled():
+            return
+        try:
+            task.result()
+        except BackfillError as failure:
+            found = failure
+        # Whatever it is: nobody renews the lease any more, so that nobody may write.
+        except BaseException as bug:  # noqa: BLE001 - as said above
+            found = BugError(f"the run directory's thread failed: {type(bug).__name__}: {bug}")
+        else:
+            found = lease_lost(self._ground.location.url)
+        self.gate.shut_for_good()
+        self._failure = self._failure or found
+        if self._end is not None:
+            self._end()
