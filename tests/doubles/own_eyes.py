@@ -4,10 +4,11 @@ Never imports the product. What can be read of an object here is all that a read
 Law: it looks through S3's ordinary doors, with the owner's keys, at the moment it is asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
+from xml.etree.ElementTree import fromstring
 
 import boto3
 from botocore.config import Config
@@ -87,15 +88,59 @@ def versions(client: S3Client, bucket: str, prefix: str = "") -> list[Listed]:
     return found
 
 
+def chains(client: S3Client, bucket: str) -> dict[str, list[Listed]]:
+    """List every key's versions and delete markers in their order, newest first.
+
+    boto3 sorts them into two lists and loses the order between these; so its answer is only asked
+    for, and what came over the wire is read here.
+    """
+    found: dict[str, list[Listed]] = {}
+    bodies: list[bytes] = []
+
+    def keep(response_dict: Mapping[str, bytes], **_: object) -> None:
+        bodies.append(response_dict["body"])
+
+    client.meta.events.register("before-parse.s3.ListObjectVersions", keep)
+    try:
+        for _ in client.get_paginator("list_object_versions").paginate(
+            Bucket=bucket, EncodingType="url"
+        ):
+            for one in _in_order(bodies.pop()):
+                found.setdefault(one.key, []).append(one)
+    finally:
+        client.meta.events.unregister("before-parse.s3.ListObjectVersions", keep)
+    return found
+
+
+def _in_order(body: bytes) -> Iterator[Listed]:
+    """Give the entries of one answer as it has them."""
+    top = fromstring(body)  # noqa: S314 - our own servers, on loopback
+    space = top.tag.partition("}")[0] + "}" if "}" in top.tag else ""
+    spelled = unquote_plus if top.findtext(f"{space}EncodingType") == "url" else str
+    for element in top:
+        kind = element.tag.removeprefix(space)
+        if kind in ("Version", "DeleteMarker"):
+            texts = {child.tag.removeprefix(space): child.text or "" for child in element}
+            yield Listed(
+                key=spelled(texts["Key"]),
+                version_id=texts["VersionId"],
+                is_latest=texts["IsLatest"] == "true",
+                is_marker=kind == "DeleteMarker",
+                size_bytes=int(texts.get("Size", "0")),
+                etag=texts.get("ETag", ""),
+            )
+
+
 def current(listing: list[Listed]) -> dict[str, Listed]:
     """Return what readers see: the current object versions by key."""
     return {one.key: one for one in listing if one.is_latest and not one.is_marker}
 
 
-def seen(client: S3Client, bucket: str, key: str) -> Seen:
-    """Read an object."""
-    got = client.get_object(Bucket=bucket, Key=key)
-    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+def seen(client: S3Client, bucket: str, key: str, version_id: str = "") -> Seen:
+    """Read an object, or one of its versions."""
+    which = {"VersionId": version_id} if version_id else {}
+    got = client.get_object(Bucket=bucket, Key=key, **which)
+    tags = client.get_object_tagging(Bucket=bucket, Key=key, **which)["TagSet"]
     with got["Body"] as body:
         data = body.read()
     return Seen(

@@ -84,7 +84,9 @@ class Put:
 
     @property
     def parts(self) -> tuple[bytes, ...]:
-        """The bodies of an upload's parts."""
+        """The bodies of an upload's parts; none of what PutObject wrote."""
+        if not self.part_count:
+            return ()
         cuts = [n * PART_BYTES for n in range(self.part_count)]
         ends = [*cuts[1:], len(self.body)]
         return tuple(self.body[cut:end] for cut, end in zip(cuts, ends, strict=True))
