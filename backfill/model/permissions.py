@@ -24,6 +24,7 @@ _OBJECT_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "ListParts": ("s3:ListMultipartUploadParts",),
     "DeleteObject": ("s3:DeleteObject", "s3:GetObject"),
     "PutObject": ("s3:PutObject",),
+    "RestoreObject": ("s3:RestoreObject",),
 }
 
 _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -33,6 +34,7 @@ _BUCKET_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "GetBucketReplication": ("s3:GetReplicationConfiguration",),
     "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
     "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls",),
+    "GetBucketAcl": ("s3:GetBucketAcl",),
     "GetBucketPolicy": ("s3:GetBucketPolicy",),
     "GetBucketNotificationConfiguration": ("s3:GetBucketNotification",),
     "GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
@@ -92,6 +94,14 @@ _JOB_ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "UpdateJobPriority": ("s3:UpdateJobPriority",),
 }
 
+_NAMES_EXTRAS: Final = frozenset({"CopyObject", "CreateMultipartUpload"})
+_LOCK_ACTIONS: Final = ("s3:PutObjectRetention", "s3:PutObjectLegalHold")
+_ACL_ACTIONS: Final = ("s3:PutObjectAcl",)
+_FOR_EXTRAS: Final = (
+    f"; a copy of a locked version also needs {' and '.join(_LOCK_ACTIONS)}, one with an ACL of its"
+    f" own {_ACL_ACTIONS[0]}, and no Block Public Access where that grants everybody something"
+)
+
 _READS_ITS_SOURCE: Final = frozenset({"CopyObject", "UploadPartCopy"})
 
 _SOURCE_ACTIONS: Final = (
@@ -136,6 +146,8 @@ def missing_statements(*, operation: str, bucket: str) -> str:
     hint = "allow this identity: " + ", ".join(statements)
     if operation in _READS_ITS_SOURCE:
         hint += f"; and in the source bucket's policy {_statement(_SOURCE_ACTIONS, 'SOURCE/*')}"
+    if operation in _NAMES_EXTRAS:
+        hint += _FOR_EXTRAS
     return hint + _ELSE
 
 

@@ -52,6 +52,7 @@ class Feature(enum.StrEnum):
     SOURCE_BUCKET_KEY = "S3 Bucket Key at the source"
     DESTINATION_BUCKET_KEY = "S3 Bucket Key at the destination"
     OBJECT_LOCK = "Object Lock"
+    ACLS = "ACLs that count on both sides"
     ANNOTATIONS = "annotations"
     GENERATED_MANIFEST = "generated manifest"
     KMS_MANIFEST = "manifest under SSE-KMS"

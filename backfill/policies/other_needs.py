@@ -150,6 +150,35 @@ def _of_copy_workers() -> Iterable[Need]:
         ("s3:DeleteObject", "writes delete markers"),
         features=(Feature.HIDING,),
     )
+    yield from _of_extras(party)
+
+
+def _of_extras(party: Party) -> Iterable[Need]:
+    """Give what a copy needs that names locks and grants, and whoever reads them back."""
+    yield from needs(
+        party,
+        On.DESTINATION_OBJECTS,
+        ("s3:PutObjectRetention", "copies keep their retention", (_DENIED,)),
+        ("s3:PutObjectLegalHold", "copies keep their legal hold", (_DENIED,)),
+        ("s3:GetObjectRetention", "HEAD leaves the lock out without it"),
+        ("s3:GetObjectLegalHold", "HEAD leaves the lock out without it"),
+        features=(_LOCK,),
+    )
+    yield from needs(
+        party,
+        On.DESTINATION_OBJECTS,
+        ("s3:PutObjectAcl", "copies are given their sources' grants", (_DENIED,)),
+        ("s3:GetObjectAcl", "the grants of copies are compared"),
+        ("s3:GetObjectVersionAcl", "the grants of copies are compared"),
+        features=(Feature.ACLS,),
+    )
+    yield from needs(
+        party,
+        On.DESTINATION_BUCKET,
+        ("s3:GetBucketAcl", "who will own copies, and so has full control of them"),
+        ("s3:GetBucketPublicAccessBlock", "whether public grants would be refused"),
+        features=(Feature.ACLS,),
+    )
 
 
 def _of_source_identity() -> Iterable[Need]:

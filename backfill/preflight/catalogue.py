@@ -14,6 +14,7 @@ from backfill.preflight.checks import (
     copies,
     destination_policy,
     encryption,
+    extras,
     jobs,
     key_policies,
     lifecycle,
@@ -42,6 +43,7 @@ CATALOGUE: Final[tuple[Check, ...]] = (
     *notifications.CHECKS,
     *jobs.CHECKS,
     *copies.CHECKS,
+    *extras.CHECKS,
     *objects.CHECKS,
 )
 PART_OF: Final = {check.id: check.part for check in CATALOGUE}

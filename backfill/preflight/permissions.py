@@ -16,10 +16,12 @@ from backfill.model.accounts import (
     KmsKey,
     Role,
     SimulationRequest,
+    Unread,
     event_destination_kind,
 )
 from backfill.model.places import BucketPlace
 from backfill.plan.rules import Rule
+from backfill.plan.terms import OWNER_ENFORCED
 from backfill.policies import need as table
 from backfill.policies.asking import Pair, requests_for
 from backfill.policies.context import Context, Every, context_of
@@ -38,6 +40,7 @@ from backfill.preflight.evidence import (
     is_locked,
     is_managed,
 )
+from backfill.preflight.members import members, text
 
 SAMPLE: Final = "backfill-preflight"
 """The key that stands for all keys below a prefix where IAM's simulator wants one."""
@@ -284,10 +287,21 @@ def features_of(seen: Gathered, destination: BucketEvidence, rule: Rule) -> froz
         Feature.OWNER_OVERRIDE: rule.destination.is_owner_translated,
         Feature.SSE_KMS: rule.selects_kms,
         Feature.OBJECT_LOCK: is_locked(seen.source.fields(BucketDocument.OBJECT_LOCK)),
+        Feature.ACLS: not rule.destination.is_owner_translated
+        and all(_has_acls(bucket) for bucket in (seen.source, destination)),
         Feature.SOURCE_BUCKET_KEY: has_bucket_key(seen.source),
         Feature.DESTINATION_BUCKET_KEY: has_bucket_key(destination),
     }
     return frozenset(feature for feature, is_used in used.items() if is_used)
+
+
+def _has_acls(bucket: BucketEvidence) -> bool:
+    """Return whether ACLs count in a bucket for certain; a denied look asks for no more rights."""
+    fields = bucket.fields(BucketDocument.OWNERSHIP)
+    if isinstance(fields, Unread):
+        return False
+    found = (text(rule, "ObjectOwnership") for rule in members(fields, "Rules"))
+    return next(found, "") != OWNER_ENFORCED
 
 
 def has_bucket_key(bucket: BucketEvidence) -> bool:

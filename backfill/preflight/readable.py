@@ -60,12 +60,15 @@ async def prove_source(scene: Scene, store: ObjectStore, scope_prefix: str, even
 async def prove_destinations(
     scene: Scene, store: ObjectStore, scope_prefix: str, events: Events
 ) -> None:
-    """Prove that the destination identity sees tags where it will compare them."""
-    for destination in scene.destinations:
+    """Prove that the destination identity sees what it will compare: tags, locks and ACLs."""
+    for destination, able in zip(scene.destinations, scene.abilities, strict=True):
         place = destination.place
+        has_locks = scene.source_facts.has_object_lock and able.has_object_lock
+        locks = (Hidden.RETENTION, Hidden.LEGAL_HOLD) if has_locks else ()
+        acls = (Hidden.ACL,) if able.keeps_acls else ()
         prefixes = _prefixes(Rules(rules=scene.rules.for_destination(place.bucket)), scope_prefix)
         reader = Reader(identity="destination", store=store, place=place, prefixes=prefixes)
-        await _prove_or_note(reader, (Hidden.TAGS,), events)
+        await _prove_or_note(reader, (Hidden.TAGS, *locks, *acls), events)
 
 
 async def _prove_or_note(reader: Reader, hidden: Sequence[Hidden], events: Events) -> None:
@@ -146,7 +149,7 @@ _ELSE: Final = {
     Hidden.TAGS: "every object seems to have none",
     Hidden.RETENTION: "every object seems to have none",
     Hidden.LEGAL_HOLD: "every object seems to have none",
-    Hidden.ACL: "no object can be copied: one that grants something would lose it",
+    Hidden.ACL: "none can be kept, or compared: what grants something would lose it",
 }
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from backfill.model.permissions import (
     _ACCOUNT_ACTIONS,
+    _ACL_ACTIONS,
     _BUCKET_ACTIONS,
+    _LOCK_ACTIONS,
     _OBJECT_ACTIONS,
     _SOURCE_ACTIONS,
 )
@@ -78,6 +80,13 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     },
     "destination-kms-key-policy.json": {"*": {"kms:Decrypt", "kms:GenerateDataKey"}},
     "destination-identity-delete-markers.json": {f"{DESTINATION}/*": {"s3:DeleteObject"}},
+    "destination-identity-object-lock.json": {
+        f"{DESTINATION}/*": HIDDEN_BY_HEAD | {"s3:PutObjectLegalHold", "s3:PutObjectRetention"},
+    },
+    "destination-identity-acls.json": {
+        DESTINATION: {"s3:GetBucketAcl", "s3:GetBucketPublicAccessBlock"},
+        f"{DESTINATION}/*": {"s3:GetObjectAcl", "s3:GetObjectVersionAcl", "s3:PutObjectAcl"},
+    },
     "setup-source-identity.json": {
         SOURCE: {"s3:GetBucketVersioning", "s3:ListBucket", "s3:PutBucketVersioning"}
         | read_and_put("BucketNotification", "ReplicationConfiguration"),
@@ -212,7 +221,8 @@ def test_every_file_and_placeholder_is_explained() -> None:
 def test_every_call_that_the_product_makes_is_granted() -> None:
     """If this fails, a run under these policies ends in AccessDenied."""
     granted = {action for name in FILES for one in statements(name) for action in one.actions}
-    needed = {
+    extras = {*_LOCK_ACTIONS, *_ACL_ACTIONS}
+    needed = extras | {
         action
         for actions in (*_BUCKET_ACTIONS.values(), *_OBJECT_ACTIONS.values(), _SOURCE_ACTIONS)
         for action in actions
@@ -229,7 +239,8 @@ def test_nothing_is_granted_that_no_call_needs() -> None:
         for action in actions
     } | {action for actions, _ in _ACCOUNT_ACTIONS.values() for action in actions}
     by_s3_itself = {"kms:Decrypt", "kms:GenerateDataKey", "iam:PassRole"}
-    assert granted <= needed | by_s3_itself
+    extras = {*_LOCK_ACTIONS, *_ACL_ACTIONS}
+    assert granted <= needed | by_s3_itself | extras
 
 
 @pytest.mark.parametrize(

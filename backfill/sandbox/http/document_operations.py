@@ -70,6 +70,7 @@ DOCUMENT_OPERATIONS: dict[str, _CarryOut] = {
     "GetBucketRequestPayment": _operation(
         _named, plain.get_request_payment, rendering_documents.request_payment
     ),
+    "GetBucketAcl": _operation(_named, plain.get_bucket_acl, rendering_objects.get_acl),
     "PutBucketTagging": _operation(reading_documents.put_tagging, plain.put_bucket_tagging, _gone),
     "GetBucketTagging": _operation(_named, plain.get_bucket_tagging, rendering_documents.tagging),
     "DeleteBucketTagging": _operation(_named, plain.delete_bucket_tagging, _gone),

@@ -93,6 +93,7 @@ ROUTES = (
     _route("GetPublicAccessBlock", "GET", "bucket", "publicAccessBlock"),
     _route("DeletePublicAccessBlock", "DELETE", "bucket", "publicAccessBlock"),
     _route("GetBucketPolicyStatus", "GET", "bucket", "policyStatus"),
+    _route("GetBucketAcl", "GET", "bucket", "acl"),
     _route("PutBucketRequestPayment", "PUT", "bucket", "requestPayment"),
     _route("GetBucketRequestPayment", "GET", "bucket", "requestPayment"),
     _route("PutBucketTagging", "PUT", "bucket", "tagging"),

@@ -10,7 +10,7 @@ from backfill.campaign import Engine
 from backfill.model.accounts import BucketDocument
 from backfill.preflight.findings import Finding, Verdict
 from backfill.preflight.statements import source_statement
-from tests.unit.preflight.scenery import OURS, ROLE, THEIRS, WRITE, Scenery, allow, policy
+from tests.unit.preflight.scenery import OURS, ROLE, THEIRS, WRITE, Scenery, allow, policy, rule
 
 READING = json.loads(source_statement(source_bucket="from", account=THEIRS))
 USER = f"arn:aws:iam::{THEIRS}:user/copies"
@@ -129,3 +129,63 @@ async def test_auto_says_in_a_note_that_nobody_looked() -> None:
     findings = await Scenery().findings()
     assert not [each for each in findings.findings if each.check in {"copy-reads", "copy-writes"}]
     assert any("--engine copy" in note for note in findings.notes)
+
+
+LOCKED = {"ObjectLockEnabled": "Enabled"}
+BY_DEFAULT = {**LOCKED, "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 9}}}
+TO_THE_WRITER = {**rule(), "Destination": {"Bucket": "arn:aws:s3:::to"}}
+"""Without a word on ownership, so that objects' own ACLs count."""
+WITH_ACLS = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+
+
+async def all_of(scenery: Scenery, check: str) -> list[tuple[Verdict, str, tuple[str, ...]]]:
+    findings = (await scenery.findings()).findings
+    return [(each.verdict, each.what, each.evidence) for each in findings if each.check == check]
+
+
+async def test_locks_that_copies_cannot_have_are_told_before_the_run() -> None:
+    """If this fails, a plan of hours keeps every locked version back, and nobody was warned."""
+    scenery = there()
+    assert await all_of(scenery, "copy-locks") == []
+    scenery.put("from", BucketDocument.OBJECT_LOCK, **LOCKED)
+    ((verdict, what, _),) = await all_of(scenery, "copy-locks")
+    assert (verdict, "stay behind" in what) == (Verdict.WARNING, True)
+    scenery.put("to", BucketDocument.OBJECT_LOCK, **BY_DEFAULT)
+    ((verdict, _, evidence),) = await all_of(scenery, "copy-locks")
+    assert verdict is Verdict.OK
+    assert "default retention COMPLIANCE" in evidence[0]
+
+
+async def test_acls_that_the_destination_refuses_are_told_before_the_run() -> None:
+    """If this fails, what is public at the source stays behind, and nobody was warned."""
+    scenery = there()
+    scenery.rules(TO_THE_WRITER)
+    for bucket in ("from", "to"):
+        assert await all_of(scenery, "copy-acls") == []
+        scenery.put(bucket, BucketDocument.OWNERSHIP, **WITH_ACLS)
+    ((verdict, _, _),) = await all_of(scenery, "copy-acls")
+    assert verdict is Verdict.OK
+    scenery.put("to", BucketDocument.PUBLIC_ACCESS_BLOCK, BlockPublicAcls=True)
+    ((verdict, what, _),) = await all_of(scenery, "copy-acls")
+    assert (verdict, "blocks public ACLs" in what) == (Verdict.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("denied", "document", "fields"),
+    [
+        ("s3:PutObjectRetention", BucketDocument.OBJECT_LOCK, LOCKED),
+        ("s3:PutObjectLegalHold", BucketDocument.OBJECT_LOCK, LOCKED),
+        ("s3:PutObjectAcl", BucketDocument.OWNERSHIP, WITH_ACLS),
+    ],
+)
+async def test_a_denied_right_to_lock_or_to_grant_is_a_blocker_where_it_is_needed(
+    denied: str, document: BucketDocument, fields: dict[str, object]
+) -> None:
+    """If this fails, S3 refuses every locked or shared copy after the whole plan."""
+    scenery = there()
+    scenery.rules(TO_THE_WRITER)
+    writes(scenery, action=denied)
+    assert "copy-writes" not in await of_copies(scenery)
+    for bucket in ("from", "to"):
+        scenery.put(bucket, document, **fields)
+    assert denied in (await of_copies(scenery))["copy-writes"].what

@@ -248,3 +248,28 @@ async def test_an_empty_destination_is_noted_and_a_denied_one_refused() -> None:
     store = Answering(some("a"), {("GetObjectTagging", ""): DENIED})
     with pytest.raises(MissingPermissionError, match="destination identity may not read"):
         await prove_destinations(made, store.port, "", events)
+
+
+@pytest.mark.parametrize(
+    ("where", "asked"),
+    [
+        ({}, {"GetObjectTagging"}),
+        (
+            {"has_object_lock": True},
+            {"GetObjectTagging", "GetObjectRetention", "GetObjectLegalHold"},
+        ),
+        ({"ownership": "ObjectWriter"}, {"GetObjectTagging", "GetObjectAcl"}),
+    ],
+)
+async def test_the_destination_is_asked_for_what_copies_were_promised(
+    where: dict[str, object], asked: set[str]
+) -> None:
+    """If this fails, HEAD hides the locks of copies, and verify calls them lost."""
+    store = Answering(some("a"))
+    made = scene(rules=RULES, **where)  # type: ignore[arg-type] # named by the table
+    await prove_destinations(made, store.port, "", Kept())
+    assert set(store.asked) == asked
+    for operation in asked:
+        denied = Answering(some("a"), {(operation, ""): DENIED})
+        with pytest.raises(MissingPermissionError, match="destination identity may not read"):
+            await prove_destinations(made, denied.port, "", Kept())

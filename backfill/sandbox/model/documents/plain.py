@@ -6,6 +6,7 @@ Law: taking a configuration away is allowed whether or not it is there (API: Del
 from __future__ import annotations
 
 from backfill.sandbox.model.access import asked_bucket
+from backfill.sandbox.model.access_lists import full_control
 from backfill.sandbox.model.documents import refusals
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.identities import Caller
@@ -16,6 +17,7 @@ from backfill.sandbox.model.operations.documents import (
     PutRequestPaymentRequest,
     RequestPaymentResult,
 )
+from backfill.sandbox.model.operations.objects import GetObjectAclResult
 from backfill.sandbox.model.tagging import check_bucket_tags
 from backfill.sandbox.model.values import SSE_S3
 from backfill.sandbox.model.world import World
@@ -63,6 +65,13 @@ def delete_bucket_encryption(world: World, caller: Caller, request: BucketReques
     """Go back to SSE-S3: every bucket has a default (UG: default-bucket-encryption)."""
     bucket = asked_bucket(world, caller, request, "s3:PutEncryptionConfiguration")
     bucket.encryption = SSE_S3
+
+
+def get_bucket_acl(world: World, caller: Caller, request: BucketRequest) -> GetObjectAclResult:
+    """A bucket's owner, who alone is in its ACL: no other bucket ACL is modelled."""
+    bucket = asked_bucket(world, caller, request, "s3:GetBucketAcl")
+    grants = (full_control(bucket.owner_id),)
+    return GetObjectAclResult(owner_id=bucket.owner_id, grants=grants, version_id=None)
 
 
 def delete_ownership_controls(world: World, caller: Caller, request: BucketRequest) -> None:
