@@ -47,6 +47,10 @@ class BadRow:
     """Of a version that Batch Replication was to deliver: how a copy of it would be made now."""
     has_copies: bool = False
     """Copy workers have written the key: no job may bring history over or under that."""
+    is_of_history: bool = False
+    """Copies carry the key to this destination with all of its versions: see `histories`."""
+    below: VerdictRow | None = None
+    """Of a history: the newest version of it that is there and not wrong."""
 
 
 Remedy = ManifestEntry | Person
@@ -67,6 +71,9 @@ _RETRIED: Final = frozenset(
         Code.OVERTAKEN,
         Code.GONE,
         Code.HIDING_NOT_ALLOWED,
+        Code.DESTINATION_CHANGED,
+        Code.FOREIGN_VERSION,
+        Code.HISTORY_STOPPED,
     }
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""
@@ -78,7 +85,7 @@ _UNVERIFIED: Final = "Nothing proves the content equal or different: verify with
 _NOT_READ: Final = (
     "The store did not show it: mend the permissions or the keys that it lacks, then verify again."
 )
-_NEW_RUN: Final = "Begin a new run: its plan decides anew about what is there now."
+NEW_RUN: Final = "Begin a new run: its plan decides anew about what is there now."
 _FOREIGN: Final = (
     "It was there before this run, so repair leaves it: delete the destination's current version "
     "yourself, then begin a new run."
@@ -123,7 +130,7 @@ def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) 
     """
     verdict, entry = bad.verdict, bad.entry
     assert not verdict.is_good, "what is good needs no remedy"
-    if (sentence := _if_hopeless(bad)) is not None:
+    if (sentence := if_hopeless(bad)) is not None:
         return Person(sentence=sentence)
     if verdict.content is Verdict.EXTRA:
         return _extra(verdict, number, horizon, allows_hiding=allows_hiding)
@@ -136,20 +143,23 @@ def remedy(bad: BadRow, *, number: int, horizon: datetime, allows_hiding: bool) 
     return _object(bad, entry, number, allows_hiding=allows_hiding)
 
 
-def _if_hopeless(bad: BadRow) -> str | None:
+def if_hopeless(bad: BadRow) -> str | None:
     """Return why no write can help, None if one may."""
     verdict, entry = bad.verdict, bad.entry
-    is_unproven = (
-        verdict.content is Verdict.UNVERIFIED and verdict.fidelity is not Fidelity.DIFFERENT
-    )
     obstacles = (
         (bad.was_repaired, _REPEATED),
         (verdict.content is Verdict.IN_FLIGHT, _IN_FLIGHT),
-        (is_unproven and verdict.evidence is Evidence.NOT_READ, _NOT_READ),
-        (is_unproven, _UNVERIFIED),
-        (_is_history_of_copies(entry), _NONCURRENT),
+        (is_unproven(verdict) and verdict.evidence is Evidence.NOT_READ, _NOT_READ),
+        (is_unproven(verdict), _UNVERIFIED),
+        (_is_history_of_copies(entry) and not bad.is_of_history, _NONCURRENT),
     )
     return next((sentence for holds, sentence in obstacles if holds), None)
+
+
+def is_unproven(verdict: VerdictRow) -> bool:
+    """Return whether nothing is known to be wrong: what is there could only not be proven."""
+    is_unlike = verdict.fidelity is Fidelity.DIFFERENT
+    return verdict.content is Verdict.UNVERIFIED and not is_unlike
 
 
 def _is_history_of_copies(entry: PlanEntry | None) -> bool:
@@ -175,11 +185,11 @@ def _of_batch(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool
     """Mend what a job was to deliver: by another job where S3 may still do it, else by a copy."""
     outcome = bad.outcome
     if outcome is None:
-        return Person(sentence=_NEW_RUN)
+        return Person(sentence=NEW_RUN)
     is_open = outcome.kind is OutcomeKind.FAILED or outcome.code == Code.IN_FLIGHT
     is_open = is_open and not bad.has_copies
     if is_open and bad.verdict.destination_version_id != entry.version_id:
-        return _work(entry, bad.verdict, number, Route.BATCH_REPLICATION, None)
+        return work(entry, bad.verdict, number, None)
     if bad.by_copy is None or bad.by_copy.route is None:
         return Person(sentence=_why_no_copy(bad, outcome))
     by_copy = bad.by_copy._replace(number=entry.number)
@@ -197,7 +207,7 @@ def _why_no_copy(bad: BadRow, outcome: Outcome) -> str:
     failure = failure_of(outcome.code, None, "") if outcome.code else None
     if failure is not None and failure.mend:
         return f"{failure.sentence} {failure.mend}"
-    return _if_refused(outcome) or _NEW_RUN
+    return if_refused(outcome) or NEW_RUN
 
 
 def _extra(verdict: VerdictRow, number: int, horizon: datetime, *, allows_hiding: bool) -> Remedy:
@@ -234,15 +244,15 @@ def _marker(entry: PlanEntry, verdict: VerdictRow, number: int) -> Remedy:
         return Person(sentence=_FOREIGN)
     if verdict.destination_etag is not None:
         guard = IfReplaces(etag=verdict.destination_etag)
-        return _work(entry, verdict, number, Route.DELETE_MARKER, guard)
+        return work(entry, verdict, number, guard, Route.DELETE_MARKER)
     if entry.has_other_writers:
         return Person(sentence=_ABSENT_MARKER)
-    return _work(entry, verdict, number, Route.DELETE_MARKER, None)
+    return work(entry, verdict, number, None, Route.DELETE_MARKER)
 
 
 def _object(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool) -> Remedy:
     verdict = bad.verdict
-    if (sentence := _if_refused(bad.outcome)) is not None:
+    if (sentence := if_refused(bad.outcome)) is not None:
         return Person(sentence=sentence)
     if verdict.destination_is_delete_marker:
         is_history = verdict.destination_version_id in bad.source_markers
@@ -253,13 +263,13 @@ def _object(bad: BadRow, entry: PlanEntry, number: int, *, allows_hiding: bool) 
             return Person(sentence=_NOT_HIDDEN)
         return _hiding(verdict, number, entry.last_modified, plan_number=entry.number)
     if _is_about_a_newer_version(bad, entry):
-        return Person(sentence=_NEW_RUN)
+        return Person(sentence=NEW_RUN)
     etag = verdict.destination_etag
     assert (etag is None) == (verdict.content is Verdict.MISSING), "what differs was looked at"
     return _copy(entry, verdict, number, IfAbsent() if etag is None else IfReplaces(etag=etag))
 
 
-def _if_refused(outcome: Outcome | None) -> str | None:
+def if_refused(outcome: Outcome | None) -> str | None:
     """Return why execute left the version out, None if it may try again."""
     if outcome is None or outcome.kind is not OutcomeKind.SKIPPED:
         return None
@@ -280,17 +290,20 @@ def _is_about_a_newer_version(bad: BadRow, entry: PlanEntry) -> bool:
 def _copy(entry: PlanEntry, verdict: VerdictRow, number: int, precondition: Precondition) -> Remedy:
     if entry.route is None:
         # The plan read nothing that says how a copy shall be encrypted and stored.
-        return Person(sentence=_NEW_RUN if verdict.content is Verdict.MISSING else _FOREIGN)
-    return _work(entry, verdict, number, entry.route, precondition)
+        return Person(sentence=NEW_RUN if verdict.content is Verdict.MISSING else _FOREIGN)
+    return work(entry, verdict, number, precondition)
 
 
-def _work(
+def work(
     entry: PlanEntry,
     verdict: VerdictRow,
     number: int,
-    route: Route,
     precondition: Precondition | None,
+    route: Route | None = None,
 ) -> ManifestEntry:
+    """Return the write of a plan row, guarded anew. `route` None: the row's own."""
+    route = route or entry.route
+    assert route is not None, "a reason is no work"
     return ManifestEntry(
         number=number,
         plan_number=entry.number,
@@ -308,4 +321,5 @@ def _work(
         seen_version_id=verdict.destination_version_id,
         has_other_writers=entry.has_other_writers,
         replicates_delete_markers=entry.replicates_delete_markers,
+        handling=entry.handling,
     )

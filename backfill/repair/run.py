@@ -4,11 +4,11 @@ Never asks a store: everything is in the run directory. Execute carries the mani
 Law: what the last repair mended and this one finds again is left to a person.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError, RefusedError
 from backfill.events.judging import RepairPlanned
@@ -21,7 +21,8 @@ from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.header import PlanHeader, header_document
 from backfill.ports import ArtifactStore, Events
-from backfill.repair.remedy import BadRow, Remedy, one_engine, remedy
+from backfill.repair.histories import history_remedies
+from backfill.repair.remedy import BadRow, Remedy, is_unproven, one_engine, remedy
 from backfill.repair.rows import (
     COLUMNS,
     Decided,
@@ -31,6 +32,7 @@ from backfill.repair.rows import (
     repair_name,
     row_of,
 )
+from backfill.verify.histories import is_history
 from backfill.verify.keys import KeyRows, PlannedOutcome, planned_rows, rows_of_keys
 from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
@@ -161,18 +163,7 @@ class _Repair:
 
     def _remedies(self, own: Sequence[BadRow]) -> Iterator[tuple[BadRow, Remedy]]:
         """Give a key's bad rows and their remedies, numbered and counted."""
-        request = self._request
-        found = one_engine(
-            [
-                remedy(
-                    bad,
-                    number=0,
-                    horizon=request.header.horizon,
-                    allows_hiding=request.allows_hiding,
-                )
-                for bad in own
-            ]
-        )
+        found = one_engine(self._found(own))
         for bad, each in zip(own, found, strict=True):
             if isinstance(each, ManifestEntry):
                 yield bad, each._replace(number=self._routes.total())
@@ -180,6 +171,26 @@ class _Repair:
             else:
                 yield bad, each
                 self._sentences[each.sentence] += 1
+
+    def _found(self, own: Sequence[BadRow]) -> list[Remedy]:
+        """Return a remedy for each row; those of a history hang on each other."""
+        request = self._request
+        of_history: defaultdict[int, list[BadRow]] = defaultdict(list)
+        for bad in own:
+            if bad.is_of_history:
+                of_history[bad.verdict.destination].append(bad)
+        told = {number: iter(history_remedies(rows)) for number, rows in of_history.items()}
+        return [
+            next(told[bad.verdict.destination])
+            if bad.is_of_history
+            else remedy(
+                bad,
+                number=0,
+                horizon=request.header.horizon,
+                allows_hiding=request.allows_hiding,
+            )
+            for bad in own
+        ]
 
     def _totals(self) -> RepairTotals:
         entries, for_a_person = self._routes.total(), self._sentences.total()
@@ -215,22 +226,41 @@ class _Repair:
         copies: "_Copies",
     ) -> Iterator[BadRow]:
         """Join bad verdicts with plan rows, outcomes and the last repair, key by key."""
-        pending: deque[list[VerdictRow]] = deque()
+        pending: deque[_Judged] = deque()
 
         def bad_keys() -> Iterator[str]:
             verdicts = map(
                 verdict_of, self._artifacts.rows(verdicts_name(self._request.verification))
             )
-            bad = (verdict for verdict in verdicts if not verdict.is_good)
-            for key, group in groupby(bad, key=lambda verdict: verdict.key):
-                pending.append(list(group))
-                yield key
+            for key, group in groupby(verdicts, key=lambda verdict: verdict.key):
+                judged = _judged(group)
+                if judged.bad:
+                    pending.append(judged)
+                    yield key
 
         for rows in rows_of_keys(planned_rows(plan, outcomes), bad_keys()):
-            verdicts = pending.popleft()
-            before = self._earlier.of(rows.key, {problem_of(verdict) for verdict in verdicts})
-            yield from _bad_rows_of(rows, verdicts, before, copies.of(rows.key))
+            judged = pending.popleft()
+            before = self._earlier.of(rows.key, {problem_of(verdict) for verdict in judged.bad})
+            yield from _bad_rows_of(rows, judged, before, copies.of(rows.key))
         self._earlier.finish()
+
+
+class _Judged(NamedTuple):
+    """A key's bad verdicts, and for each destination the newest that is there and not wrong."""
+
+    bad: list[VerdictRow]
+    newest_there: dict[int, VerdictRow]
+
+
+def _judged(verdicts: Iterable[VerdictRow]) -> _Judged:
+    """Part a key's verdicts, which come newest first."""
+    bad, newest_there = list[VerdictRow](), dict[int, VerdictRow]()
+    for verdict in verdicts:
+        if not verdict.is_good:
+            bad.append(verdict)
+        if verdict.number is not None and (verdict.is_good or is_unproven(verdict)):
+            newest_there.setdefault(verdict.destination, verdict)
+    return _Judged(bad, newest_there)
 
 
 class _Copies:
@@ -282,14 +312,15 @@ class _Earlier:
 
 def _bad_rows_of(
     rows: KeyRows,
-    verdicts: list[VerdictRow],
+    judged: _Judged,
     repaired: frozenset[Problem],
     copies: Mapping[tuple[VersionId, int], PlanEntry],
 ) -> Iterator[BadRow]:
     by_number = {row.entry.number: row for row in rows.rows}
     markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
     has_copies = any(o.kind in _OF_COPY_WORKERS for row in rows.rows for o in row.outcomes)
-    for verdict in verdicts:
+    histories = {row.entry.destination for row in rows.rows if is_history((row,))}
+    for verdict in judged.bad:
         row = None if verdict.number is None else by_number.get(verdict.number)
         if row is None and verdict.number is not None:
             raise ArtifactDamagedError(
@@ -305,6 +336,8 @@ def _bad_rows_of(
             source_markers=markers,
             was_repaired=is_done and problem_of(verdict) in repaired,
             has_copies=has_copies,
+            is_of_history=verdict.destination in histories,
+            below=judged.newest_there.get(verdict.destination),
             by_copy=None
             if row is None
             else copies.get((row.entry.version_id, row.entry.destination)),
