@@ -1,0 +1,221 @@
+"""The simulation of leases has teeth: each guard that is taken away is missed soon.
+
+Law: a mutant is caught by a law of the histories, not by an error of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backfill.errors import StoreFault
+from backfill.model.objects import ETag
+from backfill.run_directory.on_s3 import lease as rules
+from backfill.run_directory.on_s3.head import Head, encoded_head
+from backfill.run_directory.on_s3.keeper import ATTEMPT_PAUSE_S, ATTEMPTS_MAX, LeaseKeeper
+from backfill.run_directory.on_s3.lease import Observation, Standing
+from tests.simulation.leases import LEASE_S, BrokenLawError, Kind, lease_history
+
+HISTORIES_MAX = 400
+
+Mutation = Callable[[pytest.MonkeyPatch], Kind]
+
+
+def ignores_the_gate(patch: pytest.MonkeyPatch) -> Kind:
+    """Whoever took the lease acts for ever."""
+    patch.setattr(rules, "acts_until_s", lambda sent_at_s, _: sent_at_s + 1e9)
+    return LeaseKeeper
+
+
+def acts_for_two_leases(patch: pytest.MonkeyPatch) -> Kind:
+    """No room is left between the last act and the next holder."""
+    patch.setattr(rules, "acts_until_s", lambda sent_at_s, lease_s: sent_at_s + 2 * lease_s)
+    return LeaseKeeper
+
+
+def waits_for_nobody(patch: pytest.MonkeyPatch) -> Kind:
+    """A silent holder is a dead one."""
+    judged = rules.standing
+
+    def standing(first: Observation | None, now: Observation | None) -> Standing:
+        found = judged(first, now)
+        return Standing.FREE if found is Standing.UNKNOWN else found
+
+    patch.setattr(rules, "standing", standing)
+    return LeaseKeeper
+
+
+def overtakes_a_living_holder(patch: pytest.MonkeyPatch) -> Kind:
+    """A holder that renewed is overtaken."""
+    judged = rules.standing
+
+    def standing(first: Observation | None, now: Observation | None) -> Standing:
+        found = judged(first, now)
+        return Standing.FREE if found is Standing.HELD else found
+
+    patch.setattr(rules, "standing", standing)
+    return LeaseKeeper
+
+
+def believes_every_age(patch: pytest.MonkeyPatch) -> Kind:
+    """S3's front ends are taken to agree about the time."""
+
+    def standing(first: Observation | None, now: Observation | None) -> Standing:
+        if now is not None and now.age_s is not None and now.age_s >= LEASE_S / 2:
+            return Standing.FREE
+        return judged(first, now)
+
+    judged = rules.standing
+    patch.setattr(rules, "standing", standing)
+    return LeaseKeeper
+
+
+def trusts_its_own_wall_clock(patch: pytest.MonkeyPatch) -> Kind:
+    """The age is reckoned with this machine's clock, which may be off by days."""
+
+    def standing(first: Observation | None, now: Observation | None) -> Standing:
+        if now is not None and abs(now.at_s) >= LEASE_S:
+            return Standing.FREE
+        return judged(first, now)
+
+    judged = rules.standing
+    patch.setattr(rules, "standing", standing)
+    return LeaseKeeper
+
+
+def takes_no_number_of_its_own(patch: pytest.MonkeyPatch) -> Kind:
+    """The fencing number stays what it was."""
+    taken = rules.taken_head
+
+    def taken_head(seen: Head | None, *, nonce: str, holder: str, lease_s: float) -> Head:
+        head = taken(seen, nonce=nonce, holder=holder, lease_s=lease_s)
+        return replace(head, fence=seen.fence if seen is not None else 1)
+
+    patch.setattr(rules, "taken_head", taken_head)
+    return LeaseKeeper
+
+
+class CallsEveryRefusalOurs(LeaseKeeper):
+    """A 412 after an attempt of ours is taken for our write."""
+
+    async def _is_written(self, derived: Callable[[Head | None], Head]) -> bool:
+        try:
+            is_written = await super()._is_written(derived)
+        except StoreFault:
+            is_written = False
+        if not is_written:
+            seen = await self._store.read_head(self._key)
+            assert seen is not None
+            self._note(derived(self._head), seen.etag, self._now_s())
+        return True
+
+
+class CallsEveryRefusalTheirs(LeaseKeeper):
+    """A 412 after an attempt of ours is taken for somebody else's write."""
+
+    async def _is_written(self, derived: Callable[[Head | None], Head]) -> bool:
+        following = derived(self._head)
+        data, sent_at_s = encoded_head(following), self._now_s()
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                etag = await self._store.write_head(self._key, data, replaces=self._etag)
+            except StoreFault as fault:
+                if fault.status == 412:
+                    return False
+                await self._clock.sleep(ATTEMPT_PAUSE_S)
+            else:
+                self._note(following, etag, sent_at_s)
+                return True
+        return False
+
+
+class ReleasesWhatIsNotItsOwn(LeaseKeeper):
+    """Who finds another holder's head goes on from it, and gives it back at the end."""
+
+    async def _is_written(self, derived: Callable[[Head | None], Head]) -> bool:
+        if not await super()._is_written(derived):
+            seen = await self._store.read_head(self._key)
+            assert seen is not None
+            self._head, self._etag = self._decoded(seen), seen.etag
+            return await super()._is_written(derived)
+        return True
+
+
+class ForgetsWhatItPublished(LeaseKeeper):
+    """An earlier write that nobody heard of is gone on from without its catalogue."""
+
+    async def _is_written(self, derived: Callable[[Head | None], Head]) -> bool:
+        known = self._head
+
+        def stale(head: Head | None) -> Head:
+            found = derived(head)
+            if known is None or head is None or head.nonce != self._holder.nonce:
+                return found
+            return replace(found, catalogue=derived(known).catalogue)
+
+        return await super()._is_written(stale)
+
+
+class CountsFromTheAnswer(LeaseKeeper):
+    """A renewal counts for a lease longer than its request took."""
+
+    def _note(self, head: Head, etag: ETag, sent_at_s: float) -> None:
+        assert sent_at_s <= self._now_s()
+        super()._note(head, etag, self._now_s() + LEASE_S)
+
+
+def _kind(kind: Kind) -> Mutation:
+    return lambda _: kind
+
+
+MUTATIONS: dict[str, Mutation] = {
+    **{
+        change.__name__: change
+        for change in (
+            ignores_the_gate,
+            acts_for_two_leases,
+            waits_for_nobody,
+            overtakes_a_living_holder,
+            believes_every_age,
+            trusts_its_own_wall_clock,
+            takes_no_number_of_its_own,
+        )
+    },
+    **{
+        kind.__name__: _kind(kind)
+        for kind in (
+            CallsEveryRefusalOurs,
+            CallsEveryRefusalTheirs,
+            ReleasesWhatIsNotItsOwn,
+            ForgetsWhatItPublished,
+            CountsFromTheAnswer,
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_lease_without_one_of_its_guards_is_caught(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """If this fails, the histories would not notice that this guard is gone."""
+    kind = MUTATIONS[name](monkeypatch)
+    assert is_caught(tmp_path, kind=kind)
+
+
+def test_a_store_without_conditions_is_caught(tmp_path: Path) -> None:
+    """If this fails, the histories would not notice a PutObject without If-Match."""
+    assert is_caught(tmp_path, obeys=False)
+
+
+def is_caught(folder: Path, *, kind: Kind = LeaseKeeper, obeys: bool = True) -> bool:
+    """Return whether one of some histories breaks a law."""
+    for seed in range(HISTORIES_MAX):
+        place = folder / str(seed)
+        place.mkdir()
+        try:
+            lease_history(seed, place, kind=kind, obeys=obeys)
+        except BrokenLawError:
+            return True
+    return False
