@@ -25,6 +25,8 @@ NETWORK = ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_CERT",
 """What a build takes from the machine: how its pip reaches an index, as proxies would be."""
 PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"
 BUILD_TIMEOUT_S = 600
+SECRETS = "/run"
+"""Where a test mounts what a platform would mount as a secret: a folder that every root has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,23 +270,35 @@ def in_namespace(lines: list[str], environment: Mapping[str, str]) -> None:
     assert ended.returncode == 0, f"{lines[-1]}\n{ended.stdout[-4000:]}"
 
 
-def run_command(stage: Stage, run_directory: Path, arguments: list[str]) -> list[str]:
+def run_command(
+    stage: Stage,
+    run_directory: Path,
+    arguments: list[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    secrets: Path | None = None,
+) -> list[str]:
     """Return the command that runs the image as an engine would with a read-only root.
 
     The command is process 1 of its namespace, has no capability, and no shell stands before it.
+    `environment` is added to the image's own; `secrets` is mounted read-only at SECRETS.
     """
     user, group = stage.user.split(":")
+    variables = {**stage.environment, **(environment or {})}
     words = [
         "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs",
         "--bounding-set=-all", "--inh-caps=-all",
         *("env", "-i", "-C", stage.directory),
-        *(f"{name}={value}" for name, value in stage.environment.items()),
+        *(f"{name}={value}" for name, value in variables.items()),
         *stage.entry_point, *(arguments or stage.command),
     ]  # fmt: skip
     (volume,) = stage.volumes
     lines = [
         *mount_lines(stage.root, read_only=True),
         f"mount --bind {run_directory} {stage.root}{volume}",
-        f"exec chroot {stage.root} {shlex.join(words)}",
     ]
+    if secrets is not None:
+        lines.append(f"mount --bind {secrets} {stage.root}{SECRETS}")
+        lines.append(f"mount -o remount,bind,ro {stage.root}{SECRETS}")
+    lines.append(f"exec chroot {stage.root} {shlex.join(words)}")
     return [*NAMESPACE, "/bin/sh", "-euc", "\n".join(lines)]

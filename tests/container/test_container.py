@@ -4,76 +4,15 @@ There is no container engine where these tests run; `image` carries the Dockerfi
 """
 
 import dataclasses
-import fcntl
 import itertools
 import os
-import pickle
 import signal
 import subprocess
-import time
 from pathlib import Path
 
-import pytest
-
 from backfill import __version__
-from tests.container.image import NAMESPACE, Builder, Stage, instructions, run_command
-
-ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 60.0
-"""How long a start or a stop may take on a busy machine before the test says that it hangs."""
-
-
-def can_make_roots() -> bool:
-    """Whether this user may make namespaces and change roots."""
-    if os.geteuid() != 0:
-        return False
-    probe = [*NAMESPACE, "/bin/sh", "-c", "mount --bind /tmp /tmp && chroot / /bin/true"]
-    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
-
-
-needs_roots = pytest.mark.skipif(
-    not can_make_roots(), reason="needs root and namespaces to carry out the Dockerfile"
-)
-
-
-@pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Stage:
-    """The built image, with what the sandbox needs, so that a long-running verb can be stopped.
-
-    Workers of one test session share it: the first one builds, the others wait and take it.
-    """
-    here = tmp_path_factory.getbasetemp()
-    work = (here if worker_id == "master" else here.parent) / "image"
-    work.mkdir(exist_ok=True)
-    with (work / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = work / "stage.pickle"
-        if not built.exists():
-            stage = Builder(ROOT, work, {"REQUIREMENTS": "sandbox"}).build()
-            built.write_bytes(pickle.dumps(stage))
-        found = pickle.loads(built.read_bytes())  # noqa: S301 - written by this session's tests
-        assert isinstance(found, Stage)
-        return found
-
-
-@pytest.fixture
-def run_directory(tmp_path: Path, image: Stage) -> Path:
-    """A run directory that belongs to the image's user, as a volume would."""
-    directory = tmp_path / "run-dir"
-    directory.mkdir(mode=0o700)
-    user, group = map(int, image.user.split(":"))
-    os.chown(directory, user, group)
-    return directory
-
-
-def called(image: Stage, run_directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        run_command(image, run_directory, list(arguments)),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-    )
+from tests.container.containers import ROOT, WAIT_S, called, child_of, needs_roots
+from tests.container.image import Stage, instructions, run_command
 
 
 def test_the_dockerfile_says_what_a_platform_relies_on() -> None:
@@ -145,14 +84,3 @@ def test_sigterm_ends_it_in_order(image: Stage, run_directory: Path) -> None:
     finally:
         process.kill()
         process.wait()
-
-
-def child_of(pid: int) -> int:
-    """Return the process that is number 1 in the namespace that `pid` made."""
-    deadline_s = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline_s:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        if children:
-            return int(children[0])
-        time.sleep(0.01)
-    raise AssertionError("the namespace has no process")
