@@ -19,6 +19,12 @@ def report_lines(report: Report, shown_file: Callable[[str], str]) -> Iterator[s
     if report.ways:
         words = "; ".join(f"{visible_text(item.name)} {counted(item.rows)}" for item in report.ways)
         yield f"which way: {words}"
+    if report.histories.keys:
+        told = report.histories
+        yield (
+            f"histories: {counted(told.keys)} keys, {counted(told.proven_keys)} of them proven;"
+            f" {told.not_kept}"
+        )
     if report.evidence:
         words = ", ".join(f"{item.name} {counted(item.rows)}" for item in report.evidence)
         yield f"evidence: {words}"

@@ -35,7 +35,8 @@ COLUMN_MEANINGS: Mapping[str, str] = {
     "evidence": "by which evidence",
     "fidelity": "what verify says of metadata, headers, tags, storage class and encryption",
     "differences": "the fields that differ, apart by blanks",
-    "destination_version_id": "the version ID at the destination, where it is known",
+    "destination_version_id": "the version ID at the destination, where it is known: a copy has one"
+    " of its own, so this maps old to new",
     "detail": "for people",
 }
 COLUMNS = tuple(COLUMN_MEANINGS)
@@ -91,7 +92,7 @@ def csv_cells(row: ReportRow, destinations: Sequence[str]) -> tuple[str, ...]:
     told = [f"{one.kind.value} {one.code}".strip() for one in earlier] if earlier else ()
     return (
         encoded_key(key),
-        *_version_cells(entry),
+        *_version_cells(entry, verdict),
         destinations[destination],
         row.decision,
         safe_cell(entry.rule_id if entry else ""),
@@ -104,9 +105,12 @@ def csv_cells(row: ReportRow, destinations: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _version_cells(entry: PlanEntry | None) -> tuple[str, str, str, str, str]:
+def _version_cells(
+    entry: PlanEntry | None, verdict: VerdictRow | None
+) -> tuple[str, str, str, str, str]:
     if entry is None:
-        return "", "object version", "", "", ""
+        is_marker = verdict is not None and verdict.destination_is_delete_marker
+        return "", "delete marker" if is_marker else "object version", "", "", ""
     return (
         safe_cell(entry.version_id),
         "delete marker" if entry.is_delete_marker else "object version",

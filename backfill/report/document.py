@@ -13,6 +13,7 @@ from backfill.errors import TotalsError
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.plan.totals import Amount
+from backfill.report.histories import Histories
 from backfill.report.tally import ReportRow, Tally
 from backfill.report.wording import (
     REASON_TONES,
@@ -114,6 +115,7 @@ class Report:
         differences: Rows by field that differs; a row may count under several.
         codes: Outcomes by their code, S3's or ours: earlier ones, too, which a later round went
             beyond; only what is left has a remedy.
+        histories: Keys that copies carried with all of their versions, and what a copy cannot keep.
         ways: Rows that were worked on, by the way they went: `skipped (DstObjectHardDeleted), then
             copied` is a version that Batch Replication refused and a copy delivered.
         troubles: The first rows that a person must look at.
@@ -133,6 +135,7 @@ class Report:
     fidelity: tuple[Count, ...]
     differences: tuple[Count, ...]
     codes: tuple[Count, ...]
+    histories: Histories
     ways: tuple[Count, ...]
     troubles: tuple[Trouble, ...]
     troubles_total: int
@@ -328,7 +331,7 @@ EVIDENCE_SENTENCES: Mapping[str, str] = {
     Evidence.CHECKSUM_JOBS: "checksums that jobs computed of both versions were compared",
     Evidence.BYTES: "both sides were read and compared",
     Evidence.SIZE: "the sizes differ, nothing more is needed",
-    Evidence.LISTING: "the listings show it: a delete marker, or what is missing",
+    Evidence.LISTING: "the listings show it: a delete marker, what is missing, or another order",
     Evidence.NONE: "nothing common was found to compare",
     Evidence.NOT_READ: "the store refused or failed a read that is needed",
 }

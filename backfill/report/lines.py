@@ -20,6 +20,7 @@ from backfill.plan.rows import COLUMNS as PLAN_COLUMNS
 from backfill.plan.rows import entry_of
 from backfill.report.csv_rows import COLUMNS, are_plain, csv_cells, csv_lines, encoded_key
 from backfill.report.document import TROUBLES_MAX, Trouble, trouble_of
+from backfill.report.histories import HistoryCount, went_as_history
 from backfill.report.tally import Kinds, ReportRow, is_trouble, joined_rows
 from backfill.verify.rows import VERDICT_COLUMNS, verdict_of
 
@@ -40,7 +41,10 @@ _OWN_OF_PLAN: Final = itemgetter(
 _SHAPE_OF_PLAN: Final = itemgetter(
     *map(
         PLAN_COLUMNS.index,
-        ("is_delete_marker", "is_latest", "destination", "route", "reason", "detail", "rule_id"),
+        (
+            *("is_delete_marker", "is_latest", "destination"),
+            *("route", "reason", "detail", "rule_id", "handling"),
+        ),
     )
 )
 _SHAPE_OF_OUTCOME: Final = itemgetter(*map(OUTCOME_COLUMNS.index, ("kind", "code", "detail")))
@@ -91,6 +95,7 @@ class Lines:
         self._destinations = destinations
         self._shapes: dict[object, _Shape | None] = {}
         self.kinds = Kinds()
+        self.histories = HistoryCount()
         self.troubles: list[Trouble] = []
         self.troubles_total = 0
 
@@ -163,6 +168,9 @@ class Lines:
         if not are_plain(version_ids) or not are_plain(made):
             return None
         self.kinds.add(shape.example, rows=len(rows), size_bytes=sum(sizes))
+        if went_as_history(shape.example.entry):
+            for key in keys:
+                self.histories.add(shape.example, key)
         encoded = keys if are_plain(keys) else map(encoded_key, keys)
         _, type_, said, detail = shape
         cells = zip(encoded, version_ids, times, sizes, made, strict=True)
@@ -190,6 +198,8 @@ class Lines:
 
     def _counted_cells(self, row: ReportRow) -> Sequence[str]:
         self.kinds.add(row)
+        if went_as_history(row.entry):
+            self.histories.add(row, row.key)
         if is_trouble(row):
             self.troubles_total += 1
             if len(self.troubles) < TROUBLES_MAX:

@@ -93,6 +93,7 @@ def _report(
         fidelity=counts(tally.fidelity, FIDELITY_SENTENCES),
         differences=counts(tally.fields),
         codes=code_counts(tally),
+        histories=lines.histories.total(),
         ways=way_counts(tally),
         troubles=tuple(lines.troubles),
         troubles_total=lines.troubles_total,

@@ -50,7 +50,7 @@ VERDICT_SENTENCES: Mapping[str, tuple[str, Tone, str]] = {
     Verdict.EXTRA: (
         "at the destination only",
         Tone.BAD,
-        "backfill repair --allow-hiding hides it behind a delete marker; its version stays",
+        "backfill repair says what to do; outside histories --allow-hiding hides it, and it stays",
     ),
     Verdict.IN_FLIGHT: ("live replication is still at it", Tone.WAIT, "verify again later"),
     Verdict.UNVERIFIED: (

@@ -16,6 +16,7 @@ from backfill.model.jobs import JobStatus
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.report.document import Count, Node, Report
+from backfill.report.histories import Histories
 from backfill.report.run import report_json
 from backfill.run_directory.identity import RunIdentity
 from backfill.status import status_lines, status_of
@@ -48,6 +49,9 @@ def report() -> Report:
         fidelity=(),
         differences=(Count(name="tags", sentence="", rows=1),),
         codes=(),
+        histories=Histories(
+            keys=3, proven_keys=2, versions=7, delete_markers=1, not_kept="IDs; rows.csv maps them"
+        ),
         ways=(Count(name=f"copied ({HOSTILE})", sentence="", rows=2),),
         troubles=(),
         troubles_total=0,
@@ -63,6 +67,7 @@ def test_a_report_in_a_terminal_is_lines_of_visible_text() -> None:
         "2 versions, 10 B: all",
         r"  2 copied, 10 B: \x1b[2J\r\nforged: line\u202e\u2028=1+1",
         r"which way: copied (\x1b[2J\r\nforged: line\u202e\u2028=1+1) 2",
+        "histories: 3 keys, 2 of them proven; IDs; rows.csv maps them",
         "evidence: bytes 1, size 1",
         "differences: tags 1",
         r"1. look at \x1b[2J\r\nforged: line\u202e\u2028=1+1",

@@ -12,10 +12,11 @@ from backfill.execute.outcome_rows import row_of as outcome_row_of
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.entries import PlanEntry
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import PLAIN, Handling, Reason, Route
 from backfill.plan.rows import row_of as plan_row_of
 from backfill.report import lines as lines_module
 from backfill.report.csv_rows import COLUMNS, csv_cells, csv_lines
+from backfill.report.histories import HistoryCount, went_as_history
 from backfill.report.lines import Lines, Streams
 from backfill.report.tally import Tally, is_trouble, joined_rows
 from backfill.verify.rows import row_of
@@ -50,6 +51,7 @@ def whole_runs(
                 destination=int(odd()),
                 detail=random.choice(DETAILS) if odd() else "",
                 rule_id="a, b" if odd() else "all",
+                handling=Handling.HISTORY if odd() and row.route is not None else PLAIN,
             )
         )
         for _ in range(random.choice([0, 2]) if odd() else 1):
@@ -102,14 +104,17 @@ def test_runs_are_written_and_counted_as_their_rows_are(
         plan, outcomes, verdicts, unjudged = case
         told = [(each.number, each) for each in outcomes]
         rows = list(joined_rows(plan, told, verdicts, unjudged))
-        tally = Tally()
+        tally, histories = Tally(), HistoryCount()
         for row in rows:
             tally.add(row)
+            if went_as_history(row.entry):
+                histories.add(row, row.key)
         lines = Lines(BUCKETS)
         text = b"".join(lines.of(streams(*case)))
         cells = (csv_cells(row, BUCKETS) for row in rows)
         assert text == b"".join(csv_lines([COLUMNS, *cells]))
         assert lines.kinds.tally() == tally
+        assert lines.histories.total() == histories.total()
         assert lines.troubles_total == len(lines.troubles) == sum(map(is_trouble, rows))
 
     holds()
