@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.contract.boto3_buckets import Boto3Buckets
+from tests.contract.boto3_protection import Boto3Protection
+from tests.contract.boto3_protection_words import key_arguments
 from tests.contract.boto3_words import (
     attribute_arguments,
     bare,
@@ -29,7 +30,7 @@ from tests.contract.vocabulary import (
 )
 
 
-class Boto3Driver(Boto3Buckets):
+class Boto3Driver(Boto3Protection):
     """`Driver` over HTTP."""
 
     # --- objects ---
@@ -71,6 +72,7 @@ class Boto3Driver(Boto3Buckets):
         part_number: int | None = None,
         guard: Guard = UNGUARDED,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> tuple[Head, bytes]:
         answer = self.call(
             "get_object",
@@ -82,6 +84,7 @@ class Boto3Driver(Boto3Buckets):
             ChecksumMode="ENABLED",
             ExpectedBucketOwner=owner,
             **guard_arguments(guard, prefix=""),
+            **key_arguments(customer_key),
         )
         with answer["Body"] as body:
             return head_of(answer), body.read()
@@ -96,6 +99,7 @@ class Boto3Driver(Boto3Buckets):
         guard: Guard = UNGUARDED,
         owner: str | None = None,
         is_checksum_asked: bool = True,
+        customer_key: bytes | None = None,
     ) -> Head:
         answer = self.call(
             "head_object",
@@ -106,6 +110,7 @@ class Boto3Driver(Boto3Buckets):
             ChecksumMode="ENABLED" if is_checksum_asked else None,
             ExpectedBucketOwner=owner,
             **guard_arguments(guard, prefix=""),
+            **key_arguments(customer_key),
         )
         return head_of(answer)
 
@@ -205,6 +210,7 @@ class Boto3Driver(Boto3Buckets):
         version_id: str | None = None,
         max_parts: int | None = None,
         part_number_marker: int | None = None,
+        customer_key: bytes | None = None,
     ) -> ObjectAttributes:
         answer = self.call(
             "get_object_attributes",
@@ -214,6 +220,7 @@ class Boto3Driver(Boto3Buckets):
             MaxParts=max_parts,
             PartNumberMarker=part_number_marker,
             ObjectAttributes=["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"],
+            **key_arguments(customer_key),
         )
         told = answer.get("ObjectParts") or {}
         parts = [
@@ -263,6 +270,7 @@ class Boto3Driver(Boto3Buckets):
         body: bytes,
         *,
         checksum: Sum | None = None,
+        customer_key: bytes | None = None,
     ) -> Part:
         answer = self.call(
             "upload_part",
@@ -272,6 +280,7 @@ class Boto3Driver(Boto3Buckets):
             PartNumber=number,
             Body=body,
             **sum_argument(checksum),
+            **key_arguments(customer_key),
         )
         return Part(number=number, etag=bare(answer["ETag"]), checksum=sum_of(answer))
 
@@ -285,6 +294,7 @@ class Boto3Driver(Boto3Buckets):
         *,
         byte_range: str | None = None,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> Part:
         answer = self.call(
             "upload_part_copy",
@@ -294,6 +304,7 @@ class Boto3Driver(Boto3Buckets):
             PartNumber=number,
             CopySourceRange=byte_range,
             ExpectedBucketOwner=owner,
+            **key_arguments(customer_key),
             **source_arguments(source),
         )
         made = answer["CopyPartResult"]

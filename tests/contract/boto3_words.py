@@ -8,6 +8,12 @@ from typing import Any
 from urllib.parse import unquote_plus, urlencode
 from xml.etree import ElementTree as ET
 
+from tests.contract.boto3_protection_words import (
+    grant_arguments,
+    key_arguments,
+    lock_arguments,
+    lock_told,
+)
 from tests.contract.vocabulary import (
     Attributes,
     Entry,
@@ -74,6 +80,7 @@ def source_arguments(source: Source) -> dict[str, Any]:
         "CopySource": place,
         "ExpectedSourceBucketOwner": source.owner,
         **guard_arguments(source.guard, prefix="CopySource"),
+        **key_arguments(source.customer_key, prefix="CopySource"),
     }
 
 
@@ -91,6 +98,10 @@ def attribute_arguments(attributes: Attributes) -> dict[str, Any]:
         "ServerSideEncryption": attributes.encryption,
         "SSEKMSKeyId": attributes.kms_key_id,
         "WebsiteRedirectLocation": attributes.website_redirect_location,
+        "ACL": attributes.acl,
+        **lock_arguments(attributes.lock),
+        **grant_arguments(attributes.grants),
+        **key_arguments(attributes.customer_key),
     }
 
 
@@ -124,12 +135,14 @@ def head_of(answer: Any) -> Head:
             encryption=answer.get("ServerSideEncryption"),
             kms_key_id=answer.get("SSEKMSKeyId"),
             website_redirect_location=answer.get("WebsiteRedirectLocation"),
+            lock=lock_told(answer),
         ),
         checksum=sum_of(answer),
         tag_count=int(headers.get("x-amz-tagging-count", "0")),
         parts_count=answer.get("PartsCount"),
         content_range=headers.get("content-range"),
         replication_status=answer.get("ReplicationStatus"),
+        customer_key_md5=answer.get("SSECustomerKeyMD5"),
     )
 
 

@@ -72,7 +72,8 @@ class LeanDriver(Boto3Driver):
         except BindingError:
             return super().call(operation, **arguments)
         answer = self._run(self._exchanged(request))
-        if answer.status == 301:  # boto3 asks in the right Region then; a client of ours does not
+        is_elsewhere = b"AuthorizationHeaderMalformed" in answer.body or answer.status == 301
+        if is_elsewhere:  # boto3 asks in the right Region then; a client of ours does not
             return super().call(operation, **arguments)
         self.sent.add(name)
         return self._read(name, operation, answer)

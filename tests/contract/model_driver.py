@@ -9,7 +9,8 @@ from backfill.sandbox.model.operations import copies, multipart, objects
 from backfill.sandbox.model.values import (
     WriteConditions,
 )
-from tests.contract.model_buckets import ModelBuckets
+from tests.contract.model_protection import ModelProtection
+from tests.contract.model_protection_words import key_of
 from tests.contract.model_words import (
     PAGE_SIZE,
     attributes_of,
@@ -39,7 +40,7 @@ from tests.contract.vocabulary import (
 _ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 
-class ModelDriver(ModelBuckets):
+class ModelDriver(ModelProtection):
     """`Driver` on an `S3Model`."""
 
     # --- objects ---
@@ -81,6 +82,7 @@ class ModelDriver(ModelBuckets):
         part_number: int | None = None,
         guard: Guard = UNGUARDED,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> tuple[Head, bytes]:
         request = objects.ReadObjectRequest(
             bucket=bucket,
@@ -90,6 +92,7 @@ class ModelDriver(ModelBuckets):
             part_number=part_number,
             is_checksum_mode_enabled=True,
             conditions=conditions_of(guard),
+            customer_key=key_of(customer_key),
             expected_bucket_owner=owner,
         )
         with refusing("get_object"):
@@ -106,6 +109,7 @@ class ModelDriver(ModelBuckets):
         guard: Guard = UNGUARDED,
         owner: str | None = None,
         is_checksum_asked: bool = True,
+        customer_key: bytes | None = None,
     ) -> Head:
         request = objects.ReadObjectRequest(
             bucket=bucket,
@@ -114,6 +118,7 @@ class ModelDriver(ModelBuckets):
             part_number=part_number,
             is_checksum_mode_enabled=is_checksum_asked,
             conditions=conditions_of(guard),
+            customer_key=key_of(customer_key),
             expected_bucket_owner=owner,
         )
         with refusing("head_object"):
@@ -213,6 +218,7 @@ class ModelDriver(ModelBuckets):
         version_id: str | None = None,
         max_parts: int | None = None,
         part_number_marker: int | None = None,
+        customer_key: bytes | None = None,
     ) -> ObjectAttributes:
         request = objects.GetObjectAttributesRequest(
             bucket=bucket,
@@ -221,6 +227,7 @@ class ModelDriver(ModelBuckets):
             version_id=version_id,
             max_parts=PAGE_SIZE if max_parts is None else max_parts,
             part_number_marker=part_number_marker or 0,
+            customer_key=key_of(customer_key),
         )
         with refusing("get_object_attributes"):
             answer = self.model.get_object_attributes(self.caller, request)
@@ -276,6 +283,7 @@ class ModelDriver(ModelBuckets):
         body: bytes,
         *,
         checksum: Sum | None = None,
+        customer_key: bytes | None = None,
     ) -> Part:
         request = copies.UploadPartRequest(
             bucket=bucket,
@@ -284,6 +292,7 @@ class ModelDriver(ModelBuckets):
             part_number=number,
             body=body,
             checksum=sent_of(checksum),
+            customer_key=key_of(customer_key),
         )
         with refusing("upload_part"):
             answer = self.model.upload_part(self.caller, request)
@@ -299,6 +308,7 @@ class ModelDriver(ModelBuckets):
         *,
         byte_range: str | None = None,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> Part:
         request = copies.UploadPartCopyRequest(
             bucket=bucket,
@@ -307,6 +317,7 @@ class ModelDriver(ModelBuckets):
             part_number=number,
             source=source_of(source),
             range=byte_range,
+            customer_key=key_of(customer_key),
             expected_bucket_owner=owner,
         )
         with refusing("upload_part_copy"):

@@ -21,6 +21,7 @@ from backfill.sandbox.model.values import (
     SentChecksum,
     WrittenAttributes,
 )
+from tests.contract.model_protection_words import grants_of, key_of, lock_of, said_of
 from tests.contract.vocabulary import (
     Attributes,
     Guard,
@@ -62,9 +63,14 @@ def attributes_of(attributes: Attributes) -> WrittenAttributes:
         tags=attributes.tags,
         storage_class=attributes.storage_class,
         encryption=RequestedEncryption(
-            algorithm=attributes.encryption, kms_key_id=attributes.kms_key_id
+            algorithm=attributes.encryption,
+            kms_key_id=attributes.kms_key_id,
+            customer_key=key_of(attributes.customer_key),
         ),
         website_redirect_location=attributes.website_redirect_location,
+        lock=lock_of(attributes.lock),
+        acl=attributes.acl,
+        grants=grants_of(attributes.grants),
     )
 
 
@@ -83,6 +89,7 @@ def source_of(source: Source) -> copies.CopySource:
         key=source.key,
         version_id=source.version_id,
         conditions=conditions_of(source.guard),
+        customer_key=key_of(source.customer_key),
         expected_bucket_owner=source.owner,
     )
 
@@ -118,7 +125,7 @@ def written_of(
         version_id=answer.version_id,
         checksum=sum_of(answer.checksum),
         source_version_id=source_version_id,
-        encryption=answer.encryption.algorithm,
+        encryption=None if answer.encryption.customer_key_md5 else answer.encryption.algorithm,
     )
 
 
@@ -138,15 +145,17 @@ def head_of(told: objects.ObjectDescription) -> Head:
             expires=told.content.expires,
             metadata=tuple(sorted(told.metadata)),
             storage_class=told.storage_class,
-            encryption=told.encryption.algorithm,
+            encryption=None if told.encryption.customer_key_md5 else told.encryption.algorithm,
             kms_key_id=told.encryption.kms_key_arn,
             website_redirect_location=told.website_redirect_location,
+            lock=said_of(told.lock),
         ),
         checksum=sum_of(told.checksum),
         tag_count=told.tag_count,
         parts_count=told.parts_count,
         content_range=told.content_range,
         replication_status=told.replication_status,
+        customer_key_md5=told.encryption.customer_key_md5,
     )
 
 

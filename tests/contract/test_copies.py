@@ -3,7 +3,15 @@
 import pytest
 
 from tests.contract.declarations import differs, only, table
-from tests.contract.scenes import KMS_KEY, full, md5, put_twice, source_of
+from tests.contract.scenes import (
+    KMS_KEY,
+    composite,
+    full,
+    md5,
+    put_twice,
+    source_of,
+    uploaded_in_parts,
+)
 from tests.contract.vocabulary import Attributes, Driver, Source, refused
 
 RICH = Attributes(
@@ -117,6 +125,32 @@ def test_a_copy_does_not_keep_the_website_redirect(s3: Driver, bucket: str) -> N
     s3.copy(source_of(bucket, written), bucket, "copy")
     assert s3.head(bucket, "key").attributes.website_redirect_location == "/elsewhere"
     assert s3.head(bucket, "copy").attributes.website_redirect_location is None
+
+
+@differs("seaweedfs", "keeps no website redirect at all")
+def test_a_copy_says_its_website_redirect_in_the_request(s3: Driver, bucket: str) -> None:
+    """If this fails, CopyObject cannot carry a redirect."""
+    written = s3.put(bucket, "key")
+    for location in ("/elsewhere", "https://example.com/a?b=c"):
+        asked = Attributes(website_redirect_location=location)
+        s3.copy(source_of(bucket, written), bucket, "copy", attributes=asked)
+        assert s3.head(bucket, "copy").attributes.website_redirect_location == location
+
+
+@differs("seaweedfs", "takes any website redirect")
+@differs("moto", "takes any website redirect")
+@pytest.mark.parametrize(
+    "location",
+    table({"no URL": "elsewhere", "another scheme": "ftp://a/b", "too long": "/" + "x" * 2048}),
+)
+def test_a_website_redirect_that_is_none_is_refused(s3: Driver, bucket: str, location: str) -> None:
+    """If this fails, a copy with a redirect works here that S3 refuses."""
+    asked = Attributes(website_redirect_location=location)
+    with refused(400, "InvalidRedirectLocation"):
+        s3.put(bucket, "key", attributes=asked)
+    written = s3.put(bucket, "key")
+    with refused(400, "InvalidRedirectLocation"):
+        s3.copy(source_of(bucket, written), bucket, "copy", attributes=asked)
 
 
 def test_a_copy_is_a_new_current_version_with_an_id_of_its_own(s3: Driver, bucket: str) -> None:
@@ -251,6 +285,39 @@ def test_a_copy_keeps_the_checksum_algorithm(s3: Driver, bucket: str) -> None:
     copied = s3.copy(source_of(bucket, written), bucket, "copy")
     assert copied.checksum == sent
     assert s3.head(bucket, "copy").checksum == sent
+
+
+@differs("seaweedfs", "copies no checksum")
+@differs("moto", "tells no checksum of an upload")
+def test_a_copy_of_a_composite_checksum_is_of_the_full_object(s3: Driver, bucket: str) -> None:
+    """If this fails, a copy is compared by a checksum that it does not have."""
+    written = uploaded_in_parts(s3, bucket, algorithm="SHA256", bodies=(b"body",))
+    assert s3.head(bucket, "key").checksum == composite("SHA256", b"body")
+    copied = s3.copy(source_of(bucket, written), bucket, "copy")
+    assert copied.checksum == full("SHA256", b"body")
+    assert s3.head(bucket, "copy").checksum == full("SHA256", b"body")
+    assert s3.head(bucket, "copy").etag == md5(b"body")
+
+
+@differs("seaweedfs", "ignores the algorithm")
+@differs("moto", "ignores an algorithm that it does not know")
+def test_an_unknown_checksum_algorithm_is_refused(s3: Driver, bucket: str) -> None:
+    """If this fails, a copy lands with another checksum than the one asked for."""
+    written = s3.put(bucket, "key")
+    with refused(400, "InvalidRequest"):
+        s3.copy(source_of(bucket, written), bucket, "copy", checksum_algorithm="MD4")
+
+
+@differs("seaweedfs", "keeps only checksums that were sent")
+@differs("moto", "keeps only checksums that were sent")
+def test_a_copy_of_s3s_own_checksum_keeps_it(s3: Driver, bucket: str) -> None:
+    """If this fails, what S3 adds by itself is lost on the way."""
+    s3.put(bucket, "key", b"body")
+    s3.copy(Source(bucket=bucket, key="key"), bucket, "copy")
+    own = s3.head(bucket, "key").checksum
+    assert own is not None
+    assert (own.algorithm, own.type) == ("CRC64NVME", "FULL_OBJECT")
+    assert s3.head(bucket, "copy").checksum == own
 
 
 @differs("seaweedfs", "copies no checksum")

@@ -310,6 +310,36 @@ def test_a_copy_of_a_null_version_lands_by_the_destinations_versioning(
     assert s3.head(bucket, "key").etag == md5(b"body")
 
 
+@differs("seaweedfs", "says no version ID for null versions")
+@differs("moto", "says no version ID for null versions")
+def test_a_copy_while_suspended_replaces_the_null_version_only(s3: Driver, bucket: str) -> None:
+    """If this fails, copies into a suspended bucket lose named versions, or pile up null ones."""
+    source = source_of(bucket, s3.put(bucket, "source", b"copied"), "source")
+    named = s3.put(bucket, "key", b"named")
+    s3.set_versioning(bucket, "Suspended")
+    s3.put(bucket, "key", b"null")
+    copied = s3.copy(source, bucket, "key")
+    assert copied.version_id == "null"
+    page = s3.list_versions(bucket, prefix="key")
+    assert page.version_ids == ["null", named.version_id]
+    assert s3.get(bucket, "key", version_id="null")[1] == b"copied"
+
+
+@differs("seaweedfs", "says no source version")
+@differs("moto", "says no version ID for null versions")
+def test_a_null_version_in_the_middle_is_copied_by_its_name(s3: Driver, bucket: str) -> None:
+    """If this fails, a history loses what was written while versioning was suspended."""
+    s3.put(bucket, "key", b"before")
+    s3.set_versioning(bucket, "Suspended")
+    s3.put(bucket, "key", b"null")
+    s3.set_versioning(bucket, "Enabled")
+    s3.put(bucket, "key", b"after")
+    copied = s3.copy(Source(bucket=bucket, key="key", version_id="null"), bucket, "copy")
+    assert copied.source_version_id == "null"
+    assert copied.version_id != "null"
+    assert s3.get(bucket, "copy")[1] == b"null"
+
+
 def test_a_copy_of_a_version_keeps_working_after_a_newer_one(s3: Driver, bucket: str) -> None:
     """If this fails, a plan goes stale as soon as somebody writes."""
     first = s3.put(bucket, "key", b"first")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from tests.contract.protection import Grants, Lock, Protection
+
 Pairs = tuple[tuple[str, str], ...]
 ReplicationConfiguration = Mapping[str, object]
 """In the shape of boto3, so that a case can also say what no typed value could hold."""
@@ -76,6 +78,13 @@ class Attributes:
     encryption: str | None = None
     kms_key_id: str | None = None
     website_redirect_location: str | None = None
+    lock: Lock | None = None
+    acl: str | None = None
+    """Canned, of writes."""
+    grants: Grants = ()
+    """Of writes."""
+    customer_key: bytes | None = None
+    """Of writes: SSE-C."""
 
 
 PLAIN = Attributes()
@@ -104,6 +113,7 @@ class Source:
     guard: Guard = UNGUARDED
     owner: str | None = None
     """The expected bucket owner."""
+    customer_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +142,7 @@ class Head:
     parts_count: int | None
     content_range: str | None
     replication_status: str | None
+    customer_key_md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +213,7 @@ class ObjectAttributes:
     next_part_number_marker: int | None = None
 
 
-class Driver(Protocol):
+class Driver(Protection, Protocol):
     """S3 as one identity sees it."""
 
     account_id: str
@@ -243,6 +254,7 @@ class Driver(Protocol):
         part_number: int | None = None,
         guard: Guard = UNGUARDED,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> tuple[Head, bytes]: ...
 
     def head(
@@ -255,6 +267,7 @@ class Driver(Protocol):
         guard: Guard = UNGUARDED,
         owner: str | None = None,
         is_checksum_asked: bool = True,
+        customer_key: bytes | None = None,
     ) -> Head: ...
 
     def copy(
@@ -331,6 +344,7 @@ class Driver(Protocol):
         version_id: str | None = None,
         max_parts: int | None = None,
         part_number_marker: int | None = None,
+        customer_key: bytes | None = None,
     ) -> ObjectAttributes: ...
 
     def begin(
@@ -354,6 +368,7 @@ class Driver(Protocol):
         body: bytes,
         *,
         checksum: Sum | None = None,
+        customer_key: bytes | None = None,
     ) -> Part: ...
 
     def upload_copy(
@@ -366,6 +381,7 @@ class Driver(Protocol):
         *,
         byte_range: str | None = None,
         owner: str | None = None,
+        customer_key: bytes | None = None,
     ) -> Part: ...
 
     def complete(
