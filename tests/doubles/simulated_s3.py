@@ -64,6 +64,8 @@ class SimulatedS3:
         self.history = History()
         self.on_sent: Callable[[str, Parameters], None] = lambda _operation, _parameters: None
         """Told of every request that a process sends, before it is under way."""
+        self.zombie_s = 0.0
+        """A write of a process that has died since may arrive up to so much later."""
         self._upload_sources: dict[str, ObjectVersion] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._jobs_timer: asyncio.TimerHandle | None = None
@@ -243,8 +245,7 @@ class Wire:
         except asyncio.CancelledError:
             # It was on its way: perhaps S3 gets it all the same, and nobody hears of it.
             if is_write and self.random.random() < 0.5:
-                with suppress(StoreFault):
-                    step()
+                self._arrive_unheard(step)
             raise
         answer: Result | StoreFault | None = None
         if fault in (None, Fault.DELAY, Fault.DUPLICATE) or self.nemesis.is_applied(fault):
@@ -263,6 +264,19 @@ class Wire:
                 self._note_seen(mark, parameters, answer)
             return answer
         raise self._fault(operation, parameters, fault)
+
+    def _arrive_unheard(self, step: Callable[[], object]) -> None:
+        """Let a request take effect that nobody waits for any more: now, or as a zombie's."""
+
+        def act() -> None:
+            with suppress(StoreFault):
+                step()
+
+        if not self.s3.zombie_s:
+            act()
+            return
+        delay_s = self.random.random() * self.s3.zombie_s
+        asyncio.get_running_loop().call_later(delay_s, act)
 
     def _note_sent(self, operation: str, parameters: Parameters, fault: Fault | None) -> None:
         if operation in WRITES or operation in JOB_WRITES or fault is not None:

@@ -231,7 +231,8 @@ def _is_stated(row: PlanEntry, outcome: Outcome | None) -> bool:
 # --- P2 ---
 
 
-def _one_outcome_each(evidence: Evidence) -> Iterator[Violation]:
+def one_outcome_each(evidence: Evidence) -> Iterator[Violation]:
+    """Every entry has one outcome, and the totals count them."""
     numbers = [outcome.number for outcome in evidence.outcomes]
     if numbers != [entry.number for entry in evidence.manifest]:
         yield Violation(Promise.P2, "", f"outcomes {numbers} of {len(evidence.manifest)} entries")
@@ -242,7 +243,8 @@ def _one_outcome_each(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(Promise.P2, "", f"totals {told} do not count {kinds}")
 
 
-def _plan_adds_up(evidence: Evidence) -> Iterator[Violation]:
+def plan_adds_up(evidence: Evidence) -> Iterator[Violation]:
+    """Every listed version has a route or a reason, and every route a row."""
     listed = len(evidence.run.artifacts.held["inventory/source"])
     routed = sum(1 for row in evidence.plan if row.route is not None)
     reasons = sum(1 for row in evidence.plan if row.reason is not None)
@@ -251,7 +253,8 @@ def _plan_adds_up(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(Promise.P2, "", what)
 
 
-def _counted_is_kept(evidence: Evidence) -> Iterator[Violation]:
+def counted_is_kept(evidence: Evidence) -> Iterator[Violation]:
+    """What a process has counted is in its journal."""
     counted: dict[str, int] = defaultdict(int)
     for event in evidence.history.events:
         if isinstance(event, Counted):
@@ -457,10 +460,10 @@ COPY_CHECKS: tuple[Check, ...] = (
     _windows_are_told,
     _only_what_rules_select,
     _right_in_the_end,
-    _counted_is_kept,
+    counted_is_kept,
     _nothing_twice,
     _outcomes_are_true,
     _verdicts_are_true,
 )
 """What holds for the copies of any run."""
-_CHECKS: tuple[Check, ...] = (*COPY_CHECKS, _one_outcome_each, _plan_adds_up, guarded)
+_CHECKS: tuple[Check, ...] = (*COPY_CHECKS, one_outcome_each, plan_adds_up, guarded)

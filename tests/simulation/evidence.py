@@ -76,14 +76,17 @@ class Evidence:
                 self.ours[change.key, change.made.version_id] = change
 
     @property
-    def by_key(self) -> dict[str, tuple[ManifestEntry, Outcome]]:
-        """Return the work on each key; a manifest has one row a key here."""
+    def worked(self) -> list[tuple[ManifestEntry, Outcome]]:
+        """Return every row that has an outcome, with it."""
         numbered = {outcome.number: outcome for outcome in self.outcomes}
-        return {
-            entry.key: (entry, numbered[entry.number])
-            for entry in self.manifest
-            if entry.number in numbered
-        }
+        return [
+            (entry, numbered[entry.number]) for entry in self.manifest if entry.number in numbered
+        ]
+
+    @property
+    def by_key(self) -> dict[str, tuple[ManifestEntry, Outcome]]:
+        """Return the work on each key; a manifest has one row a key where nothing is a history."""
+        return {entry.key: (entry, outcome) for entry, outcome in self.worked}
 
     def final_outcome(self, key: str) -> Outcome | None:
         """Return what the run says last of the version that was current when it planned."""

@@ -12,13 +12,15 @@ from tests.simulation.batch_simulate import simulate_batch
 from tests.simulation.batch_table import batch_table
 from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
+from tests.simulation.history_checkers import history_violations
+from tests.simulation.history_simulate import simulate_history
 from tests.simulation.simulate import Run, simulate
-from tests.simulation.table import table
+from tests.simulation.table import history_table, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What can be replayed: runs by copies, or by jobs."""
+    """What can be replayed: runs by copies, by jobs, or of whole histories."""
 
     run: Callable[[int], Run]
     broken: Callable[[Run], list[Violation]]
@@ -27,6 +29,7 @@ class Kind:
 
 COPIES = Kind(run=simulate, broken=violations, lines=table)
 JOBS = Kind(run=simulate_batch, broken=batch_violations, lines=batch_table)
+HISTORIES = Kind(run=simulate_history, broken=history_violations, lines=history_table)
 
 
 def main() -> int:
@@ -42,8 +45,11 @@ def main() -> int:
     parser.add_argument(
         "--batch", action="store_true", help="runs by Batch Replication jobs, not by copies alone"
     )
+    parser.add_argument(
+        "--history", action="store_true", help="runs that bring keys with all of their versions"
+    )
     arguments = parser.parse_args()
-    kind = JOBS if arguments.batch else COPIES
+    kind = JOBS if arguments.batch else HISTORIES if arguments.history else COPIES
     if arguments.histories == 1:
         run = kind.run(arguments.seed)
         sys.stdout.write("\n".join([*kind.lines(run, arguments.key), ""]))

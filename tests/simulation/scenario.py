@@ -173,10 +173,9 @@ def scenario_of(seed: int) -> Scenario:
     )
 
 
-def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
-    """Return a model with both buckets and everything that was before the run."""
-    random = Random(f"prehistory {scenario.seed}")
-    model = S3Model(
+def model_of(scenario: Scenario, clock: VirtualClock) -> S3Model:
+    """Return a model without buckets."""
+    return S3Model(
         now=clock.now,
         random=Random(f"model {scenario.seed}"),
         limits=replace(AWS_LIMITS, minimum_part_size_bytes=1),
@@ -186,6 +185,12 @@ def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
             placement=scenario.placement,
         ),
     )
+
+
+def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
+    """Return a model with both buckets and everything that was before the run."""
+    random = Random(f"prehistory {scenario.seed}")
+    model = model_of(scenario, clock)
     clock.skip(-86_400)
     Prehistory(scenario, model, clock, random).write()
     clock.skip(86_400)

@@ -1,12 +1,13 @@
 """A simulated run as a table that a person can read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from backfill.model.escaping import visible_text
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from tests.doubles.history import Chain, Changed, Counted, Event, Listed, Reopened, Retagged, Sent
-from tests.simulation.checkers import violations
+from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
+from tests.simulation.history_checkers import history_violations
 from tests.simulation.scenario import DESTINATION, SOURCE
 from tests.simulation.simulate import Run
 
@@ -16,7 +17,14 @@ CHOICES = (
 )
 
 
-def table(run: Run, key: str = "") -> Iterator[str]:
+def history_table(run: Run, key: str = "") -> Iterator[str]:
+    """Yield the lines of a run that brings whole histories."""
+    yield from table(run, key, history_violations)
+
+
+def table(
+    run: Run, key: str = "", broken: Callable[[Run], list[Violation]] = violations
+) -> Iterator[str]:
     """Yield the lines of a run: its choices, what happened, how it ended, what it broke.
 
     With a key only what bears on that key is shown.
@@ -34,13 +42,13 @@ def table(run: Run, key: str = "") -> Iterator[str]:
         if line:
             yield f"{event.at_s:9.3f}  {line}"
     yield from _end(evidence, key)
-    for found in violations(run):
+    for found in broken(run):
         yield f"BROKEN {found.promise}: {visible_text(found.key)}: {found.what}"
 
 
 def _end(evidence: Evidence, key: str) -> Iterator[str]:
     yield f"processes: {', '.join(evidence.run.endings)}"
-    for entry, outcome in evidence.by_key.values():
+    for entry, outcome in evidence.worked:
         if key in ("", entry.key):
             yield (
                 f"  entry {entry.number:2} {visible_text(entry.key):8} {entry.route}"

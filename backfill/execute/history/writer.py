@@ -80,6 +80,7 @@ class HistoryWriter:
         self._end: End | None = None
         """What keeps back all that is left."""
         self._before = b"", b""
+        self._has_written = False
         self.last: Outcome | None = None
         """Of the newest version, once it stands: concluded after the look back."""
         self._begin_row(())
@@ -228,13 +229,18 @@ class HistoryWriter:
         assert row.version_id is not None, "a copy has a source version"
         pair = Compare(destination_version_id=found.version_id, source_version_id=row.version_id)
         likeness = await compared(self._bench, row, pair)
+        is_attempted = self._has_intent or self._writes > 0
         if likeness is Likeness.UNKNOWN:
-            # Nothing common to compare: then it is ours where we were about to write just that.
-            return self._has_intent or self._writes > 0
-        return likeness is Likeness.SAME and await has_same_tags(self._bench, row, pair)
+            return is_attempted  # nothing common to compare: then what we were about to write
+        if likeness is not Likeness.SAME:
+            return False
+        # Tags may have changed since; but what was doubled a moment ago has those of its original.
+        is_expected = is_attempted or not self._has_written
+        return is_expected or await has_same_tags(self._bench, row, pair)
 
     async def _written(self, row: ManifestEntry, step: Write, uploads: OldUploads) -> End:
         self._writes += 1
+        self._has_written = True
         bytes_max = self._bench.settings.copy_object_bytes_max
         if isinstance(step, Copy) and goes_by_parts(row, step, copy_object_bytes_max=bytes_max):
             result: WriteResult | MarkerResult = await self._in_parts(row, step, uploads)

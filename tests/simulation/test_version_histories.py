@@ -1,0 +1,38 @@
+"""Runs that bring whole histories, by seed: crashes, lost answers and journals, others, zombies."""
+
+from collections import Counter
+
+import pytest
+
+from tests.simulation.evidence import Evidence
+from tests.simulation.history_checkers import history_violations, told_histories
+from tests.simulation.history_simulate import simulate_history
+from tests.simulation.table import history_table
+
+CHUNKS = 8
+SEEDS_A_CHUNK = 48
+"""384 runs of some three histories each, in chunks, so that several processes share them."""
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_run_breaks_a_promise(chunk: int) -> None:
+    """If this fails, a history was damaged, doubled, cut or misreported: replay its seed."""
+    broken, told = [], Counter[str]()
+    for seed in range(chunk * SEEDS_A_CHUNK, (chunk + 1) * SEEDS_A_CHUNK):
+        run = simulate_history(seed)
+        broken += [f"scripts/sim --history --seed {seed}: {v}" for v in history_violations(run)]
+        for history in told_histories(Evidence(run)):
+            told["clean"] += history.is_clean
+            told["long"] += len(history.rows) > 3
+            told["kept back"] += not history.is_clean
+            told["dead"] += any(history.has_died(c, at) for at, c in history.ours)
+        told["killed"] += "killed" in run.endings
+    assert broken == []
+    # What is never met is not tested.
+    assert told["clean"] >= SEEDS_A_CHUNK
+    assert min(told["long"], told["kept back"], told["killed"]) >= SEEDS_A_CHUNK // 20
+
+
+def test_a_seed_says_everything() -> None:
+    """If this fails, a failure cannot be replayed: the same seed went another way."""
+    assert list(history_table(simulate_history(3))) == list(history_table(simulate_history(3)))
