@@ -1,13 +1,16 @@
 """Live replication carries what S3 carries, when it does, and says what S3 says about it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
+from backfill.sandbox.model.identities import canonical_id
+from backfill.sandbox.model.operations.buckets import DefaultRetention
 from backfill.sandbox.model.operations.objects import PutObjectRequest
 from backfill.sandbox.model.replication.settings import Placement
 from backfill.sandbox.model.values import (
+    Grant,
     ObjectLock,
     ReplicationStatus,
     RequestedEncryption,
@@ -234,6 +237,49 @@ def test_a_locked_version_needs_a_destination_with_object_lock() -> None:
     theatre.put(lock=ObjectLock(has_legal_hold=True))
     theatre.wait()
     assert theatre.status() == ReplicationStatus.FAILED
+
+
+OWN_LOCK = ObjectLock(mode="COMPLIANCE", retain_until=datetime(2090, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("lock", [OWN_LOCK, ObjectLock(has_legal_hold=True), None])
+def test_a_replica_keeps_its_lock_or_gets_the_destinations_default(lock: ObjectLock | None) -> None:
+    """If this fails, what replication does to locks is not what verify expects of it."""
+    theatre = Theatre()
+    for name in (SOURCE, NEAR):
+        theatre.model.world.buckets[name].is_object_lock_enabled = True
+    default = DefaultRetention(mode="GOVERNANCE", days=3)
+    theatre.model.world.buckets[NEAR].default_retention = default
+    theatre.configure(rule())
+    theatre.put(lock=lock)
+    theatre.wait()
+    arrived = theatre.only(NEAR).lock
+    assert arrived is not None
+    if lock == OWN_LOCK:
+        assert arrived == OWN_LOCK
+    else:
+        assert arrived.mode == "GOVERNANCE"
+        assert arrived.has_legal_hold is (None if lock is None else True)
+
+
+@pytest.mark.parametrize(
+    ("ownership", "is_kept"), [("ObjectWriter", True), ("BucketOwnerEnforced", False)]
+)
+def test_a_replica_has_its_sources_grants_where_acls_count(
+    ownership: str, *, is_kept: bool
+) -> None:
+    """If this fails, ACLs are lost on the way, or survive where nobody may set them."""
+    theatre = Theatre()
+    buckets = theatre.model.world.buckets
+    buckets[SOURCE].object_ownership = "ObjectWriter"
+    buckets[NEAR].object_ownership = ownership
+    theatre.configure(rule())
+    grants = (Grant(grantee=canonical_id("999999999999"), permission="READ"),)
+    theatre.put(grants=grants, website_redirect_location="/elsewhere")
+    theatre.wait()
+    replica = theatre.only(NEAR)
+    assert replica.acl == (grants if is_kept else None)
+    assert replica.website_redirect_location == "/elsewhere"
 
 
 @pytest.mark.parametrize(
