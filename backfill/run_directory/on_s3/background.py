@@ -9,10 +9,16 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
+
+from backfill.errors import BugError
 
 T = TypeVar("T")
+
+LOOK_EVERY_S: Final = 1.0
+"""Between two looks whether the thread is still there; what it gives comes at once."""
 
 
 class Background:
@@ -38,14 +44,23 @@ class Background:
         loop, is_over = self._loop, self._is_over
         assert loop is not None, "the thread has begun"
         assert is_over is not None, "the thread has begun"
-        loop.call_soon_threadsafe(is_over.set)
+        with suppress(RuntimeError):  # its loop is closed already
+            loop.call_soon_threadsafe(is_over.set)
         self._thread.join()
 
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Have something done there and wait for it, whatever this thread's own loop does."""
         future = self.start(work)
         try:
-            return future.result()
+            # Finite: the work has its own limits, and a thread that is gone is noticed.
+            while True:
+                try:
+                    return future.result(timeout=LOOK_EVERY_S)
+                except TimeoutError:
+                    if future.done():
+                        return future.result()
+                if not self._thread.is_alive():
+                    raise BugError("the thread of the run directory is gone")
         finally:
             future.cancel()
 

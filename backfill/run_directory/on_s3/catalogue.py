@@ -81,10 +81,14 @@ def decoded_catalogue(data: bytes, ref: CatalogueRef, url: str) -> dict[str, Ent
     if len(data) != ref.size_bytes or hashlib.sha256(data).hexdigest() != ref.sha256:
         raise damaged(url, "its SHA-256 is not what head.json says")
     unsealed(data, url, schema=SCHEMA, hint=_HINT)
-    entries = [
-        Entry(name=name, fence=fence, size_bytes=size_bytes, sha256=sha256)
-        for name, fence, size_bytes, sha256 in json.loads(data)["files"]
-    ]
+    try:
+        entries = [
+            Entry(name=str(name), fence=int(fence), size_bytes=int(size_bytes), sha256=str(sha256))
+            for name, fence, size_bytes, sha256 in json.loads(data)["files"]
+        ]
+    except (KeyError, TypeError, ValueError) as fault:
+        # A seal can be made by whoever writes the bucket.
+        raise damaged(url, "it is no catalogue") from fault
     for entry in entries:
         if not is_name(entry.name) or not _SHA256.fullmatch(entry.sha256):
             raise damaged(url, "it names what is no file of a run directory")
