@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.sandbox.model.errors import Pairs
-from backfill.sandbox.model.identities import canonical_id
 from backfill.sandbox.model.values import (
     PLAIN_ATTRIBUTES,
     UNCONDITIONAL_READ,
@@ -213,12 +212,6 @@ class GetObjectAclResult:
     """Account ID of the object's owner."""
     grants: tuple[Grant, ...]
     version_id: str | None
-
-    @property
-    def acl(self) -> str:
-        """`private` where nobody but the owner is granted anything; else `granted`."""
-        own = Grant(grantee=canonical_id(self.owner_id), permission="FULL_CONTROL")
-        return "private" if self.grants == (own,) else "granted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
