@@ -79,6 +79,9 @@ class LeaseKeeper:
         self._head: Head | None = None
         self._etag: ETag | None = None
         self._sent_at_s = float("-inf")
+        # Of the last write that was tried. One that nobody heard of may have taken effect long ago:
+        # were the next one its equal, it would pass for a renewal of now.
+        self._beat = 0
         self._gate: LeaseGate | None = None
         self._loss: BackfillError | None = None
 
@@ -169,7 +172,10 @@ class LeaseKeeper:
 
             def following(head: Head | None) -> Head:
                 assert head is not None, "the lease was taken"
-                return rules.next_head(head, catalogue=catalogue, is_released=is_released)
+                self._beat = max(self._beat, head.beat) + 1
+                return rules.next_head(
+                    head, beat=self._beat, catalogue=catalogue, is_released=is_released
+                )
 
             if not await self._is_written(following):
                 raise self._lost(await self._loss_by())

@@ -74,17 +74,18 @@ def taken_head(seen: Head | None, *, nonce: str, holder: str, lease_s: float) ->
 
 
 def next_head(
-    head: Head, *, catalogue: CatalogueRef | None = None, is_released: bool = False
+    head: Head, *, beat: int, catalogue: CatalogueRef | None = None, is_released: bool = False
 ) -> Head:
     """Return what a holder writes next: a renewal, with a newer catalogue if there is one.
 
-    A released lease that is written on with is taken again, by the same holder.
+    No two writes that a holder tries have one `beat`.
     """
+    assert beat > head.beat, "no two versions of a head are alike"
     if catalogue is not None and head.catalogue is not None:
         assert catalogue.number > head.catalogue.number, "a catalogue never goes backwards"
     return replace(
         head,
-        beat=head.beat + 1,
+        beat=beat,
         catalogue=catalogue or head.catalogue,
         is_released=is_released,
     )

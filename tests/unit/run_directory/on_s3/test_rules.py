@@ -82,11 +82,11 @@ def test_heads_follow_each_other_by_number() -> None:
     taken = rules.taken_head(kept, nonce="m", holder="x", lease_s=5.0)
     assert (taken.fence, taken.beat, taken.catalogue, taken.lease_s) == (4, 10, ref, 5.0)
     assert rules.taken_head(None, nonce="m", holder="x", lease_s=5.0).fence == 1
-    following = rules.next_head(taken)
+    following = rules.next_head(taken, beat=11)
     assert (following.fence, following.beat, following.catalogue) == (4, 11, ref)
-    assert rules.next_head(taken, is_released=True).is_released
+    assert rules.next_head(taken, beat=12, is_released=True).is_released
     with pytest.raises(AssertionError, match="never goes backwards"):
-        rules.next_head(taken, catalogue=ref)
+        rules.next_head(taken, beat=13, catalogue=ref)
 
 
 @pytest.mark.parametrize(
