@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from backfill.aws.calls import Calls
 from backfill.aws.clock import SystemClock, SystemRandom
@@ -27,8 +28,12 @@ from backfill.ports.run_store import RunStore
 from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.directory import S3RunDirectory
 from backfill.run_directory.on_s3.keeper import Holder
+from backfill.run_directory.on_s3.lease import renewal_pause_s
 from backfill.run_directory.on_s3.location import S3Location
 from backfill.settings import Settings
+
+HEAD_LIMIT_S_MIN: Final = 5.0
+"""A write of the head takes milliseconds; on a machine that is overloaded, seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,13 @@ async def _run_store(
             expected_owner=options.account or await control.account_id(),
             owner_origin="flag" if options.account else "STS",
         )
-        yield S3RunStore(calls, retries, place, _encryption(options.kms_key_arn))
+        yield S3RunStore(
+            calls,
+            retries,
+            place,
+            _encryption(options.kms_key_arn),
+            head_limit_s=max(HEAD_LIMIT_S_MIN, renewal_pause_s(options.lease_s)),
+        )
 
 
 def _encryption(kms_key_arn: str) -> Encryption:

@@ -47,12 +47,20 @@ class S3RunStore:
     """RunStore over the calls of one identity."""
 
     def __init__(
-        self, calls: Calls, retries: ReadRetries, place: BucketPlace, encryption: Encryption
+        self,
+        calls: Calls,
+        retries: ReadRetries,
+        place: BucketPlace,
+        encryption: Encryption,
+        *,
+        head_limit_s: float = READ_TIMEOUT_S,
     ) -> None:
+        """`head_limit_s` is for a write of the head: who waits longer might as well ask again."""
         self._calls = calls
         self._retries = retries
         self._place = place
         self._encryption = encryption
+        self._head_limit_s = head_limit_s
         self._store = S3ObjectStore(calls)
         self._files = S3BatchBucket(calls, retries)
 
@@ -97,7 +105,8 @@ class S3RunStore:
     async def write_head(self, key: str, data: bytes, *, replaces: ETag | None) -> ETag:
         """Write the head once."""
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": f'"{replaces}"'}
-        return (await self._calls.send(self._put(key, data, condition), uploaded)).etag
+        call = self._put(key, data, condition)._replace(limit_s=self._head_limit_s)
+        return (await self._calls.send(call, uploaded)).etag
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Put an object under a key that is absent, or that holds these very bytes."""

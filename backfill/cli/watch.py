@@ -65,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Look once, or until a signal; return the exit code of the look."""
+    import os
+
+    from backfill.cli.spoken import location_on_s3
     from backfill.cli.stage import apart_from_runs, asked_of
     from backfill.compose import held
     from backfill.errors import UsageError
@@ -72,6 +75,11 @@ def call(arguments: argparse.Namespace) -> int:
 
     if not arguments.every >= EVERY_S_MIN:
         raise UsageError(f"--every {arguments.every}: at least a second", hint="--every 60")
+    if location_on_s3(arguments, os.environ) is not None:
+        raise UsageError(
+            "watch keeps its ledger in a database that changes with every event, and S3 holds none",
+            hint="name a local folder that lasts: --run-dir DIR (a volume, in a container)",
+        )
     asked = asked_of(arguments)
     viewer = _Viewer(is_json=arguments.json, is_once=arguments.once)
 
