@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
 from backfill.campaign import Campaign, DestinationSpec, OtherWriters, Scope, Versions
@@ -23,6 +24,7 @@ from backfill.sandbox.model.replication.settings import Placement
 from backfill.sandbox.model.values import WrittenAttributes
 from backfill.sandbox.simulation.nemesis import CALM, HEAVY, LIGHT, MEDIUM
 from backfill.settings import Settings
+from tests.doubles.model_requests import Parameters, text
 from tests.doubles.simulated_s3 import SimulatedS3
 from tests.doubles.virtual_clock import VirtualClock
 from tests.simulation.scenario import (
@@ -103,10 +105,10 @@ def history_scenario_of(seed: int) -> HistoryScenario:
         writer_operations=0,
         writer_pause_s=0.1,
         has_strangers=False,
-        rival_share=0.0,
+        rival_share=random.choice((0.0, 0.0, 0.05, 0.2)),
         is_shuffled=random.random() < 0.5,
         interruptions=tuple(
-            (random.choice(kinds), int(random.triangular(1, 900, 250))) for _ in range(count)
+            (random.choice(kinds), int(random.triangular(1, 700, 200))) for _ in range(count)
         ),
         page_max=random.choice((2, 3, 7, 1000)),
         meddling=random.choice((0, 0, 0, 1, 2, 4)),
@@ -188,6 +190,23 @@ async def meddlers(scenario: HistoryScenario, s3: SimulatedS3) -> None:
     for _ in range(scenario.meddling):
         await asyncio.sleep(random.choice((0.1, 0.5, 2.0, 6.0)) * random.random())
         act(random.choice(OPERATIONS), random.choice(scenario.keys), s3, random)
+
+
+def history_rival(scenario: HistoryScenario, s3: SimulatedS3) -> Callable[[str, Parameters], None]:
+    """Return somebody who goes for a key at the moment at which it is being written."""
+    random = Random(f"rival {scenario.seed}")
+
+    def on_sent(operation: str, parameters: Parameters) -> None:
+        if operation not in _VISIBLE or random.random() >= scenario.rival_share:
+            return
+        kind, key = random.choice(OPERATIONS), text(parameters, "Key")
+        delay_s = random.random() * 0.1
+        asyncio.get_running_loop().call_later(delay_s, partial(act, kind, key, s3, random))
+
+    return on_sent
+
+
+_VISIBLE = frozenset({"CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 
 
 def meddle_between(scenario: HistoryScenario, s3: SimulatedS3, random: Random) -> None:

@@ -5,6 +5,7 @@ of the dead may arrive late.
 """
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 from backfill import pipeline
@@ -12,10 +13,12 @@ from backfill.execute.stop import StopRequest
 from backfill.sandbox.simulation.nemesis import Nemesis
 from tests.doubles.history import Committed
 from tests.doubles.memory_artifacts import MemoryArtifacts
+from tests.doubles.model_requests import Parameters
 from tests.doubles.simulated_s3 import Process, SimulatedS3
 from tests.doubles.virtual_clock import VirtualClock
 from tests.simulation.history_scenario import (
     HistoryScenario,
+    history_rival,
     history_scenario_of,
     meddle_between,
     meddlers,
@@ -51,21 +54,27 @@ class HistorySimulation(Simulation):
 
     async def carry_out(self) -> None:
         """Run, resume, come to rest, verify, while others write where they should not."""
-        scenario = self._run.scenario
-        assert isinstance(scenario, HistoryScenario), "it is a run of histories"
-        self._between = Random(f"between {scenario.seed}")
-        others = asyncio.create_task(meddlers(scenario, self._run.s3))
+        self._between = Random(f"between {self._chosen.seed}")
+        others = asyncio.create_task(meddlers(self._chosen, self._run.s3))
         await super().carry_out()
         await others
+
+    def _rival(self) -> Callable[[str, Parameters], None]:
+        return history_rival(self._chosen, self._run.s3)
+
+    @property
+    def _chosen(self) -> HistoryScenario:
+        scenario = self._run.scenario
+        assert isinstance(scenario, HistoryScenario), "it is a run of histories"
+        return scenario
 
     async def _work(self, process: Process, stop: StopRequest) -> None:
         run = await self._begin(process)
         await pipeline.refuse_unsafe(run)
         await pipeline.take_inventories(run)
         await pipeline.plan(run)
-        scenario, s3 = self._run.scenario, self._run.s3
-        assert isinstance(scenario, HistoryScenario), "it is a run of histories"
-        meddle_between(scenario, s3, self._between)
+        s3 = self._run.s3
+        meddle_between(self._chosen, s3, self._between)
         mark = Committed(at_s=s3.clock.monotonic_s(), actor=process.name, name=PLANNED)
         s3.history.events.append(mark)
         await self._execute(run, stop)

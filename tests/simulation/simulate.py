@@ -29,6 +29,7 @@ from backfill.sandbox.simulation.nemesis import Nemesis
 from tests.doubles.history import Counted, History, Reopened
 from tests.doubles.memory_artifacts import MemoryArtifacts
 from tests.doubles.model_control_plane import ModelControlPlane
+from tests.doubles.model_requests import Parameters
 from tests.doubles.model_store import ModelStore
 from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
@@ -156,7 +157,7 @@ class Simulation:
         run = self._run
         self._loop.call_later(FAULTS_UNTIL_S, run.nemesis.stop)
         writer = asyncio.create_task(live_writer(run.scenario, run.s3))
-        run.s3.on_sent = rival(run.scenario, run.s3)
+        run.s3.on_sent = self._rival()
         if not await self._until_finished(self._work):
             run.failure = run.failure or f"not finished after {run.endings}"
         await writer
@@ -167,6 +168,9 @@ class Simulation:
             await asyncio.sleep(1.0)
         if not run.failure and not await self._until_finished(self._verify):
             run.failure = f"not verified after {run.endings}"
+
+    def _rival(self) -> Callable[[str, Parameters], None]:
+        return rival(self._run.scenario, self._run.s3)
 
     async def _until_finished(self, work: "Work") -> bool:
         for _ in range(PROCESSES_MAX):

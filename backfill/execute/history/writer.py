@@ -56,6 +56,7 @@ STEPS_MAX: Final = 100
 """Steps of one version: far more than retries and new looks allow together."""
 
 _UNDECIDED: Final = (Disposition.RETRY, Disposition.SETTLE)
+_DOUBT: Final = "An attempt may have been applied."
 _ARCHIVED_CODES: Final = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 
 
@@ -86,11 +87,16 @@ class HistoryWriter:
         self._begin_row(())
 
     def _begin_row(self, intents: tuple[Intent, ...]) -> None:
+        self._give_up: End | None = None
         self._has_intent = bool(intents)
         self._writes = max((intent.attempt for intent in intents), default=0)
         self._faults = self._read_faults = self._changes = 0
         self._is_sent = self._is_doubtful = self._suspects_source = False
-        self._give_up: End | None = None
+
+    @property
+    def _is_attempted(self) -> bool:
+        """Return whether the version at hand may have been written without an answer."""
+        return self._has_intent or self._writes > 0
 
     # --- Looks at the whole key ---
 
@@ -210,7 +216,8 @@ class HistoryWriter:
     async def _recognised(self, row: ManifestEntry, found: ListedEntry) -> End:
         """Return the end of a row whose version is there already, or what keeps all back."""
         if not is_same_kind(found, row) or not await self._is_ours(row, found):
-            return skipped(Code.FOREIGN_VERSION, shown(found))
+            doubt = _DOUBT if self._is_attempted else ""
+            return skipped(Code.FOREIGN_VERSION, f"{shown(found)} {doubt}".strip())
         self._above.popleft()
         top = top_of(found)
         return stands(
@@ -229,13 +236,12 @@ class HistoryWriter:
         assert row.version_id is not None, "a copy has a source version"
         pair = Compare(destination_version_id=found.version_id, source_version_id=row.version_id)
         likeness = await compared(self._bench, row, pair)
-        is_attempted = self._has_intent or self._writes > 0
-        if likeness is Likeness.UNKNOWN:
-            return is_attempted  # nothing common to compare: then what we were about to write
+        if likeness is Likeness.UNKNOWN:  # nothing common: then it is what we were about to write
+            return self._is_attempted
         if likeness is not Likeness.SAME:
             return False
         # Tags may have changed since; but what was doubled a moment ago has those of its original.
-        is_expected = is_attempted or not self._has_written
+        is_expected = self._is_attempted or not self._has_written
         return is_expected or await has_same_tags(self._bench, row, pair)
 
     async def _written(self, row: ManifestEntry, step: Write, uploads: OldUploads) -> End:
@@ -347,9 +353,9 @@ class HistoryWriter:
             await self._pause(row, fault, self._read_faults)
             return None
         ended = self._give_up or failure_of(fault)
-        if not self._is_doubtful or not self._writes:
+        if not self._is_doubtful or not self._is_attempted:
             return ended
-        return replace(ended, detail=f"{ended.detail} An attempt may have been applied.".strip())
+        return replace(ended, detail=f"{ended.detail} {_DOUBT}".strip())
 
     async def _after_fault(self, row: ManifestEntry, fault: StoreFault) -> None:
         """Note what a fault leaves open, and what it keeps from being tried again."""
@@ -384,12 +390,10 @@ class HistoryWriter:
             self._suspects_source = True
 
     async def _pause(self, row: ManifestEntry, fault: StoreFault, attempt: int) -> None:
-        event = EntryRetried(
-            number=row.number,
-            key=row.key,
-            operation=fault.operation,
-            code=fault.code,
-            attempt=attempt,
+        operation, code = fault.operation, fault.code
+        self._bench.ports.events.emit(
+            EntryRetried(
+                number=row.number, key=row.key, operation=operation, code=code, attempt=attempt
+            )
         )
-        self._bench.ports.events.emit(event)
         await self._bench.pause(attempt, fault)
