@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Carry the action out."""
     from backfill.errors import UsageError
-    from backfill.model.escaping import visible_text
+    from backfill.model.escaping import original_text, visible_text
 
     try:
         return _call(arguments)
@@ -113,9 +113,10 @@ def call(arguments: argparse.Namespace) -> int:
         first, *faults = error.message.splitlines()
         if not faults:
             raise
-        # All faults of a spec at once, a line each.
+        # All faults of a spec at once, a line each; they are escaped where they are made, and a
+        # second time would show each backslash twice.
         for line in (f"backfill: {first}", *faults):
-            _say(visible_text(line))
+            _say(visible_text(original_text(line)))
         return error.exit_status
 
 

@@ -30,6 +30,14 @@ def visible_text(text: str) -> str:
     return "".join(_visible(character) for character in text)
 
 
+def quoted(value: object) -> str:
+    """Return a value in quotes for a sentence that `visible_text` will escape as a whole.
+
+    Not `repr`, which escapes by itself: then each backslash would be shown four times.
+    """
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
 def _visible(character: str) -> str:
     if (short := _SHORT.get(character)) is not None:
         return short

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
+from backfill.model.escaping import quoted
 from backfill.setup.layouts import Item
 from backfill.setup.wanted import Action, Change, Fields, Resource, ResourceKind, WantedPart
 
@@ -48,7 +49,7 @@ def _rules(
                     identifier=part.identifier,
                     action=Action.REFUSE,
                     reason=f"priority {part.content['Priority']} is that of somebody else's rule"
-                    f" {other.identifier!r}: choose another, or leave it out",
+                    f" {quoted(other.identifier)}: choose another, or leave it out",
                     before=other.content,
                     after=part.content,
                 )
@@ -80,7 +81,7 @@ def _notifications(
                     resource=resource,
                     identifier=part.identifier,
                     action=Action.REFUSE,
-                    reason=f"somebody else's notification {other.identifier!r} asks for"
+                    reason=f"somebody else's notification {quoted(other.identifier)} asks for"
                     f" {', '.join(common)} too, and S3 refuses configurations that overlap",
                     before=other.content,
                     after=part.content,
@@ -111,8 +112,8 @@ def overlapping(parts: Sequence[WantedPart], others: Sequence[Item]) -> Iterator
             bucket = _bucket(part.content)
             if bucket and bucket == _bucket(other.content):
                 yield (
-                    f"rule {other.identifier!r} of somebody else's replicates to {bucket}, too:"
-                    f" where both match, the higher priority wins"
+                    f"rule {quoted(other.identifier)} of somebody else's replicates to {bucket},"
+                    f" too: where both match, the higher priority wins"
                     f" ({other.content.get('Priority')}, ours {part.content.get('Priority')})"
                 )
 

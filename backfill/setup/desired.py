@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from backfill.model.escaping import quoted
 from backfill.model.places import BucketPlace
 from backfill.policies.need import Party
 from backfill.setup.configuration import (
@@ -340,7 +341,7 @@ def _rules(spec: Spec, ground: Ground, lanes: tuple[Lane, ...]) -> Iterator[Want
 
 
 def _rule_reason(rule: RuleSpec, route: Route, lane: Lane) -> str:
-    what = f"keys under {rule.prefix!r}" if rule.prefix else "all keys"
+    what = f"keys under {quoted(rule.prefix)}" if rule.prefix else "all keys"
     tagged = f" with {len(rule.tags)} tags" if rule.tags else ""
     back = " (the way back of replica modification sync)" if lane.is_reverse else ""
     return f"replicates {what}{tagged} to {route.place.bucket}{back}"

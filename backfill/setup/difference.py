@@ -5,7 +5,7 @@ Law: the same wanted parts and documents give the same difference; an empty one 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from backfill.model.accounts import Unread
 from backfill.setup.layouts import items_of
@@ -44,14 +44,29 @@ def differences(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference
     return Difference(name=wanted.name, documents=tuple(documents), notes=wanted.notes)
 
 
-def removals(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference:
-    """Return what destroy would take away, users first: rules before roles and policies."""
+def removals(
+    wanted: Wanted,
+    actual: Mapping[Resource, Actual],
+    *,
+    standing: Iterable[DocumentDifference] = (),
+) -> Difference:
+    """Return what destroy would take away, users first: rules before roles and policies.
+
+    `standing` are documents that stay because the spec asks for them: what their rules name stays.
+    """
     documents: list[DocumentDifference] = []
     used: dict[str, str] = {}
+    named = {
+        f"{document.resource.title} still names it": json.dumps(document.after, default=str)
+        for document in standing
+        if document.resource.kind in _USERS
+    }
     for resource in reversed(wanted.resources):
         parts = wanted.parts_of(resource)
         text = json.dumps([resource.arn, *(part.content for part in parts)], default=str)
         why = next((why for arn, why in used.items() if f'"{arn}"' in text), "")
+        quoted_arn = f'"{resource.arn}"'
+        why = why or next((why for why, names in named.items() if quoted_arn in names), "")
         is_user = resource.kind in _USERS
         made = removed(
             resource,
@@ -68,7 +83,12 @@ def removals(wanted: Wanted, actual: Mapping[Resource, Actual]) -> Difference:
 
 
 def _used_by(document: DocumentDifference, asked: list[Fields]) -> Iterator[str]:
-    """Give the ARNs that a document goes on using; of an unread one all that it may use."""
+    """Give the ARNs that a document goes on using; of an unread one all that it may use.
+
+    One that is left to its owner keeps nothing back: who takes one side away is shown what goes.
+    """
+    if document.unread == NOT_ASKED:
+        return
     if document.unread is not None or document.is_refused:
         for content in asked:
             yield from _arns(content)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from backfill.model.escaping import visible_text
+from backfill.model.escaping import quoted, visible_text
 
 _KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):([0-9]{12}):key/[A-Za-z0-9-]+")
 
@@ -33,7 +33,7 @@ def key_faults(arn: str, place: str) -> Iterator[Fault]:
     if not _KEY_ARN.fullmatch(arn):
         yield Fault(
             place=place,
-            message=f"{arn!r} is no key ARN",
+            message=f"{quoted(arn)} is no key ARN",
             hint="arn:aws:kms:REGION:ACCOUNT:key/ID of a customer managed key; policies know no"
             " alias, and aws/s3 serves its own account alone",
         )

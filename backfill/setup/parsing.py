@@ -11,7 +11,7 @@ from typing import Final
 
 from backfill.errors import UsageError
 from backfill.model.attributes import Pairs
-from backfill.model.escaping import visible_text
+from backfill.model.escaping import quoted, visible_text
 from backfill.setup.faults import Fault
 from backfill.setup.fields import FIELDS, REPEATED, ROLE_TABLES, SpecField
 from backfill.setup.spec import (
@@ -228,25 +228,27 @@ class _Reader:
     def _text(self, place: str, row: _Table, name: str, *, table: str = "") -> str:
         value = row.get(name, "")
         if not isinstance(value, str):
-            self._fault(f"{place} {name}", f"is text, not {value!r}", "put it in quotes")
+            self._fault(f"{place} {name}", f"is text, not {quoted(value)}", "put it in quotes")
             return ""
         choices = _KNOWN[table, name].choices
         if choices and value and value not in choices:
-            self._fault(f"{place} {name}", f"{value!r} is no choice", _one_of(choices))
+            self._fault(f"{place} {name}", f"{quoted(value)} is no choice", _one_of(choices))
             return ""
         return value
 
     def _switch(self, place: str, row: _Table, name: str, *, default: bool = False) -> bool:
         value = row.get(name, default)
         if not isinstance(value, bool):
-            self._fault(f"{place} {name}", f"is true or false, not {value!r}", "without quotes")
+            self._fault(
+                f"{place} {name}", f"is true or false, not {quoted(value)}", "without quotes"
+            )
             return default
         return value
 
     def _number(self, place: str, row: _Table, name: str) -> int | None:
         value = row.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            self._fault(f"{place} {name}", f"is a number, not {value!r}", "without quotes")
+            self._fault(f"{place} {name}", f"is a number, not {quoted(value)}", "without quotes")
             return None
         return value
 
@@ -260,7 +262,7 @@ class _Reader:
         words = tuple(str(word) for word in value)
         choices = _KNOWN[table, name].choices
         if choices and (unknown := [word for word in words if word not in choices]):
-            self._fault(f"{place} {name}", f"{unknown[0]!r} is no choice", _one_of(choices))
+            self._fault(f"{place} {name}", f"{quoted(unknown[0])} is no choice", _one_of(choices))
         return words
 
     def _tags(self, place: str, row: _Table, name: str) -> Pairs:

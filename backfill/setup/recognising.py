@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
+from backfill.model.escaping import quoted
 from backfill.policies.destination_policy import WIDELY_COPIED
 from backfill.setup.layouts import Item
 from backfill.setup.likeness import parties
@@ -53,7 +54,7 @@ def copied_policy_notes(
         if more or lacks:
             is_copied = {word.lower() for word in WIDELY_COPIED} <= set(actions)
             what = "statement" if not is_copied else "the widely copied statement"
-            said = f"{what} {item.identifier or 'without Sid'!r} lets the role in already"
+            said = f"{what} {quoted(item.identifier or 'without Sid')} lets the role in already"
             exceeds = f"; more than is needed: {', '.join(more)}" if more else ""
             short = f"; lacking: {', '.join(lacks)}" if lacks else ""
             yield f"{said}{exceeds}{short}. It stays: setup's own statements stand beside it"

@@ -81,6 +81,12 @@ class Record:
             parts += [part.wanted(items.get(part.identifier)) for part in self.parts_of(resource)]
         return Wanted(name=self.name, parts=tuple(parts))
 
+    def only(self, resources: Iterable[Resource]) -> "Record":
+        """Return the record of some documents alone."""
+        chosen = frozenset(resources)
+        kept = tuple(part for part in self.parts if part.resource in chosen)
+        return replace(self, parts=kept)
+
     def without(self, resource: Resource, identifiers: Iterable[str]) -> "Record":
         """Return the record without parts that are gone."""
         gone = {(resource, identifier) for identifier in identifiers}

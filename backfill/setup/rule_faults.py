@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from backfill.model.escaping import quoted
 from backfill.setup.faults import Fault, key_faults
 from backfill.setup.limits import RULES_MAX
 from backfill.setup.spec import NotificationSpec, ReplicationEvent, RuleSpec, Spec
@@ -44,7 +45,9 @@ def rule_faults(spec: Spec, rule: RuleSpec, place: str) -> Iterator[Fault]:
     if rule.destination not in buckets:
         yield Fault(
             place=f"{place} destination",
-            message=f"{rule.destination!r} is no destination" if rule.destination else "is missing",
+            message=f"{quoted(rule.destination)} is no destination"
+            if rule.destination
+            else "is missing",
             hint=f"one of: {', '.join(buckets)}" if buckets else "name it in [destination]",
         )
     if rule.priority is not None and not 0 <= rule.priority <= PRIORITY_MAX:
@@ -80,22 +83,25 @@ def _filter_faults(rule: RuleSpec, place: str) -> Iterator[Fault]:
         if not 1 <= len(key) <= TAG_KEY_MAX or len(value) > TAG_VALUE_MAX:
             yield Fault(
                 place=f"{place} tags",
-                message=f"{key!r} is no tag of an object",
+                message=f"{quoted(key)} is no tag of an object",
                 hint=f"keys of 1 to {TAG_KEY_MAX} characters, values of at most {TAG_VALUE_MAX}",
             )
         elif key.lower().startswith("aws:"):
             yield Fault(
                 place=f"{place} tags",
-                message=f"{key!r} is AWS's own",
+                message=f"{quoted(key)} is AWS's own",
                 hint="`aws:` begins tags that AWS alone gives; no object of yours has one",
             )
         elif not all(_is_in_tags(mark) for mark in key + value):
             yield Fault(
                 place=f"{place} tags",
-                message=f"{key!r} with {value!r} is no tag of an object",
+                message=f"{quoted(key)} with {quoted(value)} is no tag of an object",
                 hint="letters, digits, space and + - = . _ : / @, in any script",
             )
-    for name, text in (("prefix", rule.prefix), *((f"tags {k!r}", k + v) for k, v in rule.tags)):
+    for name, text in (
+        ("prefix", rule.prefix),
+        *((f"tags {quoted(k)}", k + v) for k, v in rule.tags),
+    ):
         if _NOT_IN_XML.search(text):
             yield Fault(
                 place=f"{place} {name}",
@@ -135,7 +141,7 @@ def _encryption_faults(spec: Spec, rule: RuleSpec, place: str) -> Iterator[Fault
         if not _PRINCIPAL.fullmatch(reader):
             yield Fault(
                 place=f"{place} kms-readers",
-                message=f"{reader!r} is no principal",
+                message=f"{quoted(reader)} is no principal",
                 hint="arn:aws:iam::ACCOUNT:root, or a role's ARN with its path",
             )
 
@@ -164,7 +170,7 @@ def rules_faults(spec: Spec) -> Iterator[Fault]:
         if len(rules) > 1 and unsaid:
             yield Fault(
                 place="[rule] priority",
-                message=f"rule {unsaid[0]!r} says none, and others have the same destination",
+                message=f"rule {quoted(unsaid[0])} says none, and others have the same destination",
                 hint="where two match, the highest wins: say which",
             )
 
@@ -181,13 +187,13 @@ def notification_faults(spec: Spec, notification: NotificationSpec, place: str) 
         if event.needs_time_control and not has_time_control:
             yield Fault(
                 place=f"{place} events",
-                message=f"{event.value!r}, and no rule has time control",
+                message=f"{quoted(event.value)}, and no rule has time control",
                 hint="S3 sends it for rules with time-control = true",
             )
         elif not has_metrics:
             yield Fault(
                 place=f"{place} events",
-                message=f"{event.value!r}, and no rule has metrics",
+                message=f"{quoted(event.value)}, and no rule has metrics",
                 hint="S3 sends it for rules with metrics = true",
             )
     for event, count in Counter(
@@ -196,7 +202,7 @@ def notification_faults(spec: Spec, notification: NotificationSpec, place: str) 
         if count > 1 and event in notification.events:
             yield Fault(
                 place=f"{place} events",
-                message=f"{event.value!r} stands in {count} places",
+                message=f"{quoted(event.value)} stands in {count} places",
                 hint="S3 refuses configurations that overlap: one notification for each event",
             )
 
@@ -217,13 +223,13 @@ def _event_destination_faults(notification: NotificationSpec, place: str) -> Ite
     elif queue and not _QUEUE_NAME.fullmatch(queue):
         yield Fault(
             place=f"{place} queue",
-            message=f"{queue!r} is no name of a queue",
+            message=f"{quoted(queue)} is no name of a queue",
             hint="at most 80 of letters, digits, dashes and underscores; of one that is there: arn",
         )
     elif not queue and not _EVENT_ARN.fullmatch(arn):
         yield Fault(
             place=f"{place} arn",
-            message=f"{arn!r} is no queue, topic or function" if arn else "is missing",
+            message=f"{quoted(arn)} is no queue, topic or function" if arn else "is missing",
             hint="EventBridge gets no replication events" if ":events:" in arn
             else "an ARN of SQS, SNS or Lambda; or queue = NAME, which is made",
         )  # fmt: skip

@@ -9,7 +9,7 @@ Law: what is about to be written is in the record before, so destroy forgets not
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from backfill.errors import RaceLostError, RefusedError, StoreFault
@@ -91,25 +91,32 @@ async def read(resources: Iterable[Resource], views: Views) -> Mapping[Resource,
 async def planned(wanted: Wanted, views: Views, *, record: Record | None = None) -> Difference:
     """Return what apply would write, by what is there now.
 
-    Without a record, as for those who are handed scripts, nobody asks who made what has our name.
+    Without a record, as for those who are handed scripts, nobody asks who made what has our name,
+    and nothing is known of documents that the spec asked for once and does not any more.
     """
-    difference = differences(wanted, await read(wanted.resources, views))
-    return difference if record is None else owned(difference, record)
+    if record is None:
+        return differences(wanted, await read(wanted.resources, views))
+    dropped = record.only(set(record.resources) - set(wanted.resources))
+    actual = await read((*wanted.resources, *dropped.resources), views)
+    difference = owned(differences(wanted, actual), record)
+    gone = removals(dropped.wanted(actual), actual, standing=difference.documents)
+    return replace(difference, documents=(*difference.documents, *gone.documents))
 
 
 async def apply(wanted: Wanted, hands: Hands) -> Difference:
     """Write what is missing, in the safe order; return what was done, document by document.
 
-    What stands there as it is wanted, ours by name, is taken over into the record.
+    What stands there as it is wanted, ours by name, is taken over into the record. What the record
+    holds in documents that the spec does not speak of any more is taken away after that.
 
     Raises:
         RefusedError: Some document cannot be written without harm, or read; then nothing was.
         RaceLostError: Somebody else wrote a document at the same moment.
         StoreFault: AWS refused; what was done before is done, and the same command goes on.
     """
-    actual = dict(await read(wanted.resources, hands.views))
     kept = _Kept.open(hands.records, wanted.name)
-    refuse_unless_writable(owned(differences(wanted, actual), kept.record))
+    refuse_unless_writable(await planned(wanted, hands.views, record=kept.record))
+    actual: dict[Resource, Actual] = {}
     work = _Work(hands=hands, kept=kept, name=wanted.name)
 
     def difference(resource: Resource, found: Actual) -> DocumentDifference:
@@ -117,6 +124,8 @@ async def apply(wanted: Wanted, hands: Hands) -> Difference:
         return _of(owned(differences(wanted, actual), kept.record), resource)
 
     done = [await work.settle(resource, difference) for resource in wanted.resources]
+    dropped = kept.record.only(set(kept.record.resources) - set(wanted.resources))
+    done += await _taken_away(dropped, work, standing=tuple(done))
     return Difference(name=wanted.name, documents=tuple(done), notes=wanted.notes)
 
 
@@ -151,25 +160,30 @@ async def destroy(hands: Hands, *, name: str) -> Difference:
         RaceLostError, StoreFault: See `apply`.
     """
     kept = _Kept.open(hands.records, name)
-    resources = kept.record.resources
-    actual = dict(await read(resources, hands.views))
-    refuse_unless_writable(removals(kept.record.wanted(actual), actual))
-    record = kept.record
-    work = _Work(hands=hands, kept=kept, name=name)
+    refuse_unless_writable(await removable(kept.record, hands.views))
+    done = await _taken_away(kept.record, _Work(hands=hands, kept=kept, name=name))
+    return Difference(name=name, documents=tuple(done))
+
+
+async def _taken_away(
+    record: Record, work: "_Work", *, standing: tuple[DocumentDifference, ...] = ()
+) -> list[DocumentDifference]:
+    """Take away what a record holds, users first, and forget what is gone."""
+    actual = dict(await read(record.resources, work.hands.views))
 
     def difference(resource: Resource, found: Actual) -> DocumentDifference:
         actual[resource] = found
-        return _of(removals(record.wanted(actual), actual), resource)
+        return _of(removals(record.wanted(actual), actual, standing=standing), resource)
 
     done = []
-    for resource in reversed(resources):
+    for resource in reversed(record.resources):
         document = await work.settle(resource, difference)
         if document.unread is None:
             left = {each.identifier for each in document.changes if each.action is Action.LEAVE}
             parts = {part.identifier for part in record.parts_of(resource)}
-            kept.keep(kept.record.without(resource, parts - left))
+            work.kept.keep(work.kept.record.without(resource, parts - left))
         done.append(document)
-    return Difference(name=name, documents=tuple(done))
+    return done
 
 
 def refuse_unless_writable(difference: Difference) -> None:

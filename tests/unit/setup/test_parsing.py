@@ -263,6 +263,13 @@ def test_a_fault_is_one_line_whatever_it_speaks_of() -> None:
     assert line == "[rule] prefix: holds \\x1b[2J\\n (mend it)"
 
 
+def test_a_hostile_value_is_escaped_once() -> None:
+    """If this fails, a backslash of a spec is shown as two, or four, and cannot be looked for."""
+    with pytest.raises(UsageError) as raised:
+        spec_of(rule(storage_class="a\\b\x1b"), place="setup.toml")
+    assert "'a\\\\b\\x1b' is no choice" in raised.value.message
+
+
 def test_flags_say_the_simple_case_in_every_field_that_has_one() -> None:
     """If this fails, a flag is taken and forgotten."""
     arn = f"arn:aws:iam::{SOURCE}:role/x"

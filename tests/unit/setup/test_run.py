@@ -16,8 +16,9 @@ from backfill.errors import (
 )
 from backfill.events.replication import SetupDocumentWritten, SetupWaits
 from backfill.model.accounts import BucketDocument
+from backfill.setup.difference import differences, removals
 from backfill.setup.record import DOCUMENT
-from backfill.setup.run import apply, destroy, planned, recorded, removable
+from backfill.setup.run import apply, destroy, planned, read, recorded, removable
 from backfill.setup.wanted import Action, ResourceKind
 from tests.doubles.accounts import MemoryAccount
 from tests.unit.setup.acting import MADE_QUEUE, QUEUE, SOURCE, Scene, scene_of, wanted
@@ -434,6 +435,66 @@ async def test_what_a_smaller_spec_no_longer_asks_for_goes_from_the_record_too()
     smaller = wanted(notification=[])
     await apply(smaller, scene.hands())
     assert not (await planned(smaller, scene.hands().views)).is_change
+
+
+@pytest.mark.parametrize("when", ["before_write", "after_write"])
+async def test_a_document_that_a_smaller_spec_drops_as_a_whole_loses_its_parts(when: str) -> None:
+    """If this fails, what nobody asks for any more stays until destroy, or breaks the rest."""
+    whole = await applied(has_others=True)
+    smaller = wanted(notification=[])
+    dropped = {each.arn for each in set(wanted().resources) - set(smaller.resources)}
+    assert {QUEUE, "arn:aws:s3:::photos"} <= dropped
+    shown = await planned(smaller, whole.hands().views, record=recorded(whole.records, "photos"))
+    gone = {each.resource.arn for each in shown.documents if each.is_change}
+    assert {QUEUE, "arn:aws:s3:::photos"} <= gone <= dropped
+    await apply(smaller, whole.hands())
+    photos = whole.world.buckets["photos"].documents
+    theirs = scene_of(has_others=True).world.buckets["photos"].documents
+    assert photos[BucketDocument.NOTIFICATION] == theirs[BucketDocument.NOTIFICATION]
+    left = recorded(whole.records, "photos")
+    assert {part.resource.kind for part in left.parts if part.resource.arn == QUEUE} == set()
+    again = await planned(smaller, whole.hands().views, record=left)
+    assert not again.is_change
+    for calls in range(100):
+        scene = await applied(has_others=True)
+        is_killed = await kill_after(scene, calls, when, partial(apply, smaller, scene.hands()))
+        await apply(smaller, scene.hands())
+        assert scene.world.picture() == whole.world.picture(), calls
+        if not is_killed:
+            return
+
+
+async def test_a_part_that_a_standing_rule_names_is_not_dropped() -> None:
+    """If this fails, a smaller spec takes a destination's policy from under a rule that stays."""
+    scene = await applied()
+    record = recorded(scene.records, "photos")
+    policy = next(each for each in record.resources if each.kind is ResourceKind.BUCKET_POLICY)
+    rules = next(each for each in record.resources if each.kind is ResourceKind.REPLICATION)
+    actual = await read(record.resources, scene.hands().views)
+    only = record.only([policy]).wanted(actual)
+    standing = [each for each in differences(wanted(), actual).documents if each.resource == rules]
+    (kept,) = removals(only, actual, standing=standing).documents
+    assert {change.action for change in kept.changes} == {Action.LEAVE}
+    (free,) = removals(only, actual).documents
+    assert Action.REMOVE in {change.action for change in free.changes}
+
+
+async def test_one_side_is_taken_away_without_the_other() -> None:
+    """If this fails, `destroy --only destination` leaves the destination's policy behind."""
+    scene = await applied(has_others=True)
+    await destroy(scene.hands(only="destination"), name="photos")
+    empty = scene_of(has_others=True)
+    archive = scene.world.buckets["archive"].documents
+    assert (
+        archive[BucketDocument.POLICY]
+        == (empty.world.buckets["archive"].documents[BucketDocument.POLICY])
+    )
+    rules: Any = scene.world.buckets["photos"].documents[BucketDocument.REPLICATION]["Rules"]
+    assert rules, "the source is its owner's to take away"
+    sides = {part.resource.side for part in recorded(scene.records, "photos").parts}
+    assert "source" in sides
+    await destroy(scene.hands(only="source"), name="photos")
+    assert documents_of_others(scene) == documents_of_others(empty)
 
 
 async def test_a_record_of_another_set_up_is_refused() -> None:
