@@ -24,7 +24,13 @@ from botocore.parsers import ResponseParserError
 
 from backfill.aws.assumed_role import AssumeRoleError
 from backfill.aws.fault_table import EXPIRED
-from backfill.aws.faults import WRITES, fault_of_answer, fault_of_exception, store_fault
+from backfill.aws.faults import (
+    WEB_IDENTITY,
+    WRITES,
+    fault_of_answer,
+    fault_of_exception,
+    store_fault,
+)
 from backfill.aws.forms import FilledForm
 from backfill.aws.lean.wire import ExchangeError
 from backfill.aws.replies import NoETagError, Reply, ReplyError, UnknownValueError
@@ -106,7 +112,8 @@ class Calls:
 
     async def _sent(self, call: AnyCall, parse: Callable[[Reply], T]) -> T:
         with faults_of(call):
-            # Opening a client reads files and may sign in: that is not the store being slow.
+            # Signing in and opening a client take their time: that is not the store being slow.
+            await self._session.credentials()
             async with self._lease(call) as client, asyncio.timeout(self._limit_s(call)):
                 return parse(await _reply(client, call))
 
@@ -117,6 +124,7 @@ class Calls:
 
     async def _opened(self, call: AnyCall, stack: AsyncExitStack) -> Reply:
         with faults_of(call):
+            await self._session.credentials()
             client = await stack.enter_async_context(self._lease(call))
             async with asyncio.timeout(self._read_timeout_s):
                 return await _reply(client, call)
@@ -171,6 +179,9 @@ def fault_of(call: AnyCall, error: Exception) -> StoreFault:
         assert isinstance(error.__cause__, FAILURES), "the session names one as the cause"
         return fault_of(Call("AssumeRole", call.region, {}, service="sts"), error.__cause__)
     if isinstance(error, ClientError):
+        if error.operation_name == WEB_IDENTITY:
+            # The chain's own request; whatever was to be signed has not been sent.
+            operation, bucket = WEB_IDENTITY, ""
         return fault_of_answer(operation=operation, bucket=bucket, answer=error.response)
     if (code := _CODES.get(type(error))) is not None:
         return store_fault(

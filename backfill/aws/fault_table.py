@@ -55,10 +55,22 @@ BY_OPERATION: Final[dict[tuple[str, str], Verdict]] = {
     ("CompleteMultipartUpload", "InvalidPart"): Verdict(_FAIL, _REDECIDE),
     # If-Match on a key that lost its object: not the version we wanted to hide.
     ("DeleteObject", "NoSuchKey"): Verdict(_FAIL, _REDECIDE),
+    # Restored meanwhile, or moved to a class that needs no restore: look at it again.
+    ("RestoreObject", "InvalidObjectState"): Verdict(_FAIL, _REDECIDE),
+    ("RestoreObject", "ObjectAlreadyInActiveTierError"): Verdict(_FAIL, _REDECIDE),
+    ("RestoreObject", "RestoreAlreadyInProgress"): Verdict(_FAIL, _REDECIDE),
     # No request can be signed by a role that cannot be assumed.
     ("AssumeRole", "AccessDenied"): STOP,
     ("AssumeRole", "ValidationError"): STOP,
     ("AssumeRole", "RegionDisabledException"): STOP,
+    # As above, of a pod's token (STS API: AssumeRoleWithWebIdentity, Errors).
+    ("AssumeRoleWithWebIdentity", "AccessDenied"): STOP,
+    ("AssumeRoleWithWebIdentity", "ExpiredTokenException"): STOP,
+    ("AssumeRoleWithWebIdentity", "IDPRejectedClaim"): STOP,
+    ("AssumeRoleWithWebIdentity", "InvalidIdentityToken"): STOP,
+    ("AssumeRoleWithWebIdentity", "RegionDisabledException"): STOP,
+    ("AssumeRoleWithWebIdentity", "ValidationError"): STOP,
+    ("AssumeRoleWithWebIdentity", "IDPCommunicationError"): RETRY,
     # With IfMatch on the destination S3 answers 404 when there is nothing to match (S3 User Guide:
     # conditional-writes); the source side answers NoSuchKey and NoSuchVersion with 404 as well, so
     # a copy reads both chains again before it gives a version up.
@@ -84,6 +96,8 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "TooManyRequestsException": RETRY,
     "KMS.ThrottlingException": RETRY,
     "BandwidthLimitExceeded": RETRY,
+    # No capacity for now; refused before anything was begun, or billed (S3 API: RestoreObject).
+    "GlacierExpeditedRetrievalNotAvailable": RETRY,
     # The server is in trouble, perhaps after it wrote.
     "InternalError": BROKEN,
     "InternalServerError": BROKEN,

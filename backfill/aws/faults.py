@@ -30,6 +30,7 @@ WRITES: Final = frozenset(
         "AbortMultipartUpload",
         "DeleteObject",
         "PutObject",
+        "RestoreObject",
         "CreateJob",
         "UpdateJobStatus",
         "UpdateJobPriority",
@@ -49,6 +50,9 @@ WRITES: Final = frozenset(
     }
 )
 """The operations that change something at the store; every other one that we send is a read."""
+
+WEB_IDENTITY: Final = "AssumeRoleWithWebIdentity"
+"""What the SDK's chain asks STS for by itself where a pod has a token (IRSA)."""
 
 MESSAGE_CHARACTERS_MAX: Final = 500
 """A store's message is shown to people and kept in journals: one line, escaped, and not endless."""
@@ -146,6 +150,8 @@ def _error_of(fault: StoreFault) -> BackfillError:
     line = str(fault)
     if fault.code == "RequestTimeTooSkewed" or _is_skew_for_sts(fault):
         return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
+    if fault.operation == WEB_IDENTITY:
+        return CredentialsError(line, hint=_WEB_IDENTITY_HINT)
     if fault.operation == "AssumeRole":
         hint = ASSUME_ROLE_HINT if fault.code in _DENIALS else _HINTS.get(fault.code, "")
         return CredentialsError(line, hint=hint or _credentials_hint(fault.code))
@@ -163,6 +169,12 @@ def _is_skew_for_sts(fault: StoreFault) -> bool:
     words = ("Signature expired", "Signature not yet current")
     return fault.code == "SignatureDoesNotMatch" and fault.message.startswith(words)
 
+
+_WEB_IDENTITY_HINT: Final = (
+    "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC"
+    " provider, for this namespace and service account; see AWS_ROLE_ARN and"
+    " AWS_WEB_IDENTITY_TOKEN_FILE"
+)
 
 _WITHOUT_STS: Final = "STS is not asked if --source-account and --destination-account name them"
 
