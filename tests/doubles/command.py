@@ -68,10 +68,10 @@ class Started:
         """Whether it has ended by itself; its end is still waited for by `end`."""
         return self.child.poll() is not None
 
-    def end(self) -> Ended:
+    def end(self, *, timeout_s: float = TIMEOUT_S) -> Ended:
         """Wait for its end, however it comes."""
         try:
-            code = self.child.wait(timeout=TIMEOUT_S)
+            code = self.child.wait(timeout=timeout_s)
         except (TimeoutError, subprocess.TimeoutExpired):
             self.send(signal.SIGKILL)
             raise

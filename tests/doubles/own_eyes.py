@@ -4,7 +4,7 @@ Never imports the product. What can be read of an object here is all that a read
 Law: it looks through S3's ordinary doors, with the owner's keys, at the moment it is asked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
@@ -54,69 +54,50 @@ def s3_client(settings: Mapping[str, str]) -> S3Client:
 
 
 def versions(client: S3Client, bucket: str, prefix: str = "") -> list[Listed]:
-    """List every version and delete marker."""
-    # Asked for url-encoded, because XML cannot hold every key; a space comes as a plus. Not every
-    # server does as it is asked.
-    found: list[Listed] = []
-    pages = client.get_paginator("list_object_versions").paginate(
-        Bucket=bucket, Prefix=prefix, EncodingType="url"
-    )
-    for page in pages:
-        spelled = unquote_plus if page.get("EncodingType") == "url" else str
-        found += [
-            Listed(
-                key=spelled(item["Key"]),
-                version_id=item["VersionId"],
-                is_latest=item["IsLatest"],
-                is_marker=False,
-                size_bytes=item["Size"],
-                etag=item["ETag"],
-            )
-            for item in page.get("Versions", [])
-        ]
-        found += [
-            Listed(
-                key=spelled(item["Key"]),
-                version_id=item["VersionId"],
-                is_latest=item["IsLatest"],
-                is_marker=True,
-                size_bytes=0,
-                etag="",
-            )
-            for item in page.get("DeleteMarkers", [])
-        ]
-    return found
+    """List every version and delete marker, in the order of S3's listing."""
+    return [one for chain in chains(client, bucket, prefix).values() for one in chain]
 
 
-def chains(client: S3Client, bucket: str) -> dict[str, list[Listed]]:
+def chains(client: S3Client, bucket: str, prefix: str = "") -> dict[str, list[Listed]]:
     """List every key's versions and delete markers in their order, newest first.
 
     boto3 sorts them into two lists and loses the order between these; so its answer is only asked
-    for, and what came over the wire is read here.
+    for, and what came over the wire is read here. Asked for url-encoded, because XML cannot hold
+    every key; boto3's own paginator would send such a key back as the next page's marker.
     """
     found: dict[str, list[Listed]] = {}
     bodies: list[bytes] = []
+    after: dict[str, str] = {}
 
     def keep(response_dict: Mapping[str, bytes], **_: object) -> None:
         bodies.append(response_dict["body"])
 
     client.meta.events.register("before-parse.s3.ListObjectVersions", keep)
     try:
-        for _ in client.get_paginator("list_object_versions").paginate(
-            Bucket=bucket, EncodingType="url"
-        ):
-            for one in _in_order(bodies.pop()):
+        while True:
+            page = client.list_object_versions(
+                Bucket=bucket, Prefix=prefix, EncodingType="url", **after
+            )
+            # Not every server does as it is asked. A space comes as a plus.
+            spelled = unquote_plus if page.get("EncodingType") == "url" else str
+            for one in _in_order(bodies.pop(), spelled):
                 found.setdefault(one.key, []).append(one)
+            if not page["IsTruncated"]:
+                return found
+            following = {
+                "KeyMarker": spelled(page["NextKeyMarker"]),
+                "VersionIdMarker": page["NextVersionIdMarker"],
+            }
+            assert following != after, "a listing goes on"
+            after = following
     finally:
         client.meta.events.unregister("before-parse.s3.ListObjectVersions", keep)
-    return found
 
 
-def _in_order(body: bytes) -> Iterator[Listed]:
+def _in_order(body: bytes, spelled: Callable[[str], str]) -> Iterator[Listed]:
     """Give the entries of one answer as it has them."""
     top = fromstring(body)  # noqa: S314 - our own servers, on loopback
     space = top.tag.partition("}")[0] + "}" if "}" in top.tag else ""
-    spelled = unquote_plus if top.findtext(f"{space}EncodingType") == "url" else str
     for element in top:
         kind = element.tag.removeprefix(space)
         if kind in ("Version", "DeleteMarker"):

@@ -18,6 +18,8 @@ from random import Random
 from typing import Final
 from urllib.parse import urlencode
 
+from botocore.awsrequest import AWSRequest
+
 from backfill.sandbox.model.errors import Pairs
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
@@ -150,6 +152,7 @@ def _take(chain: list[Expected], step: Step, *, is_suspended: bool) -> None:
 
 _SUSPENDED: Final = (True, False, True, False, False)
 """The eras: null versions at the bottom of chains, and more of them in the middle."""
+_SUSPENDED_ONCE: Final = (True, False, False, False, False)
 _Maker = Callable[["_Author", str, int], list[list[Step]]]
 
 
@@ -251,6 +254,7 @@ def hostile_history(
     names: Sequence[str] = WILD_KEYS,
     prefix: str = "",
     large_uploads: int = 0,
+    has_nulls_everywhere: bool = True,
 ) -> History:
     """Return a history of which exactly so many versions and delete markers are left.
 
@@ -262,9 +266,13 @@ def hostile_history(
         names: Key names, each used as it is and then with numbers (`WILD_KEYS`, `MILD_KEYS`).
         prefix: Before every key.
         large_uploads: Keys with a version in two parts, of a little more than 5 MiB.
+        has_nulls_everywhere: False leaves null objects at the bottom of chains alone, none of them
+            empty, and no null markers: SeaweedFS lists null versions last, wherever they belong,
+            null markers as current, and empty null objects without an ETag.
     """
     assert versions >= 1, "a history has something"
     author, left = _Author(seed), versions
+    suspended = _SUSPENDED if has_nulls_everywhere else _SUSPENDED_ONCE
     eras: list[list[list[Step]]] = [[] for _ in _SUSPENDED]
     for number, key in enumerate(_keys(names, prefix)):
         if not left:
@@ -273,13 +281,16 @@ def hostile_history(
         made = _MAKERS[number % len(_MAKERS)](author, key, length)
         if number < large_uploads:
             made[-1].append(author.put(key, author.body(PART_BYTES + 7), part_count=2))
-        left -= _settle(made, left)
+        if not has_nulls_everywhere:
+            made[1][:0] = [step for step in made[0] if isinstance(step, Delete)]
+            made[0] = [step for step in made[0] if isinstance(step, Put) and step.body]
+        left -= _settle(made, left, suspended)
         for era, steps in zip(eras, made, strict=True):
             era.append(steps)
     return History(
         eras=tuple(
             Era(is_suspended=is_suspended, steps=tuple(_interleaved(author.chance, runs)))
-            for is_suspended, runs in zip(_SUSPENDED, eras, strict=True)
+            for is_suspended, runs in zip(suspended, eras, strict=True)
         )
     )
 
@@ -300,11 +311,11 @@ def _length(author: _Author, versions: int, number: int) -> int:
     return author.chance.choice((1, 1, 2, 3, 3, 5, 8, 13))
 
 
-def _settle(made: list[list[Step]], left: int) -> int:
+def _settle(made: list[list[Step]], left: int, suspended: Sequence[bool]) -> int:
     """Return how many versions a key leaves; what would be too many is taken from its end."""
     while True:
         chain: list[Expected] = []
-        for steps, is_suspended in zip(made, _SUSPENDED, strict=True):
+        for steps, is_suspended in zip(made, suspended, strict=True):
             for step in steps:
                 _take(chain, step, is_suspended=is_suspended)
         if len(chain) <= left:
@@ -368,6 +379,19 @@ def _upload_into(model: S3Model, caller: Caller, bucket: str, put: Put) -> None:
 
 def write_through(client: S3Client, bucket: str, history: History) -> None:
     """Let a history happen in a bucket behind an S3 endpoint; keys side by side, each in order."""
+    # Before bytes that do not come SeaweedFS lets a client that expects to be asked wait a minute.
+    client.meta.events.register("before-sign.s3", _expect_nothing)
+    try:
+        _write_eras(client, bucket, history)
+    finally:
+        client.meta.events.unregister("before-sign.s3", _expect_nothing)
+
+
+def _expect_nothing(request: AWSRequest, **_: object) -> None:
+    del request.headers["Expect"]
+
+
+def _write_eras(client: S3Client, bucket: str, history: History) -> None:
     for era in history.eras:
         status = {"Status": "Suspended" if era.is_suspended else "Enabled"}
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=status)
