@@ -69,6 +69,8 @@ class Settings:
             Guide: troubleshooting-batch-operations).
         replication_deadline_s: How long replication may take after its jobs are Complete. Most
             objects take minutes, large ones hours.
+        restore_poll_s: Pause between two looks at versions that are being restored. Restores take
+            hours, but Expedited ones minutes; a look is a HEAD of each version.
     """
 
     concurrency: int = 128
@@ -100,3 +102,27 @@ class Settings:
     job_manifest_bytes_max: int = 4 * GIB
     job_poll_s: float = 30.0
     replication_deadline_s: float = 3600.0
+    restore_poll_s: float = 900.0
+
+
+_BASE_BYTES = 112 * MIB
+"""The interpreter, both clients, a window of each stage; measured at a million objects over TLS."""
+_PAGE_BYTES = 2304 * 1024
+"""A page of 1,000 versions while it is read and parsed; over TLS it took 2.1 MiB."""
+_COPY_BYTES = 256 * 1024
+"""A copy in flight: its connection's buffers, its entry, its intent."""
+_PROCESS_BYTES = 96 * MIB
+"""Another process that copies, without its share of the copies."""
+
+
+def memory_needed_bytes(settings: Settings) -> int:
+    """Return what a run with these limits holds at most, over all its processes.
+
+    A key with very many versions takes 1.5 KiB of each beyond it (docs/internals/BENCHMARKS.md).
+    """
+    return (
+        _BASE_BYTES
+        + _PAGE_BYTES * settings.listing_concurrency
+        + _COPY_BYTES * settings.concurrency
+        + _PROCESS_BYTES * (settings.processes - 1)
+    )

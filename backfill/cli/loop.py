@@ -38,13 +38,14 @@ def run(work: Coroutine[object, object, T]) -> T:
 
 
 @asynccontextmanager
-async def repeating(act: Callable[[], None], *, gap_s: float) -> AsyncIterator[None]:
+async def repeating(*acts: Callable[[], None], gap_s: float) -> AsyncIterator[None]:
     """Do something short again and again until the context is left."""
 
     async def repeat() -> None:
         while True:
             await asyncio.sleep(max(gap_s, GAP_MIN_S))
-            act()
+            for act in acts:
+                act()
 
     repetition = asyncio.create_task(repeat())
     try:

@@ -17,6 +17,7 @@ from backfill.aws.faults import error_of
 from backfill.campaign import Campaign, campaign_identity
 from backfill.campaign.parsing import Values, campaign_of
 from backfill.cli import loop
+from backfill.cli.memory import refused_or_given, watched
 from backfill.cli.remembered import remember, remembered_values
 from backfill.cli.run_directory import (
     ended_when_lost,
@@ -28,7 +29,7 @@ from backfill.cli.run_directory import (
 from backfill.cli.spoken import campaign_values, naming_hint
 from backfill.compose import Clients, Machine, clients, talking
 from backfill.errors import BackfillError, InterruptedRunError, StoreFault, UsageError
-from backfill.events.runs import RunStarted
+from backfill.events.runs import MemoryGiven, RunStarted
 from backfill.execute.stop import StopRequest
 from backfill.model.units import counted
 from backfill.observe import LogFormat, LogLevel, LogOptions, StructuredEvents
@@ -122,12 +123,13 @@ def at_work(arguments: argparse.Namespace, work: Work, *, only_looks: bool = Fal
     `only_looks`: it leaves nothing behind, so that one on S3 is not held.
     """
     asked = asked_of(arguments)
+    given = refused_or_given(asked.campaign.settings)
     if only_looks and asked.here.on_s3 is not None:
         refuse_unless_begun(asked)
         asked = replace(asked, here=looking_only(asked.here))
-        return loop.run(_at_work(arguments, asked, work))
+        return loop.run(_at_work(arguments, asked, work, given))
     with held_telling(asked.here, lambda: _talking(arguments, asked)) as here:
-        return loop.run(_at_work(arguments, replace(asked, here=here), work))
+        return loop.run(_at_work(arguments, replace(asked, here=here), work, given))
 
 
 def at_rest(
@@ -232,7 +234,9 @@ def confirm(
         raise UsageError("not confirmed; nothing was written", hint="--yes skips the question")
 
 
-async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> int:
+async def _at_work(
+    arguments: argparse.Namespace, asked: Asked, work: Work, given: MemoryGiven
+) -> int:
     here = asked.here
     signals = Signals(here.pulse.end) if here.pulse is not None else Signals()
     with (
@@ -240,8 +244,10 @@ async def _at_work(arguments: argparse.Namespace, asked: Asked, work: Work) -> i
         _worded(lambda: loss_of(here) or signals.stop.error()),
         ended_when_lost(here, events.emit),
     ):
+        events.emit(given)
+        looks = (events.repeat_progress, watched(given, events.emit))
         async with (
-            loop.repeating(events.repeat_progress, gap_s=events.progress_gap_s / 4),
+            loop.repeating(*looks, gap_s=events.progress_gap_s / 4),
             clients(asked.campaign, here, events) as both,
         ):
             run = await begin(asked.campaign, here, both, events)

@@ -31,6 +31,31 @@ class StageFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryGiven:
+    """What memory the run may have, who says so, and what its limits need at most.
+
+    `limit_bytes` is None where nothing limits it but the machine.
+    """
+
+    name: ClassVar[str] = "run.memory"
+    level: ClassVar[str] = "info"
+    limit_bytes: int | None
+    told_by: str
+    needed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryHigh:
+    """The process holds nearly all that it may have; told once, before the kernel ends it."""
+
+    name: ClassVar[str] = "run.memory_high"
+    level: ClassVar[str] = "warning"
+    resident_bytes: int
+    limit_bytes: int
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadsUnproven:
     """Nothing was there on which an identity could show that it may read what HEAD hides."""
 
