@@ -27,7 +27,6 @@ from backfill.campaign_options import OPTIONS
 from backfill.cli.jobs import ACTIONS as JOB_ACTIONS
 from backfill.cli.main import EPILOG, VERBS, build_parser
 from backfill.events import calls, copying, holding, jobs, judging, replication, runs
-from backfill.execute.fidelity import Keeping, markdown_table
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS, Text
 from backfill.preflight.canary_plan import FOLDER as CANARY_FOLDER
@@ -47,6 +46,7 @@ from backfill.watch.metrics import Trend
 from backfill.watch.notices import Word
 from backfill.watch.picture import ManifestFilePicture, Picture, QueuePicture, RulePicture
 from backfill.watch.verdicts import Verdict as WatchVerdict
+from tests.doubles.fidelity_table import Keeping, markdown_table
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
 NOTE = "<!-- Written by scripts/docs from the code. Do not edit. -->"
@@ -272,7 +272,7 @@ def results() -> str:
 
 
 def fidelity() -> str:
-    """Return what copies keep, field by route."""
+    """Return what each way keeps, field by route, from the table that the tests hold to."""
     words = ", ".join(f"*{keeping.value}*" for keeping in Keeping)
     return f"What becomes of each field on each route: {words}.\n\n{markdown_table().rstrip()}"
 

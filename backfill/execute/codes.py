@@ -42,6 +42,8 @@ class Code(enum.StrEnum):
     DESTINATION_CHANGED = "destination-changed"
     FOREIGN_VERSION = "foreign-version"
     HISTORY_STOPPED = "history-stopped"
+    RESTORE_BUDGET = "restore-budget"
+    RESTORE_UNFINISHED = "restore-unfinished"
 
 
 SENTENCES: Final[dict[Code, str]] = {
@@ -65,12 +67,12 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.KEEPS_CHANGING: "The key changed at every look.",
     Code.NOT_REVIEWED: "Our write stands, but the key could not be looked at again afterwards.",
     Code.NOT_MENDED: "Our write stands; the key changed beside it, and mending that failed.",
-    Code.OBJECT_LOCK: "The version is locked, and a copy would not be.",
-    Code.WEBSITE_REDIRECT: "The version redirects, and a copy would not.",
+    Code.OBJECT_LOCK: "The version is locked, and a copy at this destination cannot be.",
+    Code.WEBSITE_REDIRECT: "The version redirects to where no request header can say.",
     Code.METADATA_NOT_READABLE: "Some metadata cannot be read, so a copy would lose it.",
     Code.CHECKSUM_NOT_KEPT: "The stored checksum cannot be asked for in a multipart upload.",
     Code.ENCRYPTION_WOULD_WEAKEN: "The copy would be encrypted more weakly than its source.",
-    Code.ACL: "The ACL grants more than its owner's control, and a copy would not.",
+    Code.ACL: "The ACL grants something that a copy at this destination cannot.",
     Code.NOT_ATTEMPTED: "No Batch Operations job got to this version.",
     Code.REPLICATION_FAILED: "The job started its replication, and S3 shows FAILED at the source: "
     "look at the replication role, the destination's policy and both KMS keys.",
@@ -84,6 +86,9 @@ SENTENCES: Final[dict[Code, str]] = {
     " before.",
     Code.FOREIGN_VERSION: "The destination has a version or delete marker of this key that neither "
     "the plan nor the journal explains, and nothing is written above it.",
+    Code.RESTORE_BUDGET: "It is archived, and restoring it would exceed --restore-max-bytes.",
+    Code.RESTORE_UNFINISHED: "It was asked to be restored, and could not be read for longer than "
+    "any restore takes.",
     Code.HISTORY_STOPPED: "An older version of this key did not arrive, and a history is written "
     "without gaps.",
 }

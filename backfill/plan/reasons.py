@@ -86,7 +86,8 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
     Reason.ARCHIVED: Text(
         sentence="It is in an archive class or tier, which S3 does not replicate, not even while"
         " it is restored.",
-        remedy="Restore it and copy it in place to another storage class (for"
+        remedy="Plan with --restore and --restore-max-bytes, in a new run directory: copies bring"
+        " restored versions. Or restore it and copy it in place to another storage class (for"
         " INTELLIGENT_TIERING a restore is enough), then plan again.",
     ),
     Reason.NOT_READABLE: Text(
@@ -112,21 +113,25 @@ REASON_TEXTS: Final[Mapping[Reason, Text]] = {
         " directory with --versions current, or leave the version out by rules or tags.",
     ),
     Reason.SSE_C: Text(
-        sentence="It is encrypted with a key that only its owner has (SSE-C); a copy would need"
-        " that key.",
-        remedy=f"{_BY_BATCH}, or encrypt it otherwise at the source.",
+        sentence="It is encrypted with a key that only its owner has (SSE-C), and none of those"
+        " that were supplied opens it.",
+        remedy=f"Supply it with --customer-key-file and plan again. Or: {_BY_BATCH}, or encrypt it"
+        " otherwise at the source.",
     ),
     Reason.OBJECT_LOCK: Text(
-        sentence="It has Object Lock retention or a legal hold, which a copy would lose.",
-        remedy=f"{_BY_BATCH}, into a destination with Object Lock.",
+        sentence="It has Object Lock retention or a legal hold, and the destination has no Object"
+        " Lock, or until when it is retained cannot be read.",
+        remedy="Switch Object Lock on for the destination (it can never be switched off again), and"
+        " plan anew in another run directory.",
     ),
     Reason.ACL: Text(
-        sentence="Its ACL grants more than its owner's full control, which a copy would lose.",
-        remedy=f"{_BY_BATCH}, or set BucketOwnerEnforced at the destination.",
+        sentence="Its ACL grants something that a copy cannot: the detail says what.",
+        remedy="Grant s3:GetBucketAcl where the detail asks for it, or let the destination take"
+        " public ACLs where it blocks them, or set BucketOwnerEnforced there: then no ACL counts.",
     ),
     Reason.WEBSITE_REDIRECT: Text(
-        sentence="It has a website redirect, which a copy would lose.",
-        remedy=f"{_BY_BATCH}.",
+        sentence="It has a website redirect that no request header can carry unchanged.",
+        remedy=f"{_BY_BATCH}, or set the redirect anew at the source.",
     ),
     Reason.METADATA_NOT_READABLE: Text(
         sentence="Some of its metadata or content headers cannot be shown over HTTP, or are no"

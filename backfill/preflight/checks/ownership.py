@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from backfill.model.accounts import BucketDocument, Unread
+from backfill.model.accounts import BucketDocument, CallerIdentity, Unread
 from backfill.plan.terms import OWNER_ENFORCED
 from backfill.preflight.checks.check import Check, ok, unread, warned
 from backfill.preflight.evidence import BucketEvidence, Gathered
@@ -23,6 +23,11 @@ def _ownership(seen: Gathered) -> Iterator[Finding]:
 
 def _across(seen: Gathered, destination: BucketEvidence) -> Iterator[Finding]:
     check, bucket = "ownership", destination.name
+    writer = seen.destination_caller
+    account_id = writer.account_id if isinstance(writer, CallerIdentity) else ""
+    if seen.copies_for_certain and account_id == destination.account_id:
+        yield ok(check, bucket, "copies belong to whoever writes them: the bucket's own account")
+        return
     keeping = [rule for rule in seen.rules_to(bucket) if not rule.destination.is_owner_translated]
     fields = destination.fields(BucketDocument.OWNERSHIP)
     if isinstance(fields, Unread):

@@ -7,14 +7,6 @@ from datetime import timedelta
 import pytest
 
 from backfill.execute.codes import Code
-from backfill.execute.fidelity import (
-    COPY_ROUTES,
-    ROUTES,
-    TABLE,
-    FidelityField,
-    Keeping,
-    markdown_table,
-)
 from backfill.execute.ordinary import is_ordinary
 from backfill.execute.refusals import copy_refusal, upload_refusal
 from backfill.model.attributes import (
@@ -26,13 +18,20 @@ from backfill.model.attributes import (
 from backfill.model.extras import Abilities
 from backfill.model.objects import Checksum, ChecksumType
 from backfill.model.outcome import OutcomeKind
-from backfill.model.store import CopyObjectRequest, CreateMultipartUploadRequest, Grant
+from backfill.model.store import (
+    CopyObjectRequest,
+    CreateMultipartUploadRequest,
+    Extras,
+    Grant,
+)
 from backfill.plan.routes import PLAIN, Handling, Route
 from backfill.settings import Settings
+from tests.doubles.fidelity_table import TABLE, FidelityField, Keeping
 from tests.unit.execute.campaign_double import Run
 from tests.unit.execute.versioned_store import SOURCE, START, Stored
 
 F = FidelityField
+COPY_ROUTES = (Route.COPY_OBJECT, Route.MULTIPART_COPY)
 KMS = Encryption(kind=EncryptionKind.SSE_KMS, kms_key_arn="arn:aws:kms:r2:2:key/k")
 RICH: dict[str, object] = {
     "part_sizes": (5, 5, 2),
@@ -62,7 +61,7 @@ LOCK: dict[str, object] = {
     "has_legal_hold": True,
 }
 NAMED: dict[FidelityField, tuple[dict[str, object], Handling]] = {
-    F.OBJECT_LOCK: (LOCK, READ),
+    F.COMPLIANCE: (LOCK, READ),
     F.ACL: (
         {"grants": (Grant("READ", "uri", EVERYBODY), Grant("READ_ACP", "id", "another"))},
         READ | Handling.GRANTS,
@@ -71,7 +70,7 @@ NAMED: dict[FidelityField, tuple[dict[str, object], Handling]] = {
 }
 """What a copy leaves behind unless it is named, and how the plan says that it is to be read."""
 LACKING: dict[FidelityField, tuple[dict[str, object], Code]] = {
-    F.OBJECT_LOCK: (LOCK, Code.OBJECT_LOCK),
+    F.COMPLIANCE: (LOCK, Code.OBJECT_LOCK),
     F.ACL: ({"grants": (Grant("WRITE", "id", "another"),)}, Code.ACL),
     F.WEBSITE_REDIRECT: ({"website_redirect": "/\u00e9"}, Code.WEBSITE_REDIRECT),
 }
@@ -87,18 +86,14 @@ PROBES: dict[FidelityField, Callable[[Stored], object]] = {
     F.CHECKSUM_TYPE: lambda s: [c.type for c in s.checksums],
     F.PART_LAYOUT: lambda s: s.part_sizes,
     F.ETAG: lambda s: s.etag,
-    F.OBJECT_LOCK: lambda s: (s.lock_mode, s.retain_until, s.has_legal_hold),
+    F.COMPLIANCE: lambda s: (s.lock_mode, s.retain_until, s.has_legal_hold),
     F.ACL: lambda s: s.grants,
     F.WEBSITE_REDIRECT: lambda s: s.website_redirect,
     F.VERSION_ID: lambda s: s.version_id,
     F.LAST_MODIFIED: lambda s: s.last_modified,
 }
-UNREQUESTED = {F.KMS_CONTEXT: "context", F.OWNER: "owner"}
+UNASKED = {F.KMS_CONTEXT: "context", F.ANNOTATIONS: "annotation"}
 """What no request of ours can carry; the tiny store does not model it."""
-
-
-BY_S3_ALONE = {F.UNKNOWN_CHECKSUM: "checksum", F.ANNOTATIONS: "annotation"}
-"""What CopyObject brings over unless it is told otherwise; no request of ours names it."""
 
 
 def planned(route: Route, handling: Handling = PLAIN, **extra: object) -> tuple[Run, Stored]:
@@ -114,52 +109,64 @@ def planned(route: Route, handling: Handling = PLAIN, **extra: object) -> tuple[
     return run, source
 
 
-CELLS = [pytest.param(field, route, id=f"{field} by {route}") for field in F for route in ROUTES]
-
-
-@pytest.mark.parametrize(("field", "route"), CELLS)
-async def test_a_cell_says_what_happens(field: FidelityField, route: Route) -> None:
+@pytest.mark.parametrize("route", COPY_ROUTES)
+@pytest.mark.parametrize("field", PROBES)
+async def test_a_worker_keeps_what_the_table_says(field: FidelityField, route: Route) -> None:
     """If this fails, the reference promises something that the workers do not do."""
-    keeping = TABLE[field, route].keeping
-    if keeping is Keeping.REFUSED:
-        await is_refused(field, route)
-        return
     has, handling = NAMED.get(field, ({}, PLAIN))
     run, source = planned(route, handling, **has)
-    outcome = await run.only()
-    assert outcome.kind in (OutcomeKind.COPIED, OutcomeKind.MARKED)
+    assert (await run.only()).kind is OutcomeKind.COPIED
+    made, probe = run.store.chain("dst", "k")[0], PROBES[field]
+    assert (probe(made) == probe(source)) == (TABLE[field, route].keeping is Keeping.KEPT)
+    assert (made.storage_class, made.encryption) == ("STANDARD_IA", KMS)
+
+
+async def test_a_marker_has_nothing_to_keep() -> None:
+    """If this fails, something is written where the source has a delete marker."""
+    run, _ = planned(Route.DELETE_MARKER)
+    assert (await run.only()).kind is OutcomeKind.MARKED
     made = run.store.chain("dst", "k")[0]
-    if keeping is Keeping.NONE:
-        assert made.is_marker
-        assert (made.body, made.metadata, made.tags, made.checksums) == (b"", (), (), ())
-    elif keeping is Keeping.SET_BY_RULE:
-        assert (made.storage_class, made.encryption) == ("STANDARD_IA", KMS)
-    elif field in UNREQUESTED:
-        names = list(CopyObjectRequest._fields)
-        names += [each.name for each in fields(CreateMultipartUploadRequest)]
-        assert not [name for name in names if UNREQUESTED[field] in name]
-    elif field in BY_S3_ALONE:
-        # Kept by the one request that asks for nothing else; parts are made of what is re-supplied.
-        asked = [name for name in CopyObjectRequest._fields if BY_S3_ALONE[field] in name]
-        assert not asked
-        assert (keeping is Keeping.KEPT) == (route is Route.COPY_OBJECT)
-    else:
-        probe = PROBES[field]
-        assert (probe(made) == probe(source)) == (keeping is Keeping.KEPT)
+    assert made.is_marker
+    assert (made.body, made.metadata, made.tags, made.checksums) == (b"", (), (), ())
 
 
-async def is_refused(field: FidelityField, route: Route) -> None:
-    """The plan refuses for both routes by the same word; parts are refused by the worker too."""
+@pytest.mark.parametrize("field", UNASKED)
+def test_what_no_request_can_name_is_named_by_none(field: FidelityField) -> None:
+    """If this fails, a request can say what the reference calls beyond any request."""
+    names = list(CopyObjectRequest._fields) + list(Extras._fields)
+    names += [each.name for each in fields(CreateMultipartUploadRequest)]
+    assert not [name for name in names if UNASKED[field] in name]
+
+
+@pytest.mark.parametrize(
+    ("field", "route"),
+    [
+        (field, route)
+        for field in REFUSED
+        for route in COPY_ROUTES
+        if TABLE[field, route].keeping is Keeping.REFUSED
+    ],
+)
+async def test_a_worker_refuses_what_would_be_lost(field: FidelityField, route: Route) -> None:
+    """If this fails, a version arrives without a field, and nobody is told."""
     extra, code = REFUSED[field]
-    run, source = planned(route, PLAIN, **extra)
+    run, source = planned(route, READ, **extra)
     head = await run.store.head_object(SOURCE, "k", version_id=source.version_id)
     refusal = upload_refusal if route is Route.MULTIPART_COPY else copy_refusal
     assert refusal(head, KMS) is code
-    if route is Route.MULTIPART_COPY:
-        outcome = await run.only()
-        assert (outcome.kind, outcome.code) == (OutcomeKind.SKIPPED, code)
-        assert run.bodies() == []
-        assert run.store.uploads == {}
+    outcome = await run.only()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.SKIPPED, code)
+    assert (run.bodies(), run.store.uploads) == ([], {})
+
+
+async def test_one_copy_leaves_a_checksum_that_the_sdk_does_not_know_to_s3() -> None:
+    """If this fails, what one CopyObject carries over by itself is refused, or overruled."""
+    extra, _ = REFUSED[F.UNKNOWN_CHECKSUM]
+    run, _ = planned(Route.COPY_OBJECT, READ, **extra)
+    assert (await run.only()).kind is OutcomeKind.COPIED
+    (request,) = run.store.requests
+    assert isinstance(request, CopyObjectRequest)
+    assert request.extras.checksum_algorithm == ""
 
 
 @pytest.mark.parametrize("route", COPY_ROUTES)
@@ -211,7 +218,7 @@ def test_a_copy_that_names_nothing_is_prepared_as_ever() -> None:
 NEWCOMERS = [
     *((name, has, code) for name, (has, code) in REFUSED.items() if name is not F.UNKNOWN_CHECKSUM),
     *((name, has, code) for name, (has, code) in LACKING.items()),
-    *((name, has, None) for name, (has, _) in NAMED.items() if name is not F.OBJECT_LOCK),
+    *((name, has, None) for name, (has, _) in NAMED.items() if name is not F.COMPLIANCE),
 ]
 
 
@@ -251,14 +258,3 @@ async def test_a_newcomer_arrives_whole_or_not_at_all(
     newer, copy = store.chain("src", "k")[0], store.chain("dst", "k")[0]
     assert copy.body == b"v2"
     assert PROBES[field](copy) == PROBES[field](newer)
-
-
-def test_the_table_is_whole() -> None:
-    """If this fails, a field has no word for some route."""
-    assert set(TABLE) == {(field, route) for field in F for route in ROUTES}
-    assert all(
-        TABLE[field, route].keeping is not Keeping.NONE for field in F for route in COPY_ROUTES
-    )
-    text = markdown_table()
-    assert len(text.splitlines()) == len(F) + 2
-    assert "| object tags | kept | kept: as they are" in text
