@@ -14,11 +14,13 @@ import contextlib
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from backfill.aws.faults import error_of
+from backfill.aws.pace import Pace
 from backfill.cli import loop
 from backfill.compose import Machine, clients, joined, journal, machine
 from backfill.copiers import END, CopierTask, Ended, packed, received
@@ -28,10 +30,13 @@ from backfill.execute.run import ExecuteJob, carry_out_shard
 from backfill.execute.stop import StopRequest
 from backfill.manifest.rows import entry_of
 from backfill.ports import Event, ProgressCounts
+from backfill.run_directory.pulse import Pulse
 from backfill.work_done import large_entries
 
 TOLD_EVERY_S: Final = 0.5
 """Pause between two words of progress to the holder."""
+ALIVE_EVERY_S: Final = 10.0
+"""Pause between two signs of life where nothing ends."""
 
 
 class Told:
@@ -53,6 +58,21 @@ class Told:
         if now_s - self._told_at_s >= TOLD_EVERY_S:
             self._told_at_s = now_s
             self.send(self._newest)
+
+    def alive(self, pace: Pace, pulse: Pulse) -> Callable[[], None]:
+        """Return what sends the newest totals again wherever requests went on, or a pause goes on.
+
+        The holder tells by it a copy of hours, in parts, or a restore, from a process that hangs.
+        """
+        sent = 0
+
+        def look() -> None:
+            nonlocal sent
+            if pace.sent != sent or pace.under_way or pulse.is_resting:
+                sent = pace.sent
+                self.send(self._newest or ProgressCounts(stage="execute", done=0))
+
+        return look
 
     def finish(self, error: BackfillError | None) -> None:
         """Send the last totals, and how it ended."""
@@ -121,6 +141,9 @@ async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest)
             clients(task.campaign, here, told) as both,
             journal(here, task.manifest, shard=task.shard.number) as opened,
         ):
+            assert both.pace is not None, "real clients have a pace"
+            assert here.pulse is not None, "a machine of our own has a pulse"
+            alive = told.alive(both.pace, here.pulse)
             ports = ExecutePorts(
                 source=both.source,
                 destination=both.destination,
@@ -134,7 +157,8 @@ async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest)
                 budget=both.budget,
             )
             job = _job(task, here)
-            await carry_out_shard(job, task.shard, ports, stop, has_jobs=task.has_jobs)
+            async with loop.repeating(alive, gap_s=ALIVE_EVERY_S):
+                await carry_out_shard(job, task.shard, ports, stop, has_jobs=task.has_jobs)
 
 
 def _job(task: CopierTask, here: Machine) -> ExecuteJob:

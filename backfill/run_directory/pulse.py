@@ -68,6 +68,11 @@ class Pulse:
         """Say that the process was told to stop."""
         self._is_ending = True
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the process is in a pause that is long enough to be stated."""
+        return self._rest_left_s() >= REST_MIN_S
+
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Beat until the context is left; afterwards nobody works here."""

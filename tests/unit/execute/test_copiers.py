@@ -9,10 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from types import SimpleNamespace
+from typing import Self, cast
 
 import pytest
 
+from backfill.aws.clock import SystemClock
+from backfill.aws.pace import Pace
 from backfill.campaign import Campaign
 from backfill.cli.copier import Told, obey
 from backfill.compose import machine
@@ -29,6 +32,7 @@ from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.plan.header import PlanHeader
 from backfill.ports import ArtifactIndex, ProgressCounts
+from backfill.run_directory.pulse import Pulse
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import Talk
 from tests.unit.execute.versioned_store import DESTINATION, SOURCE
@@ -174,6 +178,26 @@ async def test_progress_goes_on_where_the_holder_has_nothing_left_to_do(
     assert fleet.talk.counts[-1] == ProgressCounts(
         stage="execute", done=10, total=30, errors={"SlowDown": 2}
     )
+
+
+def test_a_copy_process_shows_life_while_requests_or_a_stated_pause_go_on(tmp_path: Path) -> None:
+    """If this fails, a copy of hours or a restore in another process passes for one that hangs."""
+    sent: list[bytes] = []
+    rest_s = 0.0
+    told = Told(cast("asyncio.StreamWriter", SimpleNamespace(write=sent.append)))
+    pace = Pace(clock=SystemClock(), events=told)
+    look = told.alive(pace, Pulse(tmp_path, rest_left_s=lambda: rest_s))
+    look()
+    assert not sent
+    pace.next_number()
+    look()
+    look()
+    assert len(sent) == 1
+    pace.under_way = 1
+    look()
+    pace.under_way, rest_s = 0, 3_600.0
+    look()
+    assert len(sent) == 3
 
 
 @pytest.mark.parametrize(

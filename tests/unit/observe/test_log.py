@@ -245,3 +245,39 @@ def test_a_value_that_json_does_not_know_becomes_text() -> None:
         events.emit(Odd(moment=datetime(2026, 1, 2, tzinfo=UTC)))
     assert lines_of(stream)[0]["moment"] == "2026-01-02 00:00:00+00:00"
     assert lines_of(stream)[0]["nothing"] is None
+
+
+def test_progress_is_repeated_where_an_interval_brought_none() -> None:
+    """If this fails, the log of a run that waits for a job looks like that of a dead one."""
+    stream, clock = io.StringIO(), SettableClock()
+    with open_events(LogOptions(), run_id="r-1", clock=clock, stream=stream) as events:
+        events.repeat_progress()
+        assert not lines_of(stream), "no interval has gone by"
+        clock.elapsed_s = 10.0
+        events.repeat_progress()
+        events.repeat_progress()
+        events.progress(ProgressCounts(stage="execute", done=3, total=9))
+        clock.elapsed_s = 20.0
+        events.repeat_progress()
+        clock.elapsed_s = 30.0
+        events.repeat_progress()
+    told = [(line["event"], line["done"], line["elapsed_s"]) for line in lines_of(stream)]
+    assert told == [
+        ("run.progress", 0, 10.0),
+        ("execute.progress", 3, 10.0),
+        ("execute.progress", 3, 20.0),
+    ]
+
+
+def test_no_progress_is_repeated_on_a_terminal_or_where_nobody_wants_any() -> None:
+    """If this fails, a quiet log is not quiet, or a terminal's line scrolls away."""
+    clock = SettableClock()
+    for stream, options in (
+        (Terminal(), LogOptions()),
+        (io.StringIO(), LogOptions(level=LogLevel.WARNING)),
+    ):
+        clock.elapsed_s = 0.0
+        with open_events(options, run_id="r-1", clock=clock, stream=stream) as events:
+            clock.elapsed_s = 1_000.0
+            events.repeat_progress()
+        assert stream.getvalue() == ""
