@@ -269,8 +269,8 @@ def _extras(extras: Extras) -> Parameters:
 
 def _moment(moment: datetime) -> str:
     """Return a time as the SDK would write it, which takes a text as well as a datetime."""
-    moment = moment.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if moment.microsecond else "%Y-%m-%dT%H:%M:%SZ")
+    assert not moment.microsecond, "the SDK leaves them out, and the lock would end earlier"
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _content_headers(headers: ContentHeaders) -> Parameters:

@@ -49,7 +49,8 @@ NO_ABILITIES: Final = Abilities()
 def lock_at(head: ObjectHead, moment: datetime) -> ObjectLock | None:
     """Return what protects a version at a moment; None where nothing does.
 
-    Retention that has ended protects nothing, and S3 takes no date that has passed.
+    Retention that has ended protects nothing, and S3 takes no date that has passed. Its end is in
+    whole seconds, rounded up: the SDK sends no fractions.
     """
     until = head.lock_retain_until
     is_retained = bool(head.lock_mode) and (until is None or until - ENDING > moment)
@@ -57,7 +58,14 @@ def lock_at(head: ObjectHead, moment: datetime) -> ObjectLock | None:
         return None
     if not is_retained:
         return ObjectLock(has_legal_hold=True)
-    return ObjectLock(head.lock_mode or "", until, head.has_legal_hold)
+    return ObjectLock(head.lock_mode or "", until and whole_second(until), head.has_legal_hold)
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Return the end of the second that a moment lies in; of a whole one, itself."""
+    return (
+        moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
+    )
 
 
 def lock_words(lock: ObjectLock) -> str:

@@ -17,7 +17,7 @@ from backfill.model.attributes import (
     Pairs,
     ReplicationStatus,
 )
-from backfill.model.extras import lock_at, supplied_grants
+from backfill.model.extras import lock_at, supplied_grants, whole_second
 from backfill.model.store import ObjectAcl, ObjectLock
 from backfill.verify.verdicts import Field
 
@@ -125,7 +125,8 @@ def _is_locked_as(source: ObjectHead, destination: ObjectHead) -> bool:
     due = _due(source, destination)
     if due is None:
         return True
-    return (due.mode, due.retain_until) == (destination.lock_mode, destination.lock_retain_until)
+    until = destination.lock_retain_until
+    return (due.mode, due.retain_until) == (destination.lock_mode, until and whole_second(until))
 
 
 def _due(source: ObjectHead, destination: ObjectHead) -> ObjectLock | None:

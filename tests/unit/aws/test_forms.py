@@ -16,7 +16,15 @@ from backfill.aws.requests import copy_parameters, head_parameters
 from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.places import BucketPlace
-from backfill.model.store import CopyObjectRequest, CopySource, IfAbsent, IfReplaces
+from backfill.model.store import (
+    CopyObjectRequest,
+    CopySource,
+    Extras,
+    Grant,
+    IfAbsent,
+    IfReplaces,
+    ObjectLock,
+)
 
 NOW = f"{datetime(2026, 11, 22, 10, 0, 7, tzinfo=UTC):%Y%m%dT%H%M%SZ}"
 ADDRESSES = (
@@ -132,6 +140,35 @@ def test_each_place_storage_class_and_encryption_has_a_form_of_its_own() -> None
         filled = forms.copy(asked)
         assert filled is not None
         assert filled.parameters == copy_parameters(asked)
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        Extras(website_redirect="/a"),
+        Extras(lock=ObjectLock(has_legal_hold=True)),
+        Extras(grants=(Grant("READ", "id", "somebody"),)),
+        Extras(checksum_algorithm="SHA256", website_redirect="/a"),
+    ],
+)
+def test_a_copy_with_what_is_its_own_has_no_form(extras: Extras) -> None:
+    """If this fails, a neighbour's copy gets its lock, its readers or its redirect."""
+    forms, request = Forms(), copy_of("k", "v", "e")
+    assert forms.copy(request._replace(extras=extras)) is None
+    filled = forms.copy(request)
+    assert filled is not None
+    assert filled.parameters == copy_parameters(request)
+
+
+def test_the_campaigns_algorithm_is_part_of_a_form() -> None:
+    """If this fails, a chosen algorithm takes every copy the long way, or is on none of them."""
+    forms, request = Forms(), copy_of("k", "v", "e")
+    for algorithm in ("SHA256", "", "CRC32", "SHA256"):
+        asked = request._replace(extras=Extras(checksum_algorithm=algorithm))
+        filled = forms.copy(asked)
+        assert filled is not None
+        assert filled.parameters == copy_parameters(asked)
+        assert filled.parameters.get("ChecksumAlgorithm", "") == algorithm
 
 
 def test_forms_are_kept_for_places_and_not_for_each_request() -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -29,9 +29,12 @@ from backfill.model.store import (
     CopiedPart,
     CopyObjectRequest,
     CreateMultipartUploadRequest,
+    Extras,
+    Grant,
     HideRequest,
     IfAbsent,
     IfReplaces,
+    ObjectLock,
     VersionsPosition,
 )
 from tests.wire.aws import operations as ops
@@ -187,6 +190,63 @@ def test_encryption_is_sent_as_decided(
     parameters = copy_parameters(copy(encryption=encryption))
     names = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
     assert {name: parameters[name] for name in names if name in parameters} == expected
+
+
+EXTRAS = Extras(
+    website_redirect="/elsewhere",
+    lock=ObjectLock("COMPLIANCE", datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC), has_legal_hold=True),
+    grants=(
+        Grant("FULL_CONTROL", "id", "us"),
+        Grant("READ", "uri", "http://acs.amazonaws.com/groups/global/AllUsers"),
+        Grant("READ", "id", "reader"),
+        Grant("READ_ACP", "email", "a@example.com"),
+    ),
+    checksum_algorithm="SHA256",
+)
+NAMED: dict[str, object] = {
+    "WebsiteRedirectLocation": "/elsewhere",
+    "ObjectLockMode": "COMPLIANCE",
+    "ObjectLockRetainUntilDate": "2031-02-03T04:05:06Z",
+    "ObjectLockLegalHoldStatus": "ON",
+    "GrantFullControl": 'id="us"',
+    "GrantRead": 'uri="http://acs.amazonaws.com/groups/global/AllUsers", id="reader"',
+    "GrantReadACP": 'emailAddress="a@example.com"',
+}
+
+
+def test_a_copy_names_what_it_would_leave_behind() -> None:
+    """If this fails, a copy is born without its lock, its readers, or its redirect."""
+    bare = copy_parameters(copy())
+    named = copy_parameters(copy(extras=EXTRAS))
+    assert named == {**bare, **NAMED, "ChecksumAlgorithm": "SHA256"}
+    upload = create_upload_parameters(replace(ops.create_request(), extras=EXTRAS))
+    # An upload has an algorithm of its own, with a type.
+    assert upload == {**create_upload_parameters(ops.create_request()), **NAMED}
+
+
+@pytest.mark.parametrize(
+    ("lock", "expected"),
+    [
+        (ObjectLock(has_legal_hold=True), {"ObjectLockLegalHoldStatus": "ON"}),
+        (
+            ObjectLock("GOVERNANCE", datetime(2031, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
+            {
+                "ObjectLockMode": "GOVERNANCE",
+                "ObjectLockRetainUntilDate": "2030-12-31T23:00:00Z",
+            },
+        ),
+    ],
+)
+def test_a_lock_is_named_as_far_as_it_goes(lock: ObjectLock, expected: dict[str, object]) -> None:
+    """If this fails, a hold sets retention, or retention a hold, and neither can be taken back."""
+    named = copy_parameters(copy(extras=Extras(lock=lock)))
+    assert {name: value for name, value in named.items() if "Lock" in name} == expected
+
+
+def test_a_permission_that_no_header_grants_is_a_mistake_of_ours() -> None:
+    """If this fails, a grant is left out without a word."""
+    with pytest.raises(AssertionError, match="granted"):
+        copy_parameters(copy(extras=Extras(grants=(Grant("WRITE", "id", "us"),))))
 
 
 def test_an_upload_is_created_with_everything_that_parts_do_not_carry() -> None:
