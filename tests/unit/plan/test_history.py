@@ -310,6 +310,17 @@ def test_what_only_the_listing_tells_is_enough_where_the_rule_takes_kms() -> Non
     assert key.asked == {"heads": 2, "destination_heads": 0}
 
 
+def test_of_what_is_no_history_no_more_is_read_than_of_a_current_version() -> None:
+    """If this fails, all versions of a key are read though somebody's object bars their way."""
+    case = Case(source="aMbabMa", destination="c")
+    asked = []
+    for versions in Versions:
+        key = Key(case)
+        key.planned(made_terms(case, versions))
+        asked.append(key.asked)
+    assert asked[0] == asked[1]
+
+
 def test_the_way_of_a_history_is_barred_by_name() -> None:
     """If this fails, nobody learns what to move away so that a history can go."""
     details = {

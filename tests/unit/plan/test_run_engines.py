@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from backfill.campaign import ManifestWay
+from backfill.campaign import ManifestWay, Scope, Versions
 from backfill.errors import Disposition, StoreFault
 from backfill.events.runs import RequestsForecast
 from backfill.execute.chains import read_chains
@@ -18,11 +18,11 @@ from backfill.model.store import IfAbsent
 from backfill.plan.entries import PlanEntry
 from backfill.plan.explain import explanation_lines
 from backfill.plan.manifest_way import way_of
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import PLAIN, Reason, Route
 from backfill.plan.rows import row_of
 from backfill.plan.run import explain_key, make_plan, plan_keys
 from backfill.plan.stretches import Listings
-from backfill.plan.terms import COPY_ONLY, Delivery, terms_digest
+from backfill.plan.terms import COPY_ONLY, Delivery, Terms, terms_digest
 from backfill.plan.totals import totals_document, totals_of, tree_lines
 from backfill.run_directory.artifacts import LocalArtifacts
 from tests.doubles.known_versions import HeardEvents, fault
@@ -215,8 +215,11 @@ def refused_world() -> World:
     return world
 
 
-async def planned_anew(world: World, keys: list[str], **limits: int) -> list[PlanEntry]:
+async def planned_anew(
+    world: World, keys: list[str], terms: Terms | None = None, **limits: int
+) -> list[PlanEntry]:
     made = world.work()
+    made = replace(made, terms=terms or made.terms)
     buckets: dict[str, list[ListedEntry]] = {
         SOURCE: world.source,
         **{
@@ -249,6 +252,15 @@ async def test_what_batch_replication_refused_is_copied_where_a_copy_can() -> No
     ]
     assert [row.number for row in rows] == list(range(7))
     assert rows[0].precondition is not None
+
+
+async def test_what_goes_on_after_a_refusal_is_never_a_history() -> None:
+    """If this fails, copies of old versions bury the replicas that came before them."""
+    world = refused_world()
+    made = replace(world.work().terms, scope=Scope(versions=Versions.ALL), is_quiet=True)
+    rows = await planned_anew(world, ["a", "b", "c", "d", "e"], terms=made)
+    assert {row.handling for row in rows} == {PLAIN}
+    assert Reason.NONCURRENT in {row.reason for row in rows}
 
 
 async def test_planning_anew_lists_anew() -> None:
