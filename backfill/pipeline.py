@@ -263,7 +263,7 @@ async def verify(run: Run, draining: Draining = unstopped) -> VerifyTotals:
         claims=scene.claims,
         inputs=work.digests(),
         is_deep=run.campaign.is_deep,
-        compares_histories=held_plan is None and run.campaign.scope.versions is Versions.ALL,
+        compares_histories=run.campaign.scope.versions is Versions.ALL,
         checksum_jobs=jobs,
     )
     if held_plan is None:

@@ -320,6 +320,9 @@ def _bad_rows_of(
     markers = frozenset(row.entry.version_id for row in rows.rows if row.entry.is_delete_marker)
     has_copies = any(o.kind in _OF_COPY_WORKERS for row in rows.rows for o in row.outcomes)
     histories = {row.entry.destination for row in rows.rows if is_history((row,))}
+    # Where a version of the key was judged, what is extra lies in its chain: hiding is no way out.
+    judged_at = {v.destination for v in judged.bad if v.number is not None}
+    judged_at |= judged.newest_there.keys()
     for verdict in judged.bad:
         row = None if verdict.number is None else by_number.get(verdict.number)
         if row is None and verdict.number is not None:
@@ -336,7 +339,8 @@ def _bad_rows_of(
             source_markers=markers,
             was_repaired=is_done and problem_of(verdict) in repaired,
             has_copies=has_copies,
-            is_of_history=verdict.destination in histories,
+            is_of_history=verdict.destination in histories
+            or (row is None and verdict.version_id is None and verdict.destination in judged_at),
             below=judged.newest_there.get(verdict.destination),
             by_copy=None
             if row is None

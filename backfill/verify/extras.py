@@ -1,13 +1,21 @@
 """Extra versions: what a destination has that no source version and no plan row explains.
 
-Never calls noncurrent versions extra, but for those that the same copy made twice.
+Never calls noncurrent versions extra, but for those that the same copy made twice, and where all
+versions of a key were asked for and nobody else writes it.
 Law: a key that the source has, or that the plan had, is not extra; what live replication wrote
 after the horizon is live replication's.
 """
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
-from backfill.model.objects import NULL_VERSION_ID, ObjectVersion
+from backfill.model.objects import (
+    NULL_VERSION_ID,
+    DeleteMarker,
+    ListedEntry,
+    ObjectVersion,
+    VersionId,
+)
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.chains import content_of
 from backfill.verify.decisions import Judged, KeyView, Look, LookKind, PlannedRow
@@ -18,17 +26,21 @@ _COPIES = frozenset({OutcomeKind.COPIED, OutcomeKind.SUPERSEDED, OutcomeKind.HID
 
 
 def extra_versions(
-    rows: Sequence[PlannedRow], view: KeyView, *, is_claimed: bool
+    rows: Sequence[PlannedRow], view: KeyView, *, is_claimed: bool, is_alone: bool = False
 ) -> Iterator[Judged | Look]:
     """Yield the extra versions of a key at one destination.
 
     `rows` are the plan rows of this key and destination. `is_claimed` says that a rule of the
     destination covers the key: if none does, what only the destination has is somebody else's.
+    `is_alone`: the one version of the key should be all that is there.
     """
     if is_claimed:
         yield from _extra_key(rows, view)
-    for row in rows:
-        yield from _written_twice(row, view)
+    twins = [twin for row in rows for twin in _written_twice(row, view)]
+    yield from twins
+    if is_alone:
+        known = {twin.row.destination_version_id for twin in twins}
+        yield from _strangers_below(rows[0], view, known)
 
 
 def _extra_key(rows: Sequence[PlannedRow], view: KeyView) -> Iterator[Judged | Look]:
@@ -71,10 +83,44 @@ def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
             yield _extra(view, copy, row, "The same content was written twice after the horizon.")
 
 
+def _strangers_below(
+    row: PlannedRow, view: KeyView, known: AbstractSet[VersionId | None]
+) -> Iterator[Judged | Look]:
+    """Yield what lies below the current version; what is current is judged with the row itself."""
+    own = {*known, row.entry.version_id, *row.own_version_ids} - {NULL_VERSION_ID}
+    for place, entry in enumerate(view.destination_chain.entries):
+        if place and entry.version_id not in own and view.source_chain.identified(entry) is None:
+            yield stranger(view, place)
+
+
+def stranger(view: KeyView, place: int) -> Judged | Look:
+    """Return that an entry of the destination's chain belongs to no version of the source."""
+    chain = view.destination_chain.entries
+    entry = chain[place]
+    is_marker = isinstance(entry, DeleteMarker)
+    words = "This delete marker" if is_marker else "This version"
+    detail = (
+        f"{words} is number {place + 1} of {len(chain)} at the destination, counted from the"
+        " newest; the source's history does not have it."
+    )
+    if isinstance(entry, ObjectVersion):
+        return _extra(view, entry, None, detail)
+    return Judged(row=_extra_row(view, entry, None, detail))
+
+
 def _extra(
     view: KeyView, version: ObjectVersion, row: PlannedRow | None, detail: str
 ) -> Judged | Look:
-    found = VerdictRow(
+    found = _extra_row(view, version, row, detail)
+    if version.last_modified < view.horizon:
+        return Judged(row=found)
+    return Look(kind=LookKind.DESTINATION_STATUS, row=found)
+
+
+def _extra_row(
+    view: KeyView, entry: ListedEntry, row: PlannedRow | None, detail: str
+) -> VerdictRow:
+    return VerdictRow(
         number=None,
         key=view.key,
         version_id=None if row is None else row.entry.version_id,
@@ -83,12 +129,10 @@ def _extra(
         evidence=Evidence.LISTING,
         fidelity=Fidelity.NOT_LOOKED_AT,
         detail=detail,
-        destination_version_id=version.version_id,
-        destination_etag=version.etag,
+        destination_version_id=entry.version_id,
+        destination_etag=entry.etag if isinstance(entry, ObjectVersion) else None,
+        destination_is_delete_marker=isinstance(entry, DeleteMarker),
     )
-    if version.last_modified < view.horizon:
-        return Judged(row=found)
-    return Look(kind=LookKind.DESTINATION_STATUS, row=found)
 
 
 def _accounts_for(row: PlannedRow, version: ObjectVersion) -> bool:

@@ -8,6 +8,7 @@ Never reads a store.
 Law: every version is met at most once, and what is met by its place says so.
 """
 
+import enum
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -22,17 +23,10 @@ from backfill.model.objects import (
     VersionId,
 )
 from backfill.plan.entries import PlanEntry
-from backfill.plan.routes import Handling, Reason
+from backfill.plan.routes import Handling, Reason, Route
 from backfill.verify.alignment import Place, by_kind, in_order, out_of_order
-from backfill.verify.decisions import (
-    VANISHED,
-    Decision,
-    Judged,
-    KeyView,
-    Look,
-    LookKind,
-    PlannedRow,
-)
+from backfill.verify.decisions import VANISHED, Decision, Judged, KeyView, Look, PlannedRow
+from backfill.verify.extras import stranger
 from backfill.verify.findings import (
     buried,
     compare,
@@ -42,12 +36,24 @@ from backfill.verify.findings import (
     unjudged,
     with_ending,
 )
-from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
+from backfill.verify.verdicts import Field
 
 BY_PLACE: Final = "Met by its place among the versions of its key."
 _THERE: Final = frozenset(
     {Reason.ALREADY_COPIED, Reason.ALREADY_REPLICATED, Reason.ALREADY_DELETED}
 )
+
+
+class Chains(enum.Enum):
+    """Which keys' chains are compared as a whole."""
+
+    OF_HISTORIES = enum.auto()
+    """Those of keys that copies carry with all of their versions."""
+    OF_QUIET_KEYS = enum.auto()
+    """Those too of keys with a single version, if nobody else writes them: all are asked for."""
+    ALL = enum.auto()
+    """All of them: two buckets are compared with each other, whoever filled them."""
+
 
 _Kind = tuple[ETag | None, int]
 """ETag and size, -1 for a delete marker; the coarser kind leaves the ETag out."""
@@ -66,6 +72,14 @@ def _is_of_history(entry: PlanEntry) -> bool:
     if entry.handling:
         return Handling.HISTORY in entry.handling
     return entry.reason is Reason.ALREADY_COPIED and not entry.is_latest
+
+
+def is_alone(rows: Sequence[PlannedRow]) -> bool:
+    """Return whether a key's one version goes where nothing was, and where nobody else writes."""
+    entry = rows[0].entry if len(rows) == 1 else None
+    if entry is None or entry.route is None or entry.route is Route.BATCH_REPLICATION:
+        return False
+    return entry.seen is None and not entry.has_other_writers
 
 
 def is_member(entry: PlanEntry) -> bool:
@@ -127,7 +141,7 @@ class History:
     def extras(self) -> Iterator[Judged | Look]:
         """Yield what the destination's chain has beside the history, the newest first."""
         for place in self._strangers():
-            yield self._extra(place, self._chain[place])
+            yield stranger(self._view, place)
 
     # --- Who meets whom ---
 
@@ -245,27 +259,6 @@ class History:
         if top is None or self._is_taken[0]:
             return False
         return next(entry for entry in source.entries if entry is top or entry is own) is top
-
-    def _extra(self, place: int, entry: ListedEntry) -> Judged | Look:
-        is_marker = isinstance(entry, DeleteMarker)
-        words = "This delete marker" if is_marker else "This version"
-        found = VerdictRow(
-            number=None,
-            key=self._view.key,
-            version_id=None,
-            destination=self._view.destination,
-            content=Verdict.EXTRA,
-            evidence=Evidence.LISTING,
-            fidelity=Fidelity.NOT_LOOKED_AT,
-            detail=f"{words} is number {place + 1} of {len(self._chain)} at the destination,"
-            " counted from the newest; the source's history does not have it.",
-            destination_version_id=entry.version_id,
-            destination_etag=entry.etag if isinstance(entry, ObjectVersion) else None,
-            destination_is_delete_marker=is_marker,
-        )
-        if is_marker or entry.last_modified < self._view.horizon:
-            return Judged(row=found)
-        return Look(kind=LookKind.DESTINATION_STATUS, row=found)
 
 
 def _known_ids(row: PlannedRow) -> tuple[VersionId, ...]:

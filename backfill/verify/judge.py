@@ -35,7 +35,7 @@ from backfill.verify.findings import (
     missing,
     unjudged,
 )
-from backfill.verify.histories import History, is_history
+from backfill.verify.histories import Chains, History, is_alone, is_history
 from backfill.verify.verdicts import Evidence, Field, Verdict, VerdictRow
 
 JUDGED_REASONS: Final = frozenset(
@@ -60,19 +60,19 @@ def judged_key(
     *,
     is_deep: bool,
     claimed: frozenset[int],
-    compares_histories: bool = False,
+    chains: Chains = Chains.OF_HISTORIES,
 ) -> Iterator[Decision]:
     """Yield one decision a plan row of a key, in plan order, then one for each extra version.
 
     `views` has one view for each destination, in the order of the plan header. `is_deep` looks at
     replicas, too, that the listings prove. `claimed` are the destinations whose rules cover the
     key: elsewhere, what only the destination has is somebody else's, not extra.
-    `compares_histories`: whole chains are compared everywhere, not only where rows are histories.
+    `chains` says which of them are compared as a whole.
     """
     histories = dict[int, History]()
     for view in views:
         own_rows = [row for row in rows if row.entry.destination == view.destination]
-        if own_rows and (compares_histories or is_history(own_rows)):
+        if own_rows and (chains is Chains.ALL or is_history(own_rows)):
             histories[view.destination] = History(own_rows, view, is_deep=is_deep)
     for row in rows:
         history = histories.get(row.entry.destination)
@@ -86,7 +86,12 @@ def judged_key(
             yield from history.extras()
             continue
         own_rows = [row for row in rows if row.entry.destination == view.destination]
-        yield from extra_versions(own_rows, view, is_claimed=view.destination in claimed)
+        yield from extra_versions(
+            own_rows,
+            view,
+            is_claimed=view.destination in claimed,
+            is_alone=chains is Chains.OF_QUIET_KEYS and is_alone(own_rows),
+        )
 
 
 def _judged(row: PlannedRow, view: KeyView, *, is_deep: bool) -> Decision:

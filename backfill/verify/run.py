@@ -26,6 +26,7 @@ from backfill.verify.checksums import decided, proof_of_row
 from backfill.verify.conclusion import Conclusion, begun
 from backfill.verify.decisions import Decision, PlannedRow
 from backfill.verify.drafts import Looked, looked_of, suspect_keys
+from backfill.verify.histories import Chains
 from backfill.verify.joined import Cells, joined_keys
 from backfill.verify.judge import judged_key
 from backfill.verify.keys import (
@@ -67,7 +68,7 @@ class VerifyRequest:
 
     `claims(key, destination)` says whether a rule of the destination covers the key: only there can
     an object be extra. `inputs` are the digests of what the plan and the outcomes come from.
-    `compares_histories`: without a run, all versions of a key are asked for, not the current ones.
+    `compares_histories`: all versions are asked for, not only current ones.
     """
 
     round: int
@@ -107,7 +108,14 @@ async def verify(
         JobWaitsError, InterruptedRunError: see `checksum_jobs`; the same call goes on.
         BackfillError: a listing failed, an artefact is damaged, or totals do not add up.
     """
-    job = _Verification(request, artifacts=artifacts, events=events, clock=clock, settings=settings)
+    job = _Verification(
+        request,
+        artifacts=artifacts,
+        events=events,
+        clock=clock,
+        settings=settings,
+        has_plan=True,
+    )
 
     def planned() -> Iterator[PlannedRow]:
         told = outcomes_of(outcomes())
@@ -134,7 +142,14 @@ async def verify_buckets(
 
     The plan follows from the listings (see `keys.pairing_plan`). Raises what `verify` raises.
     """
-    job = _Verification(request, artifacts=artifacts, events=events, clock=clock, settings=settings)
+    job = _Verification(
+        request,
+        artifacts=artifacts,
+        events=events,
+        clock=clock,
+        settings=settings,
+        has_plan=False,
+    )
 
     def planned() -> Iterator[PlannedRow]:
         plan = pairing_plan(
@@ -162,8 +177,12 @@ class _Verification:
         events: Events,
         clock: Clock,
         settings: Settings,
+        has_plan: bool,
     ) -> None:
         self._request = request
+        self._chains = Chains.OF_HISTORIES
+        if request.compares_histories:
+            self._chains = Chains.OF_QUIET_KEYS if has_plan else Chains.ALL
         self._artifacts = artifacts
         self._events = events
         self._clock = clock
@@ -285,7 +304,7 @@ class _Verification:
                 for number in range(len(self._destinations))
                 if self._request.claims(key, number)
             ),
-            compares_histories=self._request.compares_histories,
+            chains=self._chains,
         )
 
     async def _concluded(self, looked: Looked) -> VerifyTotals:

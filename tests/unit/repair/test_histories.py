@@ -201,6 +201,17 @@ async def test_what_an_earlier_run_had_brought_is_left_to_a_new_plan(tmp_path: P
     assert here.sentences() == {"v3": histories.KEPT_BACK, "v2": NEW_RUN}
 
 
+async def test_a_stranger_below_a_single_version_is_never_hidden(tmp_path: Path) -> None:
+    """If this fails, repair hides a sound current version because of what lies below it."""
+    here = repaired(tmp_path, [V1])
+    alone = here.world.entries[0]._replace(handling=Handling(0))
+    here.world.entries[0] = alone
+    here.world.asks_for_all = True
+    here.chain.append(replace(FOREIGN, data=V1.data + b"!"))
+    assert (await here.repair()).entries == 0
+    assert here.sentences() == {None: histories.EXTRA}
+
+
 async def test_an_end_that_is_gone_again_is_not_appended_a_second_time(tmp_path: Path) -> None:
     """If this fails, repair and a lifecycle rule work against each other for ever."""
     here = repaired(tmp_path, [V3, V2, V1])

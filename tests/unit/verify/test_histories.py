@@ -21,11 +21,18 @@ from backfill.verify.decisions import (
     PlannedRow,
     Unjudged,
 )
-from backfill.verify.histories import BY_PLACE, is_history
+from backfill.verify.histories import BY_PLACE, Chains, is_history
 from backfill.verify.judge import judged_key
 from backfill.verify.keys import views_of
 from backfill.verify.verdicts import Field, Verdict, VerdictRow
-from tests.unit.verify.copied_histories import Carried, carried, copy_of, history_entry, hostile
+from tests.unit.verify.copied_histories import (
+    Carried,
+    carried,
+    copy_of,
+    history_entry,
+    hostile,
+    outcome_of,
+)
 from tests.unit.verify.two_buckets import (
     AFTER,
     HORIZON,
@@ -53,7 +60,7 @@ def decisions(
     source: Sequence[Lying],
     destination: Sequence[Lying],
     *,
-    compares_histories: bool = False,
+    chains: Chains = Chains.OF_HISTORIES,
 ) -> list[Decision]:
     group = KeyGroup(
         key=KEY,
@@ -66,7 +73,7 @@ def decisions(
             views_of(group, HORIZON),
             is_deep=False,
             claimed=frozenset({0}),
-            compares_histories=compares_histories,
+            chains=chains,
         )
     )
 
@@ -279,6 +286,42 @@ def test_a_key_is_a_history_by_its_rows_alone() -> None:
     assert not is_history([PlannedRow(planned(0, KEY, V3))])
 
 
+ALONE = history_entry(0, KEY, V1, is_latest=True)._replace(handling=Handling(0))
+OURS = copy_of(V1, "ours", 1)
+EARLIER = Stored(version_id="earlier", data=b"a failed attempt", last_modified=AFTER)
+
+
+@pytest.mark.parametrize(
+    ("chain", "says"),
+    [
+        ([OURS], []),
+        ([OURS, FOREIGN], [EXTRA]),
+        ([OURS, FOREIGN_MARKER], [EXTRA_MARKER]),
+        ([OURS, EARLIER], []),
+    ],
+)
+def test_what_lies_below_a_single_version_is_extra_where_all_are_asked_for(
+    chain: list[Lying], says: list[tuple[object, ...]]
+) -> None:
+    """If this fails, a stranger in the history of a key with one version goes unseen."""
+    outcomes = (outcome_of(0, EARLIER), outcome_of(0, OURS))  # a repair has made it anew
+    rows = [PlannedRow(ALONE, outcomes)]
+    found = decisions(rows, [V1], chain, chains=Chains.OF_QUIET_KEYS)
+    assert [said(each) for each in found] == [equal("ours"), *says]
+    assert len(decisions(rows, [V1], chain)) == 1
+    others = ALONE._replace(has_other_writers=True)
+    assert len(decisions([PlannedRow(others, outcomes)], [V1], chain)) == 1
+
+
+def test_what_was_written_twice_is_named_once() -> None:
+    """If this fails, one double of a copy is counted as two extra versions."""
+    rows = [PlannedRow(ALONE, (outcome_of(0, OURS),))]
+    twin = replace(FOREIGN, data=V1.data)
+    for chains in Chains.OF_HISTORIES, Chains.OF_QUIET_KEYS:
+        found = decisions(rows, [V1], [OURS, twin], chains=chains)
+        assert [said(each) for each in found] == [equal("ours"), EXTRA]
+
+
 # --- An oracle that tries everything ---
 
 
@@ -367,7 +410,7 @@ def test_without_a_map_nothing_is_met_twice_and_nothing_unlike_is_met(case: Dama
     """If this fails, one version at the destination stands for two, or a marker for an object."""
     made, chain = case.made, listed(KEY, case.chain)
     rows = without_map(case)
-    found = decisions(rows, made.source, case.chain, compares_histories=True)
+    found = decisions(rows, made.source, case.chain, chains=Chains.ALL)
     told = [row_of(each) for each in found]
     own, extras = told[: len(rows)], told[len(rows) :]
     met = [row.destination_version_id for row in own if row.destination_version_id is not None]

@@ -355,6 +355,7 @@ class World:
         self.settings = settings or Settings(settle_delay_s=7.0, settle_rounds=2)
         self.rounds = 0
         self.checksum_jobs: ChecksumJobs | None = None
+        self.asks_for_all = False
 
     def deliver(self, key: str, stored: Stored, **changes: object) -> None:
         """Lay an object at the source, and our faithful copy of it at the destination."""
@@ -397,7 +398,7 @@ class World:
             take_listings=self.take_listings,
             claims=lambda _key, _destination: claims,
             is_deep=is_deep,
-            compares_histories=compares_histories,
+            compares_histories=compares_histories or self.asks_for_all,
             checksum_jobs=self.checksum_jobs,
         )
 
