@@ -292,6 +292,18 @@ class Together:
             done += other.done
             bytes_done += other.bytes_done
             errors.update(other.errors or {})
+        everybody = (own, *self._others.values())
         self._events.progress(
-            replace(own, done=done, bytes_done=bytes_done, total=self._total, errors=errors)
+            replace(
+                own,
+                done=done,
+                bytes_done=bytes_done,
+                total=self._total,
+                errors=errors,
+                waiting=sum(each.waiting for each in everybody),
+                waiting_since=min(
+                    (each.waiting_since for each in everybody if each.waiting_since is not None),
+                    default=None,
+                ),
+            )
         )

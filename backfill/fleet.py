@@ -5,11 +5,14 @@ Law: a manifest that was begun stays cut as it was, whatever number of processes
 """
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
+from backfill.campaign import RestoreOptions
 from backfill.compose import has_journal
 from backfill.copiers import Copiers, CopierTask, Together, processes_allowed, share_of
 from backfill.events.copying import ShardsKept
+from backfill.execute.restoring.keys import archived_bytes
 from backfill.execute.run import Fleet
 from backfill.execute.shards import (
     Shard,
@@ -23,7 +26,7 @@ from backfill.execute.shards import (
 )
 from backfill.execute.stop import StopRequest
 from backfill.manifest.large import large_name
-from backfill.manifest.rows import key_of
+from backfill.manifest.rows import entry_of, key_of
 from backfill.opening import Run
 from backfill.plan.header import PlanHeader
 from backfill.ports import ArtifactIndex, Events
@@ -38,6 +41,8 @@ class SharedOut:
     """The limits of each process."""
     fleet: Fleet
     events: Events
+    restore: RestoreOptions | None
+    """What this one's part of the rows may have restored."""
 
 
 def shared_out(
@@ -57,9 +62,10 @@ def shared_out(
         run.here.bring(name)  # copy processes read files that are here
     at_work = min(processes, len(shards)) if processes > 1 else 2
     share = share_of(run.campaign, at_work)
+    restores = _shares_of_restores(run, manifest, shards)
     tasks = [
         CopierTask(
-            campaign=share,
+            campaign=replace(share, restore=restores[shard.number]),
             run_directory=run.here.root,
             manifest=manifest,
             header=header,
@@ -82,7 +88,28 @@ def shared_out(
         share=share.settings,
         fleet=Fleet(own_rows=shards[0].end, carry_out=carry_out, outcomes=copiers.outcomes),
         events=together,
+        restore=restores[0],
     )
+
+
+def _shares_of_restores(
+    run: Run, manifest: ArtifactIndex, shards: tuple[Shard, ...]
+) -> tuple[RestoreOptions | None, ...]:
+    """Share the budget of restores out in manifest order, so that no process has to ask another.
+
+    What no shard needs is the first one's: a version may have to be restored twice.
+    """
+    options = run.campaign.restore
+    if options is None:
+        return (None,) * len(shards)
+    rows = map(entry_of, run.here.artifacts.rows(manifest.name))
+    left_bytes, parts = options.bytes_max, []
+    for shard in shards:
+        needed = archived_bytes(islice(rows, shard.end - shard.first))
+        parts.append(min(needed, left_bytes))
+        left_bytes -= parts[-1]
+    parts[0] += left_bytes
+    return tuple(replace(options, bytes_max=part) for part in parts)
 
 
 def _shards(run: Run, manifest: ArtifactIndex, processes: int) -> tuple[Shard, ...]:

@@ -168,6 +168,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             allows_hiding=run.campaign.allows_hiding,
             settings=shared.share if shared else run.campaign.settings,
             leaves_newer_out=run.campaign.scope.created_before is not None,
+            restore=shared.restore if shared else run.campaign.restore,
         )
         return await carry_out(job, ports, stop, batch, shared.fleet if shared else None)
 

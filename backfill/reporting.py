@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from backfill import __version__
 from backfill.campaign import Campaign, Versions
 from backfill.compose import Machine
+from backfill.execute.restoring.ledger import summed
 from backfill.inventory.join import key_groups
 from backfill.inventory.run import SOURCE, destination_name, listed_entries
 from backfill.inventory.totals import totals_of as inventory_totals_of
@@ -22,6 +23,7 @@ from backfill.plan.run import PLAN
 from backfill.preflight.scene import Scene, engine_words
 from backfill.report.document import Asked, Count, Place, Report
 from backfill.report.lines import Streams
+from backfill.report.restored import restored_of
 from backfill.report.run import write_report
 from backfill.report.tally import Tally
 from backfill.run_directory.identity import RunIdentity
@@ -51,6 +53,7 @@ def report_on(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Mac
         asked=_asked(campaign, identity, scene, here),
         listed=_listed(scene, here, work),
         exit_code_of=lambda tally: _exit_code(campaign, here, work, tally),
+        restored=restored_of(summed(map(work.restores, range(work.manifests)))),
     )
 
 

@@ -17,8 +17,9 @@ from backfill.inventory.run import SOURCE, destination_name
 from backfill.manifest.run import manifest_name
 from backfill.model.escaping import visible_text
 from backfill.model.jobs import JobStatus
-from backfill.model.units import counted
+from backfill.model.units import counted, readable_size
 from backfill.plan.run import PLAN
+from backfill.report.restored import restored_of
 from backfill.run_directory.identity import RunIdentity
 from backfill.verify.rows import checksum_ledger_names, verdicts_name
 from backfill.work_done import WorkDone, outcomes_name
@@ -47,6 +48,18 @@ class JobAtWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoresAtWork:
+    """Restores of archived versions, as the run saw them last."""
+
+    asked: int
+    size_bytes: int
+    waiting: int
+    since: datetime | None
+    looked_at: datetime | None
+    estimate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
     """A run directory at a glance. `jobs` are those that the next stage waits for."""
 
@@ -56,6 +69,7 @@ class RunStatus:
     stages: tuple[StageStatus, ...]
     next_stage: str
     jobs: tuple[JobAtWork, ...]
+    restores: RestoresAtWork | None = None
 
 
 def status_of(identity: RunIdentity, here: Machine) -> RunStatus:
@@ -83,6 +97,7 @@ def status_of(identity: RunIdentity, here: Machine) -> RunStatus:
         stages=stages,
         next_stage=next(waiting, ""),
         jobs=tuple(_jobs_at_work(here, work)),
+        restores=_restores_at_work(work),
     )
 
 
@@ -94,6 +109,34 @@ def status_lines(status: RunStatus) -> Iterator[str]:
         yield f"  {stage.name}: {words}"
     next_words = f"next: {status.next_stage}" if status.next_stage else "every stage stands"
     yield f"{next_words}; {_job_words(status.jobs)}" if status.jobs else next_words
+    if status.restores is not None:
+        yield _restore_words(status.restores)
+
+
+def _restores_at_work(work: WorkDone) -> RestoresAtWork | None:
+    ledger = work.restores(work.manifests - 1) if work.manifests else None
+    if ledger is None:
+        return None
+    return RestoresAtWork(
+        asked=ledger.restores,
+        size_bytes=ledger.asked_bytes,
+        waiting=ledger.waiting.restores,
+        since=ledger.begun_at,
+        looked_at=ledger.looked_at,
+        estimate=restored_of(ledger).estimate,
+    )
+
+
+def _restore_words(restores: RestoresAtWork) -> str:
+    words = [f"restores: {counted(restores.asked)}, {readable_size(restores.size_bytes)}"]
+    if restores.estimate:
+        words.append(restores.estimate)
+    if restores.waiting:
+        words.append(
+            f"{counted(restores.waiting)} archived versions wait for their restore since"
+            f" {restores.since}, looked at {restores.looked_at}"
+        )
+    return "; ".join(words)
 
 
 def _job_words(jobs: tuple[JobAtWork, ...]) -> str:

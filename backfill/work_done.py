@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count, takewhile
 
 from backfill.execute.outcome_rows import outcomes_of
+from backfill.execute.restoring.ledger import Ledger, decoded, ledger_name, summed
+from backfill.execute.shards import shards_name, starts_of
 from backfill.manifest.entries import ManifestEntry
 from backfill.manifest.large import LARGE, large_name
 from backfill.manifest.rows import entry_of, numbers_of
@@ -100,6 +102,21 @@ class WorkDone:
             if is_of_plan and manifest.rows == plan.rows:
                 return rows
         return numbered_outcomes(numbers_of(self._artifacts.rows(name)), rows)
+
+    def restores(self, round_number: int) -> Ledger | None:
+        """Return what all shards of a round's manifest had restored; None: nothing was asked.
+
+        Raises:
+            ArtifactDamagedError: A ledger, or how the manifest was cut, cannot be read any more.
+        """
+        name = manifest_name(round_number)
+        index, cut = self._artifacts.index(name), self._artifacts.read_document(shards_name(name))
+        starts: tuple[int, ...] = ()
+        if index is not None and cut is not None:
+            starts = starts_of(cut, index.digest, name=shards_name(name))
+        names = [ledger_name(name, shard) for shard in range(len(starts) + 1)]
+        found = [(each, self._artifacts.read_document(each)) for each in names]
+        return summed(decoded(data, each) for each, data in found if data is not None)
 
     def planned_outcomes(self) -> Iterator[PlannedOutcome]:
         """Stream all rounds' outcomes by plan number, first round first."""

@@ -26,7 +26,7 @@ from backfill.batch_operations.failure_codes import FAILURE_CODES, FailureClass
 from backfill.campaign_options import OPTIONS
 from backfill.cli.jobs import ACTIONS as JOB_ACTIONS
 from backfill.cli.main import EPILOG, VERBS, build_parser
-from backfill.events import calls, copying, holding, jobs, judging, replication, runs
+from backfill.events import calls, copying, holding, jobs, judging, replication, restoring, runs
 from backfill.model.outcome import OutcomeKind
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS, Text
 from backfill.preflight.canary_plan import FOLDER as CANARY_FOLDER
@@ -171,7 +171,7 @@ def exit_codes() -> str:
 
 def log_events() -> str:
     """Return every typed event with its fields."""
-    told = (runs, holding, copying, jobs, judging, replication, calls)
+    told = (runs, holding, copying, restoring, jobs, judging, replication, calls)
     kinds = [kind for module in told for kind in vars(module).values() if isinstance(kind, type)]
     kinds = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
     rows = [

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from backfill.aws import replies, requests, versions_page
+from backfill.aws import acl_replies, replies, requests, versions_page
 from backfill.aws.calls import AnyCall, Call, Calls
 from backfill.aws.customer_keys import NO_KEYS, CustomerKey, CustomerKeys, key_md5, reading
 from backfill.aws.faults import store_fault
@@ -31,6 +31,7 @@ from backfill.model.store import (
     MultipartUpload,
     ObjectAcl,
     PartsPage,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -130,7 +131,7 @@ class S3ObjectStore:
     ) -> ObjectAcl:
         """Return the owner and all grants."""
         call = _version_call("GetObjectAcl", place, key, version_id)
-        return await self._calls.send(call, replies.object_acl)
+        return await self._calls.send(call, acl_replies.object_acl)
 
     async def has_retention(
         self, place: BucketPlace, key: str, *, version_id: VersionId | None = None
@@ -265,6 +266,15 @@ class S3ObjectStore:
         except StoreFault as fault:
             if fault.code != "NoSuchUpload":
                 raise
+
+    async def restore_object(self, request: RestoreRequest) -> bool:
+        """Have an archived version restored: whether that begins now."""
+        call = Call(
+            operation="RestoreObject",
+            region=request.place.region,
+            parameters=requests.restore_parameters(request),
+        )
+        return await self._calls.send(call, replies.is_restore_begun)
 
     async def hide_object(self, request: HideRequest) -> MarkerResult:
         """Write a delete marker over exactly the version that carries the ETag."""

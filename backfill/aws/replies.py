@@ -23,10 +23,8 @@ from backfill.model.attributes import (
 from backfill.model.objects import NULL_VERSION_ID, Checksum, ChecksumType, ETag, VersionId
 from backfill.model.store import (
     CopiedPart,
-    Grant,
     ListedPart,
     MarkerResult,
-    ObjectAcl,
     PartsPage,
     WriteResult,
 )
@@ -69,8 +67,6 @@ _ORDINARY: Final = frozenset(
 """Headers of almost every HEAD that are neither metadata nor a checksum of an unknown kind. Only
 for speed: one that is left out here is looked at, and found to be neither."""
 
-_GRANTEES: Final = (("URI", "uri"), ("EmailAddress", "email"), ("ID", "id"))
-"""How GetObjectAcl names a grantee, and our word for it (S3 API: Grantee)."""
 _PART_SUFFIX: Final = re.compile(r"(.+)-([1-9][0-9]{0,4})", re.ASCII)
 
 
@@ -152,25 +148,6 @@ def object_tags(reply: Reply) -> Pairs:
     return tuple(sorted((str(tag.get("Key", "")), str(tag.get("Value", ""))) for tag in tags))
 
 
-def object_acl(reply: Reply) -> ObjectAcl:
-    """Parse GetObjectAcl: the owner's canonical ID (empty where none is told) and all grants."""
-    owner, grants = reply.get("Owner"), reply.get("Grants")
-    if not isinstance(grants, list):
-        raise ReplyError("GetObjectAcl without grants")
-    owner_id = owner.get("ID") if isinstance(owner, Mapping) else None
-    return ObjectAcl(str(owner_id or ""), tuple(map(_grant, grants)))
-
-
-def _grant(grant: Reply) -> Grant:
-    grantee, permission = grant.get("Grantee"), grant.get("Permission")
-    if not isinstance(grantee, Mapping) or not permission:
-        raise ReplyError("a grant without a grantee or a permission")
-    for name, kind in _GRANTEES:
-        if value := grantee.get(name):
-            return Grant(str(permission), kind, str(value))
-    raise ReplyError("a grant to nobody")
-
-
 def is_retained(reply: Reply) -> bool:
     """Tell from GetObjectRetention, which answers only for a version that has one."""
     return _lock_word(reply, "Retention", "Mode") in ("GOVERNANCE", "COMPLIANCE")
@@ -239,6 +216,12 @@ def upload_id(reply: Reply) -> str:
     if not isinstance(value, str) or not value:
         raise ReplyError("CreateMultipartUpload without an upload ID")
     return value
+
+
+def is_restore_begun(reply: Reply) -> bool:
+    """Tell from RestoreObject: 202 where a restore begins, 200 where a copy only gets more days."""
+    metadata = reply.get("ResponseMetadata")
+    return isinstance(metadata, Mapping) and metadata.get("HTTPStatusCode") == 202
 
 
 def marker_result(reply: Reply) -> MarkerResult:

@@ -25,6 +25,7 @@ from backfill.model.store import (
     MarkAbsentRequest,
     MultipartUpload,
     Precondition,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPosition,
 )
@@ -166,6 +167,16 @@ def upload_parameters(upload: MultipartUpload) -> Parameters:
         **bucket_parameters(upload.destination),
         "Key": upload.key,
         "UploadId": upload.upload_id,
+    }
+
+
+def restore_parameters(request: RestoreRequest) -> Parameters:
+    """Parameters of RestoreObject; days are refused for what leaves a tier (S3 API)."""
+    assert request.days is None or request.days >= 1, "a copy stays for a day at least"
+    days = {} if request.days is None else {"Days": request.days}
+    return {
+        **version_parameters(request.place, request.key, request.version_id),
+        "RestoreRequest": {**days, "GlacierJobParameters": {"Tier": request.tier}},
     }
 
 

@@ -35,6 +35,7 @@ from backfill.model.store import (
     MultipartUpload,
     ObjectAcl,
     PartsPage,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -259,6 +260,10 @@ class RetryingStore:
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
         """Write, once."""
         await self._inner.abort_multipart_upload(upload)
+
+    async def restore_object(self, request: RestoreRequest) -> bool:
+        """Write, once: a restore that was asked for twice is refused, and looked at."""
+        return await self._inner.restore_object(request)
 
     async def hide_object(self, request: HideRequest) -> MarkerResult:
         """Write, once."""

@@ -316,7 +316,14 @@ def _settings(read: Values) -> Settings:
         ),
         job_poll_s=_limit(read, "job-poll-s", base.job_poll_s),
         replication_deadline_s=_limit(read, "replication-deadline-s", base.replication_deadline_s),
+        restore_poll_s=_limit(read, "restore-poll-s", _restore_poll_s(read, base)),
     )
+
+
+def _restore_poll_s(read: Values, base: Settings) -> float:
+    """Return the default pause: Expedited restores are back within minutes."""
+    is_fast = _text(read, "restore", "tier") == "Expedited"
+    return min(60.0, base.restore_poll_s) if is_fast else base.restore_poll_s
 
 
 def _limit(read: Values, name: str, default: float) -> float:

@@ -114,6 +114,14 @@ LIMITS: Final[tuple[Option, ...]] = (
     ),
     Option(
         table="limits",
+        name="restore-poll-s",
+        kind=Kind.SECONDS,
+        flag="--restore-poll-s",
+        help="pause between two looks at versions that are being restored, a HEAD each"
+        " (default: 900; 60 for Expedited)",
+    ),
+    Option(
+        table="limits",
         name="settle-delay-s",
         kind=Kind.SECONDS,
         help="pause before verify looks again at a difference (default: 5)",

@@ -172,6 +172,8 @@ def _job(task: CopierTask, here: Machine) -> ExecuteJob:
         allows_hiding=task.campaign.allows_hiding,
         settings=task.campaign.settings,
         leaves_newer_out=task.campaign.scope.created_before is not None,
+        restore=task.campaign.restore,
+        shard=task.shard.number,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from backfill.model.escaping import visible_text
 from backfill.model.units import counted, readable_size
 from backfill.report.document import Node, Report
+from backfill.report.restored import restored_line
 from backfill.report.run import REPORT_HTML
 
 
@@ -25,6 +26,8 @@ def report_lines(report: Report, shown_file: Callable[[str], str]) -> Iterator[s
             f"histories: {counted(told.keys)} keys, {counted(told.proven_keys)} of them proven;"
             f" {told.not_kept}"
         )
+    if report.restored.has_any:
+        yield restored_line(report.restored)
     if report.evidence:
         words = ", ".join(f"{item.name} {counted(item.rows)}" for item in report.evidence)
         yield f"evidence: {words}"

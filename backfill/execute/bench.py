@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from backfill.errors import BackfillError, StoreFault
 from backfill.model.pauses import Pauses, RetryBudget
@@ -52,6 +53,14 @@ class AbandonedError(Exception):
     """The run is ending: this entry stays open, and the next run settles it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many archived versions are waited for, and since when."""
+
+    versions: int
+    since: datetime
+
+
 @dataclass(slots=True, kw_only=True)  # counts while the run works
 class Bench:
     """Shared by the workers of one run."""
@@ -69,6 +78,9 @@ class Bench:
     """One of them for each part in flight, of whichever object; who waits longest is next."""
     can_list_parts: bool = True
     """Until S3 denies it: then uploads that were left open are begun anew."""
+
+    waiting: Waiting | None = None
+    """As the last look at archived versions found; None: none was needed."""
 
     def __post_init__(self) -> None:
         algorithm = self.header.checksum_algorithm

@@ -27,6 +27,7 @@ from backfill.execute.history.band import Band
 from backfill.execute.history.writer import HistoryWriter
 from backfill.execute.ordinary import copied, is_as_planned, is_settled
 from backfill.execute.request import planned_request
+from backfill.execute.restoring.engine import RestoreWork, Restoring
 from backfill.execute.views import Copy
 from backfill.execute.worker import Chains, Worker
 from backfill.manifest.entries import ManifestEntry
@@ -66,6 +67,8 @@ class CopyJob:
     allows_hiding: bool
     settings: Settings
     leaves_newer_out: bool = False
+    restoring: RestoreWork | None = None
+    """Keys with archived versions, which are in none of the rows above."""
 
 
 def _is_read_first(entry: ManifestEntry) -> bool:
@@ -137,10 +140,22 @@ class Crew:
             if job.large is not None:
                 # Half of the slots at most: small objects need not wait for hours.
                 cutter = self._cutter(job.large, is_large=True)
-                group.create_task(self._work_blocks(cutter, group, max(1, concurrency // 2)))
+                gate = asyncio.Semaphore(max(1, concurrency // 2))
+                group.create_task(self._work_blocks(cutter, group, gate))
+            if job.restoring is not None:
+                group.create_task(self._work_restored(job.restoring, group))
             cutter = self._cutter(job.entries, is_large=None if job.large is None else False)
             blocks = concurrency // BLOCK_ENTRIES + 1 + BLOCKS_AWAITED_MAX
-            await self._work_blocks(cutter, group, blocks)
+            await self._work_blocks(cutter, group, asyncio.Semaphore(blocks))
+
+    async def _work_restored(self, work: RestoreWork, group: asyncio.TaskGroup) -> None:
+        """Work on keys as their archived versions come back, which may take days."""
+        gate, ends = asyncio.Semaphore(BLOCKS_AWAITED_MAX), self._ends
+        try:
+            async for rows in Restoring(work, self.bench, ends).ready():
+                await self._work_blocks(self._cutter(rows, is_large=None), group, gate)
+        except BackfillError as error:
+            ends.stop(error)
 
     def _cutter(self, entries: Iterable[ManifestEntry], *, is_large: bool | None) -> Cutter:
         return Cutter(
@@ -153,8 +168,9 @@ class Crew:
             count=self._ends.tally.count,
         )
 
-    async def _work_blocks(self, cutter: Cutter, group: asyncio.TaskGroup, blocks_max: int) -> None:
-        gate = asyncio.Semaphore(blocks_max)
+    async def _work_blocks(
+        self, cutter: Cutter, group: asyncio.TaskGroup, gate: asyncio.Semaphore
+    ) -> None:
         async for block in cutter.blocks():
             turns = self._histories if block.histories else gate
             await turns.acquire()

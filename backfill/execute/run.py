@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, takewhile
 
+from backfill.campaign import RestoreOptions
 from backfill.errors import InterruptedRunError, StoreFault, VersioningError
 from backfill.events.copying import Draining
 from backfill.execute.batch_replication.arrivals import Arrivals
@@ -27,6 +28,8 @@ from backfill.execute.bench import ExecutePorts
 from backfill.execute.crew import CopyJob, Crew
 from backfill.execute.outcome_rows import outcomes_of
 from backfill.execute.outcomes import write_outcomes
+from backfill.execute.restoring.engine import RestoreWork
+from backfill.execute.restoring.keys import Entries, rows_apart
 from backfill.execute.shards import Shard
 from backfill.execute.stop import StopRequest
 from backfill.manifest.entries import ManifestEntry
@@ -59,6 +62,9 @@ class ExecuteJob:
     allows_hiding: bool
     settings: Settings
     leaves_newer_out: bool = False
+    restore: RestoreOptions | None = None
+    """What the shard (`shard`) may have restored; None: archived versions are as others."""
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +134,7 @@ async def carry_out_shard(
     rows = shard.end - shard.first
     if has_jobs:
         rows -= await _batch_row_count(job.entries())
-    await _work(_crew(job, job.entries(), rows, ports, has_jobs=has_jobs), stop, ports, job)
+    await _work(_crew(job, job.entries, rows, ports, has_jobs=has_jobs), stop, ports, job)
 
 
 async def _copied(
@@ -143,12 +149,12 @@ async def _copied(
     has_jobs = replicated_rows > 0
     if fleet is None:
         rows = job.manifest.rows - replicated_rows
-        await _work(_crew(job, job.entries(), rows, ports, has_jobs=has_jobs), stop, ports, job)
+        await _work(_crew(job, job.entries, rows, ports, has_jobs=has_jobs), stop, ports, job)
         return ports.journal.outcomes()
     rows = fleet.own_rows
     if has_jobs:
         rows -= await _batch_row_count(islice(job.entries(), rows))
-    entries = islice(job.entries(), fleet.own_rows)
+    entries = partial(_first, job.entries, fleet.own_rows)
     if (large := job.large_entries) is not None:
         job = replace(job, large_entries=lambda: _first_rows(large(), fleet.own_rows))
     crew = _crew(job, entries, rows, ports, has_jobs=has_jobs)
@@ -180,19 +186,26 @@ async def _beside(
 
 def _crew(
     job: ExecuteJob,
-    entries: Iterable[ManifestEntry],
+    entries: Entries,
     rows: int,
     ports: ExecutePorts,
     *,
     has_jobs: bool,
 ) -> Crew:
     """Return the copy workers of some entries, of which `rows` are theirs."""
-    large = job.large_entries() if rows and job.large_entries is not None else None
+    large, take, restoring = job.large_entries, entries, None
+    if job.restore is not None:
+        restoring = RestoreWork(
+            entries=entries, manifest=job.manifest.name, shard=job.shard, options=job.restore
+        )
+        take = partial(rows_apart, entries, archived=False)
+        large = large and partial(rows_apart, large, archived=False)
     copies = CopyJob(
         header=job.header,
         # Where all rows are a job's, no copy worker need pass them.
-        entries=entries if rows else (),
-        large=large,
+        entries=take() if rows else (),
+        large=large() if rows and large is not None else None,
+        restoring=restoring if rows else None,
         rows=rows,
         has_jobs=has_jobs,
         allows_hiding=job.allows_hiding,
@@ -200,6 +213,10 @@ def _crew(
         leaves_newer_out=job.leaves_newer_out,
     )
     return Crew(copies, ports)
+
+
+def _first(entries: Entries, rows: int) -> Iterator[ManifestEntry]:
+    return islice(entries(), rows)
 
 
 def _first_rows(entries: Iterable[ManifestEntry], end: int) -> Iterator[ManifestEntry]:

@@ -92,13 +92,13 @@ class Tally:
             self._bytes += sum(map(_bytes_of, told.outcomes))
             for entry, outcome in told.failed:
                 self._tell_failure(entry, outcome)
-            self._report_progress()
+            self.report_progress()
 
     def close(self) -> None:
         """No outcome comes after those that were told."""
         self._commits.put_nowait(None)
         if self._kinds:  # also where all had their outcomes before: nothing else tells of those
-            self._report_progress()
+            self.report_progress()
 
     def count(self, outcome: Outcome) -> None:
         """Count an outcome that is on disk."""
@@ -127,7 +127,9 @@ class Tally:
             )
         )
 
-    def _report_progress(self) -> None:
+    def report_progress(self) -> None:
+        """Show the newest totals."""
+        waiting = self._bench.waiting
         self._bench.ports.events.progress(
             ProgressCounts(
                 stage="execute",
@@ -135,5 +137,7 @@ class Tally:
                 total=self._rows,
                 bytes_done=self._bytes,
                 errors=MappingProxyType(self._bench.errors),
+                waiting=waiting.versions if waiting else 0,
+                waiting_since=waiting.since if waiting and waiting.versions else None,
             )
         )

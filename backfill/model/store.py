@@ -239,6 +239,20 @@ class CompleteMultipartUploadRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest:
+    """RestoreObject of one archived version, for some days; S3 bills it (S3 API: RestoreObject).
+
+    `days` None: it leaves an archive tier of INTELLIGENT_TIERING, and not for some days only.
+    """
+
+    place: BucketPlace
+    key: str
+    version_id: VersionId
+    tier: str
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HideRequest:
     """DeleteObject without version ID and with `If-Match`: hide exactly the version seen."""
 

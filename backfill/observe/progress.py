@@ -42,6 +42,8 @@ class ProgressView:
             "rate_per_s": _rounded(self.rate_per_s),
             "bytes_per_s": _rounded(self.bytes_per_s) if counts.bytes_done else None,
             "eta_s": _rounded(self.eta_s),
+            "waiting": counts.waiting or None,
+            "waiting_since": counts.waiting_since and counts.waiting_since.isoformat(),
             "errors": dict(counts.errors) if counts.errors else None,
         }
         return {name: value for name, value in fields.items() if value is not None}
@@ -59,6 +61,9 @@ class ProgressView:
             words.append(f"{size(round(self.bytes_per_s))}/s")
         if self.eta_s is not None:
             words.append(f"{duration(self.eta_s)} left")
+        if counts.waiting_since is not None:
+            since = f"{counts.waiting_since:%Y-%m-%d %H:%M} UTC"
+            words.append(f"{counts.waiting:,} wait for their restore since {since}")
         if errors := _errors(counts.errors or {}):
             words.append(f"errors: {errors}")
         return " · ".join(words)

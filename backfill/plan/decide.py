@@ -9,6 +9,7 @@ Sources: S3 User Guide replication-what-is-isnot-replicated, replication-config-
 delete-marker-replication; S3 API CopyObject (If-None-Match succeeds over a delete marker).
 """
 
+from backfill.model.archives import archive_of
 from backfill.model.extras import acl_obstacle, has_extras
 from backfill.model.objects import DeleteMarker, ObjectVersion
 from backfill.model.store import IfAbsent, IfReplaces
@@ -125,7 +126,7 @@ def _decide_current(
     reads_head = (
         not is_settled
         or standing is Standing.MAYBE_SAME_CONTENT
-        or (standing in _CANDIDATES and not is_archived_class(entry.storage_class))
+        or (standing in _CANDIDATES and not _stays_archived(entry, terms))
     )
     if reads_head and source.refusal is not None:
         return Stay(reason=source.refusal.reason, rule=rule, detail=source.refusal.detail)
@@ -177,15 +178,21 @@ def _decide_doubtful(question: Question, rule: Rule) -> Stay:
             return Stay(reason=Reason.DESTINATION_UNPROVEN, rule=rule, detail=detail)
 
 
+def _stays_archived(entry: ObjectVersion, terms: Terms) -> bool:
+    """Return whether the listing alone says that a version is archived and stays so."""
+    return is_archived_class(entry.storage_class) and not terms.restore_tier
+
+
 def decide_candidate(
     question: Question, entry: ObjectVersion, rule: Rule, terms: Terms
 ) -> Decision:
     """Decide for an object that a conditional write may deliver: can it arrive whole?"""
-    if is_archived_class(entry.storage_class):
+    if _stays_archived(entry, terms):
         return Stay(reason=Reason.ARCHIVED, rule=rule, detail=entry.storage_class)
     head, destination = question.facts.source.head, terms.destinations[question.destination]
     assert head is not None, "a candidate's head was read"
-    obstacle = obstacle_of(entry, head, rule, destination.abilities, terms.as_of)
+    abilities, tier = destination.abilities, terms.restore_tier
+    obstacle = obstacle_of(entry, head, rule, abilities, terms.as_of, tier)
     if obstacle is not None:
         return Stay(reason=obstacle.reason, rule=rule, detail=obstacle.detail)
     handling = Handling.READ_SOURCE if has_extras(head, terms.as_of) else PLAIN
@@ -197,6 +204,8 @@ def decide_candidate(
             return Stay(reason=Reason.ACL, rule=rule, detail=detail)
         if not acl.is_default:
             handling = Handling.READ_SOURCE | Handling.GRANTS
+    if archive_of(head) is not None:
+        handling |= Handling.RESTORE
     theirs = question.destination_chain.current
     is_large = entry.size_bytes > terms.copy_object_bytes_max
     for_proof = "" if is_large or not proves_itself_in_parts(head) else _FOR_PROOF

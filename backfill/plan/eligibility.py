@@ -10,6 +10,7 @@ S3 API CopyObject (not copied: ACL, website redirect, Object Lock; see `model.ex
 from dataclasses import dataclass
 from datetime import datetime
 
+from backfill.model.archives import CLASSES, archive_of, has_tier
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
 from backfill.model.extras import (
     LONG_AGO,
@@ -25,7 +26,6 @@ from backfill.plan.routes import Reason
 from backfill.plan.rules import Rule
 from backfill.settings import OBJECT_BYTES_MAX, PART_BYTES_MIN
 
-_ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _DIGEST_KINDS = frozenset({EncryptionKind.NONE, EncryptionKind.SSE_S3})
 _KMS_KINDS = frozenset({EncryptionKind.SSE_KMS, EncryptionKind.DSSE_KMS})
 
@@ -40,7 +40,7 @@ class Obstacle:
 
 def is_archived_class(storage_class: str) -> bool:
     """Return whether the class alone says archived; replication skips it even when restored."""
-    return storage_class in _ARCHIVED_CLASSES
+    return storage_class in CLASSES
 
 
 def obstacle_of(
@@ -49,13 +49,16 @@ def obstacle_of(
     rule: Rule,
     abilities: Abilities = NO_ABILITIES,
     as_of: datetime = LONG_AGO,
+    restore_tier: str = "",
 ) -> Obstacle | None:
     """Return the first obstacle, in the order in which a person can do something about them.
 
-    `abilities` are the destination's; retention that had ended `as_of` is no obstacle.
+    `abilities` are the destination's; retention that had ended `as_of` is no obstacle, nor is an
+    archive that `restore_tier` gets at.
     """
     return (
         _state_obstacle(entry, head)
+        or _archive_obstacle(head, restore_tier)
         or _sse_c_obstacle(head.encryption)
         or _kms_obstacle(head.encryption, rule)
         or _loss(entry, head, lock_at(head, as_of), abilities)
@@ -67,7 +70,11 @@ def batch_obstacle_of(entry: ObjectVersion, head: ObjectHead, rule: Rule) -> Obs
 
     A replica has everything that a copy would lose, whatever its size, and SSE-C needs no key.
     """
-    return _state_obstacle(entry, head) or _kms_obstacle(head.encryption, rule)
+    return (
+        _state_obstacle(entry, head)
+        or _archive_obstacle(head, restore_tier="")
+        or _kms_obstacle(head.encryption, rule)
+    )
 
 
 def selects_kms(rule: Rule) -> bool:
@@ -80,10 +87,17 @@ def _state_obstacle(entry: ObjectVersion, head: ObjectHead) -> Obstacle | None:
         return Obstacle(reason=Reason.VANISHED, detail="the null version was overwritten meanwhile")
     if head.replication_status is ReplicationStatus.PENDING:
         return Obstacle(reason=Reason.IN_FLIGHT)
-    if head.archive_status or is_archived_class(head.storage_class):
-        detail = " ".join(filter(None, (head.storage_class, head.archive_status)))
-        return Obstacle(reason=Reason.ARCHIVED, detail=detail)
     return None
+
+
+def _archive_obstacle(head: ObjectHead, restore_tier: str) -> Obstacle | None:
+    """A restored copy may be gone when its turn comes, so being restored now changes nothing."""
+    archive = archive_of(head)
+    if archive is None or (restore_tier and has_tier(archive, restore_tier)):
+        return None
+    detail = " ".join(filter(None, (head.storage_class, head.archive_status)))
+    why = f"; it has no {restore_tier} retrieval" if restore_tier else ""
+    return Obstacle(reason=Reason.ARCHIVED, detail=detail + why)
 
 
 def _sse_c_obstacle(encryption: Encryption) -> Obstacle | None:

@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from backfill.model.attributes import ReplicationStatus
 from backfill.model.objects import NULL_VERSION_ID, DeleteMarker, ListedEntry, ObjectVersion
 from backfill.plan.chains import Identity, IndexedChain, identity_at
+from backfill.plan.eligibility import is_archived_class
 from backfill.plan.facts import HeadAnswer, HeadName
 from backfill.plan.terms import Terms
 
@@ -72,6 +73,8 @@ def engine_of(
     """
     if not terms.delivery.batch:
         return BY_COPY
+    if why := _why_archived(source, destinations, terms):
+        return KeyEngine(is_batch=False, why_not_batch=why)
     unread = set[HeadName]()
     for number, destination in enumerate(destinations):
         for met in _met(source, destination):
@@ -87,6 +90,23 @@ def engine_of(
                 why = _why(met, number, terms) if is_current else _why_null(number, terms)
                 return KeyEngine(is_batch=False, why_not_batch=why)
     return UnreadHeads(heads=frozenset(unread)) if unread else BY_BATCH
+
+
+def _why_archived(source: IndexedChain, destinations: Sequence[IndexedChain], terms: Terms) -> str:
+    """Return why a key is for copies because its current version is to be restored, if it is.
+
+    Batch Replication would leave it behind, restored or not; what is current matters most.
+    """
+    current = source.current
+    is_missing = isinstance(current, ObjectVersion) and any(
+        identity_at(current, each) is Identity.ABSENT for each in destinations
+    )
+    if not (is_missing and terms.restore_tier and terms.delivery.copy):
+        return ""
+    assert isinstance(current, ObjectVersion), "only a version is missing"
+    if not is_archived_class(current.storage_class):
+        return ""
+    return "not by Batch Replication: its current version is archived, and has to be restored"
 
 
 def _met(source: IndexedChain, destination: IndexedChain) -> Iterator[ListedEntry]:

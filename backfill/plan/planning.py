@@ -24,6 +24,7 @@ from backfill.plan.forecast import Requests
 from backfill.plan.key_plan import KeyPlan
 from backfill.plan.manifest_way import StatusTally
 from backfill.plan.reads import NOTHING_KNOWN, Reads
+from backfill.plan.restores import RestoreCounting
 from backfill.plan.rows import row_of
 from backfill.plan.shapes import Listed, Settled, Shapes, head_parts, plain_rows, stretch_rows
 from backfill.plan.stretches import ListedRow, Listings, Stretch, stretches
@@ -111,6 +112,7 @@ class Planning:
         self._rows = 0
         self.counting = Counting(buckets=[each.bucket for each in terms.destinations])
         self.statuses = StatusTally()
+        self.restores = RestoreCounting(tier=terms.restore_tier)
 
     async def carry_out(self, listings: Listings, *, concurrency: int) -> Requests:
         """Write every row and return the requests that were sent."""
@@ -280,6 +282,7 @@ class Planning:
             self._writer.write(row_of(entry))
             self.counting.add(entry)
             self._rows += 1
+        self.restores.add(plan.decided())
         if self._terms.delivery.batch:
             self.statuses.add(plan.decided())
 
@@ -291,6 +294,9 @@ class Planning:
             self.counting.add_rows(
                 destination, word, rows=settled.versions, size_bytes=settled.size_bytes
             )
+        self.restores.add_alike(
+            settled.decided, versions=settled.versions, size_bytes=settled.size_bytes
+        )
         if self._terms.delivery.batch:
             self.statuses.add_versions(settled.decided, settled.versions)
 

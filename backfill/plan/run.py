@@ -137,6 +137,7 @@ async def make_plan(work: PlanWork, *, artifacts: ArtifactStore, events: Events)
             "header": header_document(work.header),
             "totals": totals_document(planning.counting.totals()),
             "requests": {"forecast": asdict(forecast), "sent": asdict(sent)},
+            **planning.restores.document(),
         }
         if work.terms.delivery.batch:
             summary["manifest way"] = way_document(manifest_way(planning.statuses, work.terms))

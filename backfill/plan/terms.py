@@ -65,6 +65,7 @@ class Terms:
     `is_mending`: verify found what the destination shows to be wrong or gone, so only whether a
     copy of the current version can be made whole is decided (repair), not whether it is needed.
     Retention that had ended `as_of` protects nothing; when the run began, by S3's clock.
+    `restore_tier` is how archived versions are restored; empty: they stay.
     """
 
     scope: Scope
@@ -77,6 +78,7 @@ class Terms:
     manifest: ManifestWay = ManifestWay.OWN
     is_mending: bool = False
     as_of: datetime = LONG_AGO
+    restore_tier: str = ""
 
     def __post_init__(self) -> None:
         if self.delivery.batch:
@@ -168,6 +170,7 @@ def terms_of(
         copy_object_bytes_max=campaign.settings.copy_object_bytes_max,
         delivery=delivery,
         manifest=campaign.batch.manifest if delivery.batch else ManifestWay.OWN,
+        restore_tier=campaign.restore.tier if campaign.restore else "",
     )
 
 

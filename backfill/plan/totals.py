@@ -14,6 +14,7 @@ from backfill.model.rows import Scalar
 from backfill.model.units import counted, readable_size
 from backfill.plan.entries import PlanEntry, word_of
 from backfill.plan.manifest_way import Way, way_document, way_line, way_of
+from backfill.plan.restores import PlannedRestores, planned_restores, restores_line
 from backfill.plan.routes import Handling, Reason, Route
 
 NOT_KEPT: Final = "a copy has a version ID and a creation time of its own"
@@ -73,6 +74,8 @@ class PlanTotals:
     source_delete_markers: int
     destinations: tuple[DestinationTotals, ...]
     manifest_way: Way | None = None
+    restores: PlannedRestores | None = None
+    """None where nothing is to be restored."""
 
     def __post_init__(self) -> None:
         for totals in self.destinations:
@@ -195,6 +198,7 @@ def totals_of(summary: Mapping[str, object]) -> PlanTotals:
             source_delete_markers=markers,
             destinations=tuple(_destination(_mapping(each)) for each in destinations),
             manifest_way=way_of(summary),
+            restores=planned_restores(summary),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ArtifactDamagedError(
@@ -214,6 +218,8 @@ def tree_lines(totals: PlanTotals) -> Iterator[str]:
             yield f"    {_histories_words(destination.histories)}"
         yield f"  not to move: {_words(destination.staying)}"
         yield from (f"    {reason}: {_words(a)}" for reason, a in destination.reasons.items())
+    if totals.restores is not None:
+        yield restores_line(totals.restores)
     if totals.manifest_way is not None:
         yield way_line(totals.manifest_way)
 

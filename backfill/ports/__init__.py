@@ -39,6 +39,7 @@ from backfill.model.store import (
     MultipartUpload,
     ObjectAcl,
     PartsPage,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -140,6 +141,13 @@ class ObjectStore(Protocol):
 
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
         """Abort one upload of ours; gone already is fine."""
+        ...
+
+    async def restore_object(self, request: RestoreRequest) -> bool:
+        """Have an archived version restored: whether that begins now.
+
+        False: it was restored before, and its copy stays for these days from now on.
+        """
         ...
 
     async def hide_object(self, request: HideRequest) -> MarkerResult:
@@ -249,7 +257,8 @@ class Intent(NamedTuple):
     `seen_version_id` is the destination's current version ID before the write (None: absent).
     `upload_id` is set once a multipart upload is open, so that a successor can go on with it or
     abort it; `upload_digest` is of all that it was made of: another one is another upload.
-    `source_version_id` is what is copied, None for a delete marker.
+    `source_version_id` is what is copied, None for a delete marker. Those of a history come many at
+    a time, ahead of their writes: all of them name what was current then.
     """
 
     number: int
@@ -345,7 +354,10 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressCounts:
-    """Totals of a stage so far. `total` is None while it is unknown. `errors` is by code."""
+    """Totals of a stage so far. `total` is None while it is unknown. `errors` is by code.
+
+    `waiting` are archived versions whose restore is waited for, the first asked at `waiting_since`.
+    """
 
     stage: str
     done: int
@@ -353,3 +365,5 @@ class ProgressCounts:
     bytes_done: int = 0
     bytes_total: int | None = None
     errors: Mapping[str, int] | None = None
+    waiting: int = 0
+    waiting_since: datetime | None = None

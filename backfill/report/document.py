@@ -14,6 +14,7 @@ from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.plan.totals import Amount
 from backfill.report.histories import Histories
+from backfill.report.restored import Restored
 from backfill.report.tally import ReportRow, Tally
 from backfill.report.wording import (
     REASON_TONES,
@@ -116,6 +117,7 @@ class Report:
         codes: Outcomes by their code, S3's or ours: earlier ones, too, which a later round went
             beyond; only what is left has a remedy.
         histories: Keys that copies carried with all of their versions, and what a copy cannot keep.
+        restored: Archived versions that S3 was asked to restore, and an estimate of the cost.
         ways: Rows that were worked on, by the way they went: `skipped (DstObjectHardDeleted), then
             copied` is a version that Batch Replication refused and a copy delivered.
         troubles: The first rows that a person must look at.
@@ -136,6 +138,7 @@ class Report:
     differences: tuple[Count, ...]
     codes: tuple[Count, ...]
     histories: Histories
+    restored: Restored
     ways: tuple[Count, ...]
     troubles: tuple[Trouble, ...]
     troubles_total: int

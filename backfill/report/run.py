@@ -26,6 +26,7 @@ from backfill.report.document import (
 from backfill.report.html import page
 from backfill.report.lines import Lines, Streams
 from backfill.report.next_steps import next_steps
+from backfill.report.restored import NONE_RESTORED, Restored
 from backfill.report.tally import Tally
 from backfill.report.wording import VERDICT_SENTENCES
 
@@ -41,6 +42,7 @@ def write_report(
     asked: Asked,
     listed: tuple[Count, ...],
     exit_code_of: Callable[[Tally], int],
+    restored: Restored = NONE_RESTORED,
 ) -> Report:
     """Write the three files and return what they say.
 
@@ -54,7 +56,7 @@ def write_report(
         for some in lines.of(streams):
             stream.write(some)
         tally = lines.kinds.tally()
-        report = _report(asked, tally, lines, listed, exit_code_of(tally))
+        report = _report(asked, tally, lines, listed, exit_code_of(tally), restored)
     artifacts.write_document(REPORT_JSON, report_json(report))
     artifacts.write_document(REPORT_HTML, page(report))
     return report
@@ -77,6 +79,7 @@ def _report(
     lines: Lines,
     listed: tuple[Count, ...],
     exit_code: int,
+    restored: Restored,
 ) -> Report:
     headline, tone = headline_of(tally, exit_code)
     verdict_sentences = {name: told[0] for name, told in VERDICT_SENTENCES.items()}
@@ -94,6 +97,7 @@ def _report(
         differences=counts(tally.fields),
         codes=code_counts(tally),
         histories=lines.histories.total(),
+        restored=restored,
         ways=way_counts(tally),
         troubles=tuple(lines.troubles),
         troubles_total=lines.troubles_total,

@@ -23,13 +23,18 @@ from backfill.model.store import (
     MultipartUpload,
     ObjectAcl,
     PartsPage,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
     WriteResult,
 )
 from backfill.sandbox.model.operations.listings import ListObjectVersionsRequest
-from backfill.sandbox.model.operations.objects import ReadObjectRequest, VersionRequest
+from backfill.sandbox.model.operations.objects import (
+    ReadObjectRequest,
+    RestoreObjectRequest,
+    VersionRequest,
+)
 from tests.doubles import model_requests as translated
 from tests.doubles.model_requests import Parameters
 from tests.doubles.simulated_s3 import Wire
@@ -243,6 +248,22 @@ class ModelStore:
         except StoreFault as fault:
             if fault.code != "NoSuchUpload":
                 raise
+
+    async def restore_object(self, request: RestoreRequest) -> bool:
+        parameters = requests.restore_parameters(request)
+        asked = RestoreObjectRequest(
+            bucket=request.place.bucket,
+            key=request.key,
+            version_id=request.version_id,
+            days=request.days,
+            tier=request.tier,
+            expected_bucket_owner=request.place.expected_owner,
+        )
+        return await self._wire.send(
+            "RestoreObject",
+            parameters,
+            lambda _: self._model.restore_object(self._caller, asked).status == 202,
+        )
 
     async def hide_object(self, request: HideRequest) -> MarkerResult:
         return await self._delete(requests.hide_parameters(request))

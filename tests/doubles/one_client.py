@@ -52,6 +52,7 @@ ONE_CLIENT: Final = {
     "test_processes::"
     "test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_goes_on": _PROCESSES,
     "test_processes::test_a_signal_drains_all_processes_and_the_same_command_goes_on": _PROCESSES,
+    "test_restores::test_two_processes_share_the_budget_and_each_restores_its_own": _PROCESSES,
     "test_manifests::test_somebodys_manifest_is_read_or_refused_with_its_row": _OWN_FILES,
     "test_both_clients::test_each_test_of_the_command_runs_with_both_clients_or_says_why_not": (
         "starts no command"

@@ -27,6 +27,7 @@ from backfill.sandbox.model.values import (
     ContentHeaders,
     Encryption,
     ReplicationStatus,
+    Restore,
 )
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion, StoredPart
 
@@ -136,6 +137,15 @@ def set_archived(
     old = version_of(model, bucket, key, version_id)
     changed = replace(old, storage_class=storage_class, archive_status=archive_status, restore=None)
     return _swap(model, bucket, changed)
+
+
+def set_restore(
+    model: S3Model, bucket: str, key: str, restore: Restore | None, *, version_id: str | None = None
+) -> ObjectVersion:
+    """Give a version another restore, or none, as time does."""
+    return _swap(
+        model, bucket, replace(version_of(model, bucket, key, version_id), restore=restore)
+    )
 
 
 def set_times(model: S3Model, bucket: str, key: str, version_id: str, created_at: datetime) -> None:

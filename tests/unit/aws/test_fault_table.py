@@ -36,6 +36,7 @@ Throttling 503 retry retry
 ThrottlingException 400 retry retry
 TooManyRequestsException 400 retry retry
 BandwidthLimitExceeded 503 retry retry
+GlacierExpeditedRetrievalNotAvailable 503 retry retry
 KMS.ThrottlingException 400 retry retry
 KMS.KeyUnavailableException 500 retry retry
 KMS.DependencyTimeoutException 503 retry retry
@@ -166,6 +167,7 @@ InvalidBucketName 400 stop stop
 InvalidBucketOwnerAWSAccountID 400 stop stop
 NotImplemented 501 stop stop
 BadRequest 400 fail fail
+CustomerKeyMissing 0 fail fail
 NoETag 200 retry settle
 UnreadableReply 200 retry settle
 UnknownValue 200 fail settle
@@ -228,6 +230,19 @@ def test_every_row_of_the_table_is_expected_here() -> None:
     assert set(fault_table.BY_CODE) <= known
     assert {code for code, _ in fault_table.BY_CODE_AND_STATUS} <= known
     assert {str(status) for status in fault_table.BY_STATUS} <= known | {"302", "308", "501"}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("RestoreAlreadyInProgress", 409),
+        ("InvalidObjectState", 403),
+        ("ObjectAlreadyInActiveTierError", 403),
+    ],
+)
+def test_a_restore_that_is_not_needed_now_is_looked_at_again(code: str, status: int) -> None:
+    """Given up, the version would stay behind although it can be read, or soon can."""
+    assert verdict(operation="RestoreObject", code=code, status=status) is REDECIDE
 
 
 @pytest.mark.parametrize("kind", TRANSPORT)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backfill.aws import replies
+from backfill.aws import acl_replies, replies
 from backfill.aws.replies import NoETagError, ReplyError, UnknownValueError
 from backfill.model.attributes import EncryptionKind, ObjectHead, ReplicationStatus
 from backfill.model.objects import Checksum, ChecksumType
@@ -228,12 +228,12 @@ def test_only_full_control_of_the_owner_alone_is_the_default_acl(
     grants: list[dict[str, object]], is_default: bool
 ) -> None:
     """Any other grant would be lost by a copy, so it must be seen."""
-    assert replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants}).is_default is is_default
+    assert acl_replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants}).is_default is is_default
 
 
 def test_an_acl_without_an_owner_is_not_default() -> None:
     """If this fails, a grant to somebody is taken for the owner's, and a copy loses it."""
-    assert replies.object_acl({"Grants": [grant()]}).is_default is False
+    assert acl_replies.object_acl({"Grants": [grant()]}).is_default is False
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_an_acl_without_an_owner_is_not_default() -> None:
 def test_a_grant_that_cannot_be_read_is_refused(told: dict[str, object]) -> None:
     """If this fails, a copy is given fewer rights than its source gives, without a word."""
     with pytest.raises(replies.ReplyError):
-        replies.object_acl({"Owner": {"ID": "o"}, "Grants": [told]})
+        acl_replies.object_acl({"Owner": {"ID": "o"}, "Grants": [told]})
 
 
 def test_an_acl_is_read_with_every_kind_of_grantee() -> None:
@@ -257,7 +257,7 @@ def test_an_acl_is_read_with_every_kind_of_grantee() -> None:
         grant("READ", Type="Group", URI="http://acs.amazonaws.com/groups/global/AllUsers"),
         grant("READ_ACP", ID="another"),
     ]
-    acl = replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants})
+    acl = acl_replies.object_acl({"Owner": {"ID": "o"}, "Grants": grants})
     assert acl.owner_id == "o"
     assert acl.grants == (
         Grant("FULL_CONTROL", "id", "o"),

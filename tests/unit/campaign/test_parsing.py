@@ -105,6 +105,7 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
             "job-manifest-rows-max": 11,
             "job-poll-s": 0.25,
             "replication-deadline-s": 12,
+            "restore-poll-s": 13,
         },
     }
     named = {(table, name) for table, body in document.items() for name in body}
@@ -158,6 +159,7 @@ def test_every_option_reaches_the_campaign_from_toml() -> None:
         job_manifest_rows_max=11,
         job_poll_s=0.25,
         replication_deadline_s=12,
+        restore_poll_s=13,
     )
     assert campaign.engine is Engine.COPY
     assert campaign.evidence is EvidenceSource.CHECKSUM_JOBS

@@ -1,6 +1,7 @@
 """What verbs print: JSON that parses, and lines on which a hostile name stays harmless."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from backfill.model.outcome import OutcomeKind
 from backfill.plan.routes import Reason, Route
 from backfill.report.document import Count, Node, Report
 from backfill.report.histories import Histories
+from backfill.report.restored import NONE_RESTORED
 from backfill.report.run import report_json
 from backfill.run_directory.identity import RunIdentity
 from backfill.status import status_lines, status_of
@@ -52,6 +54,9 @@ def report() -> Report:
         histories=Histories(
             keys=3, proven_keys=2, versions=7, delete_markers=1, not_kept="IDs; rows.csv maps them"
         ),
+        restored=replace(
+            NONE_RESTORED, restores=1_000, size_bytes=2_000, tier="Bulk", estimate="about 1.00 USD"
+        ),
         ways=(Count(name=f"copied ({HOSTILE})", sentence="", rows=2),),
         troubles=(),
         troubles_total=0,
@@ -68,6 +73,7 @@ def test_a_report_in_a_terminal_is_lines_of_visible_text() -> None:
         r"  2 copied, 10 B: \x1b[2J\r\nforged: line\u202e\u2028=1+1",
         r"which way: copied (\x1b[2J\r\nforged: line\u202e\u2028=1+1) 2",
         "histories: 3 keys, 2 of them proven; IDs; rows.csv maps them",
+        "restored: 1,000 versions, 2 kB, by Bulk; about 1.00 USD",
         "evidence: bytes 1, size 1",
         "differences: tags 1",
         r"1. look at \x1b[2J\r\nforged: line\u202e\u2028=1+1",

@@ -46,6 +46,7 @@ from backfill.model.store import (
     ObjectAcl,
     PartsPage,
     Precondition,
+    RestoreRequest,
     UploadPartCopyRequest,
     VersionsPage,
     VersionsPosition,
@@ -397,6 +398,9 @@ class VersionedStore:
     async def abort_multipart_upload(self, upload: MultipartUpload) -> None:
         await self._begin("abort")
         self.uploads.pop(upload.upload_id, None)
+
+    async def restore_object(self, request: RestoreRequest) -> bool:
+        raise AssertionError(f"nothing here is archived: {request}")
 
     async def hide_object(self, request: HideRequest) -> MarkerResult:
         self.requests.append(request)

@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError, RestXMLParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backfill.aws import replies
+from backfill.aws import acl_replies, replies
 from backfill.aws.faults import fault_of_answer
 from backfill.aws.lean.documents import reply_of
 from backfill.aws.lean.wire import WireReply
@@ -90,7 +90,7 @@ PARSERS: Final[Mapping[str, Callable[[Reply], object]]] = {
     "CreateMultipartUpload": replies.upload_id,
     "CompleteMultipartUpload": lambda reply: replies.write_result(reply, result=None),
     "GetObjectTagging": replies.object_tags,
-    "GetObjectAcl": replies.object_acl,
+    "GetObjectAcl": acl_replies.object_acl,
     "GetObjectRetention": replies.is_retained,
     "GetObjectLegalHold": replies.is_held,
     "ListParts": replies.parts_page,

@@ -1,0 +1,1 @@
+"""Restores of archived versions: the third engine of execute, beside jobs and copies."""
