@@ -93,7 +93,8 @@ WHAT: Final[tuple[Option, ...]] = (
         name="delete-markers",
         kind=Kind.SWITCH,
         flag="--delete-markers",
-        help="replicate current delete markers to --destination",
+        help="replicate delete markers to --destination: current ones; under --versions all every"
+        " one, in its place",
     ),
     Option(
         table="destination",
