@@ -240,6 +240,10 @@ def _detail(look: Look, seen: Seen, proof: Proof, fields: tuple[Field, ...]) -> 
         says.append(NOTHING_COMMON)
     if fields:
         says.append(_difference(look, destination, proof, fields))
+    elif proof.fields:
+        sizes = f"{source.size_bytes} at the source, {destination.size_bytes} at the destination"
+        is_size = proof.evidence is Evidence.SIZE
+        says.append(f"The sizes differ: {sizes}." if is_size else "The bytes differ.")
     if (lock := lock_of_bucket(source, destination)) is not None:
         says.append(f"Set by the destination bucket: {lock_words(lock)}.")
     if seen.fault_code:
