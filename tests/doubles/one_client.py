@@ -17,18 +17,28 @@ _PROCESSES: Final = (
 _REFUSED: Final = (
     "is about what is refused before the data plane; test_main_job copies through both clients"
 )
+_BY_HAND: Final = (
+    "is about what is edited behind S3's back; test_full_history carries histories through both"
+)
 _HEADS: Final = (
     "sends HeadObject of the data plane and nothing else;"
     " test_from_a_broken_policy_to_all_versions_at_the_destination does through both clients"
 )
 
+_KEPT_THERE: Final = (
+    "about where a run keeps what it knows, which the SDK reaches whatever client is named;"
+    " test_main_job copies through both clients"
+)
+
 ONE_CLIENT: Final = {
+    "test_run_directory_on_s3": _KEPT_THERE,
     "test_exit_codes::test_2_a_flag_that_does_not_exist": _NO_REQUEST,
     "test_exit_codes::test_2_a_campaign_that_says_something_impossible": _NO_REQUEST,
     "test_exit_codes::test_12_a_profile_that_nobody_configured": _NO_REQUEST,
     "test_exit_codes::test_help_and_version_need_nothing": _NO_REQUEST,
     "test_demo::test_a_directory_that_is_no_demos_is_left_alone": _NO_REQUEST,
     "test_verbs::test_a_verb_in_an_empty_place_says_what_begins_a_run": _NO_REQUEST,
+    "test_history_damage": _BY_HAND,
     "test_setup": _CONTROL,
     "test_setup_identities": _CONTROL,
     "test_setup_specs": _CONTROL,
