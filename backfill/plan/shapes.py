@@ -22,6 +22,7 @@ from backfill.inventory.join import KeyGroup
 from backfill.inventory.rows import COLUMNS as LISTED_COLUMNS
 from backfill.inventory.rows import entry_of
 from backfill.model.attributes import ObjectHead
+from backfill.model.extras import has_extras, lock_at, lock_obstacle, redirect_obstacle
 from backfill.model.objects import NULL_VERSION_ID, ListedEntry, ObjectVersion
 from backfill.model.rows import Row, Scalar
 from backfill.model.store import IfReplaces
@@ -68,6 +69,7 @@ head_parts: Final = itemgetter(
             "replication_status",
             "archive_status",
             "lock_mode",
+            "lock_retain_until",
             "has_legal_hold",
             "website_redirect",
             "missing_metadata_count",
@@ -198,17 +200,19 @@ class Shapes:
         if (
             head.etag != entry.etag
             or head.archive_status
-            or head.lock_mode
-            or head.has_legal_hold
-            or head.website_redirect
             or head.missing_metadata_count
             # Its size or its parts may call for a multipart copy.
             or entry.size_bytes > self._size_max
             or "-" in entry.etag
         ):
             return None
-        is_tagged = head.tag_count > 0
-        shape = known, head.storage_class, head.replication_status, head.encryption, is_tagged
+        is_read_again = False
+        if head.lock_mode or head.has_legal_hold or head.website_redirect:
+            if self._has_own_obstacle(head):
+                return None
+            is_read_again = has_extras(head, self._terms.as_of)
+        traits = is_read_again, head.tag_count > 0
+        shape = known, head.storage_class, head.replication_status, head.encryption, traits
         try:
             return self._read[shape]
         except KeyError:
@@ -219,6 +223,14 @@ class Shapes:
         settled = None if plan.needs() else _settled(plan, known.relations)
         self._read[shape] = settled
         return settled
+
+    def _has_own_obstacle(self, head: ObjectHead) -> bool:
+        """Return whether some copy could not lock or redirect so: its reason's detail tells why."""
+        lock = lock_at(head, self._terms.as_of)
+        return bool(redirect_obstacle(head.website_redirect or "")) or (
+            lock is not None
+            and any(lock_obstacle(lock, each.abilities) for each in self._terms.destinations)
+        )
 
     def forecast(self) -> Requests:
         """Return the requests that the versions counted in `Listed.versions` take at most."""

@@ -13,6 +13,7 @@ from backfill.campaign import ManifestWay, Scope, Versions
 from backfill.errors import MissingPermissionError, StoreFault
 from backfill.inventory.join import KeyGroup
 from backfill.model.attributes import EncryptionKind, ReplicationStatus
+from backfill.model.extras import Abilities
 from backfill.model.objects import ETag, ListedEntry, ObjectVersion, VersionId
 from backfill.plan import shapes, stretches
 from backfill.plan.facts import Facts
@@ -22,7 +23,7 @@ from backfill.plan.rules import Rule, Rules
 from backfill.plan.run import PlanWork, make_plan
 from backfill.plan.shapes import Listed, Settled, Shapes
 from backfill.plan.stretches import ListedRow
-from backfill.plan.terms import COPY_ONLY, Delivery
+from backfill.plan.terms import COPY_ONLY, Delivery, terms_with_abilities
 from tests.doubles.known_versions import HeardEvents, fault
 from tests.doubles.memory_artifacts import MemoryArtifacts
 from tests.doubles.planning import (
@@ -53,6 +54,7 @@ ODD: dict[str, Any] = {
     "storage_class": "GLACIER",
     "missing_metadata_count": 1,
     "lock_mode": "GOVERNANCE",
+    "lock_retain_until": HORIZON + timedelta(days=9),
     "has_legal_hold": True,
     "website_redirect": "/elsewhere",
     "unmodelled_checksums": (("x", "y"),),
@@ -123,6 +125,9 @@ def some_head(chance: Random, entry: ObjectVersion) -> Any:
     if chance.random() < 0.4:
         name = chance.choice(list(ODD))
         changes[name] = ODD[name]
+    if "lock_mode" in changes and chance.random() < 0.8:
+        ends = HORIZON + timedelta(days=chance.choice((-9, 9, 10)))
+        changes["lock_retain_until"] = ends
     if chance.random() < 0.05:
         return fault(*chance.choice([("NoSuchVersion", 404), ("AccessDenied", 403), ("400", 400)]))
     return head_of(entry, **changes)
@@ -160,6 +165,11 @@ def some_world(seed: int) -> tuple[World, PlanWork]:
         delivery=chance.choice(DELIVERIES),
         manifest=chance.choice(list(ManifestWay)),
     )
+    able = [
+        Abilities(has_object_lock=chance.random() < 0.7, owner_id=chance.choice(("", "us")))
+        for _ in made.destinations
+    ]
+    made = terms_with_abilities(made, able, HORIZON)
     return world, replace(world.work(), terms=made, rules=Rules(rules=world.rules))
 
 
