@@ -81,6 +81,23 @@ def judged(beat: Beat, *, now_s: float, has_gone: bool) -> Vitals:
     return Vitals(is_live=True, is_ready=True, words=words)
 
 
+def judged_by_lease(
+    holder: str, *, age_s: float | None, lease_s: float, is_released: bool, has_begun: bool
+) -> Vitals:
+    """Return what the lease of a run directory on S3 tells who is on another machine.
+
+    `age_s` is how long ago it was renewed by S3's own clock; None where S3 did not tell. A holder
+    renews for as long as it lives, and its own platform sees whether it hangs.
+    """
+    if is_released:
+        return NOBODY
+    if age_s is None or age_s > lease_s:
+        since = "for a time that S3 does not tell" if age_s is None else f"for {age_s:.0f} s"
+        return _dead(f"{holder} has not renewed its lease {since}")
+    words = f"{holder} renewed its lease {age_s:.0f} s ago"
+    return Vitals(is_live=True, is_ready=has_begun, words=words)
+
+
 def _dead(words: str) -> Vitals:
     return Vitals(is_live=False, is_ready=False, words=words)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backfill.sandbox.http.faults import Call, Fault, FaultKind
-from backfill.sandbox.service import Sandbox
+from backfill.sandbox.service import SOURCE, Sandbox
 from tests.doubles.command import Command, Ended, Started
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, versions
@@ -141,6 +141,35 @@ def test_a_killed_run_is_not_live(sandbox: Sandbox, command: Command, job: OldWo
     started.send(signal.SIGKILL)
     assert started.end().code == -signal.SIGKILL
     assert probe(command, "--live") == 1
+
+
+def test_a_probe_on_another_machine_asks_the_lease(
+    sandbox: Sandbox, command: Command, job: OldWorld
+) -> None:
+    """If this fails, nobody but its own platform can see whether a job on S3 lives."""
+    bucket = f"{job.source}-runs"
+    job.make_bucket(SOURCE, bucket)
+    here = command.beside(
+        BACKFILL_RUN_DIR=f"s3://{bucket}/job", BACKFILL_LIMITS_DRAIN_TIMEOUT_S="0.2"
+    )
+    ours = here.beside(BACKFILL_SCRATCH_DIR=str(command.folder / "ours"))
+    theirs = here.beside(BACKFILL_SCRATCH_DIR=str(command.folder / "theirs"))
+
+    def answers(asking: Command) -> tuple[int, int]:
+        questions = ("--live", "--ready")
+        live, ready = (asking.run("status", asked, code=None).code for asked in questions)
+        return live, ready
+
+    assert answers(theirs) == (1, 1)
+    hook, reached = slow_after("CopyObject", 4, delay_s=FOR_EVER_S)
+    sandbox.set_fault_hook(hook)
+    started = ours.start("run", job.source, "--yes")
+    assert reached.wait(FOR_EVER_S)
+    until(started, lambda: answers(ours) == (0, 0))
+    assert answers(theirs) == (0, 0)
+    started.send(signal.SIGTERM)
+    assert started.end().code == 143
+    assert answers(ours) == answers(theirs) == (1, 1)
 
 
 def test_a_probe_is_cheap(command: Command, tmp_path: Path) -> None:

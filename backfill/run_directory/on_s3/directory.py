@@ -26,6 +26,7 @@ from backfill.run_directory.on_s3.gate import machine_s, made_gate
 from backfill.run_directory.on_s3.head import Head
 from backfill.run_directory.on_s3.held import Ground, Held
 from backfill.run_directory.on_s3.keeper import Holder, LeaseKeeper
+from backfill.run_directory.on_s3.lease import Observation
 from backfill.run_directory.on_s3.location import S3Location
 from backfill.run_directory.on_s3.mending import is_last_holders
 
@@ -100,6 +101,10 @@ class S3RunDirectory:
                     (root / name).unlink(missing_ok=True)
         finally:
             remove_empty_folders(root)
+
+    def observed(self) -> Observation | None:
+        """Return the lease as it stands on S3; None where nobody held it yet."""
+        return self._ground.background.call(self._ground.keeper.observe())
 
     @contextmanager
     def held(self) -> Iterator[Held]:

@@ -106,6 +106,11 @@ class LeaseKeeper:
         seen = await self._store.read_head(self._key)
         return self._decoded(seen) if seen is not None else None
 
+    async def observe(self) -> Observation | None:
+        """Return the head and how old S3 says that it is, for who asks whether its holder lives."""
+        seen = await self._store.read_head(self._key)
+        return self._observed(seen, self._decoded(seen)) if seen is not None else None
+
     async def take(self, *, is_dead: Callable[[Head], bool] = lambda _: False) -> Head | None:
         """Take the lease, waiting while nobody knows whether its holder lives.
 

@@ -24,6 +24,7 @@ from backfill.run_directory.vitals import (
     beat_of,
     document_of,
     judged,
+    judged_by_lease,
 )
 
 NOW_S = 10_000.0
@@ -69,6 +70,31 @@ def test_dead_is_who_is_dead_and_nobody_who_waits(
     found = judged(beat, now_s=NOW_S, has_gone=has_gone)
     assert (found.is_live, found.is_ready) == (is_live, is_ready)
     assert "process 7" in found.words
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_released", "has_begun", "is_live", "is_ready"),
+    [
+        (5.0, False, True, True, True),
+        (5.0, False, False, True, False),
+        (60.0, False, True, True, True),
+        (61.0, False, True, False, False),
+        (None, False, True, False, False),
+        (5.0, True, True, False, False),
+    ],
+)
+def test_from_another_machine_the_lease_tells(
+    age_s: float | None, *, is_released: bool, has_begun: bool, is_live: bool, is_ready: bool
+) -> None:
+    """If this fails, who watches jobs from outside takes a dead one for alive."""
+    found = judged_by_lease(
+        "process 1 on pod",
+        age_s=age_s,
+        lease_s=60.0,
+        is_released=is_released,
+        has_begun=has_begun,
+    )
+    assert (found.is_live, found.is_ready) == (is_live, is_ready)
 
 
 class Hand:
