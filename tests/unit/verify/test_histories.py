@@ -192,6 +192,23 @@ def test_each_finding_has_a_sentence(case: Case) -> None:
         assert row.detail or row.content in {Verdict.EQUAL, Verdict.UNVERIFIED}
 
 
+def test_what_is_missing_says_whether_newer_ones_are_there() -> None:
+    """If this fails, a person takes a gap, which nobody can fill, for an end to be appended."""
+    made = carried(KEY, [V3, GONE, V1])
+    rows = [row_of(each) for each in decisions(made.rows, made.source, made.destination[:1])]
+    assert ["has newer ones" in row.detail for row in rows] == [False, True, True]
+    rows = [row_of(each) for each in decisions(made.rows, made.source, made.destination[2:])]
+    assert ["ends before it" in row.detail for row in rows] == [True, True, False]
+
+
+def test_one_version_there_does_not_stand_for_two() -> None:
+    """If this fails, a map that names one copy twice hides that a version never arrived."""
+    made = carried(KEY, [V2, replace(V2, version_id="v1")])
+    rows = [row._replace(outcomes=made.rows[0].outcomes) for row in made.rows]
+    found = decisions(rows, made.source, made.destination[:1])
+    assert [said(each) for each in found] == [equal(C2), LOST]
+
+
 def test_what_has_no_id_is_met_by_its_place_and_says_so() -> None:
     """If this fails, a reader takes a pairing by position for one by the journal's map."""
     made = carried(KEY, [V3, GONE, V1], already=2)
