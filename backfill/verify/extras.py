@@ -86,10 +86,16 @@ def _written_twice(row: PlannedRow, view: KeyView) -> Iterator[Judged | Look]:
 def _strangers_below(
     row: PlannedRow, view: KeyView, known: AbstractSet[VersionId | None]
 ) -> Iterator[Judged | Look]:
-    """Yield what lies below the current version; what is current is judged with the row itself."""
+    """Yield what lies below the current version; what is current is judged with the row itself.
+
+    But a marker on top of our own: readers see no difference, and the row does not tell.
+    """
     own = {*known, row.entry.version_id, *row.own_version_ids} - {NULL_VERSION_ID}
+    has_own_marker = row.entry.is_delete_marker and bool(row.own_version_ids)
     for place, entry in enumerate(view.destination_chain.entries):
-        if place and entry.version_id not in own and view.source_chain.identified(entry) is None:
+        is_judged = not place and not (has_own_marker and isinstance(entry, DeleteMarker))
+        is_known = entry.version_id in own or view.source_chain.identified(entry) is not None
+        if not (is_judged or is_known):
             yield stranger(view, place)
 
 

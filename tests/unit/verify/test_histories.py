@@ -330,6 +330,17 @@ def test_what_lies_below_a_single_version_is_extra_where_all_are_asked_for(
     assert len(decisions([PlannedRow(others, outcomes)], [V1], chain)) == 1
 
 
+def test_a_second_marker_on_top_of_ours_is_extra() -> None:
+    """If this fails, a chain of one marker may grow markers that nobody sees."""
+    ours = copy_of(GONE, "ours", 1)
+    entry = history_entry(0, KEY, GONE, is_latest=True)._replace(handling=Handling(0))
+    rows = [PlannedRow(entry, (outcome_of(0, ours),))]
+    for chain, extras in (([ours], []), ([FOREIGN_MARKER, ours], [EXTRA_MARKER])):
+        found = decisions(rows, [GONE], chain, chains=Chains.OF_QUIET_KEYS)
+        assert [said(each) for each in found[1:]] == extras
+        assert row_of(found[0]).content is Verdict.EQUAL
+
+
 def test_what_was_written_twice_is_named_once() -> None:
     """If this fails, one double of a copy is counted as two extra versions."""
     rows = [PlannedRow(ALONE, (outcome_of(0, OURS),))]
