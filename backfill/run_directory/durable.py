@@ -19,9 +19,11 @@ TEMPORARY_SUFFIX: Final = ".partial"
 
 _RESUMES: Final = "what was finished is kept: the same command resumes"
 _MENDS: Final = {
-    errno.ENOSPC: "free some space on that disk",
+    errno.ENOSPC: "free some space on that disk (of a run directory on S3: or name another with"
+    " --scratch-dir)",
     errno.EDQUOT: "free some space under that quota",
-    errno.EROFS: "make the run directory writable, or choose another with --run-dir",
+    errno.EROFS: "make the run directory writable, or choose another with --run-dir (--scratch-dir,"
+    " where it is on S3)",
     errno.EACCES: "make the run directory readable and writable for this user",
     errno.EPERM: "make the run directory readable and writable for this user",
 }
