@@ -16,9 +16,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+import botocore.httpsession
 
 from tests.doubles.nursery import Child, Nursery, own_environment
 
@@ -82,6 +85,15 @@ class Started:
         )
 
 
+@cache
+def _one_authority() -> str:
+    """Return the first certificate of the SDK's own bundle: the sandbox is asked without TLS."""
+    bundle = Path(botocore.httpsession.__file__).with_name("cacert.pem")
+    text = bundle.read_text(encoding="utf-8")
+    start, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----\n"
+    return text[text.index(start) : text.index(end) + len(end)]
+
+
 class Command:
     """Runs backfill with an environment, in a folder of its own.
 
@@ -92,14 +104,18 @@ class Command:
         self, folder: Path, environment: Mapping[str, str], nursery: Nursery | None = None
     ) -> None:
         self.folder = folder
-        self.environment = {
-            **own_environment(ROOT),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environment,
-        }
         self._nursery = nursery
         self._talk = folder / "talk"
         self._talk.mkdir(exist_ok=True)
+        authority = self._talk / "authority.pem"
+        authority.write_text(_one_authority(), encoding="ascii")
+        self.environment = {
+            **own_environment(ROOT),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Each of the SDK's clients reads all authorities, even of endpoints without TLS.
+            "AWS_CA_BUNDLE": str(authority),
+            **environment,
+        }
 
     def beside(self, **environment: str) -> "Command":
         """Return a command with more environment; an empty value takes a variable away."""

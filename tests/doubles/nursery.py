@@ -5,7 +5,8 @@
 
 Imports are two thirds of what a short command costs, and the tests start hundreds. What is forked
 is a process of its own with its own signals, locks and files; it can be killed like any other.
-Never used where start-up itself is looked at. Law: nothing but imports happened before the fork.
+Never used where start-up itself is looked at. Law: nothing happened before the fork but imports and
+the reading of what botocore ships: the models of the services, which each session reads anew.
 """
 
 import json
@@ -25,13 +26,38 @@ READY_TIMEOUT_S = 120.0
 _REQUEST_BYTES_MAX = 1024 * 1024
 
 _PROGRAM = """
-import json, os, signal, socket, sys
-import backfill.cli.main as command
-for verb in command.VERBS:
-    command.verb_module(verb)
+import gc, importlib, json, os, pkgutil, signal, socket, sys
+import backfill, backfill.cli.main as command
+for module in pkgutil.walk_packages(backfill.__path__, "backfill."):
+    if "sandbox" not in module.name and "demo" not in module.name:
+        importlib.import_module(module.name)
 import aiobotocore.client, aiobotocore.session, aioboto3
-import backfill.cli.stage, backfill.cli.report_lines, backfill.pipeline, backfill.reporting
-import backfill.plan.explain, backfill.status
+import botocore.loaders, botocore.session
+
+read, known = botocore.loaders.JSONFileLoader.load_file, {}
+
+def read_once(loader, path):
+    if path not in known:
+        known[path] = read(loader, path)
+    return known[path]
+
+botocore.loaders.JSONFileLoader.load_file = read_once
+listed, lists = botocore.loaders.Loader.list_available_services, {}
+
+def list_once(loader, type_name):
+    asked = (type_name, *loader.search_paths)
+    if asked not in lists:
+        lists[asked] = listed(loader, type_name)
+    return lists[asked]
+
+botocore.loaders.Loader.list_available_services = list_once
+loader = botocore.session.get_session().get_component("data_loader")
+for service in ("s3", "s3control", "iam", "sts", "kms", "sqs", "sns", "lambda", "cloudwatch"):
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model(service, kind)
+loader.load_data("endpoints"), loader.load_data("partitions")
+gc.collect()
+gc.freeze()  # so that no child looks through all of this for garbage
 
 door = socket.socket(socket.AF_UNIX)
 door.bind(sys.argv[1])
