@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
-from tests.doubles.command import Command, Ended, branch
+from tests.doubles.command import Command, Ended, branch, report_rows
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, current, versions
 
@@ -31,9 +32,11 @@ class Users:
     def run(self, *words: str) -> Ended:
         return self.command.run("run", self.source, "--run-dir", "run", *words, code=None)
 
-    def hire(self, account: str, file: str, without: frozenset[str] = frozenset()) -> None:
-        """Give an account's profile to a user with a policy file, without some actions of it."""
-        document = json.loads(self.filled(file))
+    def hire(self, account: str, *files: str, without: frozenset[str] = frozenset()) -> None:
+        """Give an account's profile to a user with policy files, without some of their actions."""
+        document, *more = (json.loads(self.filled(file)) for file in files)
+        for each in more:
+            document["Statement"] += each["Statement"]
         for statement in document["Statement"]:
             statement["Action"] = [a for a in statement["Action"] if a not in without]
         name = f"{account}-{next(_NUMBERS)}"
@@ -121,7 +124,7 @@ def test_10_what_head_would_hide_is_refused_before_the_plan(
 ) -> None:
     """If this fails, objects lose their tags or their lock, and the run says that all is well."""
     without = {f"s3:GetObject{v}{a}" for a in actions for v in ("", "Version")}
-    users.hire(account, f"{account}-identity.json", frozenset(without))
+    users.hire(account, f"{account}-identity.json", without=frozenset(without))
     ended = users.run("--dry-run")
     if needs_lock and users.source == users.world.source:
         assert ended.code == 0, ended.stderr
@@ -132,3 +135,94 @@ def test_10_what_head_would_hide_is_refused_before_the_plan(
     assert not (users.command.folder / "run/plan").exists()
     users.hire(account, f"{account}-identity.json")
     assert users.run("--dry-run").code == 0
+
+
+TO_KEEP_ALL = (
+    "destination-identity.json",
+    "destination-identity-object-lock.json",
+    "destination-identity-acls.json",
+)
+
+
+@pytest.fixture
+def keepers(
+    world: OldWorld,
+    command: Command,
+    sandbox: Sandbox,
+    source_client: S3Client,
+    destination_client: S3Client,
+) -> Iterator[Users]:
+    """Two users, and two buckets with Object Lock and ACLs: one object of each kind."""
+    source, destination = f"{world.source}-kept", f"{world.destination}-kept"
+    asked = {"ObjectOwnership": "ObjectWriter", "ObjectLockEnabledForBucket": True}
+    source_client.create_bucket(Bucket=source, **asked)
+    where = {"LocationConstraint": destination_client.meta.region_name}
+    destination_client.create_bucket(Bucket=destination, CreateBucketConfiguration=where, **asked)
+    until = sandbox.clock() + timedelta(days=9)
+    retained = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    extras: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "retained": retained,
+        "held": {"ObjectLockLegalHoldStatus": "ON"},
+        "shared": {"GrantRead": f'id="{"c" * 64}"'},
+    }
+    for key, extra in extras.items():
+        source_client.put_object(Bucket=source, Key=key, Body=key.encode(), **extra)
+    world.destination = destination
+    made = Users(world=world, command=command, source=source)
+    made.hire("source", "source-identity.json")
+    yield made
+    command.environment.update(sandbox.write_profiles(command.folder / "aws"))
+
+
+COPIES = ("--other-writers", "quiet", "--yes", "--json")
+
+
+def test_the_policies_for_locks_and_grants_suffice(
+    keepers: Users, destination_client: S3Client
+) -> None:
+    """If this fails, whoever follows the guide ends in AccessDenied, or loses locks and grants."""
+    keepers.hire("destination", *TO_KEEP_ALL)
+    destination = keepers.world.destination
+    ended = keepers.run("--destination", destination, *COPIES)
+    assert ended.code == 0, ended.stderr
+    heads = {
+        key: destination_client.head_object(Bucket=destination, Key=key)
+        for key in ("plain", "retained", "held", "shared")
+    }
+    assert [key for key, head in heads.items() if "ObjectLockMode" in head] == ["retained"]
+    assert heads["held"]["ObjectLockLegalHoldStatus"] == "ON"
+    acl = destination_client.get_object_acl(Bucket=destination, Key="shared")
+    assert [grant["Permission"] for grant in acl["Grants"]] == ["READ"]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "code", "key"),
+    [
+        ("s3:PutObjectRetention", 3, "retained"),
+        ("s3:PutObjectLegalHold", 3, "held"),
+        ("s3:PutObjectAcl", 3, "shared"),
+        ("s3:GetObjectRetention", 10, ""),
+        ("s3:GetObjectLegalHold", 10, ""),
+        ("s3:GetObjectVersionAcl", 10, ""),
+        ("s3:GetBucketAcl", 0, "shared"),
+    ],
+)
+def test_a_right_that_lacks_loses_neither_lock_nor_grant(
+    keepers: Users, destination_client: S3Client, lacking: str, code: int, key: str
+) -> None:
+    """If this fails, a copy arrives without its lock or its readers, and all is called well."""
+    keepers.hire("destination", *TO_KEEP_ALL, without=frozenset({lacking}))
+    destination = keepers.world.destination
+    ended = keepers.run("--destination", destination, *COPIES)
+    assert ended.code == code, ended.stderr
+    there = set(current(versions(destination_client, destination)))
+    assert there == {"plain", "retained", "held", "shared"} - {key}
+    if code == 10:
+        assert lacking in "".join(ended.complaint)
+    if code == 3:
+        (row,) = (
+            each for each in report_rows(keepers.command.folder / "run") if each["key"] == key
+        )
+        assert row["outcome_code"] == "AccessDenied"
+        assert lacking.partition(":")[2] in row["detail"]
