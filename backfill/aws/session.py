@@ -8,8 +8,8 @@ Law: this is the only importer of aioboto3, so moving on to another release is o
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -40,6 +40,7 @@ from backfill.aws.assumed_role import (
     resolver,
     session_credentials,
 )
+from backfill.aws.chain_faults import told_as_credentials
 from backfill.aws.echoes import ECHOING, cut_echo
 from backfill.aws.endpoints import (
     companion_endpoint,
@@ -191,7 +192,7 @@ class _Clients:
         return self._session.region_name or FALLBACK_REGION
 
     async def credentials(self) -> ReadOnlyCredentials:
-        with _told_as_credentials():
+        with told_as_credentials():
             credentials = await self._session.get_credentials()
             if credentials is None:
                 raise NoCredentialsError
@@ -269,27 +270,6 @@ class _Clients:
         if service == "s3control" and is_local:
             client.meta.events.register("before-call.s3-control", _drop_account_label)
         return client
-
-
-@contextmanager
-def _told_as_credentials() -> Iterator[None]:
-    """Name as the chain's what its parts let through: a document of another shape, a lost file.
-
-    A container's endpoint that answers 200 with an error, a token that no volume mounts any more:
-    raised as they are, they would pass for a bug or for a broken connection to S3.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:
-        raise CredentialRetrievalError(
-            provider="chain", error_msg=f"{type(error).__name__}: {error}"
-        ) from error
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise CredentialRetrievalError(
-            provider="chain", error_msg=f"{error.filename}: {error.strerror}"
-        ) from error
 
 
 _OWN_ENDPOINT: Final = {
