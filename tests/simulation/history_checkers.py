@@ -106,10 +106,9 @@ class Told:
         return any(v.key == self.key and not v.is_good for v in self.evidence.verdicts)
 
     def came_too_late(self, change: Changed, at: int) -> bool:
-        """Whether the request of a dead process arrived when the work was already done."""
-        events = self.evidence.history.events[:at]
-        is_over = any(isinstance(e, Reopened) and e.ending == "finished" for e in events)
-        return is_over and self.has_died(change, at)
+        """Whether the request of a dead process arrived above a history that was whole by then."""
+        whole = self.arrival(self.outcomes[-1])
+        return whole is not None and at > whole and self.has_died(change, at)
 
     def has_died(self, change: Changed, at: int) -> bool:
         """Whether a process had died before its request arrived."""
@@ -197,8 +196,10 @@ def _oldest_first(told: Told) -> Found:
         if (change.is_ours or is_mapped) and not is_double:
             made += "-" if isinstance(change.made, DeleteMarker) else "o"
         last = change.source
-    is_haunted = any(told.has_died(change, at) for at, change in told.ours)
-    if not is_haunted and len(made) <= len(kinds) and not kinds.startswith(made):
+    is_disturbed = any(
+        change.actor == "stranger" or told.has_died(change, at) for at, change in told.changes
+    )
+    if not is_disturbed and len(made) <= len(kinds) and not kinds.startswith(made):
         yield Promise.P1, f"kinds {made!r} were written, {kinds!r} were planned"
 
 
@@ -226,8 +227,10 @@ def _not_above_what_was_there(told: Told) -> Found:
 
 def _hidden_by_condition(told: Told) -> Found:
     """A marker onto an object of ours names its ETag; only onto nothing or a marker it cannot."""
-    for _, change in told.ours:
+    for at, change in told.ours:
         below = change.before[0] if change.before else None
+        if told.has_died(change, at):
+            continue  # when it was sent, nothing lay there
         is_marker = isinstance(change.made, DeleteMarker) and isinstance(below, ObjectVersion)
         if is_marker and told.evidence.is_ours(below) and "IfMatch" not in change.parameters:
             yield Promise.GUARDED, "a marker without If-Match hides an object of ours"
@@ -246,9 +249,10 @@ def _no_gap(told: Told) -> Found:
 
 
 def _nothing_twice(told: Told) -> Found:
-    ranks = Counter(change.source.sequence for _, change in told.ours if change.source is not None)
+    ours = [change for at, change in told.ours if not told.came_too_late(change, at)]
+    ranks = Counter(change.source.sequence for change in ours if change.source is not None)
     twice = [rank for rank, writes in ranks.items() if writes > 1]
-    markers = sum(isinstance(change.made, DeleteMarker) for _, change in told.ours)
+    markers = sum(isinstance(change.made, DeleteMarker) for change in ours)
     planned = sum(row.route is Route.DELETE_MARKER for row in told.rows)
     if not twice and markers <= planned:
         return

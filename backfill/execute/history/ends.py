@@ -6,6 +6,7 @@ Law: what keeps one version back keeps all newer ones back, and each of them say
 
 from typing import Final
 
+from backfill.errors import VersioningError
 from backfill.execute.codes import Code
 from backfill.execute.history.walks import DestinationWalk, SourceWalk
 from backfill.execute.views import End, Made
@@ -33,6 +34,16 @@ def stands(row: ManifestEntry, made: Made) -> End:
     """Return the end of a version that is there."""
     is_marker = row.route is Route.DELETE_MARKER
     return End(kind=OutcomeKind.MARKED if is_marker else OutcomeKind.COPIED, made=made)
+
+
+def suspended(bucket: str) -> VersioningError:
+    """Return what ends a run whose writes became null versions, each in the place of the last."""
+    return VersioningError(
+        f"versioning of destination bucket {bucket} was suspended while histories were written, so "
+        "the next version would overwrite this one",
+        hint=f"aws s3api put-bucket-versioning --bucket {bucket} "
+        "--versioning-configuration Status=Enabled",
+    )
 
 
 def kept_back(row: ManifestEntry, ended: End) -> End:

@@ -5,7 +5,7 @@ Law: what stands is a beginning of the history, oldest first, without a gap.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -15,7 +15,7 @@ from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.plan.header import PlanHeader
-from backfill.ports import Journal
+from backfill.ports import Intent, Journal
 
 IDS_KEPT_MAX: Final = 1024
 """Version IDs of ours that are kept for the look back; a key may have any number."""
@@ -54,6 +54,28 @@ class Ledger:
         """Note the version that stands now on top of the others."""
         self._stands += 1
         self._kept.append(version_id)
+
+    def intended(
+        self,
+        rows: Sequence[ManifestEntry],
+        current: VersionId | None,
+        earlier: Mapping[int, Sequence[Intent]],
+    ) -> Awaitable[None]:
+        """Give the intents of the next versions to the journal; done when they are on disk.
+
+        All of them name what is `current` now. `earlier` are those of processes before this one.
+        """
+        return self._journal.intend(
+            *(
+                Intent(
+                    row.number,
+                    len(earlier.get(row.number, ())) + 1,
+                    current,
+                    None if row.etag is None else row.version_id,
+                )
+                for row in rows
+            )
+        )
 
     @property
     def needs_journal(self) -> bool:

@@ -8,12 +8,12 @@ Law: every row ends, oldest first; where one ends without a version, all newer o
 """
 
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from backfill.errors import Disposition, StoreFault, VersioningError
+from backfill.errors import Disposition, StoreFault
 from backfill.events.copying import EntryRetried
 from backfill.execute.bench import AbandonedError, Bench
 from backfill.execute.chains import Density, pages_along
@@ -29,6 +29,7 @@ from backfill.execute.history.ends import (
     shown,
     skipped,
     stands,
+    suspended,
 )
 from backfill.execute.history.ledger import Ledger
 from backfill.execute.history.steps import Top, top_of, write_over
@@ -49,9 +50,9 @@ from backfill.model.store import MarkerResult, WriteResult
 from backfill.plan.routes import Route
 from backfill.ports import Intent
 
-INTENTS_AHEAD: Final = 32
-"""Versions whose intents are one commit: a commit takes as long as a copy, and each version would
-wait for its own. An intent whose write was never sent costs the next process nothing."""
+INTENTS_AHEAD: Final = 128
+"""Versions whose intents are one commit, made while those before them are written: so no version
+waits for a disk. An intent whose write was never sent costs the next process nothing."""
 STEPS_MAX: Final = 100
 """Steps of one version: far more than retries and new looks allow together."""
 
@@ -61,7 +62,7 @@ _ARCHIVED_CODES: Final = frozenset({"InvalidObjectState", "ObjectNotInActiveTier
 
 
 class HistoryWriter:
-    """Writes one history. `start` first, then `write`, and `review` if `last` is there then."""
+    """Writes one history: `start`, then `write`, and `review` if `last` is there then."""
 
     def __init__(
         self,
@@ -107,8 +108,7 @@ class HistoryWriter:
         if self.ledger.gap is not None:
             row, outcome = self.ledger.gap
             self._end = kept_back(row, End(kind=outcome.kind, code=outcome.code))
-        if destination.top is not None:
-            self._top = top_of(destination.top)
+        self._top = None if destination.top is None else top_of(destination.top)
         if destination.top is not None or destination.missing is None:
             self._above.extend(reversed(destination.above))
 
@@ -142,25 +142,26 @@ class HistoryWriter:
             AbandonedError: the run is ending.
         """
         rows = self.ledger.left()
-        while chunk := list(islice(rows, INTENTS_AHEAD)):
-            if self._end is None:
-                await self._intend(chunk)
+        chunk = list(islice(rows, INTENTS_AHEAD))
+        durable = self._intended(chunk)
+        while chunk:
+            if durable is not None:
+                await durable
+            following = list(islice(rows, INTENTS_AHEAD))
+            durable = self._intended(following)
             for row in chunk:
                 if self._bench.halt.is_set():
                     raise AbandonedError
                 self._conclude(row, await self._arrival(row))
+            chunk = following
 
-    async def _intend(self, rows: list[ManifestEntry]) -> None:
-        """Make the intents of the next versions durable; they name what is current before them."""
-        seen_version_id = None if self._top is None else self._top.version_id
-        attempts = [len(self._intents.get(row.number, ())) + 1 for row in rows]
-        await self._bench.ports.journal.intend(
-            *(
-                Intent(row.number, attempt, seen_version_id, row.version_id)
-                for row, attempt in zip(rows, attempts, strict=True)
-            )
-        )
+    def _intended(self, rows: list[ManifestEntry]) -> Awaitable[None] | None:
+        """Give intents to the journal; None where there is nothing to write."""
+        if not rows or self._end is not None:
+            return None
         self._bench.budget.first_attempts += len(rows)
+        top = None if self._top is None else self._top.version_id
+        return self.ledger.intended(rows, top, self._intents)
 
     def _conclude(self, row: ManifestEntry, ended: End) -> None:
         made = ended.made
@@ -211,7 +212,10 @@ class HistoryWriter:
     async def _next(self, row: ManifestEntry) -> Write | End:
         if self._above:
             return await self._recognised(row, self._above[0])
-        return self._give_up or self._end or write_over(row, self._top)
+        step = self._give_up or self._end or write_over(row, self._top)
+        if step is self._end and self._end.code == Code.DESTINATION_CHANGED and self._is_attempted:
+            return replace(self._end, detail=f"{self._end.detail} {_DOUBT}")
+        return step
 
     async def _recognised(self, row: ManifestEntry, found: ListedEntry) -> End:
         """Return the end of a row whose version is there already, or what keeps all back."""
@@ -256,13 +260,7 @@ class HistoryWriter:
             raise unproven(step)
         self._is_sent = False
         if result.version_id == NULL_VERSION_ID:
-            bucket = self._bench.place(row.destination).bucket
-            raise VersioningError(
-                f"versioning of destination bucket {bucket} was suspended while histories were "
-                "written, so the next version would overwrite this one",
-                hint=f"aws s3api put-bucket-versioning --bucket {bucket} "
-                "--versioning-configuration Status=Enabled",
-            )
+            raise suspended(self._bench.place(row.destination).bucket)
         return stands(
             row,
             Made(
@@ -339,8 +337,8 @@ class HistoryWriter:
         self._above.clear()
         if walk.missing is None and not walk.is_too_long:
             self._above.extend(reversed(walk.above))
-        elif self._end is None:
-            self._end = before_writing(None, walk)
+        else:
+            self._end = self._end or before_writing(None, walk)
 
     async def _after_unread(self, row: ManifestEntry, fault: StoreFault) -> End | None:
         """Return the end of a row that nothing can be learnt of; None: ask again."""
