@@ -5,6 +5,7 @@ Law: a signal goes to process 1 of the container, as an engine's does.
 """
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -51,6 +52,19 @@ def child_of(pid: int) -> int:
             return int(children[0])
         time.sleep(0.01)
     raise AssertionError("the namespace has no process")
+
+
+def until_it_is_backfill(pid: int) -> None:
+    """Wait until process 1 hears signals: a shell, and then Python's imports, stand before it."""
+    heard = 1 << (signal.SIGTERM - 1)
+    deadline_s = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline_s:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        caught = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+        if int(caught, 16) & heard:
+            return
+        time.sleep(0.01)
+    raise AssertionError("process 1 does not handle SIGTERM")
 
 
 def probed(image: Stage, pid: int, environment: Mapping[str, str], *words: str) -> int:

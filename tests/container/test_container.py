@@ -11,7 +11,14 @@ import subprocess
 from pathlib import Path
 
 from backfill import __version__
-from tests.container.containers import ROOT, WAIT_S, called, child_of, needs_roots
+from tests.container.containers import (
+    ROOT,
+    WAIT_S,
+    called,
+    child_of,
+    needs_roots,
+    until_it_is_backfill,
+)
 from tests.container.image import Stage, instructions, run_command
 
 
@@ -84,3 +91,27 @@ def test_sigterm_ends_it_in_order(image: Stage, run_directory: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+@needs_roots
+def test_sigterm_is_heard_before_anything_has_begun(image: Stage, run_directory: Path) -> None:
+    """If this fails, a stop while it starts is lost on process 1, and SIGKILL comes instead."""
+    words = ["run", "--campaign", "-", "--run-dir", "run", "--yes"]
+    process = subprocess.Popen(
+        run_command(image, run_directory, words),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        # It waits for its campaign by now, or will in a moment; either way it has to end.
+        pid = child_of(process.pid)
+        until_it_is_backfill(pid)
+        os.kill(pid, signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.wait(timeout=WAIT_S) == 143
+        assert process.stdout.read() == "backfill: stopped by SIGTERM\n"
+    finally:
+        process.kill()
+        process.communicate()
