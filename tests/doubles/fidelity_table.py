@@ -83,6 +83,7 @@ ROUTES: Final = (
     "copy-object",
     "multipart-copy",
     "history",
+    "restore",
     "delete-marker",
 )
 
@@ -251,7 +252,7 @@ _ROWS: Final[Mapping[FidelityField, Row]] = {
 TABLE: Final[Mapping[tuple[FidelityField, str], Cell]] = {
     (field, route): cell
     for field, row in _ROWS.items()
-    for route, cell in zip(ROUTES, (*row[:4], _MARKER), strict=True)
+    for route, cell in zip(ROUTES, (*row, _MARKER), strict=True)
 }
 
 

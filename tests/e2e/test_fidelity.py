@@ -29,6 +29,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "copy-object": ("--delete-markers",),
     "multipart-copy": (),
     "history": ("--versions", "all", "--delete-markers"),
+    "restore": (
+        *("--restore", "--restore-max-bytes", "100000000", "--restore-poll-s", "0.2"),
+        *("--storage-class", "STANDARD"),
+    ),
 }
 """The copy workers' routes, and what a run is asked for beside its destination."""
 ROUTES = ("batch-replication", *WORDS)
