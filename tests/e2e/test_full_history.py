@@ -31,7 +31,7 @@ from tests.doubles.version_histories import (
     write_through,
 )
 
-VERSIONS = {"lean": 20_000, "sdk": 1_000}
+VERSIONS = {"lean": 20_000, "sdk": 500}
 """Through the SDK a part is enough: each request takes twenty times as long, and is the same."""
 SEAWEEDFS_VERSIONS = {
     "lean": int(os.environ.get("FULL_HISTORY_SEAWEEDFS_VERSIONS", "3000")),
