@@ -30,7 +30,23 @@ _KEPT_THERE: Final = (
     " test_main_job copies through both clients"
 )
 
+_PROBES: Final = (
+    "is about a process and what it says of itself, whoever sends its copies;"
+    " test_a_campaign_comes_wholly_by_environment_file_or_stdin does through both clients"
+)
+
 ONE_CLIENT: Final = {
+    "test_off_a_terminal::test_an_empty_stdin_is_no_campaign": _NO_REQUEST,
+    "test_off_a_terminal::test_a_probe_is_cheap": _OWN_FILES,
+    **dict.fromkeys(
+        (
+            "test_off_a_terminal::test_a_line_of_progress_comes_with_every_interval_though_nothing_ends",
+            "test_off_a_terminal::test_probes_say_yes_while_a_run_works_and_no_when_it_drains_or_is_over",
+            "test_off_a_terminal::test_a_killed_run_is_not_live",
+            "test_off_a_terminal::test_a_probe_on_another_machine_asks_the_lease",
+        ),
+        _PROBES,
+    ),
     "test_run_directory_on_s3": _KEPT_THERE,
     "test_exit_codes::test_2_a_flag_that_does_not_exist": _NO_REQUEST,
     "test_exit_codes::test_2_a_campaign_that_says_something_impossible": _NO_REQUEST,

@@ -73,7 +73,9 @@ def run_in(root: Path, *rows_of_rounds: int) -> Run:
             for row in range(rows):
                 writer.write((row,))
             writer.commit({})
-    return cast("Run", SimpleNamespace(here=SimpleNamespace(artifacts=artifacts, root=root)))
+    return cast(
+        "Run", SimpleNamespace(here=SimpleNamespace(artifacts=artifacts, root=root, copy=None))
+    )
 
 
 @pytest.mark.parametrize(
