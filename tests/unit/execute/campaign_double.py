@@ -45,6 +45,7 @@ class MemoryJournal:
         self.log: list[Intent | Outcome] = []
 
     def intend(self, *intents: Intent) -> asyncio.Future[None]:
+        assert intents, "a commit holds something"
         return asyncio.ensure_future(self._intend(intents))
 
     async def _intend(self, intents: Sequence[Intent]) -> None:

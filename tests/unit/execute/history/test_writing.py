@@ -276,6 +276,16 @@ async def test_what_stops_one_version_stops_all_newer_ones_and_is_told_of_each(n
     assert codes(await again.go()) == told, "the same when all is read again"
 
 
+async def test_a_long_history_that_ends_early_ends_each_of_its_versions() -> None:
+    """If this fails, what is kept back stays open, or the run waits for a commit of nothing."""
+    run = scene("A" + "BC" * 200)
+    run.store.refused_before["copy", 2] = denied
+    told = codes(await run.go())
+    assert told[:2] == ["copied", "failed AccessDenied"]
+    assert told[2:] == ["skipped history-stopped"] * 399
+    assert arrived(run) == "A"
+
+
 async def test_a_version_that_is_gone_ends_the_key() -> None:
     """If this fails, a version that vanished leaves a gap, and newer ones are written over it."""
     run = scene("ABC")
