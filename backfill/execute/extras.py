@@ -11,7 +11,7 @@ from backfill.errors import Disposition, StoreFault
 from backfill.execute.bench import Bench
 from backfill.execute.codes import Code
 from backfill.execute.refusals import copy_refusal
-from backfill.execute.views import Copy
+from backfill.execute.views import Copy, Write
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.attributes import ObjectHead
 from backfill.model.extras import acl_obstacle, extras_of
@@ -27,14 +27,14 @@ class RefusedCopyError(Exception):
         self.code = code
 
 
-async def extras_for(bench: Bench, entry: ManifestEntry, step: Copy) -> Extras:
-    """Return what one CopyObject has to name; nothing is read where the plan saw nothing.
+async def extras_for(bench: Bench, entry: ManifestEntry, step: Write) -> Extras:
+    """Return what one write has to name; nothing is read where the plan saw nothing to name.
 
     Raises:
         RefusedCopyError: a field would be lost silently.
         StoreFault: the source could not be read, or is another version now.
     """
-    if not step.handling & Handling.READ_SOURCE:
+    if not isinstance(step, Copy) or not step.handling & Handling.READ_SOURCE:
         return bench.extras
     head = await pinned_head(bench, entry, step)
     abilities = bench.header.abilities_at(entry.destination)

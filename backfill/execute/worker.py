@@ -53,7 +53,7 @@ from backfill.execute.views import (
 )
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
-from backfill.model.store import NO_EXTRAS, Extras, MarkerResult, WriteResult
+from backfill.model.store import Extras, MarkerResult, WriteResult
 from backfill.ports import Intent
 
 Chains = tuple[Chain, Chain]
@@ -251,9 +251,7 @@ class Worker:
             result: WriteResult | MarkerResult = await self._copy_in_parts(step, attempt)
         else:
             # Before the intent: what is refused here was never begun.
-            extras = NO_EXTRAS
-            if isinstance(step, Copy):
-                extras = await extras_for(self._bench, self.entry, step)
+            extras = await extras_for(self._bench, self.entry, step)
             await self._intend(attempt)
             result = await self._send(step, attempt, extras)
         if not is_proven(result):
