@@ -16,6 +16,7 @@ import pytest
 
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command
+from tests.doubles.document_picture import document_picture, lost
 from tests.doubles.nursery import Nursery
 from tests.doubles.sound_site import REPLICATION, Site, Statement, allow, document, trust
 
@@ -49,6 +50,8 @@ class Fault:
     verdict: str = "blocker"
     flags: tuple[str, ...] = ()
     site: dict[str, Any] = field(default_factory=dict)
+    rewrites: str = ""
+    """The one kind of document in which the mend changes what was sound before the fault."""
 
 
 # --- the role ---
@@ -680,7 +683,10 @@ FAULTS: dict[str, Fault] = {
     "Account of a stranger": Fault(plant=account_of_a_stranger, check="replication-account"),
     # events and jobs
     "events without metrics": Fault(
-        plant=events_without_metrics, check="replication-events", verdict="warning"
+        plant=events_without_metrics,
+        check="replication-events",
+        verdict="warning",
+        rewrites="replication",
     ),
     "queue shut": Fault(plant=queue_shut, check="event-receiver", verdict="warning"),
     "batch role trusts S3 alone": Fault(
@@ -712,12 +718,19 @@ FAULTS: dict[str, Fault] = {
 def test_a_planted_fault_is_named_and_its_mend_makes_it_green(
     name: str, sandbox: Sandbox, command: Command
 ) -> None:
-    """If this fails, a fault is met hours into a run, or a pasted mend mends nothing."""
+    """If this fails, a fault is met hours into a run, or a pasted mend mends nothing.
+
+    Or one takes more away than the fault: of all documents of both accounts, other set-ups' too,
+    nothing may be lost that was there while all was sound, and that the fault had left.
+    """
     fault = FAULTS[name]
     site = Site(sandbox, f"fault-{next(_NUMBERS)}", **fault.site).build()
     try:
+        sound = document_picture(sandbox, site.iam, site.name)
         fault.plant(site)
+        spoilt = document_picture(sandbox, site.iam, site.name)
         found = _findings(site, command, fault)
+        assert document_picture(sandbox, site.iam, site.name) == spoilt, "looking changes nothing"
         named = [each for each in found if each["check"] == fault.check]
         assert named, found
         assert {each["verdict"] for each in named} == {fault.verdict}, found
@@ -729,6 +742,13 @@ def test_a_planted_fault_is_named_and_its_mend_makes_it_green(
                 site.paste(finding["mend"])
             found = _findings(site, command, fault)
         assert found == []
+        mended = document_picture(sandbox, site.iam, site.name)
+        gone = lost(spoilt, mended, of=sound)
+        assert {line.partition(" of ")[0] for line in gone} == {fault.rewrites} - {""}, gone
+        own = {kind for kind in mended if site.name in kind[1] or kind[0] == "key policy"}
+        assert {what: mended[what] for what in spoilt.keys() - own} == {
+            what: parts for what, parts in spoilt.items() if what not in own
+        }
     finally:
         site.close()
 
