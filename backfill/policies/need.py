@@ -61,6 +61,7 @@ class Feature(enum.StrEnum):
     DESTINATION_CHECKSUM_JOBS = "Compute checksum jobs at the destination"
     COPY_JOBS = "Copy jobs"
     HIDING = "delete markers by copy workers"
+    RESTORES = "restores of archived versions"
 
 
 class Weight(enum.StrEnum):

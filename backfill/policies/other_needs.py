@@ -212,6 +212,12 @@ def _of_source_identity() -> Iterable[Need]:
     yield from needs(
         party,
         On.SOURCE_OBJECTS,
+        ("s3:RestoreObject", "archived versions are restored before they are copied", (_DENIED,)),
+        features=(Feature.RESTORES,),
+    )
+    yield from needs(
+        party,
+        On.SOURCE_OBJECTS,
         ("s3:GetObjectRetention", "HEAD leaves the lock out without it"),
         ("s3:GetObjectLegalHold", "HEAD leaves the lock out without it"),
         features=(_LOCK,),

@@ -14,7 +14,7 @@ import pytest
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.restore_settings import RestoreSettings
 from backfill.sandbox.model.values import ArchiveStatus, Restore
-from backfill.sandbox.service import Sandbox
+from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import TIMEOUT_S, Command, Ended, Started, artifact, report_rows
 from tests.doubles.old_world import OldWorld, Rule, content
 from tests.doubles.own_eyes import S3Client, current, versions
@@ -288,6 +288,40 @@ def test_two_processes_share_the_budget_and_each_restores_its_own(
     cold = sorted(key for key in there if "cold" in key)
     assert cold == [*(f"a-cold/{n}" for n in range(5)), "z-cold/0", "z-cold/1"]
     assert len(there) == 1_997
+
+
+def test_a_run_that_may_not_restore_says_which_permission_and_goes_on_with_it(
+    cold: OldWorld, command: Command, destination_client: S3Client
+) -> None:
+    """If this fails, every archived version fails by itself, or what is denied is called paid."""
+    who = SOURCE.root.arn
+    denial = {
+        "Effect": "Deny",
+        "Principal": {"AWS": who},
+        "Action": "s3:RestoreObject",
+        "Resource": f"arn:aws:s3:::{cold.source}/*",
+    }
+    cold.set_policy(SOURCE, cold.source, denial, *_reading(cold))
+    ended = run(command, cold, *WORDS, code=10)
+    assert any("s3:RestoreObject" in line for line in ended.complaint)
+    assert not any(n for n, _ in restores_of(command)["asked"].values()), "nothing was billed"
+    cold.set_policy(SOURCE, cold.source, *_reading(cold))
+    with restores_take(cold.sandbox, 0.05):
+        run(command, cold, *WORDS)
+    assert len(arrived(cold, destination_client)) == 5
+
+
+def _reading(world: OldWorld) -> list[dict[str, object]]:
+    """Return what lets the destination account read a source for copies."""
+    actions = ("GetObject", "GetObjectTagging", "GetObjectVersion", "GetObjectVersionTagging")
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": DESTINATION.root.arn},
+            "Action": [f"s3:{action}" for action in actions],
+            "Resource": f"arn:aws:s3:::{world.source}/*",
+        }
+    ]
 
 
 def test_a_plan_says_what_restores_would_cost(cold: OldWorld, command: Command) -> None:

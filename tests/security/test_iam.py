@@ -62,6 +62,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         f"{SOURCE}/*": COPY_READ | HIDDEN_BY_HEAD | {"s3:GetObjectAcl", "s3:GetObjectVersionAcl"},
     },
     "source-identity-kms.json": {"<SOURCE_KEY_ARN>": {"kms:Decrypt"}},
+    "source-identity-restore.json": {f"{SOURCE}/*": {"s3:RestoreObject"}},
     "destination-identity.json": {
         SOURCE: {"s3:ListBucket"},
         f"{SOURCE}/*": COPY_READ,

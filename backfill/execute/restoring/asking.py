@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from backfill.campaign import RestoreOptions
-from backfill.errors import Disposition, StoreFault
+from backfill.errors import BackfillError, Disposition, StoreFault
 from backfill.execute.bench import Bench
 from backfill.execute.codes import Code
 from backfill.execute.restoring.keys import ArchivedKey, ArchivedVersion
@@ -37,6 +37,7 @@ EXPIRES_SOON: Final = timedelta(hours=2)
 """A restored copy that has less left is given its days again, which costs a request: its key may
 have to wait for a slot, and a large object takes its time."""
 
+_DENIED: Final = frozenset({"AccessDenied", "403"})
 _PASSING: Final = (Disposition.RETRY, Disposition.SETTLE)
 
 
@@ -100,25 +101,33 @@ class Asking:
         if asked:
             now = self._bench.ports.clock.now()
             self.keep(replace(self.ledger, begun_at=self.ledger.begun_at or now))
-            await self._for_each(self._ask, asked)
-            self.keep(self.ledger)
+            try:
+                await self._for_each(self._ask, asked)
+            finally:
+                self.keep(self.ledger)
         return looks
 
     async def _for_each(
         self, act: Callable[[Look], Awaitable[None]], looks: Sequence[Look]
     ) -> None:
+        """Act on each; after an error none is begun, and those under way are answered."""
         left: Iterator[Look] = iter(looks)
+        errors: list[BackfillError] = []
 
         async def work() -> None:
             for look in left:
-                await act(look)
+                if errors:
+                    return
+                try:
+                    await act(look)
+                except BackfillError as error:
+                    errors.append(error)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(CALLS_AT_ONCE, len(looks))):
-                    group.create_task(work())
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(CALLS_AT_ONCE, len(looks))):
+                group.create_task(work())
+        if errors:
+            raise errors[0]
 
     # --- One version ---
 
@@ -152,7 +161,11 @@ class Asking:
             self.ledger = replace(self.ledger, extended=self.ledger.extended + 1)
 
     async def _ask(self, look: Look) -> None:
-        """Ask for a restore, which was counted."""
+        """Ask for a restore, which was counted; if S3 refuses, it is counted no more.
+
+        Raises:
+            BackfillError: the identity may not, or a fault that no entry survives.
+        """
         number = look.version.number
         try:
             is_begun = await self._bench.ports.source.restore_object(self._request(look))
@@ -162,6 +175,9 @@ class Asking:
                 # The next look tells; if it was lost, it is asked for again, and counted once.
                 return
             self._uncount(look)
+            if fault.code in _DENIED:
+                # It is the identity that may not, for all versions alike: a person mends that.
+                raise self._bench.ports.error_of(fault) from fault
             self._after_refusal(look, fault)
         else:
             self._counted.discard(number)

@@ -151,6 +151,7 @@ MORE = [
         set[Feature](),
     ),
     ("iam/source-identity-kms.json", Party.SOURCE_IDENTITY, {Feature.SSE_KMS}, set[Feature]()),
+    ("iam/source-identity-restore.json", Party.SOURCE_IDENTITY, {Feature.RESTORES}, set[Feature]()),
     ("iam/destination-identity-kms.json", Party.COPY_IDENTITY, {Feature.SSE_KMS}, set[Feature]()),
     (
         "iam/destination-identity-delete-markers.json",
