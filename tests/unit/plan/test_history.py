@@ -40,7 +40,7 @@ from backfill.plan.forecast import forecast_of
 from backfill.plan.key_plan import ROUNDS_MAX, KeyPlan
 from backfill.plan.routes import Handling, Reason, Route
 from backfill.plan.run import make_plan
-from backfill.plan.terms import Delivery, Terms
+from backfill.plan.terms import Delivery, Terms, terms_digest
 from backfill.plan.totals import Histories, totals_of, tree_lines
 from tests.doubles.known_versions import HeardEvents
 from tests.doubles.memory_artifacts import MemoryArtifacts
@@ -348,6 +348,12 @@ def test_neither_jobs_alone_nor_mending_bring_a_history(changes: dict[str, Any])
     case = Case(source="aba", destination="")
     rows = rows_of(Key(case).planned(made_terms(case, **changes)))
     assert not any(row.handling for row in rows)
+
+
+def test_a_plan_of_histories_is_another_plan() -> None:
+    """If this fails, a run directory without histories is gone on with as if it had them."""
+    case = Case(source="a", destination="")
+    assert len({terms_digest(made_terms(case, versions)) for versions in Versions}) == 2
 
 
 def test_a_null_replica_in_another_place_bars_the_way() -> None:
