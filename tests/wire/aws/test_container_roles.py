@@ -53,8 +53,7 @@ class Fake:
         """Return what a platform sets in the container."""
         match self.name:
             case "ecs":
-                url = f"{server.endpoint_url}/v2/credentials/task"
-                return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}
+                return {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/task"}
             case "pod-identity":
                 return {
                     "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.endpoint_url}/v1/credentials",
@@ -173,6 +172,9 @@ async def calls(
             patch.delenv(name)
         for name, value in fake.environment(raw_server).items():
             patch.setenv(name, value)
+        # Where ECS answers a relative URI: an address that only its network has.
+        host = raw_server.endpoint_url.removeprefix("http://")
+        patch.setattr(ContainerMetadataFetcher, "IP_ADDRESS", host)
         # The SDK's own patience with an endpoint that fails, without its pauses.
         patch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
         patch.setenv("AWS_MAX_ATTEMPTS", "2")
