@@ -1,5 +1,6 @@
 """A job without a terminal: told by environment, file or stdin; seen by streams, code, probes."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from backfill.cli.main import EPILOG
 from backfill.sandbox.http.faults import Call, Fault, FaultKind
 from backfill.sandbox.service import SOURCE, Sandbox
 from tests.doubles.command import Command, Ended, Started
@@ -201,3 +203,13 @@ def test_a_refusal_leaves_stdout_empty_also_with_json(
     sandbox.set_fault_hook(fail)
     ended = command.run("run", job.source, "--run-dir", "run", "--yes", "--json", code=10)
     assert ended.stdout == ""
+
+
+def test_every_documented_exit_code_is_brought_about_by_a_test() -> None:
+    """If this fails, a scheduler's table of codes says something that nobody has ever seen."""
+    codes = re.findall(r"(?:codes: |· |\n)((?:\d+, )?\d+) ", EPILOG)
+    documented = sorted({int(code) for words in codes for code in words.split(", ")})
+    assert documented == [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 20, 21, 22, 70, 130, 143]
+    source = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    forms = r"(?:code=|clear_line\(ended, |code == |returncode == |SIG\w+: |\) == \(){}\b"
+    assert [code for code in documented if not re.search(forms.format(code), source)] == []
