@@ -6,6 +6,7 @@ leading and trailing slashes, and control characters).
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 
@@ -198,3 +199,53 @@ def test_verify_alone_finds_what_another_tool_left_out(
     words = ("verify", source, "--destination", destination, "--run-dir", "run", "--deep", "--json")
     verdicts = told.run(*words, code=4).document()["verdicts"]
     assert verdicts == {"equal": len(KEYS) - 1, "missing": 1}
+
+
+LOCK_HEADS = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
+HEADS = (
+    *LOCK_HEADS,
+    *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
+    *("ExpiresString", "ChecksumCRC32", "ChecksumSHA256", "TagCount", "Metadata"),
+)
+
+
+def test_locks_and_all_that_it_keeps_arrive_on_seaweedfs(
+    told: Command, client: S3Client, request: pytest.FixtureRequest
+) -> None:
+    """If this fails, another server than ours takes our locks for something else.
+
+    It keeps no website redirect, and knows BucketOwnerEnforced alone.
+    """
+    name = f"l{abs(hash(request.node.name)) % 10**8}"
+    source, destination = f"{name}-source", f"{name}-destination"
+    for bucket in (source, destination):
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    until = (datetime.now(UTC) + timedelta(days=5)).replace(microsecond=0)
+    objects: dict[str, dict[str, object]] = {
+        "plain": {},
+        "governed": {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until},
+        "compliant": {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until},
+        "held": {"ObjectLockLegalHoldStatus": "ON"},
+        "summed": {"ChecksumAlgorithm": "SHA256"},
+        "tagged": {"Tagging": "&".join(f"tag{n}=v%20{n}" for n in range(10))},
+        "headers": {
+            "CacheControl": "no-store",
+            "ContentDisposition": 'attachment; filename="a b"',
+            "ContentEncoding": "gzip",
+            "ContentLanguage": "de-AT, en",
+            "Expires": "Thu, 01 Dec 1994 16:00:00 GMT",
+            "Metadata": {"long": "x" * 1_900},
+        },
+    }
+    for key, attributes in objects.items():
+        client.put_object(Bucket=source, Key=key, Body=key.encode(), **attributes)
+    words = "--destination", destination, "--other-writers", "quiet", "--run-dir", "run", "--yes"
+    told.run("run", source, *words, code=0)
+    for key, attributes in objects.items():
+        ours, theirs = (
+            client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            for bucket in (source, destination)
+        )
+        assert [theirs.get(head) for head in HEADS] == [ours.get(head) for head in HEADS], key
+        locks = {head: attributes[head] for head in LOCK_HEADS if head in attributes}
+        assert {head: theirs[head] for head in locks} == locks
