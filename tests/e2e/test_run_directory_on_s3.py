@@ -197,6 +197,7 @@ def test_copy_processes_share_the_lease(
 ) -> None:
     """If this fails, --processes and a run directory on S3 do not go together."""
     world = on_s3.world
+    world.drop_rules()  # what is put now is for copies
     for number in range(2 * ROWS_MIN):
         world.put(f"many/{number:05}", b"x")
     words = (
@@ -265,7 +266,9 @@ def test_the_policy_that_we_hand_out_suffices_and_less_is_told(
         with path.open("w") as file:
             profiles.write(file)
         command = on_s3.command.beside(
-            BACKFILL_RUN_DIR_PROFILE="keeper", BACKFILL_RUN_DIR_ACCOUNT=SOURCE.account_id
+            BACKFILL_RUN_DIR_PROFILE="keeper",
+            BACKFILL_RUN_DIR_ACCOUNT=SOURCE.account_id,
+            AWS_ENDPOINT_URL_S3=sandbox.client_settings("source")["endpoint_url"],
         )
         ended = command.run(*on_s3.words, code=code)
         if code:
