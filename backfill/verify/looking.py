@@ -29,9 +29,14 @@ RUN_KEYS: Final = 32
 """Neighbouring keys that are written together."""
 TOLD_EVERY_ROWS: Final = 256
 """Rows between two words of progress: a few tens of milliseconds."""
+LONG_KEY_ROWS: Final = 128
+"""A key with more rows is a long one: it is read and written in parts."""
 PART_ROWS: Final = 32
-"""Rows of a key that are read one after the other. A key with more is a long one: its parts are
-read side by side and written one by one, so that it is never held as a whole once it is judged."""
+"""Rows of a long key that are read one after the other; parts are read side by side."""
+HELD_ROWS_MAX: Final = 10_000
+"""Rows of a long key that wait for its end: only then is it known that none is suspect, so that all
+are verdicts. Rows of a longer key are drafts at once, and so is what comes behind it: that is some
+hundred bytes a row less to hold, and a pass over them more."""
 LONG_KEY_SLOTS: Final = 16
 """Parts of a long key that are read at a time where it is looked at again."""
 
@@ -129,8 +134,8 @@ class Looking:
 
     def _judged(self, work: KeyWork) -> Begin | Drafts | LongKey:
         decisions = self._decide(work)
-        some = list(islice(decisions, PART_ROWS + 1))
-        if len(some) > PART_ROWS:
+        some = list(islice(decisions, LONG_KEY_ROWS + 1))
+        if len(some) > LONG_KEY_ROWS:
             return LongKey(chain(some, decisions))
         ready = _ready(some)
         return partial(self._reader.drafts, some) if ready is None else ready
@@ -195,7 +200,7 @@ class Looking:
 class LookWriter:
     """Writes what one look finds. `suspects` counts keys with a row that may yet change.
 
-    With a conclusion, rows before the first suspect or long key are its verdicts, and no drafts.
+    With a conclusion, rows before the first suspect are its verdicts, and no drafts.
     """
 
     def __init__(
@@ -205,6 +210,7 @@ class LookWriter:
         self._conclusion = conclusion
         self._events = events
         self._suspect: str | None = None
+        self._held: Drafts = []
         self.rows_done = rows_done
         self.suspects = 0
         self.leaves_drafts = False
@@ -218,6 +224,11 @@ class LookWriter:
             else:
                 self._add_rows(cast("list[Row]", list(some)))
 
+    def finish(self) -> None:
+        """Write what is held of the last key, and say how far the verification is."""
+        self._let_go()
+        self.tell()
+
     def tell(self) -> None:
         """Say how far the verification is."""
         self._events.progress(ProgressCounts(stage="verify", done=self.rows_done))
@@ -226,18 +237,29 @@ class LookWriter:
         if any(draft.is_suspect for draft in drafts) and drafts[0].key != self._suspect:
             self.suspects += 1
             self._suspect = drafts[0].key
-        if self.suspects or isinstance(drafts, PartOfKey):
-            # Of a long key it is not known yet whether another part makes it a suspect.
+        is_of_held = bool(self._held and drafts) and self._held[0].key == drafts[0].key
+        if not is_of_held:
+            self._let_go()
+        # Of a long key it is not known yet whether another part makes it a suspect.
+        self._held += drafts
+        if self.suspects or len(self._held) > HELD_ROWS_MAX:
             self._conclusion = None
-        if self._conclusion is not None:
-            for draft in drafts:
-                self._conclusion.add(draft.decision)
-        else:
-            self._drafts.write_rows(list(map(draft_row, drafts)))
-            self.leaves_drafts = True
+        if self._conclusion is None or not isinstance(drafts, PartOfKey):
+            self._let_go()
         self._count(len(drafts))
 
+    def _let_go(self) -> None:
+        """Write what is held, as verdicts if nothing before or in it is a suspect."""
+        held, self._held = self._held, []
+        if self._conclusion is not None:
+            for draft in held:
+                self._conclusion.add(draft.decision)
+        elif held:
+            self._drafts.write_rows(list(map(draft_row, held)))
+            self.leaves_drafts = True
+
     def _add_rows(self, rows: list[Row]) -> None:
+        self._let_go()
         if self._conclusion is not None:
             self._conclusion.add_good(rows)
         else:

@@ -288,7 +288,7 @@ class _Verification:
             writer = LookWriter(drafts, conclusion, self._events, rows_done=self._rows_done)
             await self._looking.look(keys, writer)
             self._rows_done = writer.rows_done
-            writer.tell()
+            writer.finish()
             self._leaves_drafts |= writer.leaves_drafts
             drafts.commit({"suspect_keys": writer.suspects})
         return writer.suspects
