@@ -170,15 +170,18 @@ def carry(world: OldWorld, command: Command, *, seed: int, versions: int) -> Non
 
 def damage(world: OldWorld, chance: Random) -> dict[str, tuple[str, frozenset[str]]]:
     """Damage every second history in one way; return by which, and what may be said of it."""
-    done = {}
+    done, ways = {}, list(DAMAGES)
     with world.sandbox.held() as model:
         entries = Counter(entry.key for entry in raw_edits.snapshot(model, world.destination))
         histories = sorted(key for key, count in entries.items() if count > 1)
-        for number, key in enumerate(histories[::2]):
-            way = DAMAGES[number % len(DAMAGES)]
-            words = way((model, world.destination, key), chance)
-            if words:
-                done[key] = (way.__name__, words)
+        for key in histories[::2]:
+            for way in list(ways):  # the one that was least used, of those that its chain admits
+                words = way((model, world.destination, key), chance)
+                if words:
+                    done[key] = (way.__name__, words)
+                    ways.remove(way)
+                    ways.append(way)
+                    break
     return done
 
 
