@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from backfill.sandbox.service import Sandbox
 from tests.doubles.command import Command, Started, artifact, report
 from tests.doubles.old_world import OldWorld
 from tests.doubles.relay import Relay
+from tests.doubles.waiting import wait_until
 
 OBJECTS = 2 * ROWS_MIN
 AGENTS = {"lean": b"s3-backfill", "sdk": b"aiobotocore"}
@@ -35,24 +35,24 @@ def words(world: OldWorld) -> tuple[str, ...]:
 
 def copy_process_of(started: Started) -> int:
     """Return the process that the command has started, once it has begun to write."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline_s:
-        children = Path(f"/proc/{started.child.pid}/task/{started.child.pid}/children")
-        if children.exists() and (found := children.read_text().split()):
-            return int(found[0])
-        assert not started.has_ended(), "the command ended without a copy process"
-        time.sleep(0.02)
-    raise TimeoutError("no copy process was started")
+    children = Path(f"/proc/{started.child.pid}/task/{started.child.pid}/children")
+    found: list[str] = []
+
+    def is_there() -> bool:
+        if not found and children.exists():
+            found.extend(children.read_text().split())
+        return bool(found)
+
+    wait_until(is_there, "a copy process", is_over=started.has_ended, within_s=DEADLINE_S)
+    return int(found[0])
 
 
 def wait_for_rows(world: OldWorld, sandbox: Sandbox, rows: int) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline_s:
+    def are_there() -> bool:
         with sandbox.held() as model:
-            if len(list(raw_edits.snapshot(model, world.destination))) >= rows:
-                return
-        time.sleep(0.02)
-    raise TimeoutError("nothing was copied")
+            return len(list(raw_edits.snapshot(model, world.destination))) >= rows
+
+    wait_until(are_there, f"{rows} copies", within_s=DEADLINE_S)
 
 
 def has_gone(process: int) -> bool:
@@ -130,10 +130,7 @@ def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_go
     wait_for_rows(world, sandbox, 50)
     started.send(signal.SIGKILL)
     assert started.end().code == -signal.SIGKILL
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not has_gone(process):
-        assert time.monotonic() < deadline_s, "the copy process stays"
-        time.sleep(0.02)
+    wait_until(lambda: has_gone(process), "the copy process goes", within_s=DEADLINE_S)
     command.run(*words, code=0)
     assert_done(world, sandbox, tmp_path / "run")
 

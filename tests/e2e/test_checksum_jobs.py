@@ -5,7 +5,6 @@ The objects' ETags say nothing (SSE-KMS, other part layouts), and their stored c
 
 import json
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command, artifact, report
 from tests.doubles.jobs_place import POLLS, make_checksum_place
 from tests.doubles.old_world import KMS, PART, REPLICA_KEY_ARN, OldWorld, Rule
+from tests.doubles.waiting import wait_until
 
 KEYS = ("secret/a b+%", "secret/b", "secret/\n\u202e=1+1")
 AT_DESTINATION = RequestedEncryption(algorithm="aws:kms", kms_key_id=REPLICA_KEY_ARN)
@@ -193,9 +193,11 @@ def test_a_signal_leaves_the_jobs_at_work_and_the_same_command_comes_back_to_the
     before = Counter(sandbox.calls())
     # An hour between looks at a job: the command is still waiting when the signal comes.
     started = command.beside(**{**POLLS, "BACKFILL_LIMITS_JOB_POLL_S": "3600"}).start(*words)
-    while (Counter(sandbox.calls()) - before)["CreateJob"] < 2:
-        assert not started.has_ended(), started.end()
-        time.sleep(0.02)
+    wait_until(
+        lambda: (Counter(sandbox.calls()) - before)["CreateJob"] >= 2,
+        "a job on each side",
+        is_over=started.has_ended,
+    )
     started.send(signal.SIGINT)
     ended = started.end()
     assert ended.code == 130, ended

@@ -5,7 +5,6 @@ The sandbox holds answers back, so that a signal meets copies in flight whatever
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +14,7 @@ from backfill.sandbox.service import Sandbox
 from tests.doubles.command import TIMEOUT_S, Command, Ended, Started
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, versions
+from tests.doubles.waiting import came_true
 
 KEYS = 40
 FOR_EVER_S = 10 * TIMEOUT_S
@@ -56,10 +56,8 @@ def slow_after(operation: str, count: int, delay_s: float) -> tuple[FaultHook, t
 
 def until(started: Started, is_so: Callable[[], bool]) -> None:
     """Wait until something is so, or the command is stuck."""
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline_s, started.stderr.read_text(encoding="utf-8")
-        time.sleep(0.02)
+    came = came_true(is_so, within_s=TIMEOUT_S)
+    assert came, started.stderr.read_text(encoding="utf-8")
 
 
 def assert_interrupted(ended: Ended, number: signal.Signals) -> None:

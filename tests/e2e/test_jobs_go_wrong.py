@@ -6,7 +6,6 @@ person gets, and the jobs that S3 Control lists afterwards.
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.doubles.command import TIMEOUT_S, Command, Ended, artifact
 from tests.doubles.jobs_place import POLLS, make_jobs_place
 from tests.doubles.old_world import OldWorld, Rule
 from tests.doubles.own_eyes import S3Client, versions
+from tests.doubles.waiting import wait_until
 
 KEYS = 20
 
@@ -201,8 +201,4 @@ def test_jobs_go_on_without_us_and_are_found_again(
 
 def until(is_so: Callable[[], bool], has_ended: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline_s
-        assert not has_ended()
-        time.sleep(0.02)
+    wait_until(is_so, "what the test waits for", is_over=has_ended, within_s=TIMEOUT_S)

@@ -5,7 +5,6 @@ roles, keys and policies decide. The mend is carried out as it is printed, comma
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -19,8 +18,11 @@ from tests.doubles.command import Command
 from tests.doubles.document_picture import document_picture, lost
 from tests.doubles.nursery import Nursery
 from tests.doubles.sound_site import REPLICATION, Site, Statement, allow, document, trust
+from tests.doubles.waiting import came_true
 
 _NUMBERS = count(1)
+REPLICATED_WITHIN_S = 30.0
+"""Far more than a replica takes that nothing is in the way of."""
 ROUNDS_MAX = 3
 """Mends that put the same document are carried out one after the other."""
 
@@ -817,10 +819,10 @@ def test_a_mend_leaves_what_others_put_and_replication_works(
 
 
 def _outcome(site: Site, key: str) -> str:
-    """Return what became of an object's replication, looked at a stated number of times."""
-    for _ in range(200):
-        found: str = site.s3.head_object(Bucket=site.source, Key=key)["ReplicationStatus"]
-        if found != "PENDING":
-            return found
-        time.sleep(0.05)
-    return "PENDING"
+    """Return what became of an object's replication, which has no lag here."""
+
+    def status() -> str:
+        return str(site.s3.head_object(Bucket=site.source, Key=key)["ReplicationStatus"])
+
+    came_true(lambda: status() != "PENDING", within_s=REPLICATED_WITHIN_S)
+    return status()

@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from signal import SIGKILL
-from time import monotonic, sleep
 from typing import Any
 
 import boto3
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command, Ended
+from tests.doubles.waiting import came_true
 
 _NUMBERS = count(1)
 ARRIVES_WITHIN_S = 20.0
@@ -98,10 +98,8 @@ delete-markers = true
 
     def arrives(self, key: str, version_id: str) -> bool:
         """Wait until live replication has ended for a version; whether it is a replica there."""
-        end = monotonic() + ARRIVES_WITHIN_S
-        while (status := self.status_of(key, version_id)) == "PENDING" and monotonic() < end:
-            sleep(0.05)
-        if status != "COMPLETED":
+        came_true(lambda: self.status_of(key, version_id) != "PENDING", within_s=ARRIVES_WITHIN_S)
+        if self.status_of(key, version_id) != "COMPLETED":
             return False
         replica = self.client("s3", "destination").head_object(
             Bucket=self.destination, Key=key, VersionId=version_id
@@ -174,9 +172,9 @@ def test_an_apply_that_was_killed_is_taken_up_and_taken_away(owners: Owners) -> 
     owners.write_spec()
     before = owners.documents()
     started = owners.command.start("setup", "apply", "setup.toml", "--yes")
-    end = monotonic() + ARRIVES_WITHIN_S
-    while "setup.document_written" not in started.stderr.read_text() and monotonic() < end:
-        sleep(0.01)
+    came_true(
+        lambda: "setup.document_written" in started.stderr.read_text(), within_s=ARRIVES_WITHIN_S
+    )
     started.send(SIGKILL)
     assert started.end().code != 0, "it was killed before its end"
     owners.setup("apply", "--yes")

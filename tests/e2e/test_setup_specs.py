@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import boto3
@@ -13,6 +12,7 @@ import pytest
 
 from backfill.sandbox.service import DESTINATION, SOURCE, Sandbox
 from tests.doubles.command import Command
+from tests.doubles.waiting import came_true
 
 SPECS = Path(__file__).parents[2] / "manifests/setup"
 NAMES = sorted(path.stem for path in SPECS.glob("*.toml"))
@@ -146,13 +146,13 @@ class Place:
             **here,
             **(encrypted if self.source_key else {}),
         )["VersionId"]
-        end = monotonic() + ARRIVES_WITHIN_S
-        status = "PENDING"
-        while status == "PENDING" and monotonic() < end:
+
+        def status() -> str:
             head = self.call("source", "s3", "head_object", Bucket=self.source, **here)
-            status = head.get("ReplicationStatus", "")
-            sleep(0.05)
-        return status == "COMPLETED" and all(
+            return str(head.get("ReplicationStatus", ""))
+
+        came_true(lambda: status() != "PENDING", within_s=ARRIVES_WITHIN_S)
+        return status() == "COMPLETED" and all(
             self.call(who, "s3", "head_object", Bucket=bucket, **here)["ReplicationStatus"]
             == "REPLICA"
             for bucket, who in self.replicas.items()

@@ -6,7 +6,6 @@ by boto3.
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.doubles.live_place import (
 )
 from tests.doubles.nursery import Nursery
 from tests.doubles.replication_events import message, record
+from tests.doubles.waiting import wait_until
 
 KEYS = ("a", "hostile/a b+c%2Fd", "hostile/new\nline", "=1+1", "é/quote\"and'comma,")
 
@@ -369,10 +369,8 @@ def test_a_person_reads_cause_and_mend(place: LivePlace, command: Command) -> No
 
 def wait_for_looks(started: Started, number: int) -> None:
     """Wait until so many looks were printed."""
-    for _ in range(600):
-        # The command makes the file itself, a moment after it was started.
-        if started.stdout.exists() and len(started.stdout.read_text().splitlines()) >= number:
-            return
-        assert not started.has_ended(), started.end().stderr
-        time.sleep(0.1)
-    raise AssertionError("it never looks")
+    wait_until(
+        lambda: len(started.stdout.read_text().splitlines()) >= number,
+        f"{number} looks",
+        is_over=started.has_ended,
+    )
