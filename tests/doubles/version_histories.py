@@ -11,7 +11,7 @@ DeletingObjectsfromVersionSuspendedBuckets). Law: equal seeds give equal histori
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
 from random import Random
@@ -267,8 +267,9 @@ def hostile_history(
         prefix: Before every key.
         large_uploads: Keys with a version in two parts, of a little more than 5 MiB.
         has_nulls_everywhere: False leaves null objects at the bottom of chains alone, none of them
-            empty, and no null markers: SeaweedFS lists null versions last, wherever they belong,
-            null markers as current, and empty null objects without an ETag.
+            empty or in parts, and no null markers: SeaweedFS lists null versions last, wherever
+            they belong, null markers as current, and null objects that are empty or came in parts
+            with another ETag than HEAD shows.
     """
     assert versions >= 1, "a history has something"
     author, left = _Author(seed), versions
@@ -283,7 +284,8 @@ def hostile_history(
             made[-1].append(author.put(key, author.body(PART_BYTES + 7), part_count=2))
         if not has_nulls_everywhere:
             made[1][:0] = [step for step in made[0] if isinstance(step, Delete)]
-            made[0] = [step for step in made[0] if isinstance(step, Put) and step.body]
+            nulls = (step for step in made[0] if isinstance(step, Put) and step.body)
+            made[0] = [replace(step, part_count=0) for step in nulls]
         left -= _settle(made, left, suspended)
         for era, steps in zip(eras, made, strict=True):
             era.append(steps)
