@@ -45,16 +45,14 @@ def planned_request(
     assert entry.version_id is not None, "a copy has a source version"
     assert entry.etag is not None, "a copy has a source version"
     assert entry.precondition is not None, "every copy is conditional"
-    return CopyObjectRequest(
-        destination=destination,
-        key=entry.key,
-        source=CopySource(
-            place=source, key=entry.key, version_id=entry.version_id, etag=entry.etag
-        ),
-        precondition=entry.precondition,
-        storage_class=entry.storage_class,
-        encryption=entry.encryption,
-        extras=extras,
+    return CopyObjectRequest(  # by position: it is made for nearly every object
+        destination,
+        entry.key,
+        CopySource(source, entry.key, entry.version_id, entry.etag),
+        entry.precondition,
+        entry.storage_class,
+        entry.encryption,
+        extras,
     )
 
 
