@@ -7,6 +7,7 @@ Law: whatever is done twice is the same as done once.
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 
@@ -17,6 +18,7 @@ from backfill.compose import has_journal, journal
 from backfill.errors import UsageError
 from backfill.execute.bench import ExecutePorts
 from backfill.execute.chains import read_chains
+from backfill.execute.restoring.ledger import summed
 from backfill.execute.run import ExecuteJob
 from backfill.execute.run import execute as carry_out
 from backfill.execute.stop import StopRequest
@@ -137,7 +139,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
     done = artifacts.index(outcomes_name(number))
     if done is not None:
         return done
-    header = header_of_plan(run)
+    header, run = header_of_plan(run), _with_restores_left(run, work, number)
     await refuse_unsafe(run)
     await _refuse_unreadable_source(run, number)
     await prove_both_sides(run)
@@ -171,6 +173,15 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             restore=shared.restore if shared else run.campaign.restore,
         )
         return await carry_out(job, ports, stop, batch, shared.fleet if shared else None)
+
+
+def _with_restores_left(run: Run, work: WorkDone, round_number: int) -> Run:
+    """Return the run with what earlier rounds have left of its budget for restores."""
+    options, spent = run.campaign.restore, summed(map(work.restores, range(round_number)))
+    if options is None or spent is None:
+        return run
+    left = replace(options, bytes_max=max(0, options.bytes_max - spent.asked_bytes))
+    return replace(run, campaign=replace(run.campaign, restore=left))
 
 
 async def route_on(run: Run) -> ArtifactIndex | None:

@@ -74,6 +74,7 @@ _RETRIED: Final = frozenset(
         Code.DESTINATION_CHANGED,
         Code.FOREIGN_VERSION,
         Code.HISTORY_STOPPED,
+        Code.RESTORE_BUDGET,
     }
 )
 """Codes of a SKIPPED outcome that fresh preconditions may overcome; the others stay as they are."""

@@ -152,6 +152,10 @@ def test_the_budget_is_never_exceeded_and_what_it_leaves_out_says_so(
     assert kept["left_out"][0] == 2
     rows = {row["key"]: row for row in report_rows(command.folder / "run")}
     assert "restore-budget" in rows["cold/glacier"].values()
+    more = ("--restore-max-bytes", str(3 * size + 20))
+    with restores_take(cold.sandbox, 0.05):
+        command.run("repair", "--run-dir", "run", "--yes", *more, code=None)
+    assert asked(cold) - before == 3, "the budget is of all rounds together"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
