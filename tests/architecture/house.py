@@ -144,22 +144,38 @@ class Module:
         assert self.top in _FLOOR_OF_TOP, f"{self.name} stands on no floor of {FLOORS}"
         return _FLOOR_OF_TOP[self.top]
 
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree, walked once: two dozen tests look at all of them."""
+        return _nodes(self)
+
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """Give every function and method."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node
 
-    def imports(self) -> Iterator[tuple[int, str]]:
+    def imports(self) -> tuple[tuple[int, str], ...]:
         """Give line and dotted name of every import, lazy ones and those for types included."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{self.name}:{node.lineno}: imports are absolute"
-                assert node.module is not None, "an absolute import names its module"
-                for alias in node.names:
-                    yield node.lineno, f"{node.module}.{alias.name}"
+        return _imports(self)
+
+
+@cache
+def _nodes(module: Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(module.tree))
+
+
+@cache
+def _imports(module: Module) -> tuple[tuple[int, str], ...]:
+    found: list[tuple[int, str]] = []
+    for node in module.nodes:
+        if isinstance(node, ast.Import):
+            found += ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.name}:{node.lineno}: imports are absolute"
+            assert node.module is not None, "an absolute import names its module"
+            found += ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    return tuple(found)
 
 
 def shells_of(stage: str) -> set[str]:

@@ -123,7 +123,7 @@ def impurities(module: Module) -> list[str]:
         for line, name in module.imports()
         if under(name, *IMPURE_MODULES) and name != "random.Random"
     ]
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call):
             called = node.func
             if isinstance(called, ast.Name) and called.id in IMPURE_CALLS:

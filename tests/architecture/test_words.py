@@ -39,7 +39,7 @@ SKIP = re.compile(
 
 def identifiers(module: Module) -> Iterator[tuple[int, str]]:
     """Give every name that a module introduces."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -114,7 +114,7 @@ def test_dataclasses_are_frozen_slotted_and_keyword_only_or_say_why_not(option: 
 
 def decorators(module: Module) -> Iterator[ast.expr]:
     """Give the decorators of every class."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ClassDef):
             yield from node.decorator_list
 
@@ -159,7 +159,7 @@ def test_broad_excepts_pass_on_what_they_catch_or_say_why() -> None:
     wrong = [
         f"{module.path}:{node.lineno}"
         for module in modules()
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
         and ast.unparse(node.body[-1]) != "raise"
