@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from backfill.aws.clock import SystemClock, SystemRandom
 from backfill.aws.faults import error_of
 from backfill.aws.session import Connection
 from backfill.errors import StoreFault
 from backfill.journal.journal import SegmentJournal
+from backfill.journal.segments import SEGMENT_BYTES_MAX
 from backfill.kept_on_s3 import S3Options, opened
 from backfill.model.outcome import Outcome
 from backfill.ports import ArtifactIndex, ArtifactStore, Clock, Journal, Random
@@ -24,8 +26,14 @@ from backfill.run_directory.lock import hold_run_directory, join_run_directory
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy
 from backfill.run_directory.on_s3.directory import S3RunDirectory
 from backfill.run_directory.on_s3.held import Held
+from backfill.run_directory.on_s3.mending import MARKER_FILE
 from backfill.run_directory.pulse import Pulse
-from backfill.settings import Settings
+from backfill.settings import MIB, Settings
+
+
+SEGMENT_BYTES_ON_S3: Final = 4 * MIB
+"""Of a journal. A lost disk takes the last segment with it, some 20,000 copies that have to be
+recognised at the destination; a thousand million copies are fifty thousand segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +173,12 @@ def written_outcomes(here: Machine, manifest: ArtifactIndex, shard: int) -> Iter
 def _opened_journal(here: Machine, manifest: ArtifactIndex, shard: int) -> SegmentJournal:
     folder = _journal_name(manifest.name, shard)
     here.bring(folder)
-    return SegmentJournal.open(here.root / folder, manifest_digest=manifest.digest)
+    is_kept_on_s3 = (here.root / MARKER_FILE).exists()
+    return SegmentJournal.open(
+        here.root / folder,
+        manifest_digest=manifest.digest,
+        segment_bytes_max=SEGMENT_BYTES_ON_S3 if is_kept_on_s3 else SEGMENT_BYTES_MAX,
+    )
 
 
 def has_journal(here: Machine, manifest_name: str) -> bool:

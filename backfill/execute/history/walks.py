@@ -22,9 +22,10 @@ from backfill.model.objects import (
 )
 from backfill.plan.routes import Route
 
-UNKNOWN_MAX: Final = 10_000
-"""Entries above what is known to be ours that are held to be recognised. More than a lost journal
-tail has; beyond it a new run, whose plan recognises any number, is the way."""
+UNKNOWN_MAX: Final = 40_000
+"""Entries above what is known to be ours that are held to be recognised: twice what the journal of
+a run directory on S3 loses with a disk. Beyond it a new run, whose plan recognises any number, is
+the way."""
 _DIGEST_BYTES: Final = 16
 
 

@@ -109,7 +109,10 @@ class HistoryWriter:
             row, outcome = self.ledger.gap
             self._end = kept_back(row, End(kind=outcome.kind, code=outcome.code))
         self._top = None if destination.top is None else top_of(destination.top)
-        if destination.top is not None or destination.missing is None:
+        # What was not held to its end says nothing of what lies next to the known top.
+        if not destination.is_too_long and (
+            destination.top is not None or destination.missing is None
+        ):
             self._above.extend(reversed(destination.above))
 
     def blind(self, fault: StoreFault) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from backfill.errors import Disposition, StoreFault, VersioningError
+from backfill.execute.history import walks
 from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.objects import NULL_VERSION_ID, VersionId
 from backfill.model.store import (
@@ -229,6 +230,20 @@ async def test_a_part_of_a_history_without_any_record_is_gone_on_with() -> None:
         outcomes = await again.go()
         assert arrived(again) == "AB-AB-"
         assert mapped(again, outcomes) == listed(again)
+
+
+async def test_more_than_is_held_is_recognised_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, versions are mapped to others with the same bytes, further up their chain."""
+    run = scene("AAAAAA")
+    await run.go()
+    again = run.restarted()
+    again.journal.done = {}
+    found = listed(run)
+    monkeypatch.setattr(walks, "UNKNOWN_MAX", 3)
+    outcomes = await again.go()
+    assert codes(outcomes) == ["skipped destination-changed"] * 6
+    assert mapped(again, outcomes) == [None] * 6
+    assert listed(run) == found
 
 
 async def test_bytes_that_nothing_proves_are_no_ones_without_an_intent() -> None:
