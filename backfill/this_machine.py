@@ -30,7 +30,6 @@ from backfill.run_directory.on_s3.mending import MARKER_FILE
 from backfill.run_directory.pulse import Pulse
 from backfill.settings import MIB, Settings
 
-
 SEGMENT_BYTES_ON_S3: Final = 4 * MIB
 """Of a journal. A lost disk takes the last segment with it, some 20,000 copies that have to be
 recognised at the destination; a thousand million copies are fifty thousand segments."""
