@@ -60,9 +60,10 @@ def decoded_marker(data: bytes) -> Marker | None:
 def is_last_holders(marker: Marker | None, seen: Head | None, *, url: str, place: str) -> bool:
     """Return whether a working copy is what the head's holder worked on last, here.
 
-    Who asks holds the copy's lock, so that holder and all its processes have ended.
+    Who asks holds the copy's lock, so that holder and all its processes have ended. `place` empty:
+    nothing tells this machine from another one, and no copy is believed.
     """
-    if marker is None or seen is None or not marker.is_whole:
+    if marker is None or seen is None or not marker.is_whole or not place:
         return False
     return (marker.url, marker.place, marker.fence, marker.nonce) == (
         url,

@@ -176,7 +176,7 @@ class Mirror:
                 sizes.append(await self._put(name, tree.files[name]))
 
             await each_of(changed, put)
-            if any(stamp_of(self._root / name) is None for name in changed):
+            if any(self._has_changed(name, tree.files[name]) for name in changed):
                 return False
             kept.update({name: self._known[name][1] for name in tree.files})
             if kept != self._catalogue:
@@ -187,6 +187,14 @@ class Mirror:
     def _is_known(self, name: str, stamp: Stamp) -> bool:
         known = self._known.get(name)
         return known is not None and known[0] == stamp
+
+    def _has_changed(self, name: str, stamp: Stamp) -> bool:
+        """Return whether a file is another one than was looked at; a journal may grow meanwhile.
+
+        An index that was replaced would go up without the segments that it names.
+        """
+        now = stamp_of(self._root / name)
+        return now is None if is_journal_segment(name) else now != stamp
 
     def _left_alone(self, tree: Tree, absent: dict[str, Entry]) -> dict[str, Entry]:
         """Return the catalogue's files that stay as they are without standing here."""

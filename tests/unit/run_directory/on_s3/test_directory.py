@@ -32,6 +32,8 @@ from backfill.run_directory.on_s3.keeper import Holder
 from backfill.run_directory.on_s3.lease import taken_head
 from backfill.run_directory.on_s3.location import S3Location
 from backfill.run_directory.on_s3.mending import MARKER_FILE, decoded_marker
+from backfill.run_directory.on_s3.mirror import Mirror
+from backfill.run_directory.on_s3.standing import Stamp
 from tests.doubles.memory_run_store import MemoryRunStore, fault, no_faults
 
 LOCATION = S3Location(bucket="runs", prefix="of/me")
@@ -182,6 +184,29 @@ def test_nothing_is_put_twice_and_nothing_is_deleted(place: Place) -> None:
         pass
     assert {op for op, _ in place.store.asked} <= {"Probe", "GetHead", "PutHead", "GetObject"}
     assert before.keys() == place.store.objects.keys()
+
+
+async def test_an_index_that_is_replaced_on_its_way_up_goes_up_with_its_segments(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a disk that is lost at the wrong moment leaves an index without its rows."""
+    put = Mirror._put
+    replaced: list[str] = []
+
+    with place.held() as held:
+
+        async def put_late(self: Mirror, name: str, stamp: Stamp) -> int:
+            if name == "plan/index.json" and not replaced:
+                replaced.append(name)
+                write_rows(held, "plan", 7)
+            return await put(self, name, stamp)
+
+        monkeypatch.setattr(Mirror, "_put", put_late)
+        write_rows(held, "plan", 3)
+        await held.flush()
+        with place.looked_at() as copy:
+            assert rows_of(copy, "plan") == list(range(7))
+    assert replaced
 
 
 def outcome(number: int) -> Outcome:

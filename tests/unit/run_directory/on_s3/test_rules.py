@@ -111,6 +111,12 @@ def test_only_the_last_holders_own_folder_is_ahead_of_s3(
     assert not is_last_holders(None, HEAD, url=URL, place=PLACE)
 
 
+def test_where_nothing_tells_machines_apart_no_copy_is_believed() -> None:
+    """If this fails, a copy of a copy passes for the last holder's where the kernel has no boot."""
+    nowhere = replace(MARKER, place="")
+    assert not is_last_holders(nowhere, HEAD, url=URL, place="")
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"{}", b"[]", b"null", b'"x"', b"\xff", b'{"url": 1}', encoded_marker(MARKER)[:-9]],
