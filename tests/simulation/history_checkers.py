@@ -110,6 +110,10 @@ class Told:
         whole = self.arrival(self.outcomes[-1])
         return whole is not None and at > whole and self.has_died(change, at)
 
+    def is_of_the_dead(self, entry: Entry | None) -> bool:
+        """Whether an entry was made by the late request of a dead process."""
+        return any(change.made is entry and self.has_died(change, at) for at, change in self.ours)
+
     def has_died(self, change: Changed, at: int) -> bool:
         """Whether a process had died before its request arrived."""
         events = self.evidence.history.events[:at]
@@ -140,10 +144,11 @@ class Told:
         index = self.evidence.run.artifacts.index(PLAN)
         assert index is not None, "a history is planned"
         horizon = header_of(index.summary).horizon
-        return any(
-            position < at and change.made is not None and change.made.last_modified >= horizon
-            for position, change in self.evidence.source_changed[self.key]
-        )
+        chain: Chain = ()
+        for position, change in self.evidence.source_changed[self.key]:
+            if position < at:
+                chain = change.after
+        return any(entry.last_modified >= horizon for entry in chain[:1])
 
     def is_still_listed(self, version_id: str | None) -> bool:
         """Whether a version is there in the end: what others have removed is no matter of ours."""
@@ -229,7 +234,7 @@ def _hidden_by_condition(told: Told) -> Found:
     """A marker onto an object of ours names its ETag; only onto nothing or a marker it cannot."""
     for at, change in told.ours:
         below = change.before[0] if change.before else None
-        if told.has_died(change, at):
+        if told.has_died(change, at) or told.is_of_the_dead(below):
             continue  # when it was sent, nothing lay there
         is_marker = isinstance(change.made, DeleteMarker) and isinstance(below, ObjectVersion)
         if is_marker and told.evidence.is_ours(below) and "IfMatch" not in change.parameters:

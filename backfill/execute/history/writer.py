@@ -82,7 +82,7 @@ class HistoryWriter:
         self._end: End | None = None
         """What keeps back all that is left."""
         self._before = b"", b""
-        self._has_written = False
+        self._has_written = self._is_groundless = False
         self.last: Outcome | None = None
         """Of the newest version, once it stands: concluded after the look back."""
         self._begin_row(())
@@ -109,10 +109,10 @@ class HistoryWriter:
             row, outcome = self.ledger.gap
             self._end = kept_back(row, End(kind=outcome.kind, code=outcome.code))
         self._top = None if destination.top is None else top_of(destination.top)
-        # What was not held to its end says nothing of what lies next to the known top.
-        if not destination.is_too_long and (
-            destination.top is not None or destination.missing is None
-        ):
+        # Where the known top is gone, or too much lies above, nothing tells what is ours of that.
+        is_lost = destination.top is None and destination.missing is not None
+        self._is_groundless = is_lost or destination.is_too_long
+        if not self._is_groundless:
             self._above.extend(reversed(destination.above))
 
     def blind(self, fault: StoreFault) -> None:
@@ -215,10 +215,10 @@ class HistoryWriter:
     async def _next(self, row: ManifestEntry) -> Write | End:
         if self._above:
             return await self._recognised(row, self._above[0])
-        step = self._give_up or self._end or write_over(row, self._top)
-        if step is self._end and self._end.code == Code.DESTINATION_CHANGED and self._is_attempted:
-            return replace(self._end, detail=f"{self._end.detail} {_DOUBT}")
-        return step
+        ended = self._give_up or self._end
+        if ended is not None and self._is_groundless and self._is_attempted:
+            return replace(ended, detail=f"{ended.detail} {_DOUBT}")
+        return ended or write_over(row, self._top)
 
     async def _recognised(self, row: ManifestEntry, found: ListedEntry) -> End:
         """Return the end of a row whose version is there already, or what keeps all back."""
@@ -341,7 +341,7 @@ class HistoryWriter:
         if walk.missing is None and not walk.is_too_long:
             self._above.extend(reversed(walk.above))
         else:
-            self._end = self._end or before_writing(None, walk)
+            self._end, self._is_groundless = self._end or before_writing(None, walk), True
 
     async def _after_unread(self, row: ManifestEntry, fault: StoreFault) -> End | None:
         """Return the end of a row that nothing can be learnt of; None: ask again."""
