@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from backfill.errors import BackfillError, BugError, StoreFault
+from backfill.errors import BackfillError, BugError, RefusedError, StoreFault
 from backfill.events.holding import RunDirectoryUnkept, WorkingCopyMended
 from backfill.ports import Clock, Event
 from backfill.ports.run_store import RunStore
@@ -107,18 +107,19 @@ class Held:
         """Renew the lease meanwhile; at the end all goes up, and the lease is given back."""
         self._start(self._ground.keeper.keep())
         try:
-            yield
-        except BaseException:
+            try:
+                yield
+            except BaseException:
+                if self._failure is None:
+                    # What ended the work is what a person reads; a lease that stays, runs out.
+                    with suppress(BackfillError, StoreFault):
+                        self._ground.background.call(self._given_back())
+                raise
+            if self._failure is not None:
+                raise self._failure
+            self._ground.background.call(self._given_back())
+        finally:
             self._stop()
-            if self._failure is None:
-                # What ended the work is what a person reads; a lease that stays, runs out.
-                with suppress(BackfillError, StoreFault, TimeoutError):
-                    self._ground.background.call(self._given_back())
-            raise
-        self._stop()
-        if self._failure is not None:
-            raise self._failure
-        self._ground.background.call(self._given_back())
 
     def mend(self, before: Head | None, place: str, *, is_ahead: bool) -> None:
         """Bring the working copy into step, and keep S3 in step with it from now on."""
@@ -180,10 +181,20 @@ class Held:
         raise BugError("the working copy would not keep still for a flush")
 
     async def _given_back(self) -> None:
-        async with asyncio.timeout(LAST_FLUSH_S):
-            if self._mirror is not None:
-                await self._flushed()
-            await self._ground.keeper.write(is_released=True)
+        """Put all up, for which the lease may have to be renewed, and then give it back."""
+        try:
+            async with asyncio.timeout(LAST_FLUSH_S):
+                if self._mirror is not None:
+                    await self._flushed()
+                self._stop()
+                await self._ground.keeper.write(is_released=True)
+        except TimeoutError as late:
+            raise RefusedError(
+                f"the last files of {self._ground.location.url} did not get there within"
+                f" {LAST_FLUSH_S:.0f} s",
+                hint="the same command goes on: with this --scratch-dir from all that was done,"
+                " elsewhere from what is on S3; what was delivered is recognised",
+            ) from late
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = self._ground.background.start(work)

@@ -23,6 +23,7 @@ from backfill.errors import (
 from backfill.journal.journal import SegmentJournal
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.ports import Event
+from backfill.run_directory.on_s3 import held as holds
 from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy
 from backfill.run_directory.on_s3.directory import S3RunDirectory
@@ -192,6 +193,8 @@ async def test_an_index_that_is_replaced_on_its_way_up_goes_up_with_its_segments
     """If this fails, a disk that is lost at the wrong moment leaves an index without its rows."""
     put = Mirror._put
     replaced: list[str] = []
+    fill(place)
+    place.lose_the_disk()
 
     with place.held() as held:
 
@@ -202,7 +205,6 @@ async def test_an_index_that_is_replaced_on_its_way_up_goes_up_with_its_segments
             return await put(self, name, stamp)
 
         monkeypatch.setattr(Mirror, "_put", put_late)
-        write_rows(held, "plan", 3)
         await held.flush()
         with place.looked_at() as copy:
             assert rows_of(copy, "plan") == list(range(7))
@@ -484,6 +486,51 @@ def test_an_end_that_cannot_be_kept_is_no_success(place: Place) -> None:
 
     with pytest.raises(StoreFault):
         hold_and(place, work)
+
+
+class SlowAtTheEnd(MemoryRunStore):
+    """Puts nothing up before the head has moved on, or never."""
+
+    def __init__(self, *, moves_on: bool) -> None:
+        super().__init__()
+        self.is_slow = False
+        self._moves_on = moves_on
+
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        if self.is_slow:
+            if not self._moves_on:
+                await asyncio.Event().wait()
+            before = self.objects[HEAD]
+            await until(lambda: self.objects[HEAD] != before)
+        await super().put_bytes(key, data)
+
+
+def test_the_lease_is_renewed_while_the_last_files_go_up(tmp_path: Path) -> None:
+    """If this fails, a contender takes a run that is finished, and its end is void (exit 11)."""
+    store = SlowAtTheEnd(moves_on=True)
+    place = Place(store=store, scratch=tmp_path / "scratch")
+    with place.held(lease_s=1.0) as held:
+        held.artifacts.write_document("run.json", b"{}")
+        store.is_slow = True
+    assert place.head.is_released
+    assert place.head.catalogue is not None
+
+
+def test_a_last_flush_that_takes_for_ever_ends_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a run whose end cannot be kept ends in a traceback."""
+    monkeypatch.setattr(holds, "LAST_FLUSH_S", 0.2)
+    store = SlowAtTheEnd(moves_on=False)
+    place = Place(store=store, scratch=tmp_path / "scratch")
+
+    def work(held: Held) -> None:
+        held.artifacts.write_document("run.json", b"{}")
+        store.is_slow = True
+
+    with pytest.raises(RefusedError, match="did not get there within") as caught:
+        hold_and(place, work)
+    assert "the same command goes on" in caught.value.hint
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])
