@@ -99,6 +99,7 @@ def _asked(campaign: Campaign, identity: RunIdentity, scene: Scene, here: Machin
     lines = [
         *([f"keys that begin with {scope.prefix}"] if scope.prefix else []),
         *(f"object tag {name}={value}" for name, value in scope.tags),
+        *(["all versions, also by copies"] if scope.versions is Versions.ALL else []),
         f"other writers: {campaign.other_writers.value}",
     ]
     return Asked(

@@ -160,6 +160,12 @@ def _error_of(fault: StoreFault) -> BackfillError:
     if fault.code in _DENIALS:
         statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
         return MissingPermissionError(line, hint=statements)
+    if fault.operation == "HeadBucket" and fault.status == 404 and fault.bucket:
+        # Its answer has no body: all that S3 says is a number.
+        return RefusedError(
+            f"bucket {visible_text(fault.bucket)} does not exist",
+            hint="check its name; a bucket for a run directory or for jobs has to be made first",
+        )
     hint = _JOB_HINTS.get(fault.code, "") if "Job" in fault.operation else ""
     return RefusedError(line, hint=hint or _HINTS.get(fault.code, ""))
 

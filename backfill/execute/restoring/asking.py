@@ -58,6 +58,8 @@ class Look:
     archive: Archive | None = None
     access: Access = Access.READABLE
     given_up: GivenUp | None = None
+    was_counted: bool = False
+    """An earlier request for it was counted, and nobody knows yet what became of it."""
 
     @property
     def is_waiting(self) -> bool:
@@ -93,9 +95,11 @@ class Asking:
         looks = [[Look(key=key.key, version=each) for each in key.versions] for key in keys]
         everything = [look for of_key in looks for look in of_key]
         await self._for_each(self._read, everything)
-        # What is under way, or done, was asked for by whoever counted it.
+        # What is seen under way, or done, was asked for by whoever counted it.
         self._counted.difference_update(
-            look.version.number for look in everything if look.access is not Access.ARCHIVED
+            look.version.number
+            for look in everything
+            if look.archive is not None and look.access is not Access.ARCHIVED
         )
         asked = [look for look in everything if look.access is Access.ARCHIVED and self._fits(look)]
         if asked:
@@ -174,7 +178,11 @@ class Asking:
             if fault.disposition is Disposition.SETTLE or fault.is_ambiguous:
                 # The next look tells; if it was lost, it is asked for again, and counted once.
                 return
-            self._uncount(look)
+            if look.was_counted and fault.disposition is Disposition.REDECIDE:
+                # Under way already: by that earlier request, which is billed.
+                self._counted.discard(number)
+            else:
+                self._uncount(look)
             if fault.code in _DENIED:
                 # It is the identity that may not, for all versions alike: a person mends that.
                 raise self._bench.ports.error_of(fault) from fault
@@ -221,6 +229,7 @@ class Asking:
             look.given_up = GivenUp(OutcomeKind.SKIPPED, Code.ARCHIVED, detail)
             return False
         if version.number in self._counted:
+            look.was_counted = True
             return True
         ledger = self.ledger
         if ledger.asked_bytes + version.size_bytes > self._options.bytes_max:

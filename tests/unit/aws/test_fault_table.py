@@ -436,3 +436,12 @@ def test_an_answer_without_anything_is_still_a_fault(answer: dict[str, object]) 
     """The SDK's parser promises nothing about answers that are none."""
     fault = fault_of_answer(operation="CopyObject", bucket="b", answer=answer)
     assert (fault.code, fault.disposition) == ("Unknown", SETTLE)
+
+
+def test_a_bucket_that_is_not_there_is_named() -> None:
+    """If this fails, a person reads a number, and no bucket's name: HEAD has no words."""
+    fault = store_fault(operation="HeadBucket", code="404", status=404, bucket="no-such")
+    error = error_of(fault)
+    assert isinstance(error, RefusedError)
+    assert str(error) == "bucket no-such does not exist"
+    assert "check its name" in error.hint

@@ -70,6 +70,35 @@ async def test_what_a_crash_left_open_is_asked_for_and_counted_once() -> None:
     assert not shard.journal.done
 
 
+async def test_what_was_under_way_by_an_earlier_request_of_ours_stays_counted() -> None:
+    """If this fails, a lost answer takes a restore off the budget that S3 bills."""
+    shard = Shard(options=RestoreOptions(bytes_max=10))
+    shard.add("a", Cold(takes_s=HOUR))
+    counted = {Archive.GLACIER: Retrieved(restores=1, size_bytes=10)}
+    left = Ledger(tier="Bulk", days=3, asked=counted, opened=frozenset({0}))
+    shard.artifacts.documents[NAME] = encoded(left)
+    shard.store.refusals.append(("RestoreAlreadyInProgress", 409, True))
+    assert await shard.run() == [["a"]]
+    assert shard.ledger.asked == counted
+
+
+async def test_a_look_that_failed_forgets_nothing_of_what_was_counted() -> None:
+    """If this fails, a version that was counted is counted again, and eats the budget twice."""
+    shard = Shard(options=RestoreOptions(bytes_max=10))
+    shard.add("a", Cold(takes_s=0))
+    counted = {Archive.GLACIER: Retrieved(restores=1, size_bytes=10)}
+    left = Ledger(tier="Bulk", days=3, asked=counted, opened=frozenset({0}))
+    shard.artifacts.documents[NAME] = encoded(left)
+    shard.store.head_refusals = {"a": ("SlowDown", 503)}
+    shard.clock.on_rest = shard.store.head_refusals.clear
+    restoring, given = shard.process(), list[str]()
+    async for rows in restoring.ready():
+        given += [row.key for row in rows]
+    assert given == ["a"]
+    assert not shard.outcomes()
+    assert shard.ledger.asked == counted
+
+
 async def test_the_budget_goes_by_manifest_order_and_smaller_ones_behind_may_fit() -> None:
     """If this fails, the bill depends on chance, or exceeds what was allowed."""
     shard = Shard(options=RestoreOptions(bytes_max=50))
