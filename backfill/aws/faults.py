@@ -139,11 +139,21 @@ def is_throttle(fault: StoreFault) -> bool:
 
 def error_of(fault: StoreFault) -> BackfillError:
     """Return what a person reads when this fault ends a stage: line, hint and exit code."""
-    error = _error_of(fault)
+    error = _missing_bucket(fault) or _error_of(fault)
     if fault.operation == "GetCallerIdentity":
         # The one call that is not S3's, and not needed by who says whose the buckets are.
         error.hint = "; ".join(filter(None, (error.hint, _WITHOUT_STS)))
     return error
+
+
+def _missing_bucket(fault: StoreFault) -> RefusedError | None:
+    """Name what HEAD, whose answer has no body, says by a number."""
+    if fault.operation != "HeadBucket" or fault.status != 404 or not fault.bucket:
+        return None
+    return RefusedError(
+        f"bucket {visible_text(fault.bucket)} does not exist",
+        hint="check its name; a bucket for a run directory or for jobs has to be made first",
+    )
 
 
 def _error_of(fault: StoreFault) -> BackfillError:
@@ -160,12 +170,6 @@ def _error_of(fault: StoreFault) -> BackfillError:
     if fault.code in _DENIALS:
         statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
         return MissingPermissionError(line, hint=statements)
-    if fault.operation == "HeadBucket" and fault.status == 404 and fault.bucket:
-        # Its answer has no body: all that S3 says is a number.
-        return RefusedError(
-            f"bucket {visible_text(fault.bucket)} does not exist",
-            hint="check its name; a bucket for a run directory or for jobs has to be made first",
-        )
     hint = _JOB_HINTS.get(fault.code, "") if "Job" in fault.operation else ""
     return RefusedError(line, hint=hint or _HINTS.get(fault.code, ""))
 

@@ -33,8 +33,8 @@ ROUTE_TEXTS: Final[Mapping[Route, Text]] = {
         " annotations cannot be carried that way and stay behind."
     ),
     Route.DELETE_MARKER: Text(
-        sentence="Is a delete marker that the rule replicates, current or part of a history; one is written"
-        " there."
+        sentence="Is a delete marker that the rule replicates, current or part of a history; one is"
+        " written there."
     ),
     Route.HIDE_EXTRA: Text(
         sentence="Is at the destination only and is hidden behind a delete marker; it stays below."
