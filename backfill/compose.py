@@ -38,7 +38,6 @@ from backfill.ports import (
 from backfill.ports.accounts import AccountReader, AccountWriter, Watching
 from backfill.ports.canary import CanaryStore
 from backfill.ports.run_store import WriteGate
-from backfill.run_directory.on_s3.gate import joined_gate
 from backfill.settings import Settings
 from backfill.this_machine import (
     Machine,
@@ -152,7 +151,7 @@ async def clients(campaign: Campaign, here: Machine, events: Events) -> AsyncIte
             retries=retries,
             pace=pace,
             keys=_customer_keys(campaign.access.customer_key_file, events),
-            gate=_gate(here),
+            gate=here.gate,
         )
         source = await build.side(source_connection(campaign.access, settings))
         destination = await build.side(destination_connection(campaign.access, settings))
@@ -271,11 +270,6 @@ class _Builder:
 
     def _behind_gate(self, calls: Calls) -> Calls:
         return GatedCalls(calls, self.gate) if self.gate is not None else calls
-
-
-def _gate(here: Machine) -> WriteGate | None:
-    """Return the gate of a hold on S3, a copy process's share of it; None on a local directory."""
-    return here.holding.gate if here.holding is not None else joined_gate(here.root)
 
 
 def source_connection(access: Access, settings: Settings) -> Connection:

@@ -25,6 +25,8 @@ from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.lock import hold_run_directory, join_run_directory
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy
 from backfill.run_directory.on_s3.directory import S3RunDirectory
+from backfill.run_directory.on_s3.folder import refuse_working_copy
+from backfill.run_directory.on_s3.gate import LeaseGate, joined_gate
 from backfill.run_directory.on_s3.held import Held
 from backfill.run_directory.on_s3.mending import MARKER_FILE
 from backfill.run_directory.pulse import Pulse
@@ -42,7 +44,7 @@ class Machine:
     `lock` is the descriptor of the run directory's lock while it is held; None while it is not.
     `pulse` is what its holder tells of itself; None where nobody asks.
     Of a run directory on S3, `on_s3` is that directory, `copy` what is here of it, and `holding`
-    the hold on it, None for who only looks.
+    the hold on it, None for who only looks. `gate` is what writes to other buckets pass then.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Machine:
     on_s3: S3RunDirectory | None = None
     copy: Copy | None = None
     holding: Held | None = None
+    gate: LeaseGate | None = None
 
     @property
     def shown(self) -> str:
@@ -89,11 +92,17 @@ def machine(run_directory: Path) -> Machine:
 
 @contextmanager
 def held(here: Machine) -> Iterator[Machine]:
-    """Hold the run directory: one process at a time writes there, with those that it starts."""
+    """Hold the run directory: one process at a time writes there, with those that it starts.
+
+    Raises:
+        LeaseHeldError: Another process holds it.
+        RefusedError: It is the working copy of one on S3, or cannot be written.
+    """
     if here.on_s3 is not None:
         with _held_on_s3(here, here.on_s3) as holder:
             yield holder
         return
+    refuse_working_copy(here.root)
     beating = nullcontext() if here.pulse is None else here.pulse.beating()
     with hold_run_directory(here.root, clock=here.clock) as lock, beating:
         yield replace(here, lock=lock)
@@ -134,14 +143,15 @@ def _held_on_s3(here: Machine, directory: S3RunDirectory) -> Iterator[Machine]:
             pulse=pulse,
             copy=holding.copy,
             holding=holding,
+            gate=holding.gate,
         )
 
 
 @contextmanager
-def joined(here: Machine, lock: int) -> Iterator[None]:
-    """Share the hold of the process that passed its lock's descriptor on."""
+def joined(here: Machine, lock: int) -> Iterator[Machine]:
+    """Share the hold of the process that passed its lock's descriptor on, and its gate."""
     with join_run_directory(here.root, lock):
-        yield
+        yield replace(here, gate=joined_gate(here.root))
 
 
 @asynccontextmanager

@@ -135,8 +135,7 @@ async def obey(reader: asyncio.StreamReader, stop: StopRequest) -> None:
 
 
 async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest) -> None:
-    here = machine(task.run_directory)
-    with joined(here, lock):
+    with joined(machine(task.run_directory), lock) as here:
         async with (
             clients(task.campaign, here, told) as both,
             journal(here, task.manifest, shard=task.shard.number) as opened,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from backfill.errors import RefusedError
+from backfill.model.escaping import visible_text
 from backfill.run_directory.durable import disk_faults_refused, replaced_file, shown_path
 from backfill.run_directory.lock import LOCK_FILE
 from backfill.run_directory.on_s3.catalogue import Catalogue
@@ -18,7 +19,7 @@ from backfill.run_directory.on_s3.gate import GATE_FILE
 from backfill.run_directory.on_s3.mending import MARKER_FILE, Marker, decoded_marker, encoded_marker
 
 _OTHERS: Final = 0o077
-_KEPT: Final = frozenset({LOCK_FILE, GATE_FILE, MARKER_FILE, "pulse.json"})
+_KEPT: Final = frozenset({LOCK_FILE, GATE_FILE, MARKER_FILE, "pulse.json", "pulse.beat"})
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -40,6 +41,23 @@ def refuse_open_folder(root: Path) -> None:
                 f"{shown_path(root)} is not a folder of this user alone",
                 hint="remove it, or name a folder of your own with --scratch-dir",
             )
+
+
+def refuse_working_copy(root: Path) -> None:
+    """Refuse to work on the copy of a run directory on S3 as if it were one of its own.
+
+    Raises:
+        RefusedError: It is one.
+    """
+    with disk_faults_refused(root, "read"):
+        if not (root / MARKER_FILE).exists():
+            return
+    marker = marker_of(root)
+    url = marker.url if marker is not None else "s3://..."
+    raise RefusedError(
+        f"{shown_path(root)} is the working copy of a run directory on S3",
+        hint=f"go on with --run-dir {visible_text(url)}, or name another folder",
+    )
 
 
 def place_of(root: Path) -> str:

@@ -1,14 +1,18 @@
 """The gate before writes: shut while the lease is not fresh, for every process of the holder."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from backfill.aws.calls import AnyCall, Call, Calls
 from backfill.aws.gated_calls import GatedCalls
-from backfill.errors import LeaseLostError
-from backfill.run_directory.on_s3.gate import joined_gate, made_gate
+from backfill.errors import LeaseLostError, RefusedError
+from backfill.run_directory.on_s3.folder import write_marker
+from backfill.run_directory.on_s3.gate import GATE_FILE, joined_gate, made_gate
+from backfill.run_directory.on_s3.mending import MARKER_FILE, Marker
+from backfill.this_machine import held, joined, machine
 
 URL = "s3://b/p"
 
@@ -56,6 +60,35 @@ def test_a_copy_process_has_the_gate_of_its_holder_and_of_no_other(tmp_path: Pat
     assert (joined.is_open, second.is_open) == (False, True)
     for gate in (first, joined, second):
         gate.close()
+
+
+def test_only_who_joined_a_holder_has_its_gate(tmp_path: Path) -> None:
+    """If this fails, a local run waits without a word at a gate that nobody opens any more."""
+    made_gate(tmp_path, url=URL).close()
+    here = machine(tmp_path)
+    assert here.gate is None
+    with held(here) as holder:
+        assert holder.gate is None
+        assert holder.lock is not None
+        with joined(here, os.dup(holder.lock)) as copier:
+            assert copier.gate is not None
+            copier.gate.close()
+            (tmp_path / GATE_FILE).unlink()
+        with joined(here, os.dup(holder.lock)) as copier:
+            assert copier.gate is None
+
+
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_a_working_copy_is_not_held_as_a_local_run_directory(
+    tmp_path: Path, *, is_sound: bool
+) -> None:
+    """If this fails, a run goes on beside the one on S3, which knows nothing of it (exit 10)."""
+    write_marker(tmp_path, Marker(url=URL, fence=1, nonce="n", place="p", is_whole=True))
+    if not is_sound:
+        (tmp_path / MARKER_FILE).write_bytes(b"{")
+    with pytest.raises(RefusedError, match="working copy") as caught, held(machine(tmp_path)):
+        pass
+    assert (URL in caught.value.hint) is is_sound
 
 
 class Counted(Calls):
