@@ -132,8 +132,11 @@ def looked_at(options: S3Options, connection: Connection) -> Iterator[Machine]:
 @contextmanager
 def _held_on_s3(here: Machine, directory: S3RunDirectory) -> Iterator[Machine]:
     clock = SystemClock()
-    pulse = Pulse(directory.root, rest_left_s=clock.rest_left_s)
-    with directory.held() as holding, pulse.beating():
+    pulse, is_held = Pulse(directory.root, rest_left_s=clock.rest_left_s), False
+    # Until it is held, and when it is given back, what is waited for are requests, which have ends.
+    pulse.watch(under_way=lambda: not is_held)
+    with directory.held(pulse.beating()) as holding:
+        is_held = True
         yield replace(
             here,
             root=directory.root,
@@ -145,6 +148,7 @@ def _held_on_s3(here: Machine, directory: S3RunDirectory) -> Iterator[Machine]:
             holding=holding,
             gate=holding.gate,
         )
+        is_held = False
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Law: who holds it has the lease on S3 and the lock of the working copy here, for
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -107,8 +107,11 @@ class S3RunDirectory:
         return self._ground.background.call(self._ground.keeper.observe())
 
     @contextmanager
-    def held(self) -> Iterator[Held]:
+    def held(self, beating: AbstractContextManager[None] | None = None) -> Iterator[Held]:
         """Hold the run directory: its lease on S3, and the working copy in step with it.
+
+        `beating` is entered once the working copy is this process's: waiting for the lease and
+        mending may take long, and what a dead holder left there passes for a sign of life.
 
         Raises:
             LeaseHeldError: Another process holds it.
@@ -117,7 +120,8 @@ class S3RunDirectory:
         """
         ground, root = self._ground, self.root
         refuse_open_folder(root)
-        with hold_run_directory(root, clock=ground.clock) as lock:
+        lasting = beating or nullcontext()
+        with hold_run_directory(root, clock=ground.clock) as lock, lasting:
             marker, place = marker_of(root), place_of(root)
 
             def is_ours(head: Head | None) -> bool:

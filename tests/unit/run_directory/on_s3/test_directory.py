@@ -1,16 +1,18 @@
 """A run directory on S3 at work: held, published, lost, mended, damaged."""
 
 import asyncio
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from backfill import this_machine
 from backfill.aws.clock import SystemClock
 from backfill.errors import (
     ArtifactDamagedError,
@@ -35,6 +37,9 @@ from backfill.run_directory.on_s3.location import S3Location
 from backfill.run_directory.on_s3.mending import MARKER_FILE, decoded_marker
 from backfill.run_directory.on_s3.mirror import Mirror
 from backfill.run_directory.on_s3.standing import Stamp
+from backfill.run_directory.pulse import PULSE_FILE, Pulse, vitals_of
+from backfill.run_directory.vitals import NOBODY, document_of
+from backfill.this_machine import machine
 from tests.doubles.memory_run_store import MemoryRunStore, fault, no_faults
 
 LOCATION = S3Location(bucket="runs", prefix="of/me")
@@ -531,6 +536,30 @@ def test_a_last_flush_that_takes_for_ever_ends_with_what_to_do(
     with pytest.raises(RefusedError, match="did not get there within") as caught:
         hold_and(place, work)
     assert "the same command goes on" in caught.value.hint
+
+
+def test_a_probe_sees_who_waits_and_mends_and_not_who_died_there(place: Place) -> None:
+    """If this fails, a restarted container is ready before it works, and is killed as it mends."""
+    fill(place)
+    dead_one = Pulse(place.copy, rest_left_s=lambda: 0.0)
+    dead_one.begin("run")
+    silent = replace(dead_one.beat(), pid_namespace="pid:[1]", beat_s=0.0, moved_s=0.0)
+    (place.copy / PULSE_FILE).write_text(json.dumps(document_of(silent)))
+    found: dict[str, set[tuple[bool, bool]]] = {}
+
+    def probe(operation: str, key: str) -> None:
+        assert key
+        vitals = vitals_of(place.copy)
+        found.setdefault(operation, set()).add((vitals.is_live, vitals.is_ready))
+
+    with place.opened() as directory:
+        place.store.hook = probe
+        here = replace(machine(directory.root), on_s3=directory)
+        with this_machine.held(here) as holder:
+            holder.artifacts.write_document("run.json", b"{1}")
+    assert found.keys() >= {"GetHead", "PutHead", "GetObject", "PutObject"}
+    assert set().union(*found.values()) == {(True, False)}
+    assert vitals_of(place.copy) == NOBODY
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])
