@@ -236,6 +236,8 @@ def _hidden_by_condition(told: Told) -> Found:
         below = change.before[0] if change.before else None
         if told.has_died(change, at) or told.is_of_the_dead(below):
             continue  # when it was sent, nothing lay there
+        if any(one.actor == "stranger" for position, one in told.changes if position < at):
+            continue  # what lay there was a marker, which somebody removed
         is_marker = isinstance(change.made, DeleteMarker) and isinstance(below, ObjectVersion)
         if is_marker and told.evidence.is_ours(below) and "IfMatch" not in change.parameters:
             yield Promise.GUARDED, "a marker without If-Match hides an object of ours"
