@@ -160,6 +160,7 @@ async def execute(run: Run, stop: StopRequest) -> ArtifactIndex:
             random=run.here.random,
             error_of=error_of,
             budget=run.clients.budget,
+            keep=run.here.keep_documents,
         )
         job = ExecuteJob(
             header=header,

@@ -77,6 +77,11 @@ class Machine:
         if self.holding is not None:
             await self.holding.flush()
 
+    async def keep_documents(self) -> None:
+        """Return when the documents that stand are safe, for the holder and its copy processes."""
+        if self.gate is not None:
+            await self.gate.kept()
+
 
 def machine(run_directory: Path) -> Machine:
     """Return this machine's side of a run directory; nothing is made or locked yet."""

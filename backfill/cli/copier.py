@@ -154,6 +154,7 @@ async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest)
                 random=here.random,
                 error_of=error_of,
                 budget=both.budget,
+                keep=here.keep_documents,
             )
             job = _job(task, here)
             async with loop.repeating(alive, gap_s=ALIVE_EVERY_S):

@@ -6,7 +6,7 @@ Law: all awaiting is done through the ports, so a seeded loop can drive a whole 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,10 @@ from backfill.ports import (
 from backfill.settings import Settings
 
 
+async def kept_already() -> None:
+    """Return at once: what was written is where it stays."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutePorts:
     """The ports of execute.
@@ -35,6 +39,8 @@ class ExecutePorts:
     destinations as the destination identity, and `control` is that identity's control plane.
     `error_of` turns a fault that stops the run into the error a person reads (aws.faults has it).
     `budget` is the process's, which its reads spend from as well; None: one of this run's own.
+    `keep` returns when documents that were written are where no lost disk takes them from; what
+    S3 bills is asked for after that. On a local disk they are there at once.
     """
 
     source: ObjectStore
@@ -47,6 +53,7 @@ class ExecutePorts:
     random: Random
     error_of: Callable[[StoreFault], BackfillError]
     budget: RetryBudget | None = None
+    keep: Callable[[], Awaitable[None]] = kept_already
 
 
 class AbandonedError(Exception):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backfill.execute.shards import ROWS_MIN
+from backfill.sandbox.http.faults import Call
 from backfill.sandbox.service import SOURCE, Sandbox
 from tests.doubles.command import ROOT, TIMEOUT_S, Command, Ended
 from tests.doubles.old_world import OldWorld, Rule
@@ -321,3 +322,26 @@ def test_the_verbs_one_by_one_work_on_s3(on_s3: OnS3, destination_client: S3Clie
         on_s3.lose_the_disk()
     on_s3.assert_each_key_once(destination_client)
     assert on_s3.head()["is_released"]
+
+
+def test_a_restore_is_on_s3_before_it_is_asked_for(on_s3: OnS3, sandbox: Sandbox) -> None:
+    """If this fails, a disk that is lost forgets what S3 bills, and the budget is spent twice."""
+    with on_s3.world.days_ago(30):
+        on_s3.world.put("cold", storage_class="GLACIER")
+    sent: list[str] = []
+
+    def listen(call: Call) -> None:
+        if call.operation == "PutObject" and call.bucket == on_s3.bucket:
+            sent.append(call.key.rpartition("/")[2])
+        elif call.operation == "RestoreObject":
+            sent.append("asked")
+
+    sandbox.set_fault_hook(listen)
+    started = on_s3.command.start(*on_s3.words, "--restore", "--restore-max-bytes", "1000000")
+    until(started, lambda: "asked" in sent)
+    started.send(signal.SIGKILL)
+    started.end()
+    sandbox.set_fault_hook(lambda _: None)
+    before = sent[: sent.index("asked")]
+    kept = before.index("00-00.json")
+    assert "head.json" in before[before.index("catalogue.json", kept) :]

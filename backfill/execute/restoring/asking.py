@@ -1,6 +1,7 @@
 """One look at archived versions: a HEAD of each, and a RestoreObject where one is due.
 
-What is about to be asked for is counted durably before (see `ledger`), because S3 bills it.
+What is about to be asked for is counted durably before (see `ledger`), because S3 bills it; of a
+run directory on S3, there.
 Never waits and never copies.
 Law: what S3 was asked to restore never exceeds the budget, however often the run is interrupted.
 """
@@ -82,7 +83,7 @@ class Asking:
         self._counted = set(self.ledger.opened)
 
     def keep(self, ledger: Ledger) -> None:
-        """Make a ledger durable."""
+        """Make a ledger durable on this disk."""
         self.ledger = replace(ledger, opened=frozenset(self._counted))
         self._bench.ports.artifacts.write_document(self._name, encoded(self.ledger))
 
@@ -90,7 +91,7 @@ class Asking:
         """Look at the versions of each key, and ask for those that have to be restored.
 
         Raises:
-            BackfillError: a fault that no entry survives, or a disk that refuses.
+            BackfillError: a fault that no entry survives, or a run directory that cannot be kept.
         """
         looks = [[Look(key=key.key, version=each) for each in key.versions] for key in keys]
         everything = [look for of_key in looks for look in of_key]
@@ -105,6 +106,7 @@ class Asking:
         if asked:
             now = self._bench.ports.clock.now()
             self.keep(replace(self.ledger, begun_at=self.ledger.begun_at or now))
+            await self._bench.ports.keep()
             try:
                 await self._for_each(self._ask, asked)
             finally:

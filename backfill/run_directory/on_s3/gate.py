@@ -1,8 +1,9 @@
 """The gate before writes to other buckets: shut while the lease is not fresh.
 
-How long it is open stands in a small file that copy processes map into their memory, too: the
-moment, by a clock of the whole machine that runs on while it sleeps, and a flag.
-Never renews anything.
+How long it is open stands in a small file that copy processes map into their memory, too: moments,
+by a clock of the whole machine that runs on while it sleeps, and a flag. By the same file who must
+not go on before S3 has what it wrote learns of that, and asks for it.
+Never renews or publishes anything.
 Law: when the gate lets a write pass, the holder's last renewal is younger than half a lease.
 """
 
@@ -14,14 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from backfill.errors import LeaseLostError
+from backfill.errors import LeaseLostError, RefusedError
 
 GATE_FILE: Final = "lease"
 LOOK_PAUSE_S: Final = 0.05
 """Between two looks while it is shut: a renewal takes tens of milliseconds."""
 
-_SIZE_BYTES: Final = 16
-_UNTIL, _IS_LOST = 0, 1
+KEPT_WITHIN_S: Final = 300.0
+"""A document goes up in less than a second; who could not renew the lease either would give up
+after as long."""
+
+_SIZE_BYTES: Final = 32
+_UNTIL, _IS_LOST, _KEPT, _WANTED = range(4)
 
 
 def machine_s() -> float:
@@ -51,7 +56,7 @@ class LeaseGate:
     @property
     def is_open(self) -> bool:
         """Whether a write may be sent now."""
-        return self._now_s() * 1e9 < self._read(_UNTIL) and not self.is_lost
+        return self._now_ns() < self._read(_UNTIL) and not self.is_lost
 
     def open_until(self, until_s: float) -> None:
         """Let writes pass until then."""
@@ -69,6 +74,40 @@ class LeaseGate:
             if self.is_lost:
                 raise lease_lost(self._url)
             await asyncio.sleep(LOOK_PAUSE_S)
+
+    async def kept(self) -> None:
+        """Return when the documents that were written before are on S3.
+
+        Raises:
+            LeaseLostError: They will not come there any more.
+            RefusedError: They do not get there.
+        """
+        since_ns = self._now_ns()
+        while self._read(_KEPT) < since_ns:
+            if self.is_lost:
+                raise lease_lost(self._url)
+            if self._now_ns() - since_ns > KEPT_WITHIN_S * 1e9:
+                raise RefusedError(
+                    f"what the run is about to do has not got to {self._url} within"
+                    f" {KEPT_WITHIN_S:.0f} s",
+                    hint="see the log for what keeps the run directory from being written, then run"
+                    " the same command again",
+                )
+            # Again and again: of several who ask at once, the last one alone is read.
+            self._write(_WANTED, since_ns)
+            await asyncio.sleep(LOOK_PAUSE_S)
+
+    @property
+    def is_keeping_wanted(self) -> bool:
+        """Whether somebody waits for what was written since `note_kept`'s last moment."""
+        return self._read(_WANTED) > self._read(_KEPT)
+
+    def note_kept(self, begun_at_s: float) -> None:
+        """Say that what had been written at a moment is on S3."""
+        self._write(_KEPT, int(begun_at_s * 1e9))
+
+    def _now_ns(self) -> int:
+        return int(self._now_s() * 1e9)
 
     def close(self) -> None:
         """Give the memory back."""

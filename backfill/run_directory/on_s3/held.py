@@ -20,7 +20,7 @@ from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.catalogue import Entry
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy, Fetch
 from backfill.run_directory.on_s3.folder import clear, found_files, write_marker
-from backfill.run_directory.on_s3.gate import LeaseGate, lease_lost
+from backfill.run_directory.on_s3.gate import LOOK_PAUSE_S, LeaseGate, lease_lost, machine_s
 from backfill.run_directory.on_s3.head import Head
 from backfill.run_directory.on_s3.keeper import LeaseKeeper
 from backfill.run_directory.on_s3.lease import renewal_pause_s
@@ -166,19 +166,34 @@ class Held:
         assert self._mirror is not None, "the copy is in step"
         pause_s = min(STEP_PAUSE_S, renewal_pause_s(self._ground.keeper.head.lease_s))
         while True:
-            await asyncio.sleep(pause_s)
+            await self._rest(pause_s)
             try:
-                await self._mirror.publish(with_tails=False)
+                await self._is_published(with_tails=False)
             except StoreFault as fault:
                 self._ground.tell(RunDirectoryUnkept(code=fault.code))
+                await asyncio.sleep(pause_s)
+
+    async def _rest(self, pause_s: float) -> None:
+        """Pause, but for somebody who waits for what was written."""
+        for _ in range(max(1, round(pause_s / LOOK_PAUSE_S))):
+            await asyncio.sleep(LOOK_PAUSE_S)
+            if self.gate.is_keeping_wanted:
+                return
 
     async def _flushed(self) -> None:
-        assert self._mirror is not None, "the copy is in step"
         for _ in range(FLUSHES_MAX):
-            if await self._mirror.publish(with_tails=True):
+            if await self._is_published(with_tails=True):
                 return
             await asyncio.sleep(0)
         raise BugError("the working copy would not keep still for a flush")
+
+    async def _is_published(self, *, with_tails: bool) -> bool:
+        assert self._mirror is not None, "the copy is in step"
+        begun_at_s = machine_s()
+        is_of_now = await self._mirror.publish(with_tails=with_tails)
+        if is_of_now:
+            self.gate.note_kept(begun_at_s)
+        return is_of_now
 
     async def _given_back(self) -> None:
         """Put all up, for which the lease may have to be renewed, and then give it back."""

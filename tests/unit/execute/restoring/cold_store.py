@@ -1,7 +1,7 @@
 """A source bucket of archived versions, a clock that moves where somebody rests, and a shard."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -9,7 +9,7 @@ from typing import cast
 
 from backfill.aws.faults import store_fault
 from backfill.campaign import RestoreOptions
-from backfill.execute.bench import Bench, ExecutePorts
+from backfill.execute.bench import Bench, ExecutePorts, kept_already
 from backfill.execute.conclusions import Conclusions
 from backfill.execute.restoring.engine import RestoreWork, Restoring
 from backfill.execute.restoring.ledger import Ledger, decoded, ledger_name
@@ -133,6 +133,7 @@ class Shard:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
     talk: Talk = field(default_factory=Talk)
+    keep: Callable[[], Awaitable[None]] = kept_already
     store: ColdStore = field(init=False)
     bench: Bench = field(init=False)
 
@@ -181,6 +182,7 @@ class Shard:
             clock=self.clock,
             random=cast("Random", None),
             error_of=as_refusal,
+            keep=self.keep,
         )
         self.bench = Bench(
             ports=ports,

@@ -43,6 +43,35 @@ async def test_keys_leave_as_they_come_back_and_each_is_asked_for_once() -> None
     assert shard.talk.counts[0].waiting_since == BEGIN
 
 
+async def test_nothing_is_asked_for_before_its_count_is_kept() -> None:
+    """If this fails, a disk that is lost forgets what S3 bills, and the budget is spent twice."""
+    shard = Shard()
+    shard.add("a", Cold(takes_s=HOUR))
+    kept: list[tuple[int, int]] = []
+
+    async def keep() -> None:
+        kept.append((shard.ledger.restores, len(shard.store.asked)))
+
+    shard.keep = keep
+    assert await shard.run() == [["a"]]
+    assert kept == [(1, 0)]
+
+
+async def test_a_run_directory_that_cannot_be_kept_asks_for_nothing() -> None:
+    """If this fails, what was asked for is known to a disk alone that nobody keeps."""
+    shard = Shard()
+    shard.add("a", Cold())
+
+    async def keep() -> None:
+        raise RefusedError("not kept", hint="")
+
+    shard.keep = keep
+    with pytest.raises(RefusedError, match="not kept"):
+        await shard.run()
+    assert not shard.store.asked
+    assert shard.ledger.opened == {0}
+
+
 async def test_the_next_process_recognises_what_is_under_way() -> None:
     """If this fails, each restart of a container is a bill of its own."""
     shard = Shard()

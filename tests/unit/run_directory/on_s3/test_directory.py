@@ -29,6 +29,7 @@ from backfill.run_directory.on_s3 import held as holds
 from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy
 from backfill.run_directory.on_s3.directory import S3RunDirectory
+from backfill.run_directory.on_s3.gate import joined_gate
 from backfill.run_directory.on_s3.head import Head, decoded_head, encoded_head
 from backfill.run_directory.on_s3.held import Held
 from backfill.run_directory.on_s3.keeper import Holder
@@ -396,6 +397,38 @@ def test_a_living_holder_is_left_alone(place: Place, tmp_path: Path) -> None:
         assert held.failure is None
     with pytest.raises(LeaseHeldError, match="in use by process"), place.held(), place.held():
         pass
+
+
+@pytest.mark.parametrize("is_copier", [True, False])
+async def test_who_waits_for_what_it_wrote_has_it_on_s3_soon(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, is_copier: bool
+) -> None:
+    """If this fails, a lost disk takes the record of what S3 was asked to restore."""
+    monkeypatch.setattr(holds, "STEP_PAUSE_S", LONG_S)
+    with place.held() as held:
+        gate = joined_gate(held.copy.root) if is_copier else held.gate
+        assert gate is not None
+        for data in (b"one", b"two"):
+            held.artifacts.write_document("restores/00-00.json", data)
+            await asyncio.wait_for(gate.kept(), 30)
+            with place.looked_at() as copy:
+                assert CopiedArtifacts(copy).read_document("restores/00-00.json") == data
+
+
+async def test_nobody_is_told_that_what_could_not_be_written_is_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a restore is asked for while the run directory cannot be written."""
+    monkeypatch.setattr(holds, "STEP_PAUSE_S", 0.1)
+    with place.held() as held:
+        held.artifacts.write_document("run.json", b"{}")
+        place.store.hook = dead
+        waiting = asyncio.create_task(held.gate.kept())
+        await until(lambda: any(e.name == "run.directory_unkept" for e in place.told))
+        assert not waiting.done()
+        place.store.hook = no_faults
+        await asyncio.wait_for(waiting, 30)
+        assert place.head.catalogue is not None
 
 
 def overtake(place: Place) -> None:

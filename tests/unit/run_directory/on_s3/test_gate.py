@@ -10,7 +10,7 @@ from backfill.aws.calls import AnyCall, Call, Calls
 from backfill.aws.gated_calls import GatedCalls
 from backfill.errors import LeaseLostError, RefusedError
 from backfill.run_directory.on_s3.folder import write_marker
-from backfill.run_directory.on_s3.gate import GATE_FILE, joined_gate, made_gate
+from backfill.run_directory.on_s3.gate import GATE_FILE, KEPT_WITHIN_S, joined_gate, made_gate
 from backfill.run_directory.on_s3.mending import MARKER_FILE, Marker
 from backfill.this_machine import held, joined, machine
 
@@ -60,6 +60,35 @@ def test_a_copy_process_has_the_gate_of_its_holder_and_of_no_other(tmp_path: Pat
     assert (joined.is_open, second.is_open) == (False, True)
     for gate in (first, joined, second):
         gate.close()
+
+
+async def test_who_waits_for_what_it_wrote_learns_of_a_publishing_that_began_later(
+    tmp_path: Path,
+) -> None:
+    """If this fails, S3 bills a restore that the next container knows nothing of."""
+    clock = Clock()
+    gate = made_gate(tmp_path, url=URL, now_s=clock)
+    gate.note_kept(99.0)
+    assert [gate.is_keeping_wanted] == [False]
+    waiting = asyncio.create_task(gate.kept())
+    await asyncio.sleep(0.1)
+    assert [gate.is_keeping_wanted] == [True]
+    gate.note_kept(99.9)
+    await asyncio.sleep(0.1)
+    assert not waiting.done(), "it was looked at before the write"
+    gate.note_kept(100.1)
+    await waiting
+    assert [gate.is_keeping_wanted] == [False]
+    clock.now_s = 101.0
+    late = asyncio.create_task(gate.kept())
+    await asyncio.sleep(0.1)
+    clock.now_s += KEPT_WITHIN_S + 1
+    with pytest.raises(RefusedError, match="has not got to"):
+        await late
+    gate.shut_for_good()
+    with pytest.raises(LeaseLostError):
+        await gate.kept()
+    gate.close()
 
 
 def test_only_who_joined_a_holder_has_its_gate(tmp_path: Path) -> None:
