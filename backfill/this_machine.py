@@ -140,6 +140,7 @@ def _held_on_s3(here: Machine, directory: S3RunDirectory) -> Iterator[Machine]:
     pulse, is_held = Pulse(directory.root, rest_left_s=clock.rest_left_s), False
     # Until it is held, and when it is given back, what is waited for are requests, which have ends.
     pulse.watch(under_way=lambda: not is_held)
+    pulse.watch(under_way=lambda: directory.waited_for)
     with directory.held(pulse.beating()) as holding:
         is_held = True
         yield replace(

@@ -7,9 +7,9 @@ Law: when the context is left, its tasks have ended and the thread is gone.
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -29,6 +29,7 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="run directory", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_over: asyncio.Event | None = None
+        self._waited_for: set[object] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,9 +49,17 @@ class Background:
             loop.call_soon_threadsafe(is_over.set)
         self._thread.join()
 
+    @property
+    def waited_for(self) -> int:
+        """How many pieces of work somebody waits for; each has limits of its own."""
+        return len(self._waited_for)
+
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Have something done there and wait for it, whatever this thread's own loop does."""
-        future = self.start(work)
+        with self._waiting():
+            return self._result_of(self.start(work))
+
+    def _result_of(self, future: Future[T]) -> T:
         try:
             # Finite: the work has its own limits, and a thread that is gone is noticed.
             while True:
@@ -71,7 +80,17 @@ class Background:
 
     async def ask(self, work: Coroutine[object, object, T]) -> T:
         """Have something done there, while this thread's loop goes on."""
-        return await asyncio.wrap_future(self.start(work))
+        with self._waiting():
+            return await asyncio.wrap_future(self.start(work))
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        one = object()
+        self._waited_for.add(one)
+        try:
+            yield
+        finally:
+            self._waited_for.discard(one)
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:

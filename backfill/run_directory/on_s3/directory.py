@@ -75,6 +75,11 @@ class S3RunDirectory:
         """The folder of the working copy, whether it is there or not."""
         return self._scratch / self.location.working_copy_name
 
+    @property
+    def waited_for(self) -> int:
+        """How much is waited for that has to come from S3, or to get there."""
+        return self._ground.background.waited_for
+
     def listen(self, listener: Listener | None) -> None:
         """Have events told to somebody, what was kept first; None: keep them for the next one."""
         self._listener = listener

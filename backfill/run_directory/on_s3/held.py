@@ -22,7 +22,7 @@ from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy, Fetch
 from backfill.run_directory.on_s3.folder import clear, found_files, write_marker
 from backfill.run_directory.on_s3.gate import LOOK_PAUSE_S, LeaseGate, lease_lost, machine_s
 from backfill.run_directory.on_s3.head import Head
-from backfill.run_directory.on_s3.keeper import LeaseKeeper
+from backfill.run_directory.on_s3.keeper import GIVEN_UP_AFTER_LEASES, LeaseKeeper
 from backfill.run_directory.on_s3.lease import renewal_pause_s
 from backfill.run_directory.on_s3.location import S3Location
 from backfill.run_directory.on_s3.mending import Marker, mending
@@ -164,14 +164,27 @@ class Held:
     async def _keep_in_step(self) -> None:
         """Put up what is new, again and again; ends with what the run directory is lost by."""
         assert self._mirror is not None, "the copy is in step"
-        pause_s = min(STEP_PAUSE_S, renewal_pause_s(self._ground.keeper.head.lease_s))
+        lease_s = self._ground.keeper.head.lease_s
+        pause_s, kept_s = min(STEP_PAUSE_S, renewal_pause_s(lease_s)), machine_s()
         while True:
             await self._rest(pause_s)
             try:
                 await self._is_published(with_tails=False)
             except StoreFault as fault:
                 self._ground.tell(RunDirectoryUnkept(code=fault.code))
+                if machine_s() - kept_s > GIVEN_UP_AFTER_LEASES * lease_s:
+                    raise self._unkept(fault) from fault
                 await asyncio.sleep(pause_s)
+            else:
+                kept_s = machine_s()
+
+    def _unkept(self, fault: StoreFault) -> RefusedError:
+        return RefusedError(
+            f"nothing has got to {self._ground.location.url} for"
+            f" {GIVEN_UP_AFTER_LEASES} leases: {fault.operation} ends with {fault.code}",
+            hint="let it be written (bucket policy, key, quota), then run the same command again;"
+            " until then a lost disk would take more than the end of a journal",
+        )
 
     async def _rest(self, pause_s: float) -> None:
         """Pause, but for somebody who waits for what was written."""

@@ -431,6 +431,29 @@ async def test_nobody_is_told_that_what_could_not_be_written_is_kept(
         assert place.head.catalogue is not None
 
 
+def test_who_can_keep_nothing_for_long_stops_writing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a run works for days while the head is renewed and nothing else gets there."""
+    monkeypatch.setattr(holds, "GIVEN_UP_AFTER_LEASES", 1)
+
+    def files_are_denied(operation: str, key: str) -> None:
+        if operation == "PutObject":
+            raise fault(operation, f"AccessDenied to {key}", 403, Disposition.FAIL)
+
+    def work(held: Held) -> None:
+        ended = threading.Event()
+        held.on_failure(ended.set)
+        held.artifacts.write_document("run.json", b"{}")
+        place.store.hook = files_are_denied
+        assert ended.wait(30)
+        assert not held.gate.is_open
+
+    with pytest.raises(RefusedError, match="ends with AccessDenied") as caught:
+        hold_and(place, work)
+    assert "bucket policy" in caught.value.hint
+
+
 def overtake(place: Place) -> None:
     head = taken_head(place.head, nonce="thief", holder="process 8 on moon", lease_s=LONG_S)
     place.store.objects[HEAD] = encoded_head(head)
@@ -582,10 +605,13 @@ def test_a_probe_sees_who_waits_and_mends_and_not_who_died_there(place: Place) -
 
     def probe(operation: str, key: str) -> None:
         assert key
+        if operation == "GetObject":
+            assert directory.waited_for, "a pulse calls nobody stuck who waits for S3"
         vitals = vitals_of(place.copy)
         found.setdefault(operation, set()).add((vitals.is_live, vitals.is_ready))
 
     with place.opened() as directory:
+        assert directory.waited_for == 0
         place.store.hook = probe
         here = replace(machine(directory.root), on_s3=directory)
         with this_machine.held(here) as holder:
