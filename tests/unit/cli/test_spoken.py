@@ -151,7 +151,7 @@ def test_the_run_directory_is_named_or_follows_the_bucket(
     [
         (["status"], "neither a source bucket nor a run directory", "backfill status SOURCE_B"),
         (["explain", "key"], "neither a source bucket nor a run directory", "--run-dir DIR"),
-        (["run", "b", "--run-dir", "s3://b/p"], "on S3 is not supported", "local directory"),
+        (["run", "b", "--run-dir", "s3://b/p"], "names no run directory on S3", "BUCKET/PREFIX"),
     ],
 )
 def test_a_run_directory_that_cannot_be_is_refused_with_the_flag(
