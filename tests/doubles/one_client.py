@@ -37,6 +37,7 @@ _PROBES: Final = (
 
 ONE_CLIENT: Final = {
     "test_off_a_terminal::test_an_empty_stdin_is_no_campaign": _NO_REQUEST,
+    "test_off_a_terminal::test_every_documented_exit_code_is_brought_about_by_a_test": _NO_REQUEST,
     "test_off_a_terminal::test_a_probe_is_cheap": _OWN_FILES,
     **dict.fromkeys(
         (
