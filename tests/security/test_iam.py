@@ -18,7 +18,10 @@ from backfill.model.permissions import (
 from backfill.preflight.statements import source_key_statement, source_statement
 
 FOLDER = Path(__file__).resolve().parents[2] / "manifests/iam"
-FILES = sorted(path.name for path in FOLDER.glob("*.json"))
+RUN_GUARD = "run-directory-bucket-policy.json"
+"""It grants nothing: it refuses."""
+ALL_FILES = sorted(path.name for path in FOLDER.glob("*.json"))
+FILES = [name for name in ALL_FILES if name != RUN_GUARD]
 
 COPY_READ = {
     "s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging",
@@ -33,6 +36,7 @@ SOURCE = "arn:aws:s3:::<SOURCE_BUCKET>"
 DESTINATION = "arn:aws:s3:::<DESTINATION_BUCKET>"
 
 BATCH = "arn:aws:s3:::<BATCH_BUCKET>"
+RUNS = "arn:aws:s3:::<RUN_BUCKET>"
 BUCKET_LOOKS = BUCKET_FACTS | {
     "s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock",
     "s3:GetBucketRequestPayment", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
@@ -120,6 +124,11 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         DESTINATION: BUCKET_LOOKS,
         "<DESTINATION_KEY_ARN>": KEY_LOOKS,
     },
+    "run-directory-identity.json": {
+        RUNS: {"s3:ListBucket"},
+        f"{RUNS}/<RUN_PREFIX>/*": {"s3:GetObject", "s3:PutObject"},
+    },
+    "run-directory-identity-kms.json": {"<RUN_KEY_ARN>": {"kms:Decrypt", "kms:GenerateDataKey"}},
     "watch-identity.json": {
         SOURCE: {"s3:GetBucketNotification", "s3:GetReplicationConfiguration", "s3:ListBucket"},
         f"{SOURCE}/*": {"s3:GetObject", "s3:GetObjectVersion"},
@@ -201,7 +210,8 @@ def test_statements_are_bound_to_accounts_keys_and_principals(name: str) -> None
             assert "kms:ViaService" in statement.condition["StringEquals"]
             assert statement.resource != "*" or name in RESOURCE_POLICIES
         elif name not in RESOURCE_POLICIES:
-            account = "DESTINATION" if "DESTINATION" in statement.resource else "SOURCE"
+            named = [side for side in ("DESTINATION", "RUN") if f"<{side}_" in statement.resource]
+            account = named[0] if named else "SOURCE"
             assert statement.condition == {
                 "StringEquals": {"aws:ResourceAccount": f"<{account}_ACCOUNT>"}
             }
@@ -212,11 +222,28 @@ def test_statements_are_bound_to_accounts_keys_and_principals(name: str) -> None
 def test_every_file_and_placeholder_is_explained() -> None:
     """If this fails, somebody pastes a placeholder, or does not find the policy that they lack."""
     readme = (FOLDER / "README.md").read_text()
-    for name in FILES:
+    for name in ALL_FILES:
         assert f"`{name}`" in readme
         for placeholder in re.findall(r"<[A-Z_]+>", (FOLDER / name).read_text()):
             assert f"`{placeholder}`" in readme, placeholder
-    assert set(re.findall(r"`([\w-]+\.json)`", readme)) == set(FILES)
+    assert set(re.findall(r"`([\w-]+\.json)`", readme)) == set(ALL_FILES)
+
+
+def test_the_guard_of_run_directories_refuses_what_no_holder_writes() -> None:
+    """If this fails, anybody may write over a lease, or a holder cannot renew its own."""
+    document = json.loads((FOLDER / RUN_GUARD).read_text())
+    unconditional, plain = document["Statement"]
+    assert {each["Effect"] for each in document["Statement"]} == {"Deny"}
+    assert (unconditional["Action"], unconditional["Resource"]) == (
+        "s3:PutObject",
+        f"{RUNS}/<RUN_PREFIX>/*",
+    )
+    # Both keys absent at once: whoever names one of the two conditions may write.
+    assert unconditional["Condition"] == {
+        "Null": {"s3:if-match": "true", "s3:if-none-match": "true"}
+    }
+    assert plain["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert plain["Resource"] == [RUNS, f"{RUNS}/*"]
 
 
 def test_every_call_that_the_product_makes_is_granted() -> None:
