@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from backfill.execute.codes import Code
+from backfill.model.archives import CLASSES
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead
 from backfill.model.extras import (
     LONG_AGO,
@@ -19,7 +20,6 @@ from backfill.model.extras import (
     redirect_obstacle,
 )
 
-_ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _RESTORED: Final = 'ongoing-request="false"'
 """In x-amz-restore: a restored copy can be read for now (S3 API: HeadObject)."""
 _STRENGTH: Final = {
@@ -42,7 +42,7 @@ def copy_refusal(
 
     `abilities` are the destination's; a retention that has ended at `moment` protects nothing.
     """
-    is_archived = head.storage_class in _ARCHIVED or head.archive_status is not None
+    is_archived = head.storage_class in CLASSES or head.archive_status is not None
     if is_archived and _RESTORED not in (head.restore or ""):
         return Code.ARCHIVED
     lock = lock_at(head, moment)
