@@ -134,12 +134,19 @@ class Stage:
     def end_retention(self, bucket: str, key: str) -> None:
         """Let a version's retention have ended yesterday."""
         ended = self.sandbox.clock() - timedelta(days=1)
+        self.edit(bucket, key, lock=ObjectLock(mode="GOVERNANCE", retain_until=ended))
+
+    def make_old(self, bucket: str, key: str) -> None:
+        """Let a version be of yesterday: S3 tells whole seconds, and a run may take less."""
+        self.edit(bucket, key, created_at=self.sandbox.clock() - timedelta(days=1))
+
+    def edit(self, bucket: str, key: str, **fields: Any) -> None:
+        """Change what is stored of a key's current version."""
         with self.sandbox.held() as model:
             place = model.world.buckets[bucket]
             version = place.current(key)
             assert isinstance(version, ObjectVersion), "it was just written"
-            lock = ObjectLock(mode="GOVERNANCE", retain_until=ended)
-            place.swap(replace(version, lock=lock))
+            place.swap(replace(version, **fields))
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +178,7 @@ def delivered(
         in_parts = route == "multipart-copy"
         write(stage.source_client, source, key_of(field), specimen, in_parts=in_parts)
     stage.end_retention(source, key_of(F.ENDED_RETENTION))
+    stage.make_old(source, key_of(F.LAST_MODIFIED))
     stage.source_client.put_object(Bucket=source, Key=DELETED, Body=b"deleted")
     stage.source_client.delete_object(Bucket=source, Key=DELETED)
     folder = tmp_path_factory.mktemp(route)
