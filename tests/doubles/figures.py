@@ -1,0 +1,121 @@
+"""Figures of trust: how often each promise is tried, in the lane that is running.
+
+A test asks `figure` how much to do, and tells the fixture `tried` what it did; a run with
+`--figures FILE` leaves the sums. CI's seeds are the same each time, so that a red build is the
+change's doing; the release lane goes on from a seed of its own (`first_seed`).
+Law: a figure is what ran and passed, never what was meant to.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+LANE = "BACKFILL_TRUST_LANE"
+"""The environment's name for the lane: `ci` (also if unset) or `release`."""
+SEED = "BACKFILL_TRUST_SEED"
+"""The environment's name for the release lane's first seed."""
+_PROPERTY = "tried"
+
+Tried = Callable[["Row", int], None]
+"""Tells how many cases of a row a test has carried out."""
+
+
+class Row(StrEnum):
+    """What is counted. The value is what the table says; docs/internals/TRUST.md has each."""
+
+    COPY_HISTORIES = "P1-P4, P9 · histories of copies"
+    JOB_HISTORIES = "P1-P4, P9 · histories of jobs"
+    VERSION_HISTORIES = "P1-P4, P9 · histories of whole keys"
+    LEASE_HISTORIES = "P16 · histories of leases"
+    CRASH_POINTS = "P5 · simulated crash points"
+    KILLS = "P5 · SIGKILLs of real processes"
+    DISK_FAULTS = "P5 · full, read-only and lost disks"
+    METAMORPHIC_PAIRS = "P6 · metamorphic pairs"
+    WIRE_CELLS = "P7 · faults x operations x clients on the wire"
+    WIRE_PAIRS = "P7 · pairs of faults on the wire"
+    REQUEST_COUNTS = "P8 · requests counted exactly"
+    CORRUPTIONS = "P10 · damaged copies, each found or unverified"
+    CLEAN_PAIRS = "P10 · clean pairs without alarm"
+    PARSER_EXAMPLES = "P11 · inputs of parsers"
+    STATEFUL_RUNS = "P12 · stateful runs of model against port"
+    DECISIONS = "P13 · decisions enumerated"
+    MEMORY_ENTRIES = "P14 · entries under the memory limit"
+    GUARD_MUTANTS = "P15 · guard-removal mutants caught"
+    CODE_MUTANTS = "P15 · mutants of the pure floor caught"
+    CONTRACT_CASES = "P17 · contract cases x servers"
+    SECRETS = "security · planted secrets, none told"
+    HOSTILE_KEYS = "security · hostile keys through every output"
+    POLICY_ACTIONS = "security · actions whose absence is noticed"
+
+
+@dataclass(slots=True)
+class Sum:
+    """What ran and passed of one row."""
+
+    cases: int = 0
+    tests: int = 0
+    failed: int = 0
+    test_s: float = 0.0
+    """Time in those tests, on however many processes they shared."""
+
+
+def is_release() -> bool:
+    """Return whether the release lane is running."""
+    lane = os.environ.get(LANE, "ci")
+    assert lane in ("ci", "release"), f"{LANE} is ci or release, not {lane}"
+    return lane == "release"
+
+
+def figure(*, ci: int, release: int) -> int:
+    """Return how much the running lane does."""
+    return release if is_release() else ci
+
+
+def first_seed() -> int:
+    """Return where seeds begin: at 0 in CI, where the release lane says otherwise."""
+    return int(os.environ.get(SEED, "0")) if is_release() else 0
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Tried:
+    """Tell how many cases of a row this test has carried out; call it at the end."""
+
+    def tell(row: Row, cases: int) -> None:
+        request.node.user_properties.append((_PROPERTY, [row.value, cases]))
+
+    return tell
+
+
+class Figures:
+    """Adds up what tests tell, in the process that hears all reports."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Sum] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what one test told."""
+        if report.when != "call":
+            return
+        told = [value for name, value in report.user_properties if name == _PROPERTY]
+        for value in told:
+            assert isinstance(value, list), "as `tried` tells it"
+            row, cases = value
+            here = self.sums.setdefault(row, Sum())
+            here.tests += 1
+            here.test_s += report.duration / len(told)
+            if report.passed:
+                here.cases += cases
+            else:
+                here.failed += 1
+
+    def write(self, path: Path) -> None:
+        """Leave the sums as JSON, rows in the table's order."""
+        rows = [row.value for row in Row if row.value in self.sums]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {row: asdict(self.sums[row]) for row in rows}
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
