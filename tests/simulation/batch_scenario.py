@@ -38,6 +38,7 @@ from tests.simulation.scenario import (
     Prehistory,
     Scenario,
     attributes,
+    forget_others,
     put_rule,
     rule_document,
     scenario_of,
@@ -280,6 +281,7 @@ def new_batch_model(scenario: BatchScenario, clock: VirtualClock) -> S3Model:
             versioning = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
             model.put_bucket_versioning(caller, versioning)
     BatchPrehistory(scenario, model, clock, Random(f"batch prehistory {scenario.seed}")).write()
+    forget_others(model, scenario)
     clock.skip(86_400)
     document = scenario.document
     assert document is not None, "jobs follow the bucket's rules"

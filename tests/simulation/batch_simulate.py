@@ -72,7 +72,7 @@ def simulate_batch(seed: int, scenario: BatchScenario | None = None) -> Run:
         scenario=chosen,
         s3=s3,
         artifacts=MemoryArtifacts(),
-        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level),
+        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level, chosen.strikes),
     )
     return carried_out(run, BatchSimulation)
 

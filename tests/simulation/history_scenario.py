@@ -36,6 +36,7 @@ from tests.simulation.scenario import (
     Prehistory,
     Scenario,
     attributes,
+    forget_others,
     model_of,
     put,
     put_in_parts,
@@ -121,6 +122,7 @@ def new_history_model(scenario: HistoryScenario, clock: VirtualClock) -> S3Model
     model = model_of(scenario, clock)
     clock.skip(-86_400)
     HistoryPrehistory(scenario, model, clock, Random(f"history {scenario.seed}")).write()
+    forget_others(model, scenario)
     clock.skip(86_400)
     return model
 
@@ -134,12 +136,13 @@ class HistoryPrehistory(Prehistory):
             model.create_bucket(caller, CreateBucketRequest(bucket=bucket, location=caller.region))
         self._set(DESTINATION, "Enabled")
         eras = self.random.choice((("Enabled",), ("Enabled",), ("", "Enabled"), self._ERAS))
-        left = {key: self.random.choice(LENGTHS) for key in self.scenario.keys}
+        keys = self.scenario.past_keys or self.scenario.keys
+        left = {key: self.random.choice(LENGTHS) for key in keys}
         for number, status in enumerate(eras):
             if status:
                 self._set(SOURCE, status)
             is_last = number == len(eras) - 1
-            for key in self.scenario.keys:
+            for key in keys:
                 many = left[key] if is_last else self.random.randint(0, left[key])
                 left[key] -= many
                 for _ in range(many):

@@ -44,7 +44,7 @@ def simulate_history(seed: int, scenario: HistoryScenario | None = None) -> Run:
         scenario=chosen,
         s3=s3,
         artifacts=MemoryArtifacts(),
-        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level),
+        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level, chosen.strikes),
     )
     return carried_out(run, HistorySimulation)
 

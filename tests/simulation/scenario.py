@@ -86,6 +86,10 @@ class Scenario:
     is_shuffled: bool
     interruptions: tuple[tuple[str, int], ...]
     page_max: int
+    strikes: tuple[int, ...] | None = None
+    """The nemesis' strikes that take place, by number; None: all that it draws."""
+    past_keys: tuple[str, ...] = ()
+    """Whose past was drawn, where it is more than `keys`: what is left is as it was (shrinking)."""
 
     @property
     def campaign(self) -> Campaign:
@@ -193,10 +197,21 @@ def new_model(scenario: Scenario, clock: VirtualClock) -> S3Model:
     model = model_of(scenario, clock)
     clock.skip(-86_400)
     Prehistory(scenario, model, clock, random).write()
+    forget_others(model, scenario)
     clock.skip(86_400)
     if scenario.document is not None:
         put_rule(model, scenario.document)
     return model
+
+
+def forget_others(model: S3Model, scenario: Scenario) -> None:
+    """Take away whatever has a past and is none of the scenario's keys."""
+    if not scenario.past_keys:
+        return
+    for bucket in model.world.buckets.values():
+        for entry in list(bucket.entries()):
+            if entry.key not in scenario.keys:
+                bucket.remove(entry)
 
 
 def put_rule(model: S3Model, document: Mapping[str, object]) -> None:
@@ -321,7 +336,7 @@ class Prehistory:
             self._each(0.1, self._stranger)
 
     def _each(self, share: float, act: Act) -> None:
-        for key in self.scenario.keys:
+        for key in self.scenario.past_keys or self.scenario.keys:
             if self.random.random() < share:
                 self.clock.skip(self.random.choice((0.2, 5.0)))
                 act(key)

@@ -111,7 +111,7 @@ def simulate(seed: int, scenario: Scenario | None = None) -> Run:
         scenario=chosen,
         s3=s3,
         artifacts=MemoryArtifacts(),
-        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level),
+        nemesis=Nemesis(Random(f"nemesis {seed}"), chosen.level, chosen.strikes),
     )
     return carried_out(run, Simulation)
 

@@ -11,6 +11,7 @@ requests), split over the kinds of fault by weight.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -89,12 +90,17 @@ LEVELS = (CALM, LIGHT, MEDIUM, HEAVY)
 
 
 class Nemesis:
-    """Draws faults until it is told to stop. `struck` counts them by kind."""
+    """Draws faults until it is told to stop. `struck` counts them by kind.
 
-    def __init__(self, random: Random, level: Level) -> None:
+    Of `kept`, strikes numbered from 0 as they are drawn, no other ever happens; None: all happen.
+    """
+
+    def __init__(self, random: Random, level: Level, kept: Collection[int] | None = None) -> None:
         self._random = random
+        self._kept = kept
         self.level = level
         self.is_active = True
+        self.drawn = 0
         self.struck: Counter[Fault] = Counter()
 
     def stop(self) -> None:
@@ -111,6 +117,9 @@ class Nemesis:
             return None
         kinds, bounds = _table(operation, is_conditional=is_conditional)
         (fault,) = self._random.choices(kinds, cum_weights=bounds)
+        self.drawn += 1
+        if self._kept is not None and self.drawn - 1 not in self._kept:
+            return None
         self.struck[fault] += 1
         return fault
 
