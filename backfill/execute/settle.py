@@ -50,11 +50,18 @@ def _needs_mending(view: View, attempt: Attempt) -> bool:
     """Whether it matters that a refused attempt may have landed by its first delivery.
 
     It does, besides where the source has moved on, where a copy lies on a marker that was not
-    seen, and where the attempt was to mend an earlier write of ours.
+    seen, where somebody has written over what may be ours, and where the attempt was to mend an
+    earlier write of ours.
     """
     if view.made is not None:
         return True
-    return attempt.source_version_id is not None and any(
+    if attempt.source_version_id is None:
+        return False
+    is_covered = any(
+        isinstance(entry, ObjectVersion) and entry is not view.destination[0]
+        for entry in _strangers_above(view, attempt)
+    )
+    return is_covered or any(
         isinstance(below, DeleteMarker) and below.version_id != attempt.seen_version_id
         for below in view.destination[1:2]
     )

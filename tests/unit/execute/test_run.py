@@ -389,6 +389,27 @@ async def test_a_copy_that_was_delivered_twice_is_looked_back_at() -> None:
     assert (outcome.kind, run.bodies()) == (OutcomeKind.HIDDEN, [None, b"v1"])
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_a_copy_that_was_delivered_twice_and_covered_is_told(*, is_deleted: bool) -> None:
+    """Copied, covered, then refused: if this fails, what we wrote is told as never written."""
+    run = absent_key()
+    store = run.store
+
+    def twice() -> None:
+        store.put("dst", "k", b"v1")
+        if is_deleted:
+            store.mark("dst", "k")
+        else:
+            store.put("dst", "k", b"somebody else's")
+
+    store.before["copy", 1] = twice
+    store.refused_before["copy", 1] = changed
+    outcome = await run.only()
+    copied = store.chain("dst", "k")[1].version_id
+    assert (outcome.kind, outcome.code) == (OutcomeKind.COPIED, Code.OVERTAKEN)
+    assert outcome.version_id == copied
+
+
 async def test_a_replace_with_an_equal_etag_is_told_by_version_id() -> None:
     """Bytes equal, metadata mended: if this fails, the ETag is taken for proof of nothing."""
     run = Run()
