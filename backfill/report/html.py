@@ -5,6 +5,8 @@ autoescape, and the page's own policy allows neither scripts nor requests.
 Law: the page shows the report document and nothing else.
 """
 
+import functools
+
 import jinja2
 
 from backfill.model.escaping import visible_text
@@ -14,6 +16,12 @@ from backfill.report.document import Report
 
 def page(report: Report) -> bytes:
     """Return the page as UTF-8."""
+    return template().render(report=report).encode()
+
+
+@functools.cache
+def template() -> jinja2.Template:
+    """Return what pages are made from, compiled once."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("backfill.report", "."),
         autoescape=True,
@@ -22,7 +30,7 @@ def page(report: Report) -> bytes:
     )
     environment.filters["thousands"] = counted
     environment.filters["size"] = readable_size
-    return environment.get_template("page.html.jinja").render(report=report).encode()
+    return environment.get_template("page.html.jinja")
 
 
 def _visible(value: object) -> object:
