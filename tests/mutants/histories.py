@@ -43,6 +43,7 @@ def no_look_before(patch: Patch) -> None:
 
 
 def no_look_back(patch: Patch) -> None:
+    """What became of a history is not looked at after."""
     def content(
         self: HistoryWriter, _source: SourceWalk, _destination: DestinationWalk
     ) -> Outcome | None:
@@ -66,6 +67,7 @@ def settled_by_etag(patch: Patch) -> None:
 
 
 def newest_first(patch: Patch) -> None:
+    """Versions go newest first."""
     def left(self: Ledger) -> Iterator[ManifestEntry]:
         rows = self._history.rows
         return islice(rows.newest_first(), rows.count - self._found)
@@ -74,6 +76,7 @@ def newest_first(patch: Patch) -> None:
 
 
 def versions_of_a_key_at_once(patch: Patch) -> None:
+    """Versions of a key go side by side."""
     async def hasty(self: HistoryWriter) -> None:
         rows = list(self.ledger.left())
         ends = await asyncio.gather(*map(self._arrival, rows))
@@ -84,6 +87,7 @@ def versions_of_a_key_at_once(patch: Patch) -> None:
 
 
 def no_if_match(patch: Patch) -> None:
+    """A version over the last one goes without If-Match."""
     whole = requests._precondition
 
     def without(precondition: Precondition) -> Parameters:
@@ -93,6 +97,7 @@ def no_if_match(patch: Patch) -> None:
 
 
 def hidden_without_if_match(patch: Patch) -> None:
+    """A delete marker goes without If-Match."""
     whole = steps.write_over
 
     def careless(row: ManifestEntry, top: Top | None) -> Write:
@@ -112,6 +117,7 @@ def nothing_is_recognised(patch: Patch) -> None:
 
 
 def whatever_is_there_is_ours(patch: Patch) -> None:
+    """What lies there without a record is taken for ours."""
     async def greedy(_self: HistoryWriter, _row: ManifestEntry, _found: ListedEntry) -> bool:
         return True
 
@@ -120,6 +126,7 @@ def whatever_is_there_is_ours(patch: Patch) -> None:
 
 
 def one_version_keeps_back_no_other(patch: Patch) -> None:
+    """After a version that failed, newer ones go on."""
     def generous(_row: ManifestEntry, _ended: End) -> None:
         return None
 
@@ -127,6 +134,7 @@ def one_version_keeps_back_no_other(patch: Patch) -> None:
 
 
 def the_source_is_not_looked_at(patch: Patch) -> None:
+    """Changes of the source while its history goes are not noticed."""
     patch.setattr(SourceWalk, "_note", lambda _self, _change: None)
     patch.setattr(SourceWalk, "end", lambda _self: b"")
 

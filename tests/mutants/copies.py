@@ -36,6 +36,7 @@ SEEDS_MAX = 1000
 
 
 def no_if_none_match(patch: Patch) -> None:
+    """A copy to an absent key goes without If-None-Match."""
     whole = requests._precondition
 
     def without(precondition: Precondition) -> Parameters:
@@ -45,6 +46,7 @@ def no_if_none_match(patch: Patch) -> None:
 
 
 def no_if_match(patch: Patch) -> None:
+    """A copy over an older one goes without If-Match."""
     whole = requests._precondition
 
     def without(precondition: Precondition) -> Parameters:
@@ -54,6 +56,7 @@ def no_if_match(patch: Patch) -> None:
 
 
 def unconditional_hiding(patch: Patch) -> None:
+    """A delete marker goes without If-Match."""
     whole = requests.hide_parameters
     patch.setattr(
         requests,
@@ -63,6 +66,7 @@ def unconditional_hiding(patch: Patch) -> None:
 
 
 def no_pinned_source(patch: Patch) -> None:
+    """A copy names neither version nor ETag of its source."""
     whole = requests._source
 
     def without(source: CopySource) -> Parameters:
@@ -74,10 +78,12 @@ def no_pinned_source(patch: Patch) -> None:
 
 
 def a_lost_answer_is_a_failure(patch: Patch) -> None:
+    """A write whose answer was lost is not settled from the chain."""
     patch.setattr(decide, "settled_attempt", lambda _entry, _view, **_said: None)
 
 
 def a_refused_copy_is_never_ours(patch: Patch) -> None:
+    """A 412 after a lost answer is never our own write."""
     whole = settled_attempt
 
     def deaf(entry: ManifestEntry, view: View, *, has_moved_on: bool) -> Step | None:
@@ -88,6 +94,7 @@ def a_refused_copy_is_never_ours(patch: Patch) -> None:
 
 
 def a_412_is_sent_again(patch: Patch) -> None:
+    """A refused precondition is retried as if S3 were busy."""
     whole = faults.verdict
 
     def eager(
@@ -106,6 +113,7 @@ def done() -> asyncio.Future[None]:
 
 
 def counted_before_durable(patch: Patch) -> None:
+    """An outcome is counted before it is on disk."""
     whole = SegmentJournal.conclude
 
     def hasty(journal: SegmentJournal, outcome: Outcome) -> asyncio.Future[None]:
@@ -116,10 +124,12 @@ def counted_before_durable(patch: Patch) -> None:
 
 
 def no_intent(patch: Patch) -> None:
+    """Nothing is on disk before a write."""
     patch.setattr(SegmentJournal, "intend", lambda _journal, *_intents: done())
 
 
 def no_intent_of_straight_copies(patch: Patch) -> None:
+    """Nothing is on disk before a block of straight copies."""
     async def careless(_crew: Crew, _entries: list[ManifestEntry]) -> None:
         return
 
@@ -127,14 +137,17 @@ def no_intent_of_straight_copies(patch: Patch) -> None:
 
 
 def straight_without_a_fresh_look(patch: Patch) -> None:
+    """What the plan saw of a block is not looked at again before."""
     patch.setattr(crew, "is_as_planned", lambda _entry, _source, _destination: True)
 
 
 def straight_without_a_look_back(patch: Patch) -> None:
+    """What became of a block is not looked at after."""
     patch.setattr(crew, "is_settled", lambda *_said: True)
 
 
 def no_look_back(patch: Patch) -> None:
+    """What became of a copy is not looked at after."""
     def content(entry: ManifestEntry, view: View, _made: object) -> Step:
         return decide.as_it_stands(entry, view, "")
 
@@ -142,14 +155,17 @@ def no_look_back(patch: Patch) -> None:
 
 
 def markers_may_be_covered(patch: Patch) -> None:
+    """A deleted object is brought back over its delete marker."""
     patch.setattr(decide, "_may_cover", lambda _entry, _view, _current: True)
 
 
 def whatever_is_there_may_be_replaced(patch: Patch) -> None:
+    """A stranger's object may be replaced."""
     patch.setattr(decide, "_may_replace", lambda _entry, _view, _current: True)
 
 
 def parts_without_tags(patch: Patch) -> None:
+    """A copy in parts loses the object tags."""
     def without(*said: object) -> CreateMultipartUploadRequest:
         return replace(create_upload_request(*said), tags=())  # type: ignore[arg-type] # as it came
 
@@ -157,6 +173,7 @@ def parts_without_tags(patch: Patch) -> None:
 
 
 def whatever_is_open_is_gone_on_with(patch: Patch) -> None:
+    """An open upload is completed though its source has changed."""
     patch.setattr(UploadPlan, "digest", lambda _plan: "the same")
 
 

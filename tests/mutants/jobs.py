@@ -38,7 +38,7 @@ SEEDS_MAX = 300
 
 
 def a_token_drawn_anew(patch: Patch) -> None:
-    """As the SDK does where a caller names none."""
+    """CreateJob is sent with a token that chance draws, as the SDK does."""
     whole, random = job_requests.create_job_parameters, Random(0)
 
     def without(request: JobRequest) -> Parameters:
@@ -48,6 +48,7 @@ def a_token_drawn_anew(patch: Patch) -> None:
 
 
 def no_intent_before_create(patch: Patch) -> None:
+    """A job is made before it stands in the ledger."""
     whole = _Driver._keep
 
     def forgetful(driver: _Driver, index: int, standing: Standing) -> None:
@@ -60,6 +61,7 @@ def no_intent_before_create(patch: Patch) -> None:
 
 
 def missing_rows_count_as_done(patch: Patch) -> None:
+    """A report that does not add up is taken, what it lacks for done."""
     whole = joining._result
 
     def generous(entry: ManifestEntry, row: TaskRow | None) -> TaskResult:
@@ -72,6 +74,7 @@ def missing_rows_count_as_done(patch: Patch) -> None:
 
 
 def complete_means_delivered(patch: Patch) -> None:
+    """A succeeded task is taken for an object that has arrived."""
     whole = Arrivals._seen
 
     async def trusting(self: Arrivals, block: Sequence[OpenRow], look: int) -> list[Ended]:
@@ -87,6 +90,7 @@ def complete_means_delivered(patch: Patch) -> None:
 
 
 def a_report_has_the_last_word(patch: Patch) -> None:
+    """A failed task is told though its object has arrived."""
     whole = Arrivals._seen
 
     async def deaf(self: Arrivals, block: Sequence[OpenRow], look: int) -> list[Ended]:
@@ -100,6 +104,7 @@ def a_report_has_the_last_word(patch: Patch) -> None:
 
 
 def routed_on_too_early(patch: Patch) -> None:
+    """A copy worker takes a key whose job may still deliver it."""
     def eager(entry: ManifestEntry, _outcome: Outcome) -> bool:
         return entry.route is Route.BATCH_REPLICATION
 
@@ -107,6 +112,7 @@ def routed_on_too_early(patch: Patch) -> None:
 
 
 def everything_is_tried_again(patch: Patch) -> None:
+    """Rows that can never succeed are tried again."""
     def stubborn(result: TaskResult, *, was_stopped: bool) -> bool:
         return result.state is not TaskState.SUCCEEDED or was_stopped
 
@@ -114,6 +120,7 @@ def everything_is_tried_again(patch: Patch) -> None:
 
 
 def a_mend_changes_nothing(patch: Patch) -> None:
+    """Rows that a person has mended are not tried again."""
     def resigned(result: TaskResult, *, was_stopped: bool) -> bool:
         assert was_stopped in (False, True), "it is told, and not listened to"
         return is_tried_again(result, was_stopped=False)
