@@ -9,22 +9,14 @@ from tests.simulation.batch_checkers import batch_violations
 from tests.simulation.batch_evidence import BatchEvidence
 from tests.simulation.scenario import SOURCE
 from tests.simulation.simulate import Run
-from tests.simulation.table import CHOICES, chain_words, event_line
-
-BATCH_CHOICES = (
-    *("engine", "manifest", "is_inventory_format", "is_plain_past", "has_second"),
-    *("has_kms_objects", "selects_kms", "needs_confirmation", "is_role_trusted", "rows_max"),
-    *("active_jobs_max", "job_attempts_max", "deadline_s", "token_memory_s", "listing_lag_s"),
-    *("report_lag_s", "planted_share", "pace"),
-)
+from tests.simulation.table import chain_words, choices, event_line
 
 
 def batch_table(run: Run, key: str = "") -> Iterator[str]:
     """Yield the lines of a run by jobs; with a key only what bears on it."""
     sides = [BatchEvidence(run, name, n) for n, name in enumerate(run.scenario.destinations)]
     yield f"seed {run.scenario.seed}"
-    for name in (*CHOICES, *BATCH_CHOICES):
-        yield f"  {name:20} {getattr(run.scenario, name)}"
+    yield from choices(run.scenario)
     yield "before:"
     for (bucket, name), chain in run.history.origins.items():
         if key in ("", name):

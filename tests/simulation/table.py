@@ -1,6 +1,7 @@
 """A simulated run as a table that a person can read."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 
 from backfill.model.escaping import visible_text
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
@@ -8,13 +9,19 @@ from tests.doubles.history import Chain, Changed, Counted, Event, Listed, Reopen
 from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.history_checkers import history_violations
-from tests.simulation.scenario import DESTINATION, SOURCE
+from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
 from tests.simulation.simulate import Run
 
-CHOICES = (
-    *("level", "placement", "lag_s", "prefix", "replicates_markers", "is_first_schema"),
-    *("has_rule", "is_quiet", "allows_hiding", "has_strangers", "interruptions"),
-)
+NO_CHOICES = frozenset({"seed", "keys", "past_keys"})
+"""Of a scenario's fields: what the table shows elsewhere."""
+
+
+def choices(scenario: Scenario) -> Iterator[str]:
+    """Yield what a seed has chosen."""
+    for field in fields(scenario):
+        value = getattr(scenario, field.name)
+        if field.name not in NO_CHOICES and value is not None:
+            yield f"  {field.name:20} {value}"
 
 
 def history_table(run: Run, key: str = "") -> Iterator[str]:
@@ -31,7 +38,7 @@ def table(
     """
     evidence = Evidence(run)
     yield f"seed {run.scenario.seed}"
-    yield from (f"  {name:20} {getattr(run.scenario, name)}" for name in CHOICES)
+    yield from choices(run.scenario)
     yield "before:"
     for (bucket, name), chain in run.history.origins.items():
         if key in ("", name):
