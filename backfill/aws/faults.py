@@ -20,6 +20,7 @@ from backfill.errors import (
 )
 from backfill.model.escaping import visible_text
 from backfill.model.permissions import ASSUME_ROLE_HINT, missing_statements
+from backfill.model.redaction import redacted
 
 WRITES: Final = frozenset(
     {
@@ -45,7 +46,8 @@ WRITES: Final = frozenset(
         *("PutPublicAccessBlock", "DeletePublicAccessBlock", "PutBucketRequestPayment"),
         *("CreateRole", "DeleteRole", "UpdateAssumeRolePolicy"),
         *("PutRolePolicy", "DeleteRolePolicy", "PutKeyPolicy"),
-        *("SetQueueAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission"),
+        *("CreateQueue", "SetQueueAttributes", "SetTopicAttributes"),
+        *("AddPermission", "RemovePermission"),
         "DeleteMessageBatch",
     }
 )
@@ -55,7 +57,8 @@ WEB_IDENTITY: Final = "AssumeRoleWithWebIdentity"
 """What the SDK's chain asks STS for by itself where a pod has a token (IRSA)."""
 
 MESSAGE_CHARACTERS_MAX: Final = 500
-"""A store's message is shown to people and kept in journals: one line, escaped, and not endless."""
+"""A store's message is shown to people and kept in journals: one line, escaped, not endless, and
+without secrets, which a store may echo."""
 
 
 def verdict(*, operation: str, code: str, status: int, kinds: tuple[str, ...] = ()) -> Disposition:
@@ -93,7 +96,7 @@ def store_fault(
         code=code,
         status=status,
         disposition=disposition,
-        message=visible_text(" ".join(message.split()))[:MESSAGE_CHARACTERS_MAX],
+        message=visible_text(redacted(" ".join(message.split())))[:MESSAGE_CHARACTERS_MAX],
         is_ambiguous=disposition is Disposition.SETTLE,
         retry_after_s=retry_after_s,
         bucket=bucket,
@@ -158,7 +161,7 @@ def _missing_bucket(fault: StoreFault) -> RefusedError | None:
 
 def _error_of(fault: StoreFault) -> BackfillError:
     line = str(fault)
-    if fault.code == "RequestTimeTooSkewed" or _is_skew_for_sts(fault):
+    if fault.code == "RequestTimeTooSkewed" or _is_skew_of_others(fault):
         return ClockSkewError(line, hint="set this machine's clock (NTP), then run again")
     if fault.operation == WEB_IDENTITY:
         return CredentialsError(line, hint=_WEB_IDENTITY_HINT)
@@ -174,11 +177,14 @@ def _error_of(fault: StoreFault) -> BackfillError:
     return RefusedError(line, hint=hint or _HINTS.get(fault.code, ""))
 
 
-def _is_skew_for_sts(fault: StoreFault) -> bool:
-    """Return whether STS, which has no code of its own for it, speaks of a clock that is off."""
+def _is_skew_of_others(fault: StoreFault) -> bool:
+    """Return whether a service without a code of its own for it speaks of a clock that is off."""
     words = ("Signature expired", "Signature not yet current")
-    return fault.code == "SignatureDoesNotMatch" and fault.message.startswith(words)
+    return fault.code in _UNSIGNED and fault.message.startswith(words)
 
+
+_UNSIGNED: Final = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException"})
+"""What STS, IAM and SNS call it, and what KMS, SQS and Lambda do."""
 
 _WEB_IDENTITY_HINT: Final = (
     "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC"
@@ -205,6 +211,9 @@ _CREDENTIAL_CODES: Final = fault_table.EXPIRED | {
     "SignatureDoesNotMatch",
     "IncompleteSignature",
     "MissingAuthenticationToken",
+    "InvalidSignatureException",
+    "IncompleteSignatureException",
+    "MissingAuthenticationTokenException",
     "MissingSecurityHeader",
     "AccountProblem",
     "NotSignedUp",

@@ -18,6 +18,7 @@ from backfill.model.jobs import (
     JobTags,
     ReportLocation,
 )
+from backfill.model.redaction import redacted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,10 @@ def job_description(reply: Reply) -> JobDescription:
         arn=_text(job, "JobArn"),
         role_arn=_text(job, "RoleArn"),
         failures=tuple(
-            JobFailure(code=_text(one, "FailureCode"), reason=_text(one, "FailureReason"))
+            JobFailure(code=_text(one, "FailureCode"), reason=redacted(_text(one, "FailureReason")))
             for one in _items(job, "FailureReasons")
         ),
-        status_reason=_text(job, "StatusUpdateReason"),
+        status_reason=redacted(_text(job, "StatusUpdateReason")),
         suspended_cause=_text(job, "SuspendedCause"),
         report=_report(_mapping(job, "Report")),
     )

@@ -113,10 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - said below
         # The last resort: a bug gets its line and its code, the traceback only where it was asked.
         if getattr(arguments, "log_level", "") == "debug":
-            raise
+            _show_traceback(error)
         return _told(
             BugError(
                 f"this is a bug in backfill: {type(error).__name__}: {error}",
@@ -126,10 +126,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _show_traceback(error: Exception) -> None:
+    import traceback
+
+    from backfill.model.escaping import visible_text
+    from backfill.model.redaction import redacted
+
+    with contextlib.suppress(BrokenPipeError):
+        for line in redacted("".join(traceback.format_exception(error))).splitlines():
+            print(visible_text(line), file=sys.stderr)
+
+
 def _told(error: BackfillError) -> int:
     # Imported here: escaping and redaction are not needed for help.
     from backfill.model.escaping import visible_text
-    from backfill.observe.redaction import redacted
+    from backfill.model.redaction import redacted
 
     with contextlib.suppress(BrokenPipeError):
         print(f"backfill: {visible_text(redacted(error.message))}", file=sys.stderr)
@@ -142,10 +153,22 @@ def _told(error: BackfillError) -> int:
 
 def entry_point() -> None:
     """Exit with the code of `main`: what the installed command calls."""
+    _leave_no_core()
     # The kernel keeps from process 1, which a container makes of us, every signal that it does not
     # handle: a stop that comes while we import would be lost, and SIGKILL come in its stead.
     signal.signal(signal.SIGTERM, _end)
     sys.exit(main())
+
+
+def _leave_no_core() -> None:
+    """Have no memory written to a disk when we crash, or a copy process: it holds credentials.
+
+    Where cores go to a program (core(5)), it is told this limit, and the usual ones obey it.
+    """
+    with contextlib.suppress(ImportError):  # Windows has neither cores nor the module
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _end(number: int, _frame: object) -> None:

@@ -5,6 +5,5 @@ Law: no secret leaves here, and no key can forge a line.
 """
 
 from backfill.observe.log import LogFormat, LogLevel, LogOptions, StructuredEvents, open_events
-from backfill.observe.redaction import redacted
 
-__all__ = ["LogFormat", "LogLevel", "LogOptions", "StructuredEvents", "open_events", "redacted"]
+__all__ = ["LogFormat", "LogLevel", "LogOptions", "StructuredEvents", "open_events"]

@@ -16,10 +16,10 @@ from typing import TextIO
 
 import structlog
 
+from backfill.model.redaction import redacted_fields
 from backfill.observe.console import ConsoleLine
 from backfill.observe.library_logs import library_logs
 from backfill.observe.progress import ProgressMeter, ProgressView
-from backfill.observe.redaction import redacted_fields
 from backfill.observe.screen import REDRAW_GAP_S, LineStream, Terminal
 from backfill.ports import Clock, Event, ProgressCounts
 from backfill.settings import Settings

@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import random
 import re
 import sys
 
@@ -23,6 +24,8 @@ from backfill.errors import (
     UsageError,
     VersionsFailedError,
 )
+from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.planted_secrets import planted, shows
 
 
 class FailingVerb:
@@ -110,8 +113,29 @@ def test_a_bug_is_one_line_too_unless_debug_was_asked_for(
     assert ended(RuntimeError("boom"), monkeypatch) == 70
     said = capsys.readouterr().err
     assert re.fullmatch(r"backfill: this is a bug .*RuntimeError: boom\n  hint: .*\n", said)
-    with pytest.raises(RuntimeError, match="boom"):
-        ended(RuntimeError("boom"), monkeypatch, "--log-level", "debug")
+    assert ended(RuntimeError("boom"), monkeypatch, "--log-level", "debug") == 70
+    traceback, line, hint = capsys.readouterr().err.rsplit("\n", 3)[:3]
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert traceback.endswith("RuntimeError: boom")
+    assert [f"{line}\n{hint}\n"] == [said]
+
+
+def test_a_traceback_shows_no_secret_and_moves_no_cursor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tried: Tried
+) -> None:
+    """If this fails, the debug output that we ask people for holds their credentials."""
+    draw = random.Random(f"tracebacks {first_seed()}")
+    secrets = figure(ci=300, release=10_000)
+    for _ in range(secrets):
+        secret, text = planted(draw)
+        error = RuntimeError(f"\x1b[2J{text}")
+        error.__cause__ = ValueError(text)
+        assert ended(error, monkeypatch, "--log-level", "debug") == 70
+        said = capsys.readouterr().err
+        assert not shows(secret, said), text
+        assert "ValueError" in said
+        assert "\x1b" not in said
+    tried(Row.SECRETS, secrets)
 
 
 def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

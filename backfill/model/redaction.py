@@ -1,6 +1,8 @@
 """Secrets taken out of text: keys, tokens, signatures, Authorization headers, SSE-C keys.
 
-Never tries to be clever about what a secret belongs to; a text that looks like one is one.
+What a store or a library says is redacted where it comes in, before it is kept in any file, and
+what is logged once more. Never tries to be clever about what a secret belongs to; a text that looks
+like one is one.
 Law: rather a harmless text too few in the log than a secret too many.
 """
 
@@ -12,14 +14,16 @@ REDACTED: Final = "[redacted]"
 
 # Where a secret may begin: after anything outside its own alphabet, or after an escape that ends
 # in letters (\n in a repr, %3D in a URL, the m of a colour), which would pass for its beginning.
-_BEGIN: Final = (
-    r"(?:(?<![A-Za-z0-9/+])|(?<=\\[abfnrtv])|(?<=\\x[0-9a-fA-F]{2})"
-    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m))"
+_AFTER_ESCAPE: Final = (
+    r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-fA-F]{2})|(?<=%[0-9A-Fa-f]{2})"
+    r"|(?<=\x1b\[[A-Za-z])|(?<=[\[;][0-9][A-Za-z])|(?<=[\[;][0-9]{2}[A-Za-z])"
 )
+_BEGIN: Final = rf"(?:(?<![A-Za-z0-9/+])|{_AFTER_ESCAPE})"
 
 _NAMES: Final = (
     r"(?:secret(?:[-_ ]?access)?[-_ ]?key|(?:session|security)[-_ ]?token|password|signature"
     r"|(?:customer|ssec)[-_ ]?key(?:[-_ ]?md5)?|(?:aws[-_ ]?)?access[-_ ]?key[-_ ]?id"
+    r"|encryption[-_ ]?context"
     r"|x-amz-(?:signature|credential))"
 )
 # `name=value`, `name: value`, `"name": "value"`, `'name': b'value'`, `<name>value`, `name%3Dvalue`.
@@ -30,8 +34,12 @@ _PATTERNS: Final = (
     re.compile(rf"(?i)(authorization{_JOINT})[^\"'\r\n<]+"),
     # A value that stands beside its name.
     re.compile(rf"(?i)({_NAMES}{_JOINT})[^\s\"'&<>,;)}}\]]+"),
+    # What a URL says before its host, a proxy's name and password (RFC 3986 §3.2.1).
+    re.compile(r"(://)[^/?#@\s\"'<>]*:[^/?#\s\"'<>]*(?=@)"),
     # IAM User Guide, unique identifiers: AKIA and ASIA are access keys, ABIA and ACCA bearer ones.
-    re.compile(r"()(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}(?![A-Z0-9])"),
+    re.compile(
+        rf"()(?:(?<![A-Z0-9])|{_AFTER_ESCAPE})(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{12,124}}(?![A-Z0-9])"
+    ),
     # Session tokens of STS begin like this; other long base64 of mixed case counts as one too.
     re.compile(rf"(){_BEGIN}(?:FwoG|FQoG|FQoD|IQoJ)[A-Za-z0-9/+=%]{{16,}}"),
     re.compile(rf"(){_BEGIN}(?=[A-Za-z0-9/+%]*[A-Z])(?=[A-Z0-9/+%]*[a-z])[A-Za-z0-9/+%]{{128,}}=*"),
