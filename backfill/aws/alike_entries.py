@@ -89,9 +89,12 @@ def _shape_of_first(text: str) -> _Shape | None:
         if name == "ETag":
             start += len("&quot;" if first.startswith("&quot;", start) else '"')
         markup.append(first[end:start])
-        end = start + len(_value_at(first, start).removesuffix(S3_ZONE))
-    if not any(piece.startswith(S3_ZONE) for piece in markup):
-        return None
+        value = _value_at(first, start)
+        if name == "LastModified":
+            if not value.endswith(S3_ZONE):
+                return None
+            value = value.removesuffix(S3_ZONE)  # mark-up of a time alone: a key may end so, too
+        end = start + len(value)
     return _Shape(tuple(name for _, name in spans), (*markup, first[end:]), *entries[0][6:])
 
 

@@ -231,6 +231,25 @@ def test_an_odd_value_among_versions_that_are_alike_is_not_read_the_short_way(
     short_way_agrees(page(text))
 
 
+@pytest.mark.parametrize("name", ["Key", "VersionId", "ETag", "StorageClass"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_only_a_time_loses_its_zone(name: str, count: int) -> None:
+    """Keys may end like a time: a listing without their ends is of other objects."""
+    texts = {
+        "Key": "backup-2026-11-22T10:00:00.000Z",
+        "VersionId": "v.000Z",
+        "ETag": "&quot;e.000Z&quot;",
+        "StorageClass": "S.000Z",
+    }
+    rows = [
+        re.sub(rf"(<{name}>).*?(</{name}>)", rf"\g<1>{texts[name]}\g<2>", alike_version(0))
+        for _ in range(count)
+    ]
+    body = page(*rows)
+    short_way_agrees(body)
+    assert texts[name].replace("&quot;", "") in map(str, versions_page(body).cells[0])
+
+
 def test_versions_that_are_alike_are_read_without_their_markup() -> None:
     """If this fails, the ordinary page takes twice as long, and nobody sees why."""
     found = alike_entries(ALIKE, is_encoded=True)
