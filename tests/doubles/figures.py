@@ -19,6 +19,8 @@ LANE = "BACKFILL_TRUST_LANE"
 """The environment's name for the lane: `ci` (also if unset) or `release`."""
 SEED = "BACKFILL_TRUST_SEED"
 """The environment's name for the release lane's first seed."""
+SHARE = "BACKFILL_TRUST_SHARE"
+"""The environment's name for how much of its figures the release lane does: 1 unless set."""
 _PROPERTY = "tried"
 
 Tried = Callable[["Row", int], None]
@@ -72,8 +74,11 @@ def is_release() -> bool:
 
 
 def figure(*, ci: int, release: int) -> int:
-    """Return how much the running lane does."""
-    return release if is_release() else ci
+    """Return how much the running lane does; a share of the release lane never less than CI."""
+    if not is_release():
+        return ci
+    share = float(os.environ.get(SHARE, "1"))
+    return release if release <= ci else max(ci, round(release * share))
 
 
 def first_seed() -> int:
@@ -92,30 +97,42 @@ def tried(request: pytest.FixtureRequest) -> Tried:
 
 
 class Figures:
-    """Adds up what tests tell, in the process that hears all reports."""
+    """Adds up what tests tell, in the process that hears all reports.
+
+    `rows` holds what was told, by row; `files` what passed at all, a case a test, by test file.
+    """
 
     def __init__(self) -> None:
-        self.sums: dict[str, Sum] = {}
+        self.rows: dict[str, Sum] = {}
+        self.files: dict[str, Sum] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one test told."""
+        if report.when == "call" or report.failed:
+            file, _, _ = report.nodeid.partition("::")
+            _add(self.files.setdefault(file, Sum()), report, 1, report.duration)
         if report.when != "call":
             return
         told = [value for name, value in report.user_properties if name == _PROPERTY]
         for value in told:
             assert isinstance(value, list), "as `tried` tells it"
             row, cases = value
-            here = self.sums.setdefault(row, Sum())
-            here.tests += 1
-            here.test_s += report.duration / len(told)
-            if report.passed:
-                here.cases += cases
-            else:
-                here.failed += 1
+            _add(self.rows.setdefault(row, Sum()), report, cases, report.duration / len(told))
 
     def write(self, path: Path) -> None:
         """Leave the sums as JSON, rows in the table's order."""
-        rows = [row.value for row in Row if row.value in self.sums]
+        content = {
+            "rows": {row.value: asdict(self.rows[row]) for row in Row if row in self.rows},
+            "files": {file: asdict(self.files[file]) for file in sorted(self.files)},
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = {row: asdict(self.sums[row]) for row in rows}
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _add(to: Sum, report: pytest.TestReport, cases: int, test_s: float) -> None:
+    to.tests += 1
+    to.test_s += test_s
+    if report.passed:
+        to.cases += cases
+    elif report.failed:
+        to.failed += 1

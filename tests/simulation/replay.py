@@ -20,8 +20,10 @@ def main() -> int:
     kind = JOBS if arguments.batch else HISTORIES if arguments.history else COPIES
     try:
         choices = json.loads(arguments.choices)
+        if not isinstance(choices, dict):
+            raise ValueError("an object of choices by name")
         scenario = with_choices(kind.draw(arguments.seed), choices)
-    except (ValueError, AttributeError, TypeError, StopIteration) as error:
+    except (ValueError, TypeError, StopIteration) as error:
         parser.error(f"--with: {error}")
     if arguments.histories == 1:
         return show(kind, scenario, arguments.key, runs_max=arguments.shrink)
