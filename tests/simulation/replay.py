@@ -19,9 +19,7 @@ def main() -> int:
     arguments = parser.parse_args()
     kind = JOBS if arguments.batch else HISTORIES if arguments.history else COPIES
     try:
-        choices = json.loads(arguments.choices)
-        if not isinstance(choices, dict):
-            raise ValueError("an object of choices by name")
+        choices = dict(json.loads(arguments.choices))
         scenario = with_choices(kind.draw(arguments.seed), choices)
     except (ValueError, TypeError, StopIteration) as error:
         parser.error(f"--with: {error}")

@@ -11,10 +11,11 @@ Law: a history is shown as smaller only after it has been played and judged agai
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 
 from backfill.model.escaping import visible_text
+from backfill.sandbox.model.batch_operations.settings import BatchSettings
 from backfill.sandbox.model.replication.settings import Placement
 from backfill.sandbox.simulation.nemesis import CALM, LEVELS, Level
 from tests.simulation.checkers import Promise, Violation
@@ -228,17 +229,25 @@ def changes(whole: Scenario, smaller: Scenario) -> dict[str, object]:
 
 
 def _written(value: object) -> object:
-    return value.name if isinstance(value, Level) else value
+    if isinstance(value, Level):
+        return value.name
+    if isinstance(value, BatchSettings):
+        usual = BatchSettings()
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: one for name, one in named.items() if one != getattr(usual, name)}
+    return value
 
 
 def _read(like: object, value: object) -> object:
-    if isinstance(value, Level) or is_dataclass(value):
-        return value
-    if isinstance(like, Level):
-        return next(level for level in LEVELS if level.name == value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_read(None, one) for one in value)
-    return type(like)(value) if isinstance(like, Enum) else value
+    match value:
+        case str() if isinstance(like, Level):
+            return next(level for level in LEVELS if level.name == value)
+        case dict() if isinstance(like, BatchSettings):
+            return BatchSettings(**value)
+        case list() | tuple():
+            return tuple(_read(None, one) for one in value)
+        case _:
+            return type(like)(value) if isinstance(like, Enum) else value
 
 
 def _shown(value: object) -> str:
