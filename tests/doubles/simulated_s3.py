@@ -32,7 +32,7 @@ from backfill.sandbox.simulation.nemesis import (
 from tests.doubles import model_requests as translated
 from tests.doubles.history import Chain, Changed, History, Listed, Retagged, Sent
 from tests.doubles.model_requests import Parameters
-from tests.doubles.virtual_clock import VirtualClock
+from tests.doubles.virtual_clock import VirtualClock, pause
 
 Result = TypeVar("Result")
 
@@ -307,11 +307,11 @@ class Wire:
     async def _wait(self, *, is_late: bool = False, longest_s: float = 0.12) -> None:
         draw = self.random.random()
         if is_late:
-            await asyncio.sleep(draw * 6.0)
+            await pause(draw * 6.0)
         elif draw < 0.3:
             await asyncio.sleep(0)
         else:
-            await asyncio.sleep(draw * draw * longest_s)
+            await pause(draw * draw * longest_s)
 
     def _step(
         self, operation: str, parameters: Parameters, act: Callable[[Parameters], Result]

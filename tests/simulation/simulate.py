@@ -6,6 +6,7 @@ directory. When the faults have stopped and live replication is done, the run is
 """
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -121,11 +122,14 @@ def carried_out(run: Run, story: "type[Simulation]") -> Run:
     order = Random(f"order {run.scenario.seed}") if run.scenario.is_shuffled else None
     loop = VirtualTimeLoop(random=order)
     root = _run_directory()
+    # What a run leaves in cycles is small; to look for it again and again costs a tenth of the run.
+    gc.disable()
     try:
         loop.run_until_complete(story(run, loop, root).carry_out())
     finally:
         run.steps = loop.steps
         _close(loop)
+        gc.enable()
         shutil.rmtree(root)
     return run
 

@@ -13,12 +13,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from heapq import heappop
 from random import Random
 from typing import TypeVar, TypeVarTuple, Unpack
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
+INSTANT_S = 1e-9
+"""Timers closer together than this are due together, as on asyncio's own loops."""
 STEPS_MAX = 200_000
 """Rounds of one loop; a run of the simulation takes a few thousand."""
 
@@ -34,18 +37,6 @@ class StepLimitError(Exception):
     """The loop has gone round too often: something runs for ever."""
 
 
-class _NoSelector:
-    """Stands where the loop waits for sockets: time passes here, at no cost."""
-
-    def __init__(self, loop: VirtualTimeLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout_s: float | None) -> list[object]:
-        """Let the time pass that the loop would have slept."""
-        self._loop.pass_time(timeout_s)
-        return []
-
-
 class VirtualTimeLoop(asyncio.BaseEventLoop):
     """An event loop for one simulated run.
 
@@ -54,11 +45,13 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     may be replaced at any time. `unhandled` collects what asyncio had nobody to tell.
     """
 
-    _ready: deque[asyncio.Handle]  # of asyncio's base class, whose types do not tell it
+    # Of asyncio's base class, whose types do not tell them.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
 
     def __init__(self, *, random: Random | None = None, steps_max: int = STEPS_MAX) -> None:
         super().__init__()
-        self._selector = _NoSelector(self)
         self._random = random
         self._steps_max = steps_max
         self._now_s = 0.0
@@ -77,7 +70,30 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         assert steps > 0, "the present round is under way"
         self._alarms.setdefault(self.steps + steps, []).append(callback)
 
-    def pass_time(self, timeout_s: float | None) -> None:
+    def _run_once(self) -> None:
+        """Go round once, as the base class does: nothing here ever waits for a socket."""
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0].cancelled():
+            heappop(scheduled)
+        if ready or self._stopping:
+            self._pass_time(0.0)
+        else:
+            self._pass_time(max(0.0, scheduled[0].when() - self._now_s) if scheduled else None)
+        if self._random is not None and len(ready) > 1:
+            # What is ready comes in the order of this seed.
+            drawn = list(ready)
+            self._random.shuffle(drawn)
+            ready.clear()
+            ready.extend(drawn)
+        due_s = self._now_s + INSTANT_S
+        while scheduled and scheduled[0].when() < due_s:
+            ready.append(heappop(scheduled))
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - the loop's side of a handle
+
+    def _pass_time(self, timeout_s: float | None) -> None:
         """Begin a round; None: there is nothing to wait for."""
         self.steps += 1
         if timeout_s is None:
@@ -87,14 +103,6 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._now_s += timeout_s
         for callback in self._alarms.pop(self.steps, ()):
             callback()
-
-    def _process_events(self, _events: list[object]) -> None:
-        """Put what is ready into the order of this seed."""
-        if self._random is not None and len(self._ready) > 1:
-            ready = list(self._ready)
-            self._random.shuffle(ready)
-            self._ready.clear()
-            self._ready.extend(ready)
 
     def _write_to_self(self) -> None:
         """Wake a sleeping loop: this one never sleeps."""
