@@ -202,7 +202,9 @@ def decide_candidate(
             return Needs(acl=True)
         if detail := acl_obstacle(acl, destination.abilities):
             return Stay(reason=Reason.ACL, rule=rule, detail=detail)
-        if not acl.is_default:
+        if acl.is_default:
+            handling |= Handling.DEFAULT_ACL
+        else:
             handling = Handling.READ_SOURCE | Handling.GRANTS
     if archive_of(head) is not None:
         handling |= Handling.RESTORE

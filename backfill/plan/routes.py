@@ -38,10 +38,12 @@ class Handling(enum.IntFlag):
     """It is archived: a restore is asked for and awaited before its key is worked on."""
     GRANTS = 8
     """With READ_SOURCE: its ACL is not the default one, so that is read and supplied, too."""
+    DEFAULT_ACL = 16
+    """Its ACL would be kept, and is the default one: so shall the copy's be, and verify looks."""
 
 
 PLAIN: Final = Handling(0)
-HANDLINGS: Final = tuple(Handling(number) for number in range(16))
+HANDLINGS: Final = tuple(Handling(number) for number in range(32))
 """By value: calling the enumeration takes ten times as long."""
 
 

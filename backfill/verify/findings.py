@@ -93,7 +93,7 @@ def compare(
     expected = Expected(
         storage_class=entry.storage_class or None,
         encryption=entry.encryption,
-        keeps_acl=bool(entry.handling & Handling.GRANTS),
+        keeps_acl=bool(entry.handling & (Handling.GRANTS | Handling.DEFAULT_ACL)),
         checksum_algorithm="" if entry.route in _COPIED else None,
     )
     unknown = finding(row, version, content=Verdict.UNVERIFIED, evidence=Evidence.NONE)

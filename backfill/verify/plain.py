@@ -46,8 +46,8 @@ _KEY, _VERSION_ID, _LAST_MODIFIED, _ROUTE, _IS_DELETE_MARKER, _HANDLING = map(
     PLAN_COLUMNS.index,
     ("key", "version_id", "last_modified", "route", "is_delete_marker", "handling"),
 )
-_GRANTS: Final = int(Handling.GRANTS)
-"""What no HEAD tells of an ACL."""
+_ACLS: Final = int(Handling.GRANTS | Handling.DEFAULT_ACL)
+"""What no HEAD tells of."""
 _KIND, _MADE_ID = map(OUTCOME_COLUMNS.index, ("kind", "version_id"))
 _LISTED_ID, _LISTED_MODIFIED, _LISTED_ETAG = map(
     LISTING_COLUMNS.index, ("version_id", "last_modified", "etag")
@@ -72,7 +72,7 @@ def is_plain(cells: KeyCells) -> bool:
         or destination[_LISTED_ETAG] is None
         or planned[_ROUTE] is None
         or planned[_IS_DELETE_MARKER]
-        or cast("int", planned[_HANDLING]) & _GRANTS
+        or cast("int", planned[_HANDLING]) & _ACLS
     ):
         return False
     # A null version may have been overwritten in place.

@@ -184,10 +184,12 @@ def copied(over: str) -> Callable[[Case], str]:
     """Return how a copy goes: what it leaves behind is read right before."""
 
     def word(case: Case) -> str:
-        has_grants = case.acls_matter and case.rule != "translated" and case.acl is False
+        keeps_acl = case.acls_matter and case.rule != "translated"
+        has_grants = keeps_acl and case.acl is False
         is_read = case.head in {"lock", "legal hold", "redirect"}
         end = ", reading its grants" if has_grants else ", reading" if is_read else ""
-        return f"copy-object {over}{end}"
+        plain_acl = ", with the default ACL" if keeps_acl and not has_grants else ""
+        return f"copy-object {over}{end}{plain_acl}"
 
     return word
 
@@ -482,6 +484,8 @@ READINGS = {
     PLAIN: "",
     Handling.READ_SOURCE: ", reading",
     Handling.READ_SOURCE | Handling.GRANTS: ", reading its grants",
+    Handling.DEFAULT_ACL: ", with the default ACL",
+    Handling.READ_SOURCE | Handling.DEFAULT_ACL: ", reading, with the default ACL",
 }
 
 

@@ -288,10 +288,13 @@ def test_like_heads_of_a_plain_copy_are_recognised_by_checksum_or_by_md5() -> No
     assert seen == [Evidence.FULL_OBJECT_CHECKSUM, Evidence.MD5_ETAG]
 
 
-def test_a_row_whose_acl_was_promised_is_not_plain() -> None:
-    """If this fails, no HEAD shows that a copy lets nobody in whom its source lets in."""
+@pytest.mark.parametrize(
+    "handling", [Handling.READ_SOURCE | Handling.GRANTS, Handling.DEFAULT_ACL]
+)
+def test_a_row_whose_acl_was_promised_is_not_plain(handling: Handling) -> None:
+    """If this fails, nobody sees that a copy lets in others than its source does."""
     row, _, group = plain_row()
-    row = row._replace(entry=row.entry._replace(handling=Handling.READ_SOURCE | Handling.GRANTS))
+    row = row._replace(entry=row.entry._replace(handling=handling))
     joined = joined_of(row, group)
     assert isinstance(joined, KeyCells)
     assert not is_plain(joined)
