@@ -288,9 +288,7 @@ def test_like_heads_of_a_plain_copy_are_recognised_by_checksum_or_by_md5() -> No
     assert seen == [Evidence.FULL_OBJECT_CHECKSUM, Evidence.MD5_ETAG]
 
 
-@pytest.mark.parametrize(
-    "handling", [Handling.READ_SOURCE | Handling.GRANTS, Handling.DEFAULT_ACL]
-)
+@pytest.mark.parametrize("handling", [Handling.READ_SOURCE | Handling.GRANTS, Handling.DEFAULT_ACL])
 def test_a_row_whose_acl_was_promised_is_not_plain(handling: Handling) -> None:
     """If this fails, nobody sees that a copy lets in others than its source does."""
     row, _, group = plain_row()
