@@ -34,6 +34,7 @@ for module in pkgutil.walk_packages(backfill.__path__, "backfill."):
     if "sandbox" not in module.name and "demo" not in module.name:
         importlib.import_module(module.name)
 import aiobotocore.client, aiobotocore.session, aioboto3
+import aioboto3.s3.inject, concurrent.futures.thread, encodings.idna, uvloop
 import botocore.client, botocore.hooks, botocore.loaders, botocore.session
 import aiobotocore.hooks
 import backfill.report.html

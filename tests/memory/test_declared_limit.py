@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -70,20 +71,21 @@ def run_under_the_limit(command: Command, *words: str) -> tuple[Ended, int]:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[tuple[Command, OldWorld]]:
-    """A source bucket with work, and the command for it."""
-    with Sandbox(seed=5) as sandbox:
+def job() -> Iterator[tuple[Command, OldWorld]]:
+    """A source bucket with work, and the command for it, on a disk: `tmp_path` may be memory."""
+    with Sandbox(seed=5) as sandbox, TemporaryDirectory() as folder:
+        place = Path(folder)
         world = OldWorld(sandbox, "memory")
         with world.days_ago(30):
             for number in range(KEYS):
                 world.put(f"key/{number:05}")
         world.set_rules(Rule(to=world.destination))
         profiles = {
-            **sandbox.write_profiles(tmp_path / "aws"),
+            **sandbox.write_profiles(place / "aws"),
             "BACKFILL_SOURCE_PROFILE": "source",
             "BACKFILL_DESTINATION_PROFILE": "destination",
         }
-        yield Command(tmp_path, profiles), world
+        yield Command(place, profiles), world
 
 
 def event(ended: Ended, name: str) -> dict[str, Any]:
