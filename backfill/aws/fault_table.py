@@ -169,6 +169,10 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "SignatureDoesNotMatch": STOP,
     "IncompleteSignature": STOP,
     "MissingAuthenticationToken": STOP,
+    # The same three of services that speak JSON: KMS, SQS and Lambda.
+    "InvalidSignatureException": STOP,
+    "IncompleteSignatureException": STOP,
+    "MissingAuthenticationTokenException": STOP,
     "MissingSecurityHeader": STOP,
     "AccountProblem": STOP,
     "NotSignedUp": STOP,
@@ -197,6 +201,7 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "JobStatusException": CHANGED,
     # IAM, KMS, SNS, SQS, Lambda and CloudWatch, in words of their own (their API models).
     "RequestThrottled": RETRY,
+    "KmsThrottled": RETRY,
     "Throttled": RETRY,
     "ThrottledException": RETRY,
     "DependencyTimeoutException": BROKEN,
@@ -232,6 +237,11 @@ BY_CODE: Final[dict[str, Verdict]] = {
     "NoSuchPublicAccessBlockConfiguration": REFUSED,
     "NotFound": REFUSED,
     "PolicyLengthExceededException": REFUSED,
+    # SQS says each in two ways, by the protocol of the client.
+    "QueueAlreadyExists": REFUSED,
+    "QueueNameExists": REFUSED,
+    "AWS.SimpleQueueService.QueueDeletedRecently": REFUSED,
+    "QueueDeletedRecently": REFUSED,
     "QueueDoesNotExist": REFUSED,
     "ReceiptHandleIsInvalid": REFUSED,
     "ResourceNotFoundException": REFUSED,
@@ -335,6 +345,7 @@ THROTTLES: Final = frozenset(
         "KMS.ThrottlingException",
         "BandwidthLimitExceeded",
         "RequestThrottled",
+        "KmsThrottled",
         "Throttled",
         "ThrottledException",
         "503",

@@ -152,6 +152,14 @@ UnrecognizedClientException 400 stop stop
 SignatureDoesNotMatch 403 stop stop
 IncompleteSignature 400 stop stop
 MissingAuthenticationToken 403 stop stop
+InvalidSignatureException 400 stop stop
+IncompleteSignatureException 400 stop stop
+MissingAuthenticationTokenException 400 stop stop
+KmsThrottled 400 retry retry
+QueueNameExists 400 fail fail
+QueueAlreadyExists 400 fail fail
+QueueDeletedRecently 400 fail fail
+AWS.SimpleQueueService.QueueDeletedRecently 400 fail fail
 MissingSecurityHeader 400 stop stop
 AccountProblem 403 stop stop
 NotSignedUp 403 stop stop
@@ -368,6 +376,7 @@ def test_every_throttle_is_also_a_passing_fault(code: str) -> None:
         ("ExpiredToken", CredentialsError, 12),
         ("InvalidAccessKeyId", CredentialsError, 12),
         ("SignatureDoesNotMatch", CredentialsError, 12),
+        ("InvalidSignatureException", CredentialsError, 12),
         ("NoCredentialsError", CredentialsError, 12),
         ("UnauthorizedSSOTokenError", CredentialsError, 12),
         ("RequestTimeTooSkewed", ClockSkewError, 22),
