@@ -25,6 +25,7 @@ from backfill.aws.account_calls import (
     text_of,
     texts_of,
 )
+from backfill.aws.bucket_heads import told_by_head
 from backfill.aws.calls import Call, Calls
 from backfill.aws.faults import store_fault
 from backfill.aws.replies import Reply, ReplyError
@@ -77,7 +78,16 @@ class AwsAccountReader:
     async def has_bucket(self, place: BucketPlace) -> bool:
         """Return whether a bucket is there and the expected owner's."""
         call = Call("HeadBucket", place.region, bucket_parameters(place))
-        return await self._unless(_NO_BUCKET, call, lambda _: True) or False
+
+        async def ask() -> bool:
+            return await told_by_head(self._calls, call, lambda _: True)
+
+        try:
+            return await self._retries.ask(ask)
+        except StoreFault as fault:
+            if fault.code in _NO_BUCKET:
+                return False
+            raise
 
     async def bucket_document(
         self, place: BucketPlace, document: BucketDocument

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from botocore.exceptions import ClientError
 
 from backfill.aws import requests
+from backfill.aws.bucket_heads import told_by_head
 from backfill.aws.calls import Call, Calls
 from backfill.aws.replies import Reply, ReplyError
 from backfill.errors import StoreFault
@@ -101,16 +102,15 @@ class S3ControlPlane:
 
     async def versioning(self, place: BucketPlace) -> str:
         """Return Enabled, Suspended or an empty string."""
-        return await self._calls.send(
-            _bucket_call("GetBucketVersioning", place), lambda reply: _text(reply, "Status")
-        )
+        call = _bucket_call("GetBucketVersioning", place)
+        return await self._calls.send(call, lambda reply: _text(reply, "Status"))
 
     async def require_owner(self, place: BucketPlace) -> None:
         """Ask HeadBucket with the expected owner; S3 answers 403 where another one owns it.
 
         A 403 may also be a missing s3:ListBucket: HEAD has no body that would tell them apart.
         """
-        await self._calls.send(_bucket_call("HeadBucket", place), lambda _: None)
+        await told_by_head(self._calls, _bucket_call("HeadBucket", place), lambda _: None)
 
     async def has_default_retention(self, place: BucketPlace) -> bool:
         """Return whether GetObjectLockConfiguration has a DefaultRetention; a denial is no."""
@@ -146,14 +146,17 @@ class S3ControlPlane:
         call = Call(
             operation="HeadBucket", region=self._calls.region, parameters={"Bucket": bucket}
         )
-        try:
-            return await self._calls.send(call, lambda reply: _region(reply) or self._calls.region)
-        except StoreFault as fault:
+
+        def of_refusal(fault: StoreFault) -> str | None:
             error = fault.__cause__
-            region = _region(error.response) if isinstance(error, ClientError) else ""
-            if region:
-                return region
-            raise
+            return (_region(error.response) or None) if isinstance(error, ClientError) else None
+
+        return await told_by_head(
+            self._calls,
+            call,
+            lambda reply: _region(reply) or self._calls.region,
+            of_refusal=of_refusal,
+        )
 
     async def _has_object_lock(self, place: BucketPlace) -> bool:
         return await self._answer(
