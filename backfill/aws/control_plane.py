@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from backfill.aws import requests
 from backfill.aws.bucket_heads import told_by_head
 from backfill.aws.calls import Call, Calls
+from backfill.aws.raw_documents import require_document
 from backfill.aws.replies import Reply, ReplyError
 from backfill.errors import StoreFault
 from backfill.model.places import BucketFacts, BucketPlace
@@ -103,7 +104,7 @@ class S3ControlPlane:
     async def versioning(self, place: BucketPlace) -> str:
         """Return Enabled, Suspended or an empty string."""
         call = _bucket_call("GetBucketVersioning", place)
-        return await self._calls.send(call, lambda reply: _text(reply, "Status"))
+        return await self._calls.send(call, _documented(lambda reply: _text(reply, "Status")))
 
     async def require_owner(self, place: BucketPlace) -> None:
         """Ask HeadBucket with the expected owner; S3 answers 403 where another one owns it.
@@ -135,7 +136,7 @@ class S3ControlPlane:
         )
         try:
             return await self._calls.send(
-                call, lambda reply: _mapping(reply, "ReplicationConfiguration")
+                call, _documented(lambda reply: _mapping(reply, "ReplicationConfiguration"))
             )
         except StoreFault as fault:
             if fault.code == "ReplicationConfigurationNotFoundError":
@@ -196,7 +197,7 @@ class S3ControlPlane:
         self, call: Call, parse: Callable[[Reply], T], *, otherwise: T, when: frozenset[str]
     ) -> T:
         try:
-            return await self._calls.send(call, parse)
+            return await self._calls.send(call, _documented(parse))
         except StoreFault as fault:
             if fault.code in when:
                 return otherwise
@@ -206,6 +207,16 @@ class S3ControlPlane:
 def _bucket_call(operation: str, place: BucketPlace) -> Call:
     parameters = requests.bucket_parameters(place)
     return Call(operation=operation, region=place.region, parameters=parameters)
+
+
+def _documented(parse: Callable[[Reply], T]) -> Callable[[Reply], T]:
+    """Return the parser for answers that hold a document: from nothing it would read a no."""
+
+    def parsed(reply: Reply) -> T:
+        require_document(reply)
+        return parse(reply)
+
+    return parsed
 
 
 def _account(reply: Reply) -> str:

@@ -98,7 +98,7 @@ FORMS: Final[Mapping[BucketDocument, Form]] = {
 
 READINGS: Final = frozenset(
     f"Get{form.name}" for kind, form in FORMS.items() if kind is not BucketDocument.POLICY
-)
+) | {"GetBucketAcl"}
 """The operations whose bodies are kept; a policy is JSON, which the SDK hands on as it is."""
 
 _WITHOUT_BODY: Final = frozenset({"ResponseMetadata", RAW_DOCUMENT})
@@ -124,6 +124,17 @@ def keep_raw_document(
         customized_response_dict[RAW_DOCUMENT] = _Kept(body=body, shape=shape)
 
 
+def require_document(reply: Reply) -> None:
+    """Refuse a 200 with nothing in it: the SDK makes of it a bucket without any configuration.
+
+    Raises:
+        ReplyError: The body is empty.
+    """
+    kept = reply.get(RAW_DOCUMENT)
+    if isinstance(kept, _Kept) and not kept.body.strip():
+        raise ReplyError("a 200 without a document")
+
+
 def read_document(document: BucketDocument, reply: Reply) -> RawDocument | None:
     """Parse the answer; None where it says that nothing is configured.
 
@@ -132,6 +143,9 @@ def read_document(document: BucketDocument, reply: Reply) -> RawDocument | None:
     """
     form = FORMS[document]
     if document is BucketDocument.POLICY:
+        # Where there is none S3 says so by its code: nothing at all is no answer.
+        if not str(reply.get("Policy") or "").strip():
+            raise ReplyError("GetBucketPolicy without a policy")
         return policy_document(reply.get("Policy"))
     kept = reply.get(RAW_DOCUMENT)
     if not isinstance(kept, _Kept):

@@ -351,7 +351,9 @@ async def test_a_denied_object_lock_question_is_a_fault_and_not_a_no(
     """Taking a denial for 'no lock' would copy locked versions without their lock."""
     raw_server.forget()
     raw_server.script = lambda seen: (
-        answer(403, refusal("AccessDenied")) if b"object-lock" in seen.target else answer(200)
+        answer(403, refusal("AccessDenied"))
+        if b"object-lock" in seen.target
+        else answer(200, b"<Document/>")
     )
     with pytest.raises(StoreFault) as caught:
         await S3ControlPlane(calls).bucket_facts(SOURCE)

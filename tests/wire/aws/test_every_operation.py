@@ -1,0 +1,257 @@
+"""Every fault of a service and of the wire, on every operation that the product sends.
+
+The list of operations is complete by construction: it is held against the words of the source. The
+expectations are written by hand, here and in `service_faults`, and not taken from the product.
+"""
+
+import ast
+import re
+from collections import deque
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+import backfill.aws
+from backfill.aws.calls import Calls
+from backfill.aws.faults import verdict
+from backfill.errors import Disposition, StoreFault
+from tests.doubles.figures import Row, Tried
+from tests.doubles.scripted_server import breathe
+from tests.wire.aws.conftest import quick_retries
+from tests.wire.aws.every_operation import ACTS, Act, Adapters, adapters, asked_operation
+from tests.wire.aws.raw_server import Action, RawServer, Seen, Send, answer
+from tests.wire.aws.service_faults import (
+    FAIL,
+    OF_SERVICE,
+    REDECIDE,
+    RETRY,
+    S3_INSIDE_200,
+    SETTLE,
+    SKIP,
+    STOP,
+    WITHOUT_RESULT,
+    Fault,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SERVICES = tuple(OF_SERVICE)
+
+# --- which operations there are ---
+
+ELSEWHERE = {
+    "AssumeRole": "sent by the session before anything else: test_assumed_role",
+    "AssumeRoleWithWebIdentity": "sent by the SDK's own chain: test_container_roles",
+    "ListObjectsV2": "bound by the lean client and sent by nobody: test_same_requests",
+    "GetObjectAttributes": "bound by the lean client and sent by nobody: test_same_requests",
+}
+"""Operations that the source names and the matrix does not have, each with its reason."""
+
+
+def named_operations() -> frozenset[str]:
+    """Return every operation of our services whose name backfill.aws, which alone sends, holds.
+
+    A name that is built is S3's: its verb is in an f-string, the rest is the `name` of a form.
+    """
+    session = botocore.session.get_session()
+    known = {name for each in SERVICES for name in session.get_service_model(each).operation_names}
+    texts, verbs, rests = set[str](), set[str](), set[str]()
+    for path in Path(backfill.aws.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+            elif isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+                verbs.update(re.findall(r"\A[A-Z][a-z]+\Z", str(node.values[0].value)))
+            elif isinstance(node, ast.keyword) and node.arg == "name":
+                rests.update(re.findall(r"[A-Z]\w+", ast.unparse(node.value)))
+    of_s3 = {*session.get_service_model("s3").operation_names}
+    built = of_s3 & {verb + rest for verb in verbs for rest in rests}
+    return frozenset((known & texts) | built)
+
+
+async def test_every_operation_that_the_source_names_is_in_the_matrix() -> None:
+    """If this fails, an operation is sent of which nobody has said how its faults end."""
+    acts, named = {act.operation for act in ACTS}, named_operations()
+    assert named - acts == ELSEWHERE.keys()
+    assert acts <= named, "an act of an operation that is not sent any more"
+
+
+async def test_what_awss_own_models_call_a_throttle_or_a_failure_is_one(tried: Tried) -> None:
+    """If this fails, a busy or failing service ends what should wait, or is believed too early."""
+    session = botocore.session.get_session()
+    seen = 0
+    for act in ACTS:
+        model = session.get_service_model(act.service).operation_model(act.operation)
+        for shape in model.error_shapes:
+            error = shape.metadata.get("error", {})
+            code, status = error.get("code", shape.name), error.get("httpStatusCode", 400)
+            told = verdict(operation=act.operation, code=code, status=status)
+            if "Throttl" in code or "TooManyRequests" in code:
+                assert told is RETRY, (act.name, code)
+            elif shape.metadata.get("fault") or status >= 500:
+                assert told is (SETTLE if act.is_write else RETRY), (act.name, code)
+            elif act.is_write:
+                assert told is not RETRY, (act.name, code)
+            seen += 1
+    assert seen > 100
+    tried(Row.WIRE_CELLS, seen)
+
+
+# --- what each fault ends in, where an operation differs from its service ---
+
+ANSWERED = None
+"""The act takes this refusal for an answer: there is none, or who may not ask goes on without."""
+
+_DOCUMENTS = tuple(act.name for act in ACTS if act.note == "document")
+_FACTS = (
+    "GetBucketOwnershipControls (facts)",
+    "GetBucketAcl (facts)",
+    "GetPublicAccessBlock (facts)",
+)
+_LOCKS = ("GetObjectLockConfiguration (facts)", "GetObjectLockConfiguration (retention)")
+
+BY_HAND: dict[tuple[str, str], Disposition | None] = {
+    # Other stores have no such configuration, and say so.
+    **{(name, "F20 NotImplemented"): ANSWERED for name in (*_DOCUMENTS, *_FACTS, *_LOCKS)},
+    # Who may not ask goes on as if there were none; the lock itself is not among them.
+    **{(name, "F15 AccessDenied"): ANSWERED for name in (*_FACTS, _LOCKS[1])},
+    **{(name, "F3 in a 200 AccessDenied"): ANSWERED for name in (*_FACTS, _LOCKS[1])},
+    # There is none.
+    ("GetObject (head of a run)", "F14 NoSuchVersion"): ANSWERED,
+    ("GetRole", "F14 NoSuchEntity"): ANSWERED,
+    ("DescribeKey", "F14 NotFoundException"): ANSWERED,
+    ("HeadBucket (is there)", "F14 NoSuchBucket"): ANSWERED,
+    ("HeadBucket (is there)", "F14 NoSuchVersion"): ANSWERED,
+    # HEAD's 404 says no more than that.
+    ("HeadBucket (region)", "F14 NoSuchBucket"): SKIP,
+    ("HeadBucket (owner)", "F14 NoSuchBucket"): SKIP,
+    ("HeadObject", "F14 NoSuchBucket"): SKIP,
+    # A bucket is not archived: a 403 without a code.
+    **{
+        (f"HeadBucket ({note})", f"F20 {code}"): FAIL
+        for note in ("region", "owner", "is there")
+        for code in ("InvalidObjectState", "ObjectNotInActiveTierError")
+    },
+    # Restored meanwhile: it is looked at again.
+    ("RestoreObject", "F20 InvalidObjectState"): REDECIDE,
+    # A body that is data or JSON says nothing by being an error: it cannot be read.
+    ("GetObject (head of a run)", "F3 in a 200 AccessDenied"): RETRY,
+    ("GetBucketPolicy (document)", "F3 in a 200 AccessDenied"): RETRY,
+    # HEAD hears an error inside a 200 as a 200 that lacks everything.
+    ("HeadObject", "F3 in a 200 AccessDenied"): RETRY,
+}
+"""Where an operation differs from its service."""
+
+NO_FAULTS = {
+    # Lambda has one code for no policy and for no function: GetFunctionConfiguration is asked next.
+    ("GetPolicy (function)", "F14 ResourceNotFoundException"),
+    # HEAD has no body that could be short.
+    *((f"HeadBucket ({note})", "F6 short body") for note in ("region", "owner", "is there")),
+}
+
+
+def ending(act: Act, fault: Fault) -> Disposition | None:
+    """Return how an act must end that meets a fault; None: in an answer."""
+    if (act.name, fault.name) in BY_HAND:
+        return BY_HAND[act.name, fault.name]
+    stated = fault.write if act.is_write else fault.read
+    if act.settles and stated in (SETTLE, REDECIDE):
+        return RETRY  # it was looked for, and is not there: a conditional write may be sent again
+    return stated
+
+
+def requests_of(act: Act, fault: Fault) -> list[str]:
+    """Return the methods that an act sends, HeadObject of what it settles left out.
+
+    A HEAD whose refusal hides its code is followed by a question with a body; where that says
+    nothing about the asker, HEAD alone can tell.
+    """
+    data = fault.action.data if isinstance(fault.action, Send) else b""
+    if not act.operation.startswith("Head") or not data.startswith(
+        (b"HTTP/1.1 400", b"HTTP/1.1 403")
+    ):
+        return [METHODS.get(act.operation, "")]
+    is_answered = act.operation == "HeadObject" or fault.read in (STOP, RETRY)
+    return ["HEAD", "GET"] if is_answered else ["HEAD", "GET", "HEAD"]
+
+
+METHODS = {"HeadObject": "HEAD", "HeadBucket": "HEAD"}
+
+
+def faults_of(act: Act) -> tuple[Fault, ...]:
+    """Return the faults of a service that are faults of this operation."""
+    every = OF_SERVICE[act.service]
+    if act.has_result:
+        every += WITHOUT_RESULT
+        every += S3_INSIDE_200 if act.service == "s3" else ()
+    return tuple(fault for fault in every if (act.name, fault.name) not in NO_FAULTS)
+
+
+# --- the stage ---
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("uploads") / "manifest.csv"
+    path.write_bytes(b"b,k\n")
+    return path
+
+
+@pytest.fixture
+def on(calls: Calls, raw_server: RawServer, file: Path) -> Adapters:
+    raw_server.forget()
+    return adapters(calls, quick_retries(1), file)
+
+
+def scripted(server: RawServer, act: Act, *actions: Action) -> list[Seen]:
+    """Answer what comes before, then the operation in this order, the last again and again.
+
+    HeadObject finds nothing, where an act looks for what it wrote. Returns the requests that met
+    an action.
+    """
+    server.forget()
+    left, met = deque(actions), list[Seen]()
+
+    def script(seen: Seen) -> Action:
+        asked = asked_operation(seen)
+        if asked in act.before:
+            return act.before[asked]
+        if act.settles and asked == "HeadObject":
+            return answer(404)
+        met.append(seen)
+        return left.popleft() if len(left) > 1 else left[0]
+
+    server.script = script
+    return met
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
+async def test_each_fault_on_an_operation_ends_in_the_stated_disposition(
+    raw_server: RawServer, calls: Calls, file: Path, client: str, act: Act, tried: Tried
+) -> None:
+    """Else a write that may have been applied is sent again, or a passing fault ends a run."""
+    if client == "lean" and not act.is_lean:
+        return
+    wrong = list[str]()
+    for fault in faults_of(act):
+        met = scripted(raw_server, act, fault.action)
+        try:
+            await act.call(adapters(calls, quick_retries(1), file))
+            told = None
+        except StoreFault as caught:
+            told = caught.disposition
+            if caught.is_ambiguous is not (told is SETTLE):
+                wrong.append(f"{fault.name}: ambiguous {caught.is_ambiguous}")
+            if caught.operation != act.operation:
+                wrong.append(f"{fault.name}: {caught.operation}")
+        if told is not ending(act, fault):
+            wrong.append(f"{fault.name}: {told}, not {ending(act, fault)}")
+        methods = [seen.method for seen in met]
+        wanted = requests_of(act, fault)
+        if len(methods) != len(wanted) or (wanted[0] and methods != wanted):
+            wrong.append(f"{fault.name}: {methods}, not {wanted}")
+        if isinstance(fault.action, Send) and fault.action.then != "keep":
+            await breathe()  # so that the client sees the end of that connection
+    assert not wrong
+    tried(Row.WIRE_CELLS, len(faults_of(act)))
