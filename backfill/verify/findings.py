@@ -87,7 +87,10 @@ def compare(
     otherwise: VerdictRow | None = None,
     is_stale: bool = False,
 ) -> Look:
-    """Return that both versions must be read. `otherwise`: what holds if they cannot be."""
+    """Return that both versions must be read. `otherwise`: what holds if they cannot be.
+
+    Without it that is what two sizes tell, if they differ, and else nothing.
+    """
     entry = row.entry
     # A row without a route carries no wish: what it found was made under a rule of an earlier day.
     expected = Expected(
@@ -96,10 +99,16 @@ def compare(
         keeps_acl=bool(entry.handling & (Handling.GRANTS | Handling.DEFAULT_ACL)),
         checksum_algorithm="" if entry.route in _COPIED else None,
     )
-    unknown = finding(row, version, content=Verdict.UNVERIFIED, evidence=Evidence.NONE)
+    if otherwise is None:
+        otherwise = finding(row, version, content=Verdict.UNVERIFIED, evidence=Evidence.NONE)
+        if version.size_bytes != entry.size_bytes:
+            field = Field.CURRENT_VERSION if is_stale else Field.SIZE
+            otherwise = otherwise._replace(
+                content=Verdict.DIFFERENT, evidence=Evidence.SIZE, fields=(field,)
+            )
     return Look(
         kind=LookKind.COMPARE,
-        row=unknown if otherwise is None else otherwise,
+        row=otherwise,
         expected=expected,
         is_stale=is_stale,
     )

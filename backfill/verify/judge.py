@@ -215,7 +215,7 @@ def _stale(row: PlannedRow, version: ObjectVersion, detail: str) -> VerdictRow:
 
 def _compare_newer(row: PlannedRow, newest: ObjectVersion, copy: ObjectVersion) -> Look:
     """Compare the newer version that the worker copied, in place of the planned one."""
-    look = compare(row, copy)
     detail = "The source had moved on, so its newer version was copied; that is judged here."
-    judged = look.row._replace(version_id=newest.version_id, detail=detail)
-    return look._replace(row=judged, expected=ANY)
+    unknown = finding(row, copy, content=Verdict.UNVERIFIED, evidence=Evidence.NONE, detail=detail)
+    look = compare(row, copy, otherwise=unknown._replace(version_id=newest.version_id))
+    return look._replace(expected=ANY)

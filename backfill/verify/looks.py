@@ -172,9 +172,11 @@ def with_source_status(row: VerdictRow, status: ReplicationStatus) -> VerdictRow
 
 def _with_fault(row: VerdictRow, code: str) -> VerdictRow:
     is_unproven = row.content is Verdict.UNVERIFIED
+    of_listings = "The listings show other sizes." if row.evidence is Evidence.SIZE else ""
+    says = (row.detail, of_listings, f"It could not be read: {code}.")
     return row._replace(
         evidence=Evidence.NOT_READ if is_unproven else row.evidence,
-        detail=f"{row.detail} It could not be read: {code}.".lstrip(),
+        detail=" ".join(filter(None, says)),
     )
 
 
