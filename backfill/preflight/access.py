@@ -16,6 +16,7 @@ from backfill.model.accounts import (
     Role,
     SimulatedEffect,
     Unread,
+    event_destination_kind,
 )
 from backfill.policies import request as policies
 from backfill.policies.context import Every, Said, context_of
@@ -27,7 +28,7 @@ from backfill.policies.request import Documents, Place, Reading, Request, readin
 from backfill.preflight.evidence import BucketEvidence, Gathered, KeyEvidence, Simulation
 from backfill.preflight.findings import Mend
 from backfill.preflight.mends import receiver_command, with_statements
-from backfill.preflight.permissions import Need, at_this_time, event_action
+from backfill.preflight.permissions import Need, at_this_time
 from backfill.setup.statements import sending
 
 IDENTITY: Final = frozenset({Place.IDENTITY, Place.BOUNDARY, Place.SESSION, Place.SERVICE_CONTROL})
@@ -266,6 +267,13 @@ class EventAccess:
     def lines(self) -> tuple[str, ...]:
         """Why."""
         return self.decision.lines
+
+
+def event_action(arn: str) -> str:
+    """Return what S3 must be allowed to do with a queue, topic or function."""
+    return {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(
+        event_destination_kind(arn).value, "lambda:InvokeFunction"
+    )
 
 
 def event_access(seen: Gathered, arn: str) -> EventAccess:

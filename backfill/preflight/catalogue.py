@@ -11,6 +11,7 @@ from backfill.model.accounts import Unread
 from backfill.preflight.checks import (
     accounts,
     buckets,
+    callers,
     copies,
     destination_policy,
     encryption,
@@ -42,6 +43,7 @@ CATALOGUE: Final[tuple[Check, ...]] = (
     *lifecycle.CHECKS,
     *notifications.CHECKS,
     *jobs.CHECKS,
+    *callers.CHECKS,
     *copies.CHECKS,
     *extras.CHECKS,
     *objects.CHECKS,

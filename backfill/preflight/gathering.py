@@ -142,7 +142,8 @@ class _Reading:
                 self._role(campaign.batch.role_arn if wants_jobs else "", known)
             )
             caller = known.source_caller
-            is_role = wants_jobs and isinstance(caller, CallerIdentity)
+            is_asked = wants_jobs or campaign.restore is not None
+            is_role = isinstance(caller, CallerIdentity) and is_asked
             own_arn = caller.role_arn if isinstance(caller, CallerIdentity) and is_role else ""
             caller_role = tasks.create_task(self._role(own_arn, known))
             batch_bucket = tasks.create_task(

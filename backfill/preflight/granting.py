@@ -166,7 +166,7 @@ def _spared(
     return spared
 
 
-def caller_mend(arn: str, lacking: Sequence[Judged], denied: Sequence[Judged]) -> Mend:
+def caller_mend(arn: str, check: str, lacking: Sequence[Judged], denied: Sequence[Judged]) -> Mend:
     """Return what lets whoever looks do what it lacks: a policy beside those that it has.
 
     Whoever is no role has policies that nobody reads: what denies is then said in words.
@@ -175,8 +175,8 @@ def caller_mend(arn: str, lacking: Sequence[Judged], denied: Sequence[Judged]) -
     kind, _, path = arn.rpartition(":")[2].partition("/")
     name = path.rpartition("/")[2]
     policy = as_json(with_statements(None, statements))
-    words = ("--policy-name", f"{INLINE_POLICY}-jobs", "--policy-document", policy)
-    allow = "allow the source identity to make and to pass what jobs need" if lacking else ""
+    words = ("--policy-name", f"{INLINE_POLICY}-{check}", "--policy-document", policy)
+    allow = "allow the source identity what it lacks" if lacking else ""
     spare = "have what denies it spare the source identity" if denied else ""
     says = "; ".join(each for each in (spare, allow) if each)
     return Mend(

@@ -17,7 +17,6 @@ from backfill.model.accounts import (
     Role,
     SimulationRequest,
     Unread,
-    event_destination_kind,
 )
 from backfill.model.places import BucketPlace
 from backfill.plan.rules import Rule
@@ -201,26 +200,40 @@ def batch_needs(seen: Gathered) -> tuple[Need, ...]:
 
 def job_needs(seen: Gathered) -> tuple[Need, ...]:
     """Return what whoever looks needs to make jobs, and to watch and end them."""
-    caller, source, role = seen.source_caller, place_of(seen.source), seen.batch_role
-    if not isinstance(caller, CallerIdentity) or source is None or role is None:
+    if seen.batch_role is None:
+        return ()
+    rows = _rows(Party.SOURCE_CREATOR, {Feature.REPLICATE_JOBS})
+    on_jobs = (table.On.BATCH_ROLE, table.On.ACCOUNT, table.On.JOBS)
+    return _of_source_identity(seen, [row for row in rows if row.on in on_jobs])
+
+
+def restore_needs(seen: Gathered) -> tuple[Need, ...]:
+    """Return what whoever looks needs to have objects restored, where the campaign does."""
+    if seen.campaign.restore is None:
+        return ()
+    rows = _rows(Party.SOURCE_IDENTITY, {Feature.RESTORES})
+    return _of_source_identity(seen, [row for row in rows if Feature.RESTORES in row.features])
+
+
+def _of_source_identity(seen: Gathered, rows: Iterable[table.Need]) -> tuple[Need, ...]:
+    caller, source = seen.source_caller, place_of(seen.source)
+    if not isinstance(caller, CallerIdentity) or source is None:
         return ()
     pair = Pair(
         source=source,
         destination=source,
         replication_role_arn="",
-        batch_role_arn=role_arn(role),
+        batch_role_arn=role_arn(seen.batch_role) if seen.batch_role else "",
+        prefix=seen.campaign.scope.prefix,
         partition=caller.partition,
         known=at_this_time(seen),
     )
     arn = caller.role_arn or caller.arn
     evidence = seen.caller_role or RoleEvidence(arn=arn, role=NOT_ASKED)
-    features = frozenset({Feature.REPLICATE_JOBS})
-    on_jobs = (table.On.BATCH_ROLE, table.On.ACCOUNT, table.On.JOBS)
     found = (
-        _need(seen, evidence, row, request, ())
-        for row in _rows(Party.SOURCE_CREATOR, features)
-        if row.on in on_jobs
-        for request in requests_for(row, pair, features, principal=principal_of(arn))
+        _need(seen, evidence, row, request, (seen.source,))
+        for row in rows
+        for request in requests_for(row, pair, row.features, principal=principal_of(arn))
     )
     return _without_repeats(found)
 
@@ -355,7 +368,8 @@ def simulation_requests(seen: Gathered) -> tuple[SimulationRequest, ...]:
     if not isinstance(caller, CallerIdentity):
         return ()
     grouped: dict[tuple[str, str, _Values], list[str]] = {}
-    for need in (*replication_needs(seen), *batch_needs(seen), *job_needs(seen)):
+    needs = (*replication_needs(seen), *batch_needs(seen), *job_needs(seen), *restore_needs(seen))
+    for need in needs:
         principal = need.request.principal
         is_there = need.role.role is not None and principal.type is not PrincipalType.ROOT
         if is_there and principal.account_id == caller.account_id and principal.has_known_path:
@@ -383,11 +397,4 @@ def _simulated_values(context: Context) -> _Values:
         (name, tuple(f"{v.prefix}{SAMPLE}" if isinstance(v, Every) else v for v in values))
         for name, values in context.known.items()
         if name not in _OF_SIMULATOR
-    )
-
-
-def event_action(arn: str) -> str:
-    """Return what S3 must be allowed to do with a queue, topic or function."""
-    return {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(
-        event_destination_kind(arn).value, "lambda:InvokeFunction"
     )

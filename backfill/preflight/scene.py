@@ -13,6 +13,7 @@ from datetime import datetime
 from backfill.campaign import Campaign
 from backfill.errors import ArtifactDamagedError, CampaignError
 from backfill.model.extras import Abilities
+from backfill.model.json_values import json_value
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.header import PlanHeader
@@ -192,7 +193,7 @@ def scene_of(data: bytes, campaign: Campaign) -> Scene:
         ArtifactDamagedError: The document is cut, altered or of another schema.
     """
     try:
-        document = json.loads(data)
+        document = json_value(data)
         if document["schema"] != SCHEMA:
             raise ArtifactDamagedError(
                 f"{DOCUMENT} has schema {document['schema']!r}, this program reads {SCHEMA!r}",

@@ -194,7 +194,10 @@ class MemoryAccount:
 
     async def caller(self) -> CallerIdentity:
         self._read("GetCallerIdentity")
-        return CallerIdentity(account_id=self.account_id, arn=self.arn)
+        kind, _, session = self.arn.rpartition(":")[2].partition("/")
+        name = session.partition("/")[0] if kind == "assumed-role" else ""
+        role_arn = f"arn:aws:iam::{self.account_id}:role/{name}" if name else ""
+        return CallerIdentity(account_id=self.account_id, arn=self.arn, role_arn=role_arn)
 
     async def has_bucket(self, place: BucketPlace) -> bool:
         self._read("HeadBucket")

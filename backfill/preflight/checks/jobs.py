@@ -1,16 +1,13 @@
-"""What S3 Batch Operations jobs need beside their role: a bucket, and who may make them."""
+"""What S3 Batch Operations jobs need beside their role and who makes them: a bucket."""
 
 from collections.abc import Iterator
 
-from backfill.model.accounts import BucketDocument, Role, Unread
-from backfill.preflight.access import IDENTITY, judged
-from backfill.preflight.checks.check import Check, blocked, ok, unread, untold
+from backfill.model.accounts import BucketDocument, Unread
+from backfill.preflight.checks.check import Check, blocked, ok, unread
 from backfill.preflight.checks.locks import default_retention
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Mend, Part
-from backfill.preflight.granting import caller_mend, evidence_lines, role_mend
 from backfill.preflight.mends import create_bucket_command, put_document
-from backfill.preflight.permissions import job_needs
 
 
 def _bucket(seen: Gathered) -> Iterator[Finding]:
@@ -65,33 +62,6 @@ def _retention_flaw(bucket: BucketEvidence) -> Finding | None:
     return blocked(check, name, what, mend, "GetObjectLockConfiguration: DefaultRetention")
 
 
-def _caller(seen: Gathered) -> Iterator[Finding]:
-    needs = job_needs(seen)
-    if not needs:
-        return
-    told = judged(seen, needs)
-    arn = needs[0].request.principal.arn
-    lacking = [each for each in told if each.lacks(IDENTITY)]
-    denied = [each for each in told if each.denying(IDENTITY)]
-    pending = [each for each in told if each.pending(IDENTITY)]
-    if lacking or denied:
-        actions = ", ".join(dict.fromkeys(each.need.action for each in (*lacking, *denied)))
-        what = f"the source identity may not make jobs: {actions}"
-        lines = evidence_lines([*denied, *lacking], IDENTITY)
-        role = needs[0].role.role
-        mend = (
-            role_mend(role, "job-caller", lacking, denied)
-            if isinstance(role, Role)
-            else caller_mend(arn, lacking, denied)
-        )
-        yield blocked("job-caller", arn, what, mend, *lines)
-    elif pending:
-        what = "whether the source identity may make jobs and pass the batch role is not known"
-        yield untold("job-caller", arn, what, *evidence_lines(pending, IDENTITY))
-    else:
-        yield ok("job-caller", arn, "the source identity may make jobs and pass the batch role")
-
-
 CHECKS = (
     Check(
         id="batch-bucket",
@@ -101,13 +71,5 @@ CHECKS = (
         why="A job whose report cannot be written runs, is charged, and tells nothing (S3 User"
         " Guide: troubleshooting-batch-operations).",
         look=_bucket,
-    ),
-    Check(
-        id="job-caller",
-        part=Part.JOBS,
-        asks="May the source identity create and watch jobs, and pass them the batch role?",
-        why="CreateJob is refused without iam:PassRole on the role; without s3:ListJobs a job is"
-        " not found again after a crash.",
-        look=_caller,
     ),
 )

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from backfill.campaign import RestoreOptions
 from backfill.model.accounts import Role, SimulatedEffect
 from backfill.policies.need import Party
 from backfill.preflight.access import trust_decision
 from backfill.preflight.catalogue import findings_of
 from backfill.preflight.evidence import Gathered, RoleEvidence, Simulation
 from backfill.preflight.findings import Finding, Verdict
-from tests.unit.preflight.scenery import JOBS_ROLE, OURS, ROLE, Scenery, allow, policy
+from tests.unit.preflight.scenery import JOBS_ROLE, OURS, ROLE, Scenery, allow, policy, trust
 
 LAMBDA = {
     "Sid": "Lambda",
@@ -196,3 +197,48 @@ async def test_whoever_makes_jobs_is_told_what_cannot_be_read_of_a_user() -> Non
 async def test_an_accounts_root_may_make_jobs() -> None:
     """If this fails, the one identity that may do everything is told that nobody can tell."""
     assert named(await Scenery().with_jobs().seen(), "job-caller").is_ok
+
+
+RESTORER = f"arn:aws:iam::{OURS}:role/restorer"
+
+
+def restoring(*statements: Mapping[str, object]) -> Scenery:
+    """Return a set-up whose source identity is a role's session, and whose campaign restores."""
+    there = Scenery()
+    there.campaign = replace(there.campaign, restore=RestoreOptions(bytes_max=1))
+    there.world.add_role(RESTORER, trust("ec2.amazonaws.com"), own=policy(*statements))
+    there.source.arn = f"arn:aws:sts::{OURS}:assumed-role/restorer/one"
+    return there
+
+
+RESTORES = allow("s3:RestoreObject", "arn:aws:s3:::from/*")
+
+
+async def test_restores_ask_for_their_permission_only_where_the_campaign_restores() -> None:
+    """If this fails, a campaign without restores is told what only restores need."""
+    there = restoring(RESTORES)
+    assert named(await there.seen(), "restore-caller").is_ok
+    there.campaign = replace(there.campaign, restore=None)
+    assert not [each for each in (await there.findings()).findings if "restore" in each.check]
+
+
+async def test_whoever_may_not_restore_is_told_before_the_plan() -> None:
+    """If this fails, a person waits for a whole plan, and each archived version is refused."""
+    found = named(await restoring(allow("s3:GetObject*", "*")).seen(), "restore-caller")
+    assert found.verdict is Verdict.BLOCKER
+    assert "s3:RestoreObject" in found.what
+    assert found.mend is not None
+    (command,) = found.mend.commands
+    assert "s3:RestoreObject" in command[-1]
+    assert "restorer" in command
+
+
+async def test_a_bucket_policy_that_denies_restores_is_the_one_to_mend() -> None:
+    """If this fails, somebody widens a role whose restores the bucket refuses anyway."""
+    there = restoring(RESTORES)
+    there.policy({**RESTORES, "Effect": "Deny", "Principal": "*"}, bucket="from")
+    found = named(await there.seen(), "restore-caller")
+    assert found.verdict is Verdict.BLOCKER
+    assert found.mend is not None
+    (command,) = found.mend.commands
+    assert "put-bucket-policy" in command
