@@ -54,9 +54,10 @@ class Tree:
 
     @classmethod
     def here(cls) -> "Tree":
-        """Return the tree that lies here."""
-        commit = _git("rev-parse", "HEAD").strip()
-        changes = _git("diff", "HEAD")
+        """Return the tree that lies here; what is written about it makes no other tree of it."""
+        others = [".", *(f":!{path.relative_to(ROOT)}" for path in (FIGURES, PAGE))]
+        commit = _git("log", "-1", "--format=%H", "--", *others).strip()
+        changes = _git("diff", "HEAD", "--", *others)
         mark = f"+{sha256(changes.encode()).hexdigest()[:6]}" if changes else ""
         return cls(commit=commit[:9] + mark, seed=int(commit[:6], 16) * SEEDS_APART)
 
