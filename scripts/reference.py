@@ -46,6 +46,7 @@ from backfill.watch.metrics import Trend
 from backfill.watch.notices import Word
 from backfill.watch.picture import ManifestFilePicture, Picture, QueuePicture, RulePicture
 from backfill.watch.verdicts import Verdict as WatchVerdict
+from tests.doubles import damage_table
 from tests.doubles.fidelity_table import Keeping, markdown_table
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
@@ -277,6 +278,21 @@ def fidelity() -> str:
     return f"What becomes of each field on each route: {words}.\n\n{markdown_table().rstrip()}"
 
 
+def damage() -> str:
+    """Return what verify says of each damage, from the table that the tests hold to it."""
+    return f"""What `backfill verify` says of each damage to each kind of copy, where the plan
+of the run is at hand. `tests/damage` tries each cell, with ETags and checksums as S3 derives them.
+
+- *equal, but tags*: the bytes are equal, and the object tags differ.
+- *unverified*: nothing that S3 stores on both sides can be compared. `--deep` reads the bytes.
+- *fidelity not looked at*: two listings prove a replica by its version ID and ETag; metadata, tags
+  and the rest are compared with `--deep`.
+- *extra*: a version beside it that the source lacks. What lies below the current version is
+  compared with `--versions all`.
+
+{damage_table.markdown_table().rstrip()}"""
+
+
 def report() -> str:
     """Return the report's files: the fields of report.json and the columns of rows.csv."""
     docs = attribute_docs(Report)
@@ -448,6 +464,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "checks.md": ("Checks of preflight", preflight_checks),
     "results.md": ("Outcomes, verdicts, evidence", results),
     "fidelity.md": ("Fidelity", fidelity),
+    "damage.md": ("What verify says of damage", damage),
     "report.md": ("Report files", report),
     "watch.md": ("What watch prints", watch),
     "events.md": ("Log events", log_events),

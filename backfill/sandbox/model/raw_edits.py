@@ -7,23 +7,20 @@ Law: what is left is always a state that S3 itself could show.
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from backfill.sandbox.model.bodies import Body, digest
+from backfill.sandbox.model.bodies import Body
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs
 from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.raw_digests import etag_of, summed, whole_checksum
 from backfill.sandbox.model.values import (
     SSE_S3,
     ArchiveStatus,
-    Checksum,
     ChecksumAlgorithm,
-    ChecksumType,
     ContentHeaders,
     Encryption,
     ReplicationStatus,
@@ -61,28 +58,14 @@ def replace_bytes(
     becomes an object of one part.
     """
     old = version_of(model, bucket, key, version_id)
-    body = Body(data)
-    slices = _slices(old, data)
-    algorithm = old.checksum.algorithm if old.checksum else None
-    parts = tuple(
-        StoredPart(
-            number=part.number,
-            size_bytes=len(piece),
-            checksum=_full(part.checksum.algorithm, piece) if part.checksum else None,
-        )
-        for part, piece in zip(old.parts, slices, strict=False)
-    )
-    if old.encryption.has_opaque_etag:
-        etag = model.world.opaque_etag()
-    elif parts:
-        etag = _multipart_etag(slices)
-    else:
-        etag = body.md5.hex()
-    checksum = None
-    if algorithm is not None and old.checksum is not None:
-        is_composite = old.checksum.type is ChecksumType.COMPOSITE and bool(parts)
-        checksum = _composite(algorithm, slices) if is_composite else _full(algorithm, data)
-    return _swap(model, bucket, replace(old, body=body, etag=etag, checksum=checksum, parts=parts))
+    parts = old.parts
+    if parts and len(data) != old.size_bytes:
+        parts = (StoredPart(number=1, size_bytes=len(data), checksum=None),)
+    etag = model.world.opaque_etag() if old.encryption.has_opaque_etag else etag_of(data, parts)
+    new = replace(old, body=Body(data), etag=etag, parts=parts)
+    if old.checksum is not None:
+        new = summed(new, old.checksum.algorithm, old.checksum.type)
+    return _swap(model, bucket, new)
 
 
 def change_attributes(  # noqa: PLR0913 - each attribute may be damaged by itself
@@ -175,7 +158,7 @@ def honest_version(model: S3Model, bucket: str, key: str, body: Body) -> ObjectV
         owner_id=bucket_of(model, bucket).owner_id,
         body=body,
         etag=body.md5.hex(),
-        checksum=_full(ChecksumAlgorithm.CRC64NVME, body.data),
+        checksum=whole_checksum(ChecksumAlgorithm.CRC64NVME, body.data),
         content=ContentHeaders(),
         metadata=(),
         tags=(),
@@ -240,35 +223,3 @@ def plant_document(
 def _swap(model: S3Model, bucket: str, version: ObjectVersion) -> ObjectVersion:
     bucket_of(model, bucket).swap(version)
     return version
-
-
-def _slices(old: ObjectVersion, data: bytes) -> list[bytes]:
-    if not old.parts or len(data) != old.size_bytes:
-        return [data] if old.parts else []
-    pieces, start = [], 0
-    for part in old.parts:
-        pieces.append(data[start : start + part.size_bytes])
-        start += part.size_bytes
-    return pieces
-
-
-def _multipart_etag(slices: list[bytes]) -> str:
-    whole = hashlib.md5(usedforsecurity=False)
-    for piece in slices:
-        whole.update(hashlib.md5(piece, usedforsecurity=False).digest())
-    return f"{whole.hexdigest()}-{len(slices)}"
-
-
-def _full(algorithm: ChecksumAlgorithm, data: bytes) -> Checksum:
-    value = b64encode(digest(algorithm, data)).decode("ascii")
-    return Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=value)
-
-
-def _composite(algorithm: ChecksumAlgorithm, slices: list[bytes]) -> Checksum:
-    digests = b"".join(digest(algorithm, piece) for piece in slices)
-    return Checksum(
-        algorithm=algorithm,
-        type=ChecksumType.COMPOSITE,
-        value=b64encode(digest(algorithm, digests)).decode("ascii"),
-        parts_count=len(slices),
-    )
