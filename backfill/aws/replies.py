@@ -300,18 +300,23 @@ def mail_time(text: str) -> datetime:
 
 def _odd_mail_time(text: str) -> datetime:
     try:
-        return parsedate_to_datetime(text)
-    except ValueError as error:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError) as error:
         raise ReplyError(f"{text!r} is not a time") from error
+    # Where the zone is garbled, or -0000: HTTP's times are UTC's (RFC 9110, section 5.6.7).
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _lock_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ReplyError(f"{text!r} is not a time") from error
+    if moment.tzinfo is None:
+        raise ReplyError(f"{text!r} has no time zone")
+    return moment
 
 
 def _open_ended(headers: Mapping[str, str]) -> tuple[Pairs, Pairs]:
