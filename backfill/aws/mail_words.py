@@ -38,9 +38,12 @@ def decoded_words(value: str) -> str:
     if not position:
         return value
     try:
-        return _joined(pieces)
-    except (LookupError, UnicodeDecodeError):
+        decoded = _joined(pieces)
+        decoded.encode()  # some charsets spell half a surrogate pair, which is no text
+    # UnicodeError: whoever writes an object names the charset, and codecs such as idna raise it.
+    except (LookupError, UnicodeError):
         return value
+    return decoded
 
 
 def encoded_words(value: str) -> str:
