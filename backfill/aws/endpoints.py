@@ -5,15 +5,15 @@ Law: plain http is for loopback only, because a signature over http gives its re
 """
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from backfill.errors import UsageError
 
 
 def refuse_unsafe_endpoint(url: str) -> None:
     """Raise UsageError unless `url` is https, or http to a loopback address."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         message = f"endpoint {url!r} is not a URL such as https://s3.example.org"
         raise UsageError(message, hint="give the scheme, the host and, if needed, the port")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -23,6 +23,16 @@ def refuse_unsafe_endpoint(url: str) -> None:
     if parts.scheme == "http" and not is_loopback(url):
         message = f"plain http is refused for {parts.hostname!r}"
         raise UsageError(message, hint="use https; http is for 127.0.0.1, ::1 and localhost only")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of a URL; None where brackets or a port are none."""
+    try:
+        parts = urlsplit(url)
+        assert parts.port is None or parts.port >= 0, "asked for, so that it is looked at"
+    except ValueError:
+        return None
+    return parts
 
 
 def companion_endpoint(s3_url: str, *, own: str) -> str | None:
