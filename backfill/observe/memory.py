@@ -73,7 +73,9 @@ def _group(root: Path, version: str) -> str:
     """Return the path of this process's control group."""
     pattern = r"0::(.*)" if version == "v2" else r"\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)"
     with suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        # A group's name may be any bytes.
+        text = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape")
+        for line in text.split("\n"):
             if (found := re.fullmatch(pattern, line)) is not None and ".." not in found[1]:
                 return found[1]
     return ""
