@@ -17,6 +17,7 @@ _LEGACY_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """Buckets made in us-east-1 before March 2018 (S3 User Guide: bucketnamingrules): just what this
 product is for, as a source. S3 makes no new ones, so a destination by such a name is a slip."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def checked(option: Option, value: object) -> object:
@@ -52,6 +53,9 @@ def _word(option: Option, value: object, place: str) -> str:
         raise CampaignError(
             f"{place}: {value!r} is no choice", hint=f"one of: {', '.join(option.choices)}"
         )
+    # What the kernel gave of no UTF-8, in a variable or a flag, are lone surrogates here.
+    if not value.isascii() and _SURROGATE.search(value):
+        raise CampaignError(f"{place} is no UTF-8", hint="is the terminal's encoding UTF-8?")
     if option.name == "prefix" and len(value.encode()) > 1024:
         raise CampaignError(f"{place} is longer than a key can be", hint="at most 1,024 bytes")
     return value
@@ -108,7 +112,10 @@ def _timestamp(value: object, place: str) -> datetime:
         raise CampaignError(f"{place} is a time", hint="write 2026-11-01T00:00:00Z")
     if value.tzinfo is None:
         raise CampaignError(f"{place} has no time zone", hint="end it with Z for UTC")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise CampaignError(f"{place}: {value} is no time in UTC") from None
 
 
 def _tags(value: object, place: str) -> Pairs:
@@ -123,6 +130,8 @@ def _tags(value: object, place: str) -> Pairs:
         pairs = [tuple(word.split("=", 1)) for word in words]
     if not all(isinstance(item, str) for pair in pairs for item in pair):
         raise CampaignError(f"{place}: keys and values are text", hint="put them in quotes")
+    if any(_SURROGATE.search(item) for pair in pairs for item in pair):
+        raise CampaignError(f"{place} is no UTF-8", hint="is the terminal's encoding UTF-8?")
     if len({name for name, _ in pairs}) != len(pairs):
         raise CampaignError(f"{place}: the same tag key twice", hint="all tags must match at once")
     if len(pairs) > 10 or not all(name for name, _ in pairs):

@@ -113,7 +113,7 @@ def _document(path: str, name: str) -> dict[str, object]:
         raise UsageError(f"{name} is larger than 1 MiB", hint="is it a setup.toml?")
     try:
         return tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # as of a campaign (`spoken`)
         raise UsageError(
             f"{name} is no TOML: {error}", hint="docs/reference/setup-spec.md"
         ) from error

@@ -129,7 +129,8 @@ def _values_of_file(name: str) -> dict[tuple[str, str], object]:
         raise CampaignError(f"campaign {place} is empty", hint="what should have written it?")
     try:
         document = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # No TOML, no UTF-8, a number of thousands of digits; or brackets in brackets without end.
+    except (ValueError, RecursionError) as error:
         raise CampaignError(f"campaign {place} is no TOML: {error}") from error
     return values_of_document(document, place=place)
 
