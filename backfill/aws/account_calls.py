@@ -10,6 +10,7 @@ from typing import Final
 
 from backfill.aws.calls import Call
 from backfill.aws.replies import Reply, ReplyError
+from backfill.model.json_values import json_value
 
 IAM_PAGES_MAX: Final = 100
 """Of policies of a role, and of simulated results: IAM's quotas allow far fewer of either."""
@@ -110,7 +111,11 @@ def texts_of(container: Mapping[str, object], name: str) -> list[str]:
 def policy_text(value: object) -> str:
     """Return a policy of IAM as JSON text: the SDK decodes it."""
     if isinstance(value, str) and value:
-        return value
+        # What the SDK could not decode it hands on as it came.
+        try:
+            value = json_value(value)
+        except ValueError as error:
+            raise ReplyError(f"a policy that is no JSON: {error}") from error
     if not isinstance(value, Mapping):
         raise ReplyError("an answer without its policy document")
     return json.dumps(value)

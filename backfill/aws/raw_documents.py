@@ -4,7 +4,6 @@ Never sends, and never decides what stands in a document.
 Law: what the SDK does not know of a document is named beside it.
 """
 
-import json
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from botocore.model import OperationModel, Shape
 from backfill.aws.replies import Reply, ReplyError
 from backfill.aws.unmodelled import unmodelled_paths
 from backfill.model.accounts import BucketDocument, RawDocument
+from backfill.model.json_values import json_value
 
 RAW_DOCUMENT: Final = "BackfillRawDocument"
 """Where an answer carries its own body."""
@@ -180,7 +180,7 @@ def policy_document(text: object) -> RawDocument | None:
         return dict(pairs)
 
     try:
-        fields = json.loads(str(text), object_pairs_hook=named)
+        fields = json_value(str(text), pairs_hook=named)
     except ValueError as error:
         raise ReplyError(f"a policy that is no JSON: {error}") from error
     if not isinstance(fields, dict):

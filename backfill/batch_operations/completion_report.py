@@ -4,7 +4,6 @@ Never reads rows (`report_rows` does) and never opens a file.
 Law: a report adds up, or it is refused with what does not; a part of one is never believed.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from backfill.batch_operations.report_rows import HINT
 from backfill.errors import ReportRefusedError
 from backfill.model.escaping import visible_text
 from backfill.model.jobs import JobProgress, ReportLocation
+from backfill.model.json_values import json_value
 
 FORMAT: Final = "Report_CSV_20180820"
 MANIFEST_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -53,10 +53,8 @@ def result_files(
         ReportRefusedError: the document is cut, of another format, or of another job.
     """
     try:
-        manifest: object = json.loads(document)
+        manifest: object = json_value(document)
         return _result_files(manifest, expected_bucket, job_id)
-    except RecursionError:
-        raise refused_report(key, "is nested too deeply") from None
     except ValueError as fault:
         raise refused_report(key, f"is no report manifest: {visible_text(str(fault))}") from fault
 

@@ -23,6 +23,7 @@ from backfill.model.jobs import (
     JobSummary,
     ReportLocation,
 )
+from backfill.model.json_values import json_value
 
 SCHEMA: Final = 1
 _HINT: Final = (
@@ -98,7 +99,7 @@ def decoded(data: bytes, file: str) -> tuple[JobRecord, ...]:
         ForeignRunDirectoryError: a newer backfill wrote it.
     """
     try:
-        document: dict[str, object] = json.loads(data)
+        document: dict[str, object] = json_value(data)
         _refuse_newer(document["schema"], file)
         # Bytes that do not encode to themselves again, digest included, are refused below.
         records = tuple(_record(job) for job in cast("list[_Record]", document["jobs"]))

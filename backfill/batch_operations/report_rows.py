@@ -9,7 +9,6 @@ import base64
 import binascii
 import codecs
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple
 from backfill.errors import ReportRefusedError
 from backfill.manifest.csv_format import decoded_key
 from backfill.model.escaping import visible_text
+from backfill.model.json_values import json_value
 from backfill.model.objects import ETag
 from backfill.model.redaction import redacted
 
@@ -164,8 +164,8 @@ def checksum_of(message: str) -> ReportedChecksum | None:
     Guide: batch-ops-compute-checksums). Where base64 and hex are given and differ, neither counts.
     """
     try:
-        document: object = json.loads(message)
-    except (ValueError, RecursionError):
+        document: object = json_value(message)
+    except ValueError:
         return None
     if not isinstance(document, dict):
         return None

@@ -42,6 +42,7 @@ from backfill.model.jobs import (
     ManifestLocation,
     ReportLocation,
 )
+from backfill.model.json_values import json_value
 from backfill.model.places import BucketPlace
 from backfill.ports import BatchBucket
 from backfill.settings import Settings
@@ -139,7 +140,7 @@ def as_begun(at: Workplace, name: str) -> Workplace:
         artifacts.write_document(document, json.dumps(shape, indent=1, sort_keys=True).encode())
         return at
     try:
-        shape = json.loads(data)
+        shape = json_value(data)
         settings = replace(
             at.settings,
             job_manifest_rows_max=int(shape["rows_max"]),

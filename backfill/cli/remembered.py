@@ -10,6 +10,7 @@ from datetime import date
 
 from backfill.campaign.parsing import Values, values_of_document
 from backfill.errors import ArtifactDamagedError, CampaignError
+from backfill.model.json_values import json_value
 from backfill.ports import ArtifactStore
 
 DOCUMENT = "campaign.json"
@@ -28,7 +29,7 @@ def remembered_values(artifacts: ArtifactStore) -> dict[tuple[str, str], object]
     if data is None:
         return {}
     try:
-        document = json.loads(data)
+        document = json_value(data)
         assert isinstance(document, dict), "a campaign is a table of tables"
         return values_of_document(document, place=DOCUMENT)
     except (ValueError, AssertionError, CampaignError) as error:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from backfill.errors import ArtifactDamagedError
+from backfill.model.json_values import json_value
 
 ROWS_MIN: Final = 1_000
 """Rows that are worth a process of their own, which takes a second of CPU to start."""
@@ -77,7 +78,7 @@ def starts_of(data: bytes, manifest_digest: str, *, name: str) -> tuple[int, ...
         ArtifactDamagedError: It is no such document, or of another manifest.
     """
     try:
-        document = json.loads(data)
+        document = json_value(data)
         is_ours = document["manifest"] == manifest_digest
         starts = tuple(document["starts"])
     except (ValueError, KeyError, TypeError) as fault:

@@ -14,6 +14,7 @@ from typing import Final
 from backfill.errors import ManifestError
 from backfill.manifest.csv_format import decoded_key
 from backfill.manifest.operations_rows import Columns, ManifestFile, columns_of, file_key
+from backfill.model.json_values import json_value
 
 FILE: Final = "manifest.json"
 _VERSION: Final = "2016-11-30"
@@ -95,8 +96,8 @@ def inventory_manifest(manifest_json: bytes) -> InventoryManifest:
         ManifestError: It is no JSON, misses a member, or its data are not CSV.
     """
     try:
-        document = json.loads(manifest_json)
-    except (ValueError, RecursionError):
+        document = json_value(manifest_json)
+    except ValueError:
         raise ManifestError("it is no JSON", file=FILE) from None
     members = _Members(document)
     if (file_format := members.text("fileFormat")) != "CSV":

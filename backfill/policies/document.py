@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from backfill.model.json_values import json_value
 from backfill.policies.conditions import Condition, condition_of
 from backfill.policies.context import Context
 from backfill.policies.quoting import quoted
@@ -120,10 +121,10 @@ def _decoded(document: str | bytes) -> str:
 
 def _loaded(text: str) -> object:
     try:
-        loaded: object = json.loads(text, object_pairs_hook=_without_repeats)
+        loaded: object = json_value(text, pairs_hook=_without_repeats)
     except PolicyError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise PolicyError("document", "is no JSON") from error
     return loaded
 

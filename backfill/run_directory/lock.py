@@ -15,6 +15,7 @@ from typing import Final
 
 from backfill.errors import LeaseHeldError
 from backfill.model.escaping import visible_text
+from backfill.model.json_values import json_value
 from backfill.ports import Clock
 from backfill.run_directory.durable import disk_faults_refused, make_directory, shown_path
 
@@ -87,7 +88,7 @@ def _held(path: Path, holder: str) -> LeaseHeldError:
 
 def _holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_bytes())
+        holder = json_value(path.read_bytes())
         text = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from backfill.model.json_values import json_value
 from backfill.run_directory.vitals import (
     BEAT_EVERY_S,
     BUSY_SHARE,
@@ -130,7 +131,7 @@ def vitals_of(root: Path) -> Vitals:
     """Return how who holds a local run directory is; opens two or three small files."""
     try:
         with (root / PULSE_FILE).open("rb") as file:
-            beat = beat_of(json.loads(file.read(_BYTES_MAX)))
+            beat = beat_of(json_value(file.read(_BYTES_MAX)))
     except (OSError, ValueError):
         return NOBODY
     if beat is None:

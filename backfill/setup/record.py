@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from backfill.errors import ArtifactDamagedError
 from backfill.model.accounts import RawDocument
+from backfill.model.json_values import json_value
 from backfill.setup.layouts import LIST_KINDS, Item, OddDocumentError, items_of
 from backfill.setup.likeness import are_alike
 from backfill.setup.wanted import (
@@ -154,7 +155,7 @@ def record_of(data: bytes) -> Record:
         ArtifactDamagedError: It is none, or of another version of backfill.
     """
     try:
-        document = json.loads(data)
+        document = json_value(data)
         record = Record(
             name=str(document["name"]),
             parts=tuple(_part(part) for part in document["parts"]),

@@ -10,7 +10,6 @@ order.
 """
 
 import enum
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, NewType
 from urllib.parse import unquote_to_bytes
 
+from backfill.model.json_values import json_value
 from backfill.model.objects import NULL_VERSION_ID, VersionId
 
 KEY_BYTES_MAX: Final = 1024
@@ -119,8 +119,8 @@ def _document(body: str) -> Mapping[str, object]:
     """Return the notification inside its envelopes."""
     for _ in range(ENVELOPES_MAX + 1):
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
+            document = json_value(body)
+        except ValueError:
             raise _UnreadableError("it is no JSON") from None
         if not isinstance(document, dict):
             raise _UnreadableError("it is no event notification of S3")

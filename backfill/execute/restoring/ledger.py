@@ -17,6 +17,7 @@ from typing import Final, TypedDict, cast
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
 from backfill.model.archives import NOTHING, Archive, Retrieved
+from backfill.model.json_values import json_value
 
 SCHEMA: Final = 1
 
@@ -131,7 +132,7 @@ def decoded(data: bytes, file: str) -> Ledger:
     """
     hint = "what S3 was asked to restore is in its bill all the same; begin another --run-dir"
     try:
-        document = cast("_Document", json.loads(data))
+        document = cast("_Document", json_value(data))
         schema = document["schema"]
         if isinstance(schema, int) and schema > SCHEMA:
             raise ForeignRunDirectoryError(

@@ -7,13 +7,13 @@ Law: a file is what its SHA-256 says, wherever it came from.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError
+from backfill.model.json_values import json_value
 from backfill.run_directory.on_s3.head import CatalogueRef
 from backfill.run_directory.sealed import sealed, unsealed
 
@@ -84,7 +84,7 @@ def decoded_catalogue(data: bytes, ref: CatalogueRef, url: str) -> dict[str, Ent
     try:
         entries = [
             Entry(name=str(name), fence=int(fence), size_bytes=int(size_bytes), sha256=str(sha256))
-            for name, fence, size_bytes, sha256 in json.loads(data)["files"]
+            for name, fence, size_bytes, sha256 in json_value(data)["files"]
         ]
     except (KeyError, TypeError, ValueError) as fault:
         # A seal can be made by whoever writes the bucket.

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from backfill.model.json_values import json_value
 from backfill.run_directory.on_s3.catalogue import Catalogue, Entry
 from backfill.run_directory.on_s3.head import Head
 
@@ -48,7 +49,7 @@ def encoded_marker(marker: Marker) -> bytes:
 def decoded_marker(data: bytes) -> Marker | None:
     """Return the marker, None where the file is none: a copy without one is begun anew."""
     try:
-        document = json.loads(data)
+        document = json_value(data)
         marker = Marker(**document)
     except (ValueError, TypeError):
         return None

@@ -6,12 +6,12 @@ Never reads a row.
 Law: what two looks in a row see alike stood like that at one moment.
 """
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from backfill.model.json_values import json_value
 from backfill.run_directory.durable import TEMPORARY_SUFFIX, disk_faults_refused
 from backfill.run_directory.index import INDEX_FILE, SEGMENT_FILE
 from backfill.run_directory.on_s3.catalogue import is_name
@@ -110,7 +110,7 @@ class Standing:
             return frozenset()
         if held is None or held[0] != stamp:
             try:
-                document = json.loads((self._root / index).read_bytes())
+                document = json_value((self._root / index).read_bytes())
                 found = frozenset(prefix + each["file"] for each in document["segments"])
             except (ValueError, KeyError, TypeError):
                 found = (
