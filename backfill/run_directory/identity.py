@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypedDict, cast
 
-from backfill.errors import ForeignRunDirectoryError
+from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
 from backfill.model.escaping import visible_text
 from backfill.ports import ArtifactStore, Random
-from backfill.run_directory.sealed import sealed, unsealed
+from backfill.run_directory.sealed import Types, has_shape, sealed, unsealed
 
 SCHEMA: Final = 1
 RUN_FILE: Final = "run.json"
@@ -25,6 +25,9 @@ class _RunDocument(TypedDict):
     run_id: str
     horizon: str
     campaign: dict[str, str]
+
+
+_RUN_TYPES: Final[Types] = {"run_id": (str,), "horizon": (str,), "campaign": (dict,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +98,16 @@ def new_run_id(now: datetime, random: Random) -> str:
 
 def _identity(data: bytes) -> RunIdentity:
     hint = "choose another --run-dir; what this one delivered will be recognised"
-    # The seal vouches for the shape.
-    document = cast("_RunDocument", unsealed(data, RUN_FILE, schema=SCHEMA, hint=hint))
-    return RunIdentity(
-        run_id=document["run_id"],
-        horizon=datetime.fromisoformat(document["horizon"]),
-        campaign=document["campaign"],
-    )
+    found = unsealed(data, RUN_FILE, schema=SCHEMA, hint=hint)
+    try:
+        assert has_shape(found, _RUN_TYPES), "as it was sealed"
+        document = cast("_RunDocument", found)
+        assert all(isinstance(each, str) for each in document["campaign"].values()), "texts"
+        horizon = datetime.fromisoformat(document["horizon"])
+        assert horizon.tzinfo is not None, "a moment anywhere"
+    except (AssertionError, ValueError) as fault:
+        raise ArtifactDamagedError(f"{RUN_FILE} is sealed, and yet no run", hint=hint) from fault
+    return RunIdentity(run_id=document["run_id"], horizon=horizon, campaign=document["campaign"])
 
 
 def refuse_another_campaign(begun_with: Mapping[str, str], asked: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from typing import Final, TypedDict, cast
 
 from backfill.errors import ArtifactDamagedError
 from backfill.ports import ArtifactIndex
-from backfill.run_directory.sealed import canonical_json, sealed, unsealed
+from backfill.run_directory.sealed import Types, canonical_json, has_shape, sealed, unsealed
 from backfill.run_directory.segments import MEND, Segment
 
 SCHEMA: Final = 1
@@ -36,6 +36,18 @@ class _IndexDocument(TypedDict):
     inputs: dict[str, str]
     summary: dict[str, object]
     digest: str
+
+
+_INDEX_TYPES: Final[Types] = {
+    "name": (str,),
+    "columns": (list,),
+    "rows": (int,),
+    "segments": (list,),
+    "inputs": (dict,),
+    "summary": (dict,),
+    "digest": (str,),
+}
+_SEGMENT_TYPES: Final[Types] = {"file": (str,), "rows": (int,), "bytes": (int,), "sha256": (str,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +105,12 @@ def decoded_index(data: bytes, name: str) -> StoredIndex:
         ForeignRunDirectoryError: a newer backfill wrote it.
     """
     file = f"{name}/{INDEX_FILE}"
-    # The seal vouches for the shape: nobody but `index_bytes` makes one.
-    document = cast("_IndexDocument", unsealed(data, file, schema=SCHEMA, hint=MEND))
+    found = unsealed(data, file, schema=SCHEMA, hint=MEND)
+    if not has_shape(found, _INDEX_TYPES):
+        raise ArtifactDamagedError(f"{file} is sealed, and yet no index", hint=MEND)
+    document = cast("_IndexDocument", found)
+    if not all(has_shape(segment, _SEGMENT_TYPES) for segment in document["segments"]):
+        raise ArtifactDamagedError(f"{file} is sealed, and yet no index", hint=MEND)
     if document["name"] != name:
         raise ArtifactDamagedError(f"{file} belongs to {document['name']}", hint=MEND)
     if not all(SEGMENT_FILE.fullmatch(segment["file"]) for segment in document["segments"]):

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
+from backfill.model.json_values import json_value
 
 _SEAL: Final = "seal"
+Types = Mapping[str, tuple[type, ...]]
+"""What each member of a document may be."""
 _SCHEMA: Final = "schema"
 
 
@@ -37,7 +40,7 @@ def unsealed(data: bytes, file: str, *, schema: int, hint: str) -> dict[str, obj
         ForeignRunDirectoryError: a newer backfill wrote it.
     """
     try:
-        document: dict[str, object] = json.loads(data)
+        document: dict[str, object] = json_value(data)
         written_by = document.pop(_SCHEMA)
         document.pop(_SEAL)
         is_intact = sealed(document, schema=schema) == data
@@ -51,3 +54,13 @@ def unsealed(data: bytes, file: str, *, schema: int, hint: str) -> dict[str, obj
     if not is_intact:
         raise ArtifactDamagedError(f"{file} was altered: its seal does not fit", hint=hint)
     return document
+
+
+def has_shape(document: object, types: Types) -> bool:
+    """Return whether a document has these members, each of one of its very types.
+
+    A seal says that nothing was altered, not who made it: on S3 that is whoever writes the bucket.
+    """
+    return isinstance(document, dict) and all(
+        name in document and type(document[name]) in kinds for name, kinds in types.items()
+    )

@@ -19,6 +19,7 @@ import orjson
 from isal import isal_zlib
 
 from backfill.errors import ArtifactDamagedError
+from backfill.model.json_values import json_value
 from backfill.model.rows import Row, Scalar
 from backfill.run_directory.durable import close_file, disk_faults_refused, shown_path
 
@@ -68,7 +69,7 @@ def decoded_rows(lines: bytes) -> list[list[Scalar]]:
     try:
         rows = orjson.loads(text)
     except orjson.JSONDecodeError:
-        rows = json.loads(text)
+        rows = json_value(text)
     return rows
 
 
@@ -143,7 +144,12 @@ def segment_blocks(path: Path, segment: Segment) -> Iterator[list[list[Scalar]]]
         _check_digest(file, path, segment)
         rows = 0
         for lines in _whole_lines(file, path):
-            block = decoded_rows(lines)
+            try:
+                block = decoded_rows(lines)
+            except ValueError as fault:
+                raise ArtifactDamagedError(
+                    f"{shown_path(path)} holds a line that is no row", hint=MEND
+                ) from fault
             rows += len(block)
             yield block
     if rows != segment.rows:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypedDict, cast
 
 from backfill.errors import ArtifactDamagedError
-from backfill.run_directory.sealed import sealed, unsealed
+from backfill.run_directory.sealed import Types, has_shape, sealed, unsealed
 
 SCHEMA: Final = 1
 LEASE_S_MIN: Final = 1.0
@@ -66,6 +66,18 @@ class _HeadDocument(TypedDict):
     catalogue: _RefDocument | None
 
 
+_REF_TYPES: Final[Types] = {"fence": (int,), "sha256": (str,), "bytes": (int,), "number": (int,)}
+_HEAD_TYPES: Final[Types] = {
+    "fence": (int,),
+    "beat": (int,),
+    "nonce": (str,),
+    "holder": (str,),
+    "lease_s": (int, float),
+    "is_released": (bool,),
+    "catalogue": (dict, type(None)),
+}
+
+
 def encoded_head(head: Head) -> bytes:
     """Return the object's bytes."""
     ref = head.catalogue
@@ -92,8 +104,12 @@ def decoded_head(data: bytes, url: str) -> Head:
         ArtifactDamagedError: It is no head, or was altered.
         ForeignRunDirectoryError: A newer backfill wrote it.
     """
-    # The seal vouches for the shape.
-    document = cast("_HeadDocument", unsealed(data, url, schema=SCHEMA, hint=_HINT))
+    found = unsealed(data, url, schema=SCHEMA, hint=_HINT)
+    if not has_shape(found, _HEAD_TYPES) or not (
+        found["catalogue"] is None or has_shape(found["catalogue"], _REF_TYPES)
+    ):
+        raise ArtifactDamagedError(f"{url} is sealed, and yet no head", hint=_HINT)
+    document = cast("_HeadDocument", found)
     ref = document["catalogue"]
     head = Head(
         fence=document["fence"],
