@@ -59,17 +59,19 @@ def summed(
 ) -> ObjectVersion:
     """The version with checksums of this algorithm and, where the algorithm has it, this type.
 
-    Of parts, SHA-1 and SHA-256 have COMPOSITE checksums alone, and CRC64NVME FULL_OBJECT ones; what
+    A part has one where it had one, or where S3 makes the whole out of them. Of parts, SHA-1 and SHA-256 have COMPOSITE checksums alone, and CRC64NVME FULL_OBJECT ones; what
     came in one part has FULL_OBJECT ones (UG: checking-object-integrity).
     """
     data, pieces = version.body.data, list(pieces_of(version.body.data, version.parts))
     is_composite = algorithm in _OF_PARTS_ONLY or type_ is ChecksumType.COMPOSITE
-    if not pieces or not is_composite or algorithm in _OF_WHOLE_ONLY:
-        checksum = whole_checksum(algorithm, data)
-    else:
-        checksum = composite_checksum(algorithm, pieces)
+    is_composite &= bool(pieces) and algorithm not in _OF_WHOLE_ONLY
+    checksum = (
+        composite_checksum(algorithm, pieces) if is_composite else whole_checksum(algorithm, data)
+    )
     parts = tuple(
         replace(part, checksum=whole_checksum(algorithm, piece))
+        if is_composite or part.checksum
+        else part
         for part, piece in zip(version.parts, pieces, strict=True)
     )
     return replace(version, checksum=checksum, parts=parts)

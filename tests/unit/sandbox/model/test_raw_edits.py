@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from backfill.sandbox.model import raw_edits, raw_histories
+from backfill.sandbox.model import raw_edits, raw_histories, raw_storage
 from backfill.sandbox.model.values import (
+    ChecksumAlgorithm,
     ChecksumType,
     Encryption,
     ReplicationStatus,
@@ -38,6 +39,35 @@ def test_replaced_bytes_of_a_multipart_object_keep_its_parts(stage: Stage) -> No
             honest.checksum,
             honest.parts,
         )
+
+
+def test_bytes_cut_otherwise_are_as_an_honest_upload_leaves_them(stage: Stage) -> None:
+    """If this fails, a damage test looks at what S3 could not show."""
+    for algorithm in ("CRC32", "SHA256"):
+        stage.multipart("cut", [b"a" * 8, b"b" * 8, b"c"], checksum_algorithm=algorithm)
+        stage.multipart("honest", [b"A" * 8, b"b" * 9], checksum_algorithm=algorithm)
+        raw_storage.cut_anew(stage.model, BUCKET, "cut", b"A" * 8 + b"b" * 9, [8])
+        cut, honest = (raw_edits.version_of(stage.model, BUCKET, key) for key in ("cut", "honest"))
+        assert (cut.etag, cut.checksum, cut.parts) == (honest.etag, honest.checksum, honest.parts)
+
+
+def test_other_sums_and_keys_are_as_an_honest_put_leaves_them(stage: Stage) -> None:
+    """If this fails, a damage test looks at what S3 could not show."""
+    stage.put("k", b"body")
+    before = raw_edits.version_of(stage.model, BUCKET, "k")
+    raw_storage.sum_anew(stage.model, BUCKET, "k", ChecksumAlgorithm.SHA1)
+    summed = raw_edits.version_of(stage.model, BUCKET, "k")
+    assert summed.checksum is not None
+    assert summed.checksum.value == summed.body.checksum(ChecksumAlgorithm.SHA1)
+    assert summed.etag == before.etag
+    kms = Encryption(algorithm=ServerSideEncryption.SSE_KMS, kms_key_arn=KMS_KEY)
+    raw_storage.encrypt_anew(stage.model, BUCKET, "k", kms)
+    assert raw_edits.version_of(stage.model, BUCKET, "k").etag != before.etag
+    raw_storage.encrypt_anew(stage.model, BUCKET, "k", Encryption())
+    assert raw_edits.version_of(stage.model, BUCKET, "k").etag == before.etag
+    raw_storage.write_again(stage.model, BUCKET, "k")
+    twins = raw_histories.chain_of(stage.model, BUCKET, "k")
+    assert len({twin.version_id for twin in twins}) == len(twins) == 2
 
 
 def test_an_opaque_etag_stays_opaque(stage: Stage) -> None:
