@@ -59,8 +59,9 @@ def summed(
 ) -> ObjectVersion:
     """The version with checksums of this algorithm and, where the algorithm has it, this type.
 
-    A part has one where it had one, or where S3 makes the whole out of them. Of parts, SHA-1 and SHA-256 have COMPOSITE checksums alone, and CRC64NVME FULL_OBJECT ones; what
-    came in one part has FULL_OBJECT ones (UG: checking-object-integrity).
+    A part has one where it had one, or where S3 makes the whole out of them. Of parts, SHA-1 and
+    SHA-256 have COMPOSITE checksums alone, and CRC64NVME FULL_OBJECT ones; what came in one part
+    has FULL_OBJECT ones (UG: checking-object-integrity).
     """
     data, pieces = version.body.data, list(pieces_of(version.body.data, version.parts))
     is_composite = algorithm in _OF_PARTS_ONLY or type_ is ChecksumType.COMPOSITE
