@@ -8,7 +8,7 @@ Law: each is the whole of its fault; it needs no state from one exchange to the 
 import asyncio
 from typing import Final
 
-from tests.doubles.fault_proxy import Exchange
+from tests.doubles.fault_proxy import Exchange, Fault
 
 _HEAD_END: Final = b"\r\n\r\n"
 _FLOOD_LINES: Final = 20_000
@@ -338,3 +338,18 @@ async def endless_drip(exchange: Exchange) -> None:
     while True:
         await exchange.send(b"d")
         await asyncio.sleep(0.02)
+
+
+# --- refused by S3 itself, before it did anything ---
+
+
+def refused(status: int, code: str) -> Fault:
+    """Return the fault that is S3's refusal; HEAD hears the status alone."""
+
+    async def refuse(exchange: Exchange) -> None:
+        body = b"" if exchange.asked.method == "HEAD" else error_document(code)
+        await exchange.body_read()
+        await exchange.send(plain_answer(status, body))
+
+    refuse.__name__ = f"{code}_{status}"
+    return refuse
