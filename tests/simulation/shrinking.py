@@ -27,6 +27,8 @@ RUNS_MAX = 300
 """Runs that a search may take: half a minute of copies, a minute of jobs."""
 FEW, DRAWS = 3, 20
 """Keys of a world that is drawn anew, and how often one is: in all less than a run of many keys."""
+TOLD_MAX = 20
+"""Violations that a failing test names before it shows one history."""
 
 SIMPLEST: Mapping[str, object] = {
     "placement": Placement.ARRIVAL,
@@ -268,6 +270,7 @@ def story(kind: Kind, broken: Mapping[int, Sequence[Violation]]) -> str:
     For the message of a failing test: it takes as many runs as `RUNS_MAX` allows.
     """
     lines = [f"{kind.command(seed)}: {one}" for seed, found in broken.items() for one in found]
+    lines[TOLD_MAX:] = [f"... {len(lines) - TOLD_MAX} more"] * (len(lines) > TOLD_MAX)
     for seed, found in list(broken.items())[:1]:
         smaller = shrunk(kind, kind.draw(seed), found[0].promise)
         lines += (
