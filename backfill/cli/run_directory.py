@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Final
 
+from backfill.aws.faults import error_of
 from backfill.campaign.parsing import Values, access_of
 from backfill.cli.spoken import location_on_s3, run_directory_of, scratch_of, spoken_word
 from backfill.compose import Machine, held, looked_at, machine, source_connection
-from backfill.errors import BackfillError, UsageError
+from backfill.errors import BackfillError, LeaseLostError, StoreFault, UsageError
 from backfill.kept_on_s3 import S3Options
 from backfill.observe import StructuredEvents
 from backfill.ports import Event
@@ -131,6 +132,9 @@ def ended_when_lost(here: Machine, emit: Callable[[Event], None]) -> Iterator[No
     here.holding.on_failure(lambda: running.call_soon_threadsafe(task.cancel))
     try:
         yield
+    except LeaseLostError as lost:
+        # The gate says no more than that it is shut; a person reads what shut it.
+        raise loss_of(here) or lost from lost
     finally:
         here.holding.on_failure(None)
         here.on_s3.listen(None)
@@ -138,4 +142,5 @@ def ended_when_lost(here: Machine, emit: Callable[[Event], None]) -> Iterator[No
 
 def loss_of(here: Machine) -> BackfillError | None:
     """Return what the run directory was lost by while work went on; None if it was not."""
-    return here.holding.failure if here.holding is not None else None
+    found = here.holding.failure if here.holding is not None else None
+    return error_of(found) if isinstance(found, StoreFault) else found

@@ -22,7 +22,7 @@ from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy, Fetch
 from backfill.run_directory.on_s3.folder import clear, found_files, write_marker
 from backfill.run_directory.on_s3.gate import LOOK_PAUSE_S, LeaseGate, lease_lost, machine_s
 from backfill.run_directory.on_s3.head import Head
-from backfill.run_directory.on_s3.keeper import GIVEN_UP_AFTER_LEASES, LeaseKeeper
+from backfill.run_directory.on_s3.keeper import GIVEN_UP_AFTER_LEASES, LeaseKeeper, is_refusal
 from backfill.run_directory.on_s3.lease import renewal_pause_s
 from backfill.run_directory.on_s3.location import S3Location
 from backfill.run_directory.on_s3.mending import Marker, mending
@@ -73,13 +73,13 @@ class Held:
         self._ground = ground
         self._mirror: Mirror | None = None
         self._tasks: list[Future[None]] = []
-        self._failure: BackfillError | None = None
+        self._failure: BackfillError | StoreFault | None = None
         self._end: Callable[[], object] | None = None
         ground.keeper.guard(gate)
 
     @property
-    def failure(self) -> BackfillError | None:
-        """What the run directory was lost by; None while it is held."""
+    def failure(self) -> BackfillError | StoreFault | None:
+        """What the run directory was lost by, or refused by; None while it is held."""
         return self._failure
 
     def on_failure(self, end: Callable[[], object] | None) -> None:
@@ -171,6 +171,8 @@ class Held:
             try:
                 await self._is_published(with_tails=False)
             except StoreFault as fault:
+                if is_refusal(fault):
+                    raise
                 self._ground.tell(RunDirectoryUnkept(code=fault.code))
                 if machine_s() - kept_s > GIVEN_UP_AFTER_LEASES * lease_s:
                     raise self._unkept(fault) from fault
@@ -239,8 +241,8 @@ class Held:
             return
         try:
             task.result()
-        except BackfillError as failure:
-            found = failure
+        except (BackfillError, StoreFault) as failure:
+            found: BackfillError | StoreFault = failure
         # Whatever it is: nobody renews the lease any more, so that nobody may write.
         except BaseException as bug:  # noqa: BLE001 - as said above
             found = BugError(f"the run directory's thread failed: {type(bug).__name__}: {bug}")

@@ -151,12 +151,20 @@ class LeaseKeeper:
         await self.write()
 
     async def keep(self) -> None:
-        """Renew the lease for as long as it is had; ends with what it was lost by."""
+        """Renew the lease for as long as it is had; ends with what it was lost by.
+
+        Raises:
+            LeaseLostError: Somebody else has it, or nobody heard of this holder for too long.
+            StoreFault: The bucket refuses this holder: nothing that passes by itself.
+        """
         while True:
             await self._clock.sleep(rules.renewal_pause_s(self._lease_s))
             try:
                 await self.renew()
             except StoreFault as fault:
+                if is_refusal(fault):
+                    self._shut()
+                    raise
                 silent_s = self._now_s() - self._sent_at_s
                 self._tell(LeaseRenewalFailed(code=fault.code, silent_s=round(silent_s, 1)))
                 if silent_s > GIVEN_UP_AFTER_LEASES * self._lease_s:
@@ -246,9 +254,12 @@ class LeaseKeeper:
 
     def _lost(self, loss: BackfillError) -> BackfillError:
         self._loss = loss
+        self._shut()
+        return loss
+
+    def _shut(self) -> None:
         if self._gate is not None:
             self._gate.shut_for_good()
-        return loss
 
     async def _loss_by(self) -> BackfillError:
         try:
@@ -280,6 +291,15 @@ class LeaseKeeper:
             hint="wait until it ends, or choose another --run-dir; backfill status looks without"
             " holding it",
         )
+
+
+def is_refusal(fault: StoreFault) -> bool:
+    """Return whether the bucket has said no to this holder, who need not ask again.
+
+    A denial, a bucket that is gone, credentials that are over; no outage and no throttling.
+    """
+    is_final = fault.disposition in (Disposition.FAIL, Disposition.STOP)
+    return is_final and 400 <= fault.status < 500
 
 
 _UNSETTLED: Final = frozenset({Disposition.REDECIDE, Disposition.SETTLE, Disposition.SKIP})

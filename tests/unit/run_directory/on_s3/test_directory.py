@@ -26,6 +26,7 @@ from backfill.journal.journal import SegmentJournal
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.ports import Event
 from backfill.run_directory.on_s3 import held as holds
+from backfill.run_directory.on_s3 import keeper as keeps
 from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy
 from backfill.run_directory.on_s3.directory import S3RunDirectory
@@ -41,7 +42,7 @@ from backfill.run_directory.on_s3.standing import Stamp
 from backfill.run_directory.pulse import PULSE_FILE, Pulse, vitals_of
 from backfill.run_directory.vitals import NOBODY, document_of
 from backfill.this_machine import machine
-from tests.doubles.memory_run_store import MemoryRunStore, fault, no_faults
+from tests.doubles.memory_run_store import Hook, MemoryRunStore, fault, no_faults
 
 LOCATION = S3Location(bucket="runs", prefix="of/me")
 HEAD = "of/me/head.json"
@@ -437,21 +438,52 @@ def test_who_can_keep_nothing_for_long_stops_writing(
     """If this fails, a run works for days while the head is renewed and nothing else gets there."""
     monkeypatch.setattr(holds, "GIVEN_UP_AFTER_LEASES", 1)
 
-    def files_are_denied(operation: str, key: str) -> None:
+    def files_are_not_taken(operation: str, key: str) -> None:
         if operation == "PutObject":
-            raise fault(operation, f"AccessDenied to {key}", 403, Disposition.FAIL)
+            raise fault(operation, f"SlowDown of {key}", 503, Disposition.RETRY)
 
-    def work(held: Held) -> None:
-        ended = threading.Event()
-        held.on_failure(ended.set)
-        held.artifacts.write_document("run.json", b"{}")
-        place.store.hook = files_are_denied
-        assert ended.wait(30)
-        assert not held.gate.is_open
-
-    with pytest.raises(RefusedError, match="ends with AccessDenied") as caught:
-        hold_and(place, work)
+    with pytest.raises(RefusedError, match="ends with SlowDown") as caught:
+        hold_and(place, lambda held: work_until_lost(place, held, files_are_not_taken))
     assert "bucket policy" in caught.value.hint
+
+
+def work_until_lost(place: Place, held: Held, hook: Hook) -> None:
+    ended = threading.Event()
+    held.on_failure(ended.set)
+    held.artifacts.write_document("run.json", b"{}")
+    place.store.hook = hook
+    assert ended.wait(30)
+    assert not held.gate.is_open
+
+
+@pytest.mark.parametrize("refused", ["PutObject", "PutHead"])
+@pytest.mark.parametrize(
+    ("code", "status", "disposition"),
+    [
+        ("AccessDenied", 403, Disposition.FAIL),
+        ("NoSuchBucket", 404, Disposition.STOP),
+        ("ExpiredToken", 400, Disposition.STOP),
+    ],
+)
+def test_who_is_refused_stops_at_once(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+    code: str,
+    status: int,
+    disposition: Disposition,
+) -> None:
+    """If this fails, a run whose bucket denies it works on, and keeps nothing of it."""
+    monkeypatch.setattr(holds, "GIVEN_UP_AFTER_LEASES", 1_000_000)
+    monkeypatch.setattr(keeps, "GIVEN_UP_AFTER_LEASES", 1_000_000)
+
+    def refuse(operation: str, key: str) -> None:
+        if operation == refused:
+            raise fault(f"{operation} {key}", code, status, disposition)
+
+    with pytest.raises(StoreFault) as caught:
+        hold_and(place, lambda held: work_until_lost(place, held, refuse))
+    assert caught.value.code == code
 
 
 def overtake(place: Place) -> None:
