@@ -1,4 +1,4 @@
-"""Fuzz one parser, guided by which lines it reaches: scripts/fuzz NAME [--minutes M] [--keep]
+"""Fuzz one parser, guided by which lines it reaches: scripts/fuzz NAME [--minutes M].
 
 libFuzzer by way of atheris, which scripts/fuzz installs beside the project; the whole product is
 instrumented. What breaks a parser is made smaller, shown, and added to its file in `corpus/`;
@@ -66,7 +66,7 @@ def _fuzz(name: str, found: Path, broken: Path, *, seconds: int) -> None:
     def one(data: bytes) -> None:
         try:
             attempt(parser, data)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, that is what is looked for
             broken.write_bytes(data)
             os._exit(1)
 
@@ -105,7 +105,9 @@ def _told(name: str, data: bytes) -> int:
     shown = broken_by(data)
     kind = shown.partition(":")[0]
     data = _shortened(data, lambda document: broken_by(document).partition(":")[0] == kind)
-    print(f"{name} breaks by {broken_by(data)[:500]}\n  {data[:500]!r} of {len(data)} bytes")
+    sys.stdout.write(
+        f"{name} breaks by {broken_by(data)[:500]}\n  {data[:500]!r} of {len(data)} bytes\n"
+    )
     if len(data) <= INPUT_BYTES_MAX:
         keep(name, [data], why=kind)
     return 1
