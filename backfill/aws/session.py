@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import aioboto3  # type: ignore[import-untyped] # aioboto3 ships no types
-import aiobotocore.session
 import aiohttp
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
@@ -50,6 +49,7 @@ from backfill.aws.endpoints import (
 )
 from backfill.aws.http_session import OneRequestSession
 from backfill.aws.replies import ReplyError
+from backfill.aws.sdk_session import GuardedSession
 from backfill.errors import CredentialsError
 
 FALLBACK_REGION: Final = "us-east-1"
@@ -264,7 +264,6 @@ class _Clients:
                 config=_config(self._connection, is_local=is_local),
             )
         )
-        refuse_unsafe_endpoint(client.meta.endpoint_url)
         if service == "s3":
             _adjust_s3(client)
         if service == "s3control" and is_local:
@@ -295,7 +294,7 @@ def _endpoint(connection: Connection, service: str) -> str | None:
 def _sdk_session(
     connection: Connection, *, assume: Callable[[], Awaitable[dict[str, str]]] | None = None
 ) -> aioboto3.Session:
-    core = aiobotocore.session.get_session()
+    core = GuardedSession()
     if assume is not None:
         core.register_component("credential_provider", resolver(assume))
     try:
