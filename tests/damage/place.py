@@ -8,7 +8,7 @@ Law: a round of damage begins with what the run left, to the last byte.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -206,7 +206,7 @@ class Story:
         )
 
 
-Kept = tuple[list[str], dict[str, list[Entry]], dict[str, dict[str, object]]]
+Kept = tuple[list[str], dict[str, list[Entry]], dict[str, dict[str, object]], set[Path]]
 
 
 class Place:
@@ -272,11 +272,12 @@ class Place:
             list(bucket.keys),
             {key: list(chain) for key, chain in bucket.chains.items()},
             {name: dict(getattr(held, name)) for name in _HELD},
+            set(self._journals()),
         )
 
     def go_back(self, kept: Kept) -> None:
         """Let stand again what stood then."""
-        keys, chains, held = kept
+        keys, chains, held, journals = kept
         bucket = raw_edits.bucket_of(self.model, DESTINATION)
         bucket.keys[:] = keys
         bucket.chains.clear()
@@ -284,6 +285,11 @@ class Place:
         for name in _HELD:
             getattr(self.artifacts, name).clear()
             getattr(self.artifacts, name).update(held[name])
+        for folder in set(self._journals()) - journals:
+            shutil.rmtree(folder)
+
+    def _journals(self) -> Iterator[Path]:
+        return (self._root / "journal").iterdir()
 
 
 _HELD = ("indexes", "held", "documents", "stretched")
