@@ -28,7 +28,6 @@ from backfill.execute.views import (
     Step,
     View,
     Wait,
-    has_open_question,
     is_known_older,
     position,
 )
@@ -88,7 +87,8 @@ def first_step(entry: ManifestEntry, view: View) -> Step:
 def surrendered(entry: ManifestEntry, view: View, ended: End, unfinished: Code) -> End:
     """End without another write; a write of ours that stands is reported as standing."""
     if view.made is None:
-        if has_open_question(view):
+        if view.attempts:
+            # One that was refused may have met itself, delivered twice, and nobody can look now.
             detail = f"{ended.detail} An attempt may have been applied.".strip()
             return replace(ended, detail=detail)
         return ended

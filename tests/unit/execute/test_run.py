@@ -410,6 +410,16 @@ async def test_a_copy_that_was_delivered_twice_and_covered_is_told(*, is_deleted
     assert outcome.version_id == copied
 
 
+async def test_a_copy_that_was_delivered_twice_and_cannot_be_read_is_left_open() -> None:
+    """Copied, refused, then denied: if this fails, a copy that stands is told as never made."""
+    run = absent_key()
+    run.store.before["copy", 1] = lambda: run.store.put("dst", "k", b"v1")
+    run.store.refused_before["head:dst", 1] = denied
+    outcome = await run.only()
+    assert (outcome.kind, run.bodies()) == (OutcomeKind.FAILED, [b"v1"])
+    assert "may have been applied" in outcome.detail
+
+
 async def test_a_replace_with_an_equal_etag_is_told_by_version_id() -> None:
     """Bytes equal, metadata mended: if this fails, the ETag is taken for proof of nothing."""
     run = Run()
