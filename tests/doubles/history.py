@@ -109,7 +109,16 @@ class Committed:
     name: str
 
 
-Event = Changed | Retagged | Sent | Listed | Counted | Reopened | Committed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """Somebody has damaged what the destination shows of a key, if it showed anything."""
+
+    at_s: float
+    key: str
+    how: str
+
+
+Event = Changed | Retagged | Sent | Listed | Counted | Reopened | Committed | Damaged
 
 
 @dataclass(slots=True)

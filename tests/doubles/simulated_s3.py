@@ -32,6 +32,7 @@ from backfill.sandbox.simulation.nemesis import (
 from tests.doubles import model_requests as translated
 from tests.doubles.history import Chain, Changed, History, Listed, Retagged, Sent
 from tests.doubles.model_requests import Parameters
+from tests.doubles.troubles import Troubles
 from tests.doubles.virtual_clock import VirtualClock, pause
 
 Result = TypeVar("Result")
@@ -64,6 +65,8 @@ class SimulatedS3:
         self.history = History()
         self.on_sent: Callable[[str, Parameters], None] = lambda _operation, _parameters: None
         """Told of every request that a process sends, before it is under way."""
+        self.troubles = Troubles((), clock.monotonic_s)
+        """What stands for a while, beside what strikes single requests."""
         self.zombie_s = 0.0
         """A write of a process that has died since may arrive up to so much later."""
         self._upload_sources: dict[str, ObjectVersion] = {}
@@ -317,6 +320,10 @@ class Wire:
         self, operation: str, parameters: Parameters, act: Callable[[Parameters], Result]
     ) -> Result:
         bucket = translated.optional(parameters, "Bucket") or ""
+        refusal = self.s3.troubles.refusal(self.caller.account_id, operation, parameters)
+        if refusal is not None:
+            code, status = refusal
+            raise store_fault(operation=operation, code=code, status=status, bucket=bucket)
         try:
             if operation not in WRITES:
                 return act(parameters)

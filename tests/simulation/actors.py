@@ -6,15 +6,19 @@ from contextlib import suppress
 from functools import partial
 from random import Random
 
+from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.operations import objects
-from backfill.sandbox.model.versions import ObjectVersion
+from backfill.sandbox.model.versions import DeleteMarker, ObjectVersion
 from backfill.sandbox.simulation.nemesis import CONDITIONAL
+from tests.doubles.history import Damaged
 from tests.doubles.model_requests import Parameters, text
 from tests.doubles.simulated_s3 import SimulatedS3
 from tests.simulation.scenario import (
+    BODIES,
     DESTINATION,
     OWNER,
+    RECEIVER,
     SOURCE,
     Scenario,
     put,
@@ -53,6 +57,81 @@ def rival(scenario: Scenario, s3: SimulatedS3) -> Callable[[str, Parameters], No
         asyncio.get_running_loop().call_later(random.random() * 0.02, act)
 
     return on_sent
+
+
+_LIFECYCLE = ("expire", "expire noncurrent", "transition", "clean")
+
+
+async def lifecycle(scenario: Scenario, s3: SimulatedS3) -> None:
+    """Do what lifecycle rules of both buckets would, at any moment, while the writer is at it."""
+    random = Random(f"lifecycle {scenario.seed}")
+    for _ in range(scenario.lifecycle_operations):
+        await asyncio.sleep(random.expovariate(1 / max(0.1, 3 * scenario.writer_pause_s)))
+        bucket, key = random.choice((SOURCE, DESTINATION)), random.choice(scenario.keys)
+        (operation,) = random.choices(_LIFECYCLE, (3, 3, 3, 1))
+        s3.watched(
+            partial(_age, s3, operation, bucket, key, random),
+            actor="lifecycle",
+            operation=operation,
+            bucket=bucket,
+            key=key,
+        )
+
+
+def _age(s3: SimulatedS3, operation: str, bucket: str, key: str, random: Random) -> None:
+    """Let lifecycle act on one key, if there is what it acts on (UG: object-lifecycle-mgmt)."""
+    model, chain = s3.model, s3.chain(bucket, key)
+    older = [entry for entry in chain[1:] if isinstance(entry, ObjectVersion)]
+    versions = [entry for entry in chain if isinstance(entry, ObjectVersion)]
+    if operation == "expire" and chain and isinstance(chain[0], ObjectVersion):
+        raw_edits.add_delete_marker(model, bucket, key, is_made_by_lifecycle=True)
+    elif operation == "expire noncurrent" and older:
+        raw_edits.remove_version(model, bucket, key, random.choice(older).version_id)
+    elif operation == "transition" and versions:
+        version_id = random.choice(versions).version_id
+        raw_edits.set_archived(model, bucket, key, version_id=version_id)
+    elif operation == "clean" and len(chain) == 1 and isinstance(chain[0], DeleteMarker):
+        raw_edits.remove_version(model, bucket, key)
+
+
+_DAMAGES = ("covered", "hidden", "removed", "bytes", "metadata", "tags")
+
+
+def damage(scenario: Scenario, s3: SimulatedS3, random: Random, keys: int) -> None:
+    """Damage what the destination shows of some keys, by requests or behind S3's back."""
+    chosen = [key for key in scenario.keys if scenario.selects(key)]
+    random.shuffle(chosen)
+    for key in chosen[:keys]:
+        operation = random.choice(_DAMAGES)
+        s3.watched(
+            partial(_damage, s3, operation, key, random),
+            actor="stranger",
+            operation=operation,
+            bucket=DESTINATION,
+            key=key,
+        )
+        event = Damaged(at_s=s3.clock.monotonic_s(), key=key, how=operation)
+        s3.history.events.append(event)
+
+
+def _damage(s3: SimulatedS3, operation: str, key: str, random: Random) -> None:
+    model, chain = s3.model, s3.chain(DESTINATION, key)
+    if operation == "covered":
+        body = random.choice(BODIES) + b"?"
+        request = objects.PutObjectRequest(bucket=DESTINATION, key=key, body=body)
+        model.put_object(RECEIVER, request)
+    elif operation == "hidden":
+        model.delete_object(RECEIVER, objects.DeleteObjectRequest(bucket=DESTINATION, key=key))
+    elif operation == "removed" and chain:
+        raw_edits.remove_version(model, DESTINATION, key)
+    elif chain and isinstance(chain[0], ObjectVersion):
+        if operation == "bytes":
+            data = bytes(reversed(chain[0].body.data)) + random.choice((b"", b"!"))
+            raw_edits.replace_bytes(model, DESTINATION, key, data or b"!")
+        elif operation == "metadata":
+            raw_edits.change_attributes(model, DESTINATION, key, metadata=(("note", "wrong"),))
+        elif operation == "tags":
+            raw_edits.change_attributes(model, DESTINATION, key, tags=(("team", "wrong"),))
 
 
 def meddle(s3: SimulatedS3, random: Random) -> None:

@@ -39,9 +39,9 @@ from tests.simulation.scenario import (
     Scenario,
     attributes,
     forget_others,
+    plain_scenario_of,
     put_rule,
     rule_document,
-    scenario_of,
 )
 
 SECOND, BATCH = "second-bucket", "batch-bucket"
@@ -161,7 +161,7 @@ def _rules(document: dict[str, object]) -> list[dict[str, object]]:
 
 def batch_scenario_of(seed: int) -> BatchScenario:
     """Return the choices of a seed."""
-    base, random = scenario_of(seed), Random(f"batch scenario {seed}")
+    base, random = plain_scenario_of(seed), Random(f"batch scenario {seed}")
     weather = random.random()
     has_second = random.random() < 0.2
     forgets = random.random() < 0.5

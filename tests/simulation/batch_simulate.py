@@ -150,10 +150,6 @@ class BatchSimulation(Simulation):
         dies_at, self._dies_at = self._dies_at, None
         return ProcessArtifacts(self._run.artifacts, process, self._run.s3, dies_at)
 
-    def _newest(self) -> str:
-        names = (manifest_name(number) for number in range(9, 0, -1))
-        return next((n for n in names if self._run.artifacts.index(n)), manifest_name(0))
-
     async def _reopen(self, actor: str, ending: str) -> None:
         """Count what the journals of all rounds hold."""
         held = 0

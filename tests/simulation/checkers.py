@@ -25,7 +25,9 @@ from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.verify.verdicts import Fidelity, Field, Verdict, VerdictRow
 from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Changed, Counted, Reopened, Sent
+from tests.doubles.troubles import STOPPING
 from tests.simulation.evidence import Evidence
+from tests.simulation.rounds import WholeEvidence
 from tests.simulation.scenario import OWNER, RECEIVER, SOURCE
 from tests.simulation.simulate import Run
 
@@ -42,6 +44,7 @@ class Promise(StrEnum):
     JOBS = "jobs once"
     RETRIES = "retries exact"
     ENGINE = "one engine a key"
+    ONE_HOLDER = "P16 one holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,12 @@ def violations(run: Run) -> list[Violation]:
     evidence = Evidence(run)
     if run.failure:
         return [Violation(Promise.P9, "", run.failure), *guarded(evidence)]
-    return [violation for check in _CHECKS for violation in check(evidence)]
+    if not run.scenario.repairs:
+        return [violation for check in _CHECKS for violation in check(evidence)]
+    whole = WholeEvidence(run)
+    found = [violation for check in _WHOLE_CHECKS for violation in check(whole)]
+    found += [v for one in whole.round_views for check in _ROUND_CHECKS for v in check(one)]
+    return [*found, *_repaired(whole)]
 
 
 # --- P1 ---
@@ -85,13 +93,11 @@ def _never_backwards(evidence: Evidence) -> Iterator[Violation]:
 
 def _strangers_are_left_alone(evidence: Evidence) -> Iterator[Violation]:
     """What nothing at the source explains is covered only where the manifest has it as seen."""
-    work = evidence.by_key
     for key, change in ((key, c) for key, all_ in evidence.changed.items() for _, c in all_):
         below = change.before[0] if change.before else None
         if not change.is_ours or not isinstance(below, ObjectVersion) or evidence.is_ours(below):
             continue
-        is_seen = key in work and work[key][0].seen_version_id == below.version_id
-        if evidence.rank(below) is None and not is_seen:
+        if evidence.rank(below) is None and below.version_id not in evidence.seen(key):
             yield Violation(Promise.P1, key, "a stranger's object was covered")
 
 
@@ -155,8 +161,8 @@ def _right_in_the_end(evidence: Evidence) -> Iterator[Violation]:
         source = evidence.current(SOURCE, key)
         shown = evidence.current(evidence.destination, key)
         outcome = evidence.final_outcome(key)
-        if evidence.is_strange(shown):
-            continue  # written after us, by somebody whom no rule binds
+        if evidence.is_strange(shown) or key in evidence.damaged:
+            continue  # written or taken away after us, by somebody whom no rule binds
         if isinstance(source, ObjectVersion):
             problem = _object_problem(evidence, source, shown, planned.get(key), outcome)
         elif isinstance(source, DeleteMarker):
@@ -236,7 +242,7 @@ def one_outcome_each(evidence: Evidence) -> Iterator[Violation]:
     numbers = [outcome.number for outcome in evidence.outcomes]
     if numbers != [entry.number for entry in evidence.manifest]:
         yield Violation(Promise.P2, "", f"outcomes {numbers} of {len(evidence.manifest)} entries")
-    index = evidence.run.artifacts.index(outcomes_name(0))
+    index = evidence.run.artifacts.index(outcomes_name(evidence.round_number))
     kinds = Counter(outcome.kind.value for outcome in evidence.outcomes)
     told = index.summary["kinds"] if index is not None else {}
     if told != {kind.value: kinds[kind.value] for kind in OutcomeKind}:
@@ -262,6 +268,13 @@ def counted_is_kept(evidence: Evidence) -> Iterator[Violation]:
         elif isinstance(event, Reopened) and event.outcomes < counted[event.actor]:
             what = f"{event.actor} counted {counted[event.actor]}, its journal has {event.outcomes}"
             yield Violation(Promise.P2, "", what)
+
+
+def _stops_end_the_run(evidence: Evidence) -> Iterator[Violation]:
+    """What no request of a run survives ends it, to be gone on with; it is no entry's outcome."""
+    for entry, outcome in evidence.worked:
+        if outcome.code in STOPPING:
+            yield Violation(Promise.P2, entry.key, f"{outcome.code} is told of an entry")
 
 
 # --- P3 ---
@@ -314,7 +327,7 @@ def _outcome_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome)
     key = entry.key
     made = evidence.ours.get((key, outcome.version_id or ""))
     is_stranger_marker = any(
-        change.actor == "stranger"
+        change.actor in ("stranger", "lifecycle")
         and isinstance(change.made, DeleteMarker)
         and change.made.version_id == outcome.version_id
         for _, change in evidence.changed[key]
@@ -361,7 +374,7 @@ def _copy_problem(evidence: Evidence, entry: ManifestEntry, outcome: Outcome) ->
 
 
 def _was_ever_there(evidence: Evidence, entry: ManifestEntry) -> bool:
-    chains = [evidence.history.origins.get((evidence.destination, entry.key), ())]
+    chains = [evidence.origin(entry.key)]
     chains += [change.after for _, change in evidence.changed[entry.key]]
     shown = [chain[0] if chain else None for chain in chains]
     if entry.route is Route.DELETE_MARKER:
@@ -416,6 +429,21 @@ def _attributes(version: ObjectVersion) -> tuple[object, ...]:
     return sorted(version.metadata), version.content, sorted(version.tags)
 
 
+def _repaired(evidence: WholeEvidence) -> Iterator[Violation]:
+    """What repair says that it has mended shows the source's version, whole."""
+    for key, (entry, outcome) in evidence.last.items():
+        source, shown = evidence.current(SOURCE, key), evidence.current(evidence.destination, key)
+        is_plain = outcome.kind is OutcomeKind.COPIED and not outcome.code
+        if not is_plain or evidence.is_strange(shown) or not isinstance(source, ObjectVersion):
+            continue
+        if source.version_id != entry.version_id:
+            continue  # written since: live replication has delivered it
+        if not isinstance(shown, ObjectVersion):
+            yield Violation(Promise.P4, key, "was repaired, and is not there")
+        elif shown.body.data != source.body.data or shown.metadata != source.metadata:
+            yield Violation(Promise.P4, key, "was repaired, and is not what the source shows")
+
+
 # --- guarded ---
 
 _COPIES = frozenset({"CopyObject", "UploadPartCopy"})
@@ -466,4 +494,19 @@ COPY_CHECKS: tuple[Check, ...] = (
     _verdicts_are_true,
 )
 """What holds for the copies of any run."""
-_CHECKS: tuple[Check, ...] = (*COPY_CHECKS, one_outcome_each, plan_adds_up, guarded)
+_CHECKS: tuple[Check, ...] = (
+    *COPY_CHECKS,
+    one_outcome_each,
+    plan_adds_up,
+    guarded,
+    _stops_end_the_run,
+)
+_ROUND_CHECKS: tuple[Check, ...] = (
+    _windows_are_told,
+    _nothing_twice,
+    _outcomes_are_true,
+    one_outcome_each,
+    _stops_end_the_run,
+)
+"""What holds for each round by itself, where a run was repaired."""
+_WHOLE_CHECKS = tuple(check for check in _CHECKS if check not in _ROUND_CHECKS)

@@ -6,6 +6,7 @@ of all writes (the model's sequence), so that null versions and equal bytes are 
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 from backfill.execute.outcome_rows import outcome_of
 from backfill.manifest.entries import ManifestEntry
@@ -20,7 +21,7 @@ from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
 from backfill.work_done import outcomes_name
-from tests.doubles.history import Chain, Changed, History, Reopened, Retagged, Sent
+from tests.doubles.history import Chain, Changed, Damaged, History, Reopened, Retagged, Sent
 from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
 from tests.simulation.simulate import Run
 
@@ -51,6 +52,7 @@ class Evidence:
         self.run = run
         self.destination = destination
         self.number = number
+        self.round_number = 0
         self.scenario: Scenario = run.scenario
         self.history: History = run.history
         artifacts = run.artifacts
@@ -135,12 +137,25 @@ class Evidence:
         """Return whether a process of this run made a destination entry."""
         return entry is not None and (entry.key, entry.version_id) in self.ours
 
+    def origin(self, key: str) -> Chain:
+        """Return what the destination held of a key before anything happened."""
+        return self.history.origins.get((self.destination, key), ())
+
+    def seen(self, key: str) -> set[str | None]:
+        """Return the destination versions of a key that the manifest names as seen."""
+        return {entry.seen_version_id for entry in self.manifest if entry.key == key}
+
     def is_strange(self, entry: Entry | None) -> bool:
-        """Return whether a stranger made a destination entry during the run."""
-        return entry is not None and any(
-            change.actor == "stranger" and change.made is entry
-            for _, change in self.changed[entry.key]
-        )
+        """Return whether somebody whom no rule binds made a destination entry during the run."""
+        if entry is None:
+            return False
+        made = [c.made for _, c in self.changed[entry.key] if c.actor in ("stranger", "lifecycle")]
+        return any(one is not None and one.version_id == entry.version_id for one in made)
+
+    @cached_property
+    def damaged(self) -> set[str]:
+        """Return the keys that somebody has damaged at the destination."""
+        return {event.key for event in self.history.events if isinstance(event, Damaged)}
 
     def last_deletion(self, key: str, position: int) -> int:
         """Return the rank of the newest delete marker that the source had by a position."""

@@ -25,6 +25,7 @@ from backfill.sandbox.model.replication.settings import Placement, ReplicationSe
 from backfill.sandbox.model.values import ContentHeaders, SentChecksum, WrittenAttributes
 from backfill.sandbox.simulation.nemesis import CALM, HEAVY, LIGHT, MEDIUM, Level
 from backfill.settings import Settings
+from tests.doubles.troubles import KINDS, Drawn
 from tests.doubles.virtual_clock import VirtualClock
 
 SOURCE, DESTINATION = "source-bucket", "destination-bucket"
@@ -86,6 +87,16 @@ class Scenario:
     is_shuffled: bool
     interruptions: tuple[tuple[str, int], ...]
     page_max: int
+    lifecycle_operations: int = 0
+    """What lifecycle rules of both buckets do beside the run."""
+    troubles: tuple[Drawn, ...] = ()
+    damaged_before: int = 0
+    """Keys that somebody damages at the destination before it is verified."""
+    damaged_after: int = 0
+    """The same between verify and repair, which must not take what it has not seen for its own."""
+    repairs: int = 0
+    copiers: int = 0
+    """Copy processes beside the holder."""
     strikes: tuple[int, ...] | None = None
     """The nemesis' strikes that take place, by number; None: all that it draws."""
     past_keys: tuple[str, ...] = ()
@@ -114,6 +125,9 @@ class Scenario:
                 settle_rounds=1,
                 drain_timeout_s=2.0,
                 page_max=self.page_max,
+                processes=1 + self.copiers,
+                # Small enough to open on runs of a few keys, where all writes are denied.
+                breaker_window=4 if any(name == "denied" for name, *_ in self.troubles) else 200,
             ),
         )
 
@@ -139,6 +153,32 @@ class Scenario:
 
 def scenario_of(seed: int) -> Scenario:
     """Return the choices of a seed."""
+    plain, random = plain_scenario_of(seed), Random(f"world {seed}")
+    weight = {"calm": 0.1, "light": 0.2, "medium": 0.3, "heavy": 0.4}[plain.level.name]
+    troubles = tuple(
+        (random.choice(tuple(KINDS)), random.randint(1, 120), random.choice((5.0, 20.0, 60.0)))
+        for _ in range(3)
+        if random.random() < weight * 0.8
+    )
+    lifecycle = random.choice((0, 0, 0, 6, 12))
+    is_repaired, copiers = random.random() < 0.25, random.choice((0, 0, 0, 0, 1, 2))
+    before, after = random.randint(0, 4), random.choice((0, 0, 1, 3))
+    interruption = random.choice(("kill", "torn", "written", "stop")), random.randint(1, 300)
+    return replace(
+        plain,
+        # One more life, which may be repair's.
+        interruptions=(*plain.interruptions, interruption) if is_repaired else plain.interruptions,
+        lifecycle_operations=lifecycle if plain.has_rule else 0,
+        troubles=troubles,
+        damaged_before=before if is_repaired else 0,
+        damaged_after=after if is_repaired else 0,
+        repairs=1 + (random.random() < 0.3) if is_repaired else 0,
+        copiers=0 * copiers,
+    )
+
+
+def plain_scenario_of(seed: int) -> Scenario:
+    """Return the choices of a seed before anything is drawn that came to the world later."""
     random = Random(f"scenario {seed}")
     is_quiet = random.random() < 0.1
     has_rule = not is_quiet and random.random() < 0.85

@@ -27,15 +27,16 @@ from backfill.model.pauses import Pauses, RetryBudget
 from backfill.ports import ArtifactStore, Event, ProgressCounts
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
 from backfill.sandbox.simulation.nemesis import Nemesis
-from tests.doubles.history import Counted, History, Reopened
+from tests.doubles.history import Committed, Counted, History, Reopened
 from tests.doubles.memory_artifacts import MemoryArtifacts
 from tests.doubles.model_control_plane import ModelControlPlane
 from tests.doubles.model_requests import Parameters
 from tests.doubles.model_store import ModelStore
 from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
+from tests.doubles.troubles import Troubles
 from tests.doubles.virtual_clock import VirtualClock
-from tests.simulation.actors import live_writer, meddle, rival
+from tests.simulation.actors import damage, lifecycle, live_writer, meddle, rival
 from tests.simulation.scenario import (
     DESTINATION,
     OWNER,
@@ -160,18 +161,49 @@ class Simulation:
         """Write, run, resume, come to rest, verify."""
         run = self._run
         self._loop.call_later(FAULTS_UNTIL_S, run.nemesis.stop)
-        writer = asyncio.create_task(live_writer(run.scenario, run.s3))
+        run.s3.troubles = Troubles(run.scenario.troubles, run.s3.clock.monotonic_s)
+        others = [asyncio.create_task(live_writer(run.scenario, run.s3))]
+        if run.scenario.lifecycle_operations:
+            others.append(asyncio.create_task(lifecycle(run.scenario, run.s3)))
         run.s3.on_sent = self._rival()
         if not await self._until_finished(self._work):
             run.failure = run.failure or f"not finished after {run.endings}"
-        await writer
-        run.nemesis.stop()
+        for other in others:
+            await other
+        await self._come_to_rest()
+        self._damage(run.scenario.damaged_before)
+        await self._verified()
+        for _ in range(run.scenario.repairs if not run.failure else 0):
+            await self._repaired()
+
+    async def _repaired(self) -> None:
+        """Damage what was verified, mend it in foul weather, come to rest, verify."""
+        run = self._run
+        self._damage(run.scenario.damaged_after)
+        run.nemesis.is_active = True
+        calm = self._loop.call_later(FAULTS_UNTIL_S, run.nemesis.stop)
+        if not await self._until_finished(self._repair):
+            run.failure = run.failure or f"not repaired after {run.endings}"
+        calm.cancel()
+        await self._come_to_rest()
+        await self._verified()
+
+    async def _come_to_rest(self) -> None:
+        """Let faults and troubles end, and live replication deliver what is on its way."""
+        self._run.nemesis.stop()
+        self._run.s3.troubles.end()
         for _ in range(int(QUIET_MAX_S)):
-            if not run.s3.is_replicating:
+            if not self._run.s3.is_replicating:
                 break
             await asyncio.sleep(1.0)
+
+    async def _verified(self) -> None:
+        run = self._run
         if not run.failure and not await self._until_finished(self._verify):
             run.failure = f"not verified after {run.endings}"
+
+    def _damage(self, keys: int) -> None:
+        damage(self._run.scenario, self._run.s3, self._meddler, keys)
 
     def _rival(self) -> Callable[[str, Parameters], None]:
         return rival(self._run.scenario, self._run.s3)
@@ -182,7 +214,8 @@ class Simulation:
             self._run.endings.append(ending)
             if ending == "finished":
                 return True
-            if not self._run.nemesis.is_active and ending.startswith("error"):
+            is_mended = self._run.s3.troubles.mend() if ending.startswith("error") else True
+            if not self._run.nemesis.is_active and not is_mended:
                 return False
             await asyncio.sleep(1.0)
         return False
@@ -193,7 +226,7 @@ class Simulation:
         stop = StopRequest()
         life = asyncio.create_task(work(process, stop))
         process.on_death.append(life.cancel)
-        if self._interruptions and work == self._work:
+        if self._interruptions and work != self._verify:
             self._interrupt(process, stop, *self._interruptions.pop(0))
         await asyncio.wait({life}, timeout=LIFE_MAX_S)
         ending = _ending_of(life, process)
@@ -241,7 +274,8 @@ class Simulation:
 
     def _newest(self) -> str:
         """Return the name of the manifest that is being carried out."""
-        return manifest_name(0)
+        names = (manifest_name(number) for number in range(9, 0, -1))
+        return next((n for n in names if self._run.artifacts.index(n)), manifest_name(0))
 
     def _segment(self) -> Path | None:
         folder = self._root / "journal" / self._newest().replace("/", "-")
@@ -260,8 +294,8 @@ class Simulation:
             file.truncate(whole_bytes + self._random.randrange(written))
 
     async def _reopen(self, actor: str, ending: str) -> None:
-        index = self._run.artifacts.index(manifest_name(0))
-        folder = self._root / "journal" / manifest_name(0).replace("/", "-")
+        index = self._run.artifacts.index(self._newest())
+        folder = self._root / "journal" / self._newest().replace("/", "-")
         if index is None or not folder.exists():
             return
         journal = SegmentJournal.open(folder, manifest_digest=index.digest)
@@ -283,6 +317,18 @@ class Simulation:
 
     async def _execute(self, run: pipeline.Run, stop: StopRequest) -> None:
         await pipeline.execute(run, stop)
+
+    async def _repair(self, process: Process, stop: StopRequest) -> None:
+        """What `backfill repair` does, up to verify."""
+        run = await self._begin(process)
+        await pipeline.refuse_unsafe(run)
+        if not pipeline.has_open_manifest(run):
+            await pipeline.plan_repair(run)
+        begun = Committed(
+            at_s=self._run.s3.clock.monotonic_s(), actor=process.name, name=self._newest()
+        )
+        self._run.history.events.append(begun)
+        await self._execute(run, stop)
 
     async def _verify(self, process: Process, _stop: StopRequest) -> None:
         await pipeline.verify(await self._begin(process))
