@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.doubles.figures import LANE, SEED, SHARE  # noqa: E402 - as the tests see the project
+from tests.doubles.figures import FILE, LANE, SEED, SHARE  # noqa: E402 - as the tests see the project
 from tests.doubles.trust_table import (  # noqa: E402 - as above
     FIGURES,
     LANES,
@@ -160,8 +160,10 @@ def run(lane: Lane, tree: Tree, processes: int, share: float) -> Result:
     figures.parent.mkdir(parents=True, exist_ok=True)
     figures.unlink(missing_ok=True)
     pytest = (sys.executable, "-m", "pytest", "-q", "-n", str(processes), "--dist", "worksteal")
-    command = [*(lane.script or pytest), *lane.tests, "--figures", str(figures)]
+    command = [*(lane.script or (*pytest, "--figures", str(figures), *lane.tests))]
     environment = {**os.environ, LANE: "release", SEED: str(tree.seed), SHARE: str(share)}
+    if lane.script:
+        environment[FILE] = str(figures)
     begun, machine_s = time.monotonic(), _children_s()
     ended = subprocess.run(  # noqa: S603 - a lane of the table
         command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False
@@ -194,6 +196,7 @@ def figures_of(lane: Lane, result: Result) -> dict[str, Figure]:
             found[line.name] = Figure(
                 cases=int(left["cases"]),
                 failed=int(left["failed"]),
+                of=int(left.get("of", 0)),
                 took_s=round(result.took_s, 1),
                 machine_s=round(result.machine_s, 1),
                 date=result.date,

@@ -21,6 +21,8 @@ SEED = "BACKFILL_TRUST_SEED"
 """The environment's name for the release lane's first seed."""
 SHARE = "BACKFILL_TRUST_SHARE"
 """The environment's name for how much of its figures the release lane does: 1 unless set."""
+FILE = "BACKFILL_TRUST_FIGURES"
+"""The environment's name for the file in which a lane that is no pytest leaves its figures."""
 _PROPERTY = "tried"
 
 Tried = Callable[["Row", int], None]
@@ -60,6 +62,8 @@ class Sum:
     """What ran and passed of one row."""
 
     cases: int = 0
+    of: int = 0
+    """Out of how many, where it is a share that is promised."""
     tests: int = 0
     failed: int = 0
     test_s: float = 0.0
@@ -77,8 +81,12 @@ def figure(*, ci: int, release: int) -> int:
     """Return how much the running lane does; a share of the release lane never less than CI."""
     if not is_release():
         return ci
-    share = float(os.environ.get(SHARE, "1"))
-    return release if release <= ci else max(ci, round(release * share))
+    return release if release <= ci else max(ci, round(release * share()))
+
+
+def share() -> float:
+    """Return how much of its figures the release lane does."""
+    return float(os.environ.get(SHARE, "1"))
 
 
 def first_seed() -> int:
@@ -121,12 +129,27 @@ class Figures:
 
     def write(self, path: Path) -> None:
         """Leave the sums as JSON, rows in the table's order."""
-        content = {
-            "rows": {row.value: asdict(self.rows[row]) for row in Row if row in self.rows},
-            "files": {file: asdict(self.files[file]) for file in sorted(self.files)},
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        rows = {row.value: asdict(self.rows[row]) for row in Row if row in self.rows}
+        files = {file: asdict(self.files[file]) for file in sorted(self.files)}
+        _write(path, {"rows": rows, "files": files})
+
+
+def leave(name: str, *, cases: int, of: int = 0, failed: int = 0) -> None:
+    """Add to the figures of a lane that is no pytest, one call at a time; without one nothing."""
+    if FILE not in os.environ:
+        return
+    path = Path(os.environ[FILE])
+    left = json.loads(path.read_text()) if path.exists() else {"rows": {}, "files": {}}
+    old = Sum(**left["rows"].get(name, {}))
+    new = Sum(cases=old.cases + cases, of=old.of + of, tests=old.tests + 1)
+    new.failed = old.failed + failed
+    left["rows"][name] = asdict(new)
+    _write(path, left)
+
+
+def _write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _add(to: Sum, report: pytest.TestReport, cases: int, test_s: float) -> None:

@@ -17,6 +17,8 @@ FIGURES = ROOT / "docs/internals/trust.json"
 PAGE = ROOT / "docs/internals/TRUST.md"
 BEGIN, END = "<!-- trust: made by scripts/trust -->", "<!-- /trust -->"
 
+FUZZED = "P11 · inputs of the coverage-guided fuzzer"
+
 PROMISES = {
     "P1": "The destination never goes backwards: no older version in front of a newer one, nothing"
     " resurrected; at rest it shows what the source shows, or the run says why not",
@@ -46,7 +48,7 @@ PROMISES = {
 class Lane:
     """What runs in one go: tests, or a script that is no test.
 
-    A script is called with `--figures FILE` and leaves what pytest does.
+    A script leaves its figures by `figures.leave`.
     """
 
     name: str
@@ -91,9 +93,10 @@ LANES = (
     Lane(name="memory", tests=("tests/memory",)),
     Lane(name="damage", tests=("tests/damage",)),
     Lane(name="metamorphic"),
-    Lane(name="parsers"),
+    Lane(name="parsers", tests=("tests/fuzz",)),
+    Lane(name="fuzzer", script=("scripts/fuzz",)),
     Lane(name="stateful"),
-    Lane(name="mutation"),
+    Lane(name="mutation", script=("scripts/mutants", "--release")),
     Lane(name="guards", tests=("tests/mutants/test_mutants.py",)),
     Lane(name="contract", tests=("tests/contract",)),
     Lane(name="cli", tests=("tests/e2e", "tests/unit/cli")),
@@ -114,6 +117,7 @@ LINES = (
     Line(row=Row.CORRUPTIONS, lane="damage", goal=200_000),
     Line(row=Row.CLEAN_PAIRS, lane="damage", goal=10_000),
     Line(row=Row.PARSER_EXAMPLES, lane="parsers", goal=200_000),
+    Line(title=FUZZED, lane="fuzzer"),
     Line(row=Row.STATEFUL_RUNS, lane="stateful", goal=50_000),
     Line(row=Row.DECISIONS, lane="decide"),
     Line(row=Row.MEMORY_ENTRIES, lane="memory", goal=10_000_000),
@@ -138,6 +142,7 @@ class Figure:
     machine_s: float | None
     date: str
     commit: str
+    of: int = 0
     seed: int = 0
     processes: int = 0
 
@@ -216,6 +221,8 @@ def _count(figure: Figure | None, goal: int) -> str:
     wanted = f" of {goal:,}" if goal and (figure is None or figure.cases < goal) else ""
     if figure is None:
         return f"not run yet{f' (goal {goal:,})' if goal else ''}"
+    if figure.of:
+        wanted = f" of {figure.of:,} ({100 * figure.cases / figure.of:.1f} %)"
     failed = f", **{figure.failed} failed**" if figure.failed else ""
     return f"{figure.cases:,}{wanted}{failed}"
 

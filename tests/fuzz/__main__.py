@@ -7,6 +7,7 @@ with `--keep` so are the smallest inputs that reached something new. Exits 1 if 
 
 import argparse
 import importlib
+import mmap
 import os
 import random
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.doubles.figures import leave, share
+from tests.doubles.trust_table import FUZZED
 from tests.fuzz.corpus import INPUT_BYTES_MAX, keep, kept
 from tests.fuzz.mutation import RECIPE_BYTES, mutated
 
@@ -31,11 +34,13 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         found, broken = Path(folder) / "found", Path(folder) / "broken"
         found.mkdir()
+        seconds, count = round(60 * arguments.minutes), mmap.mmap(-1, 8)
         child = os.fork()
         if child == 0:
-            _fuzz(arguments.parser, found, broken, seconds=round(60 * arguments.minutes))
+            _fuzz(arguments.parser, found, broken, seconds=seconds, count=count)
             os._exit(70)  # libFuzzer does not come back
         _, status = os.waitpid(child, 0)
+        leave(FUZZED, cases=int.from_bytes(count[:8], "little"), failed=int(status != 0))
         if arguments.keep:
             inputs = [path.read_bytes() for path in found.iterdir()]
             short = sorted((each for each in inputs if len(each) <= 400), key=len)
@@ -48,12 +53,13 @@ def main(argv: Sequence[str]) -> int:
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     parser.add_argument("parser", metavar="NAME", help="a parser of tests/fuzz/registry.py")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long (5)")
+    minutes = 5.0 * share()
+    parser.add_argument("--minutes", type=float, default=minutes, help="how long (5)")
     parser.add_argument("--keep", action="store_true", help="keep inputs that led on")
     return parser.parse_args(argv)
 
 
-def _fuzz(name: str, found: Path, broken: Path, *, seconds: int) -> None:
+def _fuzz(name: str, found: Path, broken: Path, *, seconds: int, count: mmap.mmap) -> None:
     # Any: atheris has no types, and is no dependency of the project.
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["backfill"]):
@@ -63,7 +69,12 @@ def _fuzz(name: str, found: Path, broken: Path, *, seconds: int) -> None:
     for number, specimen in enumerate(specimens):
         (found / f"specimen-{number}").write_bytes(specimen)
 
+    tried = 0
+
     def one(data: bytes) -> None:
+        nonlocal tried
+        tried += 1
+        count[:8] = tried.to_bytes(8, "little")
         try:
             attempt(parser, data)
         except BaseException:  # noqa: BLE001 - whatever it is, that is what is looked for
