@@ -92,6 +92,11 @@ def _attributes(model: S3Model, kind: Kind, random: Random, *, is_rich: bool) ->
         return WrittenAttributes(encryption=encryption)
     until = model.world.clock().replace(microsecond=0) + timedelta(days=random.randint(90, 900))
     lock = ObjectLock(mode=random.choice(("GOVERNANCE", "COMPLIANCE")), retain_until=until)
+    grants = (
+        Grant(grantee=canonical_id(OWNER.account_id), permission="FULL_CONTROL"),
+        Grant(grantee=STRANGER, permission="READ"),
+    )
+    has_acls = raw_edits.bucket_of(model, SOURCE).object_ownership != "BucketOwnerEnforced"
     return WrittenAttributes(
         content=_HEADERS,
         metadata=(
@@ -102,10 +107,7 @@ def _attributes(model: S3Model, kind: Kind, random: Random, *, is_rich: bool) ->
         storage_class=random.choice((None, "STANDARD_IA")),
         encryption=encryption,
         lock=replace(lock, has_legal_hold=random.choice((True, False))),
-        grants=(
-            Grant(grantee=canonical_id(OWNER.account_id), permission="FULL_CONTROL"),
-            Grant(grantee=STRANGER, permission="READ"),
-        ),
+        grants=grants if has_acls else (),
         website_redirect_location="/elsewhere",
     )
 

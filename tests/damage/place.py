@@ -175,11 +175,15 @@ class OwnersControlPlane(ModelControlPlane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What a place is about. `has_key`: of SSE-C objects."""
+    """What a place is about. `has_key`: of SSE-C objects; `has_acls`: objects may have their own.
+
+    Without ACLs a key with nothing out of the ordinary is verified by the short way (`plain`).
+    """
 
     seed: int
     has_rule: bool = True
     has_key: bool = True
+    has_acls: bool = True
     versions: Versions = Versions.CURRENT
     settle_rounds: int = 0
     allows_hiding: bool = False
@@ -310,7 +314,7 @@ def new_model(story: Story, clock: VirtualClock) -> S3Model:
                 bucket=bucket,
                 location=caller.region,
                 is_object_lock_enabled=True,
-                object_ownership="ObjectWriter",
+                object_ownership="ObjectWriter" if story.has_acls else "BucketOwnerEnforced",
             ),
         )
         enabled = PutBucketVersioningRequest(bucket=bucket, status="Enabled")
