@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.figures import Row, Tried, figure, first_seed, is_release
 from tests.fuzz.corpus import keep, kept
 from tests.fuzz.mutation import RECIPE_BYTES, mutated
 from tests.fuzz.parser import Parser, attempt
@@ -68,7 +68,7 @@ def test_a_parser_keeps_its_word_on_whatever_hypothesis_draws(name: str, tried: 
     )
     examples = 0
 
-    @settings(max_examples=DRAWN, derandomize=True, database=None)
+    @settings(max_examples=DRAWN, derandomize=not is_release(), database=None)
     @given(by_recipe | free)
     def holds(document: bytes) -> None:
         nonlocal examples
