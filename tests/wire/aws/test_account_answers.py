@@ -16,7 +16,7 @@ from backfill.model.pauses import Pauses, RetryBudget
 from backfill.model.places import BucketPlace
 from tests.wire.aws.conftest import KeptEvents
 from tests.wire.aws.raw_server import RawServer, answer
-from tests.wire.aws.test_fault_matrix import refusal
+from tests.wire.aws.service_faults import refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -19,7 +19,7 @@ from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import ACCESS_KEY, KeptEvents
 from tests.wire.aws.operations import copy_request
 from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, answer
-from tests.wire.aws.test_fault_matrix import refusal
+from tests.wire.aws.service_faults import refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

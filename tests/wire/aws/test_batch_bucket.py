@@ -18,7 +18,7 @@ from backfill.model.objects import ETag
 from tests.wire.aws.conftest import KeptEvents, quick_retries
 from tests.wire.aws.operations import SOURCE
 from tests.wire.aws.raw_server import CLOSE, RESET, Action, RawServer, Seen, Send, answer
-from tests.wire.aws.test_fault_matrix import refusal, s3
+from tests.wire.aws.service_faults import refusal, s3
 from tests.wire.aws.test_session import access_key, write_credentials
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -26,8 +26,8 @@ from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import KeptEvents
 from tests.wire.aws.operations import copy_request
 from tests.wire.aws.raw_server import Action, RawServer, Seen, Send, answer
+from tests.wire.aws.service_faults import refusal
 from tests.wire.aws.test_assumed_role import COPIED, XML, assumed, refused, signer
-from tests.wire.aws.test_fault_matrix import refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

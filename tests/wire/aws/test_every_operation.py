@@ -5,8 +5,10 @@ expectations are written by hand, here and in `service_faults`, and not taken fr
 """
 
 import ast
+import asyncio
 import re
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import botocore.session
@@ -15,12 +17,14 @@ import pytest
 import backfill.aws
 from backfill.aws.calls import Calls
 from backfill.aws.faults import verdict
+from backfill.aws.session import Connection
 from backfill.errors import Disposition, StoreFault
-from tests.doubles.figures import Row, Tried
+from tests.doubles.clients import CLIENTS, opened_calls
+from tests.doubles.figures import Row, Tried, is_release
 from tests.doubles.scripted_server import breathe
-from tests.wire.aws.conftest import quick_retries
+from tests.wire.aws.conftest import KeptEvents, quick_retries
 from tests.wire.aws.every_operation import ACTS, Act, Adapters, adapters, asked_operation
-from tests.wire.aws.raw_server import Action, RawServer, Seen, Send, answer
+from tests.wire.aws.raw_server import Action, Hang, RawServer, Seen, Send, answer
 from tests.wire.aws.service_faults import (
     FAIL,
     OF_SERVICE,
@@ -31,12 +35,14 @@ from tests.wire.aws.service_faults import (
     SKIP,
     STOP,
     WITHOUT_RESULT,
+    WORDS,
     Fault,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVICES = tuple(OF_SERVICE)
+BY_JSON = {"kms", "sqs", "lambda"}
 
 # --- which operations there are ---
 
@@ -191,6 +197,16 @@ def faults_of(act: Act) -> tuple[Fault, ...]:
 # --- the stage ---
 
 
+def with_clients(acts: Sequence[Act]) -> list[tuple[str, Act]]:
+    """Return each act with the clients that send it."""
+    return [(client, act) for client in CLIENTS for act in acts if client == "sdk" or act.is_lean]
+
+
+def name_of(value: object) -> str:
+    """Return what a row is called."""
+    return value.name if isinstance(value, Act) else str(value)
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("uploads") / "manifest.csv"
@@ -226,13 +242,11 @@ def scripted(server: RawServer, act: Act, *actions: Action) -> list[Seen]:
     return met
 
 
-@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
+@pytest.mark.parametrize(("client", "act"), with_clients(ACTS), ids=name_of, scope="module")
 async def test_each_fault_on_an_operation_ends_in_the_stated_disposition(
-    raw_server: RawServer, calls: Calls, file: Path, client: str, act: Act, tried: Tried
+    raw_server: RawServer, calls: Calls, file: Path, act: Act, tried: Tried
 ) -> None:
     """Else a write that may have been applied is sent again, or a passing fault ends a run."""
-    if client == "lean" and not act.is_lean:
-        return
     wrong = list[str]()
     for fault in faults_of(act):
         met = scripted(raw_server, act, fault.action)
@@ -255,3 +269,109 @@ async def test_each_fault_on_an_operation_ends_in_the_stated_disposition(
             await breathe()  # so that the client sees the end of that connection
     assert not wrong
     tried(Row.WIRE_CELLS, len(faults_of(act)))
+
+
+# --- silence, tokens and clocks ---
+
+
+@pytest.mark.parametrize(
+    ("client", "service"), [("sdk", each) for each in SERVICES], scope="module"
+)
+async def test_silence_on_an_operation_ends_by_a_limit(
+    raw_server: RawServer,
+    impatient_calls: Calls,
+    file: Path,
+    service: str,
+    tried: Tried,
+) -> None:
+    """F10: if this fails, one connection that hangs holds setup, watch or a driver for ever.
+
+    What the lean client sends is in test_fault_matrix.
+    """
+    raw_server.forget()
+    acts = [act for act in ACTS if act.service == service and not act.is_lean]
+    before = {name: said for act in acts for name, said in act.before.items()}
+    own = {act.operation for act in acts if not act.before} | {"HeadObject"}
+
+    def script(seen: Seen) -> Action:
+        asked = asked_operation(seen)
+        return Hang() if asked in own or asked not in before else before[asked]
+
+    raw_server.script = script
+    on = adapters(impatient_calls, quick_retries(1), file)
+    # Side by side: each waits for the whole limit.
+    ends = await asyncio.gather(*(act.call(on) for act in acts), return_exceptions=True)
+    for act, end in zip(acts, ends, strict=True):
+        assert isinstance(end, StoreFault), f"{act.name}: {end!r}"
+        # On a busy machine the limit may pass for what is asked before.
+        is_sent = end.operation == act.operation and act.is_write
+        assert end.disposition is (SETTLE if is_sent and not act.settles else RETRY), act.name
+    tried(Row.WIRE_CELLS, len(acts))
+
+
+def signed_by(seen: Seen) -> str:
+    return seen.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+
+
+def renewed_acts() -> list[Act]:
+    """Return all acts in the release lane; in CI one of each kind, since one renewal serves all."""
+    kinds: dict[object, Act] = {}
+    for act in ACTS:
+        is_head = act.operation.startswith("Head")
+        kind = (act.service, act.is_lean, act.settles, is_head)
+        kinds.setdefault((act.name, act.service) if is_release() else kind, act)
+    return list(kinds.values())
+
+
+OLD, NEW = "AKIAOLD0000000000000", "AKIANEW0000000000000"
+
+
+@pytest.mark.parametrize(
+    ("client", "act"), with_clients(renewed_acts()), ids=name_of, scope="module"
+)
+async def test_a_token_that_expires_is_renewed_once_and_the_request_sent_with_the_new_one(
+    raw_server: RawServer,
+    identity: pytest.MonkeyPatch,
+    client: str,
+    file: Path,
+    tmp_path: Path,
+    act: Act,
+    tried: Tried,
+) -> None:
+    """F16: if this fails, an operation that nobody thought of ends a run of hours.
+
+    What the new token meets is a refusal, which shows that it was sent and that this is the end.
+    """
+    code = "ExpiredTokenException" if act.service in BY_JSON else "ExpiredToken"
+    expired, denied = WORDS[act.service](400, code), WORDS[act.service](403, "TeapotError")
+    credentials = tmp_path / "credentials"
+
+    def have(access_key: str) -> None:
+        credentials.write_text(
+            f"[default]\naws_access_key_id = {access_key}\naws_secret_access_key = s\n"
+        )
+
+    def script(seen: Seen) -> Action:
+        if signed_by(seen) == OLD and asked_operation(seen) not in act.before:
+            have(NEW)
+            return expired
+        return act.before.get(asked_operation(seen), denied)
+
+    have(OLD)
+    raw_server.forget()
+    raw_server.script = script
+    with identity.context() as patch:
+        patch.delenv("AWS_ACCESS_KEY_ID")
+        patch.delenv("AWS_SECRET_ACCESS_KEY")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+        connection = Connection(endpoint_url=raw_server.endpoint_url)
+        async with opened_calls(client, connection, KeptEvents()) as calls:
+            with pytest.raises(StoreFault) as caught:
+                await act.call(adapters(calls, quick_retries(1), file))
+    assert caught.value.disposition is not STOP, caught.value
+    own = [seen for seen in raw_server.seen if asked_operation(seen) not in act.before]
+    keys = [signed_by(seen) for seen in own if not (act.settles and seen.method == "HEAD")]
+    asks = 2 if act.operation.startswith("Head") else 1
+    assert keys.count(OLD) == asks, "HEAD has no code, so that its question is asked as well"
+    assert 1 <= keys.count(NEW) <= 1 + asks, "once, and HEAD with its question"
+    tried(Row.WIRE_CELLS, 1)

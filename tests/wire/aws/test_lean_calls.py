@@ -30,7 +30,7 @@ from tests.wire.aws.operations import (
     read_all,
 )
 from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, answer
-from tests.wire.aws.test_fault_matrix import refusal
+from tests.wire.aws.service_faults import refusal
 from tests.wire.aws.test_session import COPIED, HEAD, TAGS, access_key, write_credentials
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

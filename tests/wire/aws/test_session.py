@@ -29,8 +29,8 @@ from tests.doubles.clients import opened_calls
 from tests.wire.aws.conftest import SECRET_KEY, KeptEvents
 from tests.wire.aws.operations import KEY, OPERATIONS, SOURCE, copy_request
 from tests.wire.aws.raw_server import CLOSE, Action, RawServer, Seen, Send, answer
+from tests.wire.aws.service_faults import refusal
 from tests.wire.aws.sigv4 import is_signed_for
-from tests.wire.aws.test_fault_matrix import refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
