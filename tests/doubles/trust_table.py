@@ -85,7 +85,13 @@ LANES = (
     Lane(name="jobs", tests=("tests/simulation/test_batch_histories.py",)),
     Lane(name="histories", tests=("tests/simulation/test_version_histories.py",)),
     Lane(name="leases", tests=("tests/simulation/test_leases.py",)),
-    Lane(name="crash-points", tests=("tests/simulation/test_crash_points.py",)),
+    Lane(
+        name="crash-points",
+        tests=(
+            "tests/simulation/test_crash_points.py",
+            "tests/simulation/test_held_crash_points.py",
+        ),
+    ),
     Lane(name="kills", tests=("tests/crash",)),
     Lane(name="requests", tests=("tests/e2e/test_verbs.py",)),
     Lane(name="wire", tests=("tests/wire",)),
@@ -95,12 +101,12 @@ LANES = (
     Lane(name="metamorphic"),
     Lane(name="parsers", tests=("tests/fuzz",)),
     Lane(name="fuzzer", script=("scripts/fuzz",)),
-    Lane(name="stateful"),
+    Lane(name="stateful", tests=("tests/properties",)),
     Lane(name="mutation", script=("scripts/mutants", "--release")),
     Lane(name="guards", tests=("tests/mutants/test_mutants.py",)),
     Lane(name="contract", tests=("tests/contract",)),
     Lane(name="cli", tests=("tests/e2e", "tests/unit/cli")),
-    Lane(name="security", tests=("tests/security",)),
+    Lane(name="security", tests=("tests/security", "tests/unit/cli/test_messages.py")),
 )
 
 LINES = (
