@@ -95,7 +95,10 @@ LANES = (
     Lane(name="kills", tests=("tests/crash",)),
     Lane(name="requests", tests=("tests/e2e/test_verbs.py",)),
     Lane(name="wire", tests=("tests/wire",)),
-    Lane(name="decide", tests=("tests/unit/plan/test_decide_oracle.py",)),
+    Lane(
+        name="decide",
+        tests=("tests/unit/plan/test_decide_oracle.py", "tests/unit/execute/test_decide.py"),
+    ),
     Lane(name="memory", tests=("tests/memory",)),
     Lane(name="damage", tests=("tests/damage",)),
     Lane(name="metamorphic"),

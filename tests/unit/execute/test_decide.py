@@ -31,6 +31,7 @@ from backfill.model.objects import DeleteMarker, ETag, ListedEntry, ObjectVersio
 from backfill.model.outcome import OutcomeKind
 from backfill.model.store import IfAbsent, IfReplaces, Precondition
 from backfill.plan.routes import Route
+from tests.doubles.figures import Row, Tried
 
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 OURS = VersionId("ours")
@@ -167,7 +168,7 @@ def expected_before_copy(  # noqa: C901, PLR0911 - an oracle is a list of cases
     return "end already-there" if is_same else "end skipped destination-differs"
 
 
-def test_before_a_copy_every_case_is_as_the_oracle_says() -> None:
+def test_before_a_copy_every_case_is_as_the_oracle_says(tried: Tried) -> None:
     """P13: a write over something unseen, or of something outdated, fails here by its case."""
     cases = 0
     for source, there, guard, others, likeness, status in product(
@@ -190,6 +191,7 @@ def test_before_a_copy_every_case_is_as_the_oracle_says() -> None:
         assert told(next_step(entry, view)) == wanted, case
         cases += 1
     assert cases > 6000
+    tried(Row.DECISIONS, cases)
 
 
 def expected_before_marker(source: str, there: str, guard: str, *, others: bool) -> str:

@@ -33,6 +33,7 @@ from backfill.plan.engines import BY_BATCH, BY_COPY, KeyEngine
 from backfill.plan.facts import Facts, Needs, Refusal, SourceFacts
 from backfill.plan.routes import PLAIN, Handling, Reason
 from backfill.plan.terms import Delivery, Terms, terms_with_abilities
+from tests.doubles.figures import Row, Tried
 from tests.doubles.planning import ENCRYPTIONS, HORIZON, head_of, marker, rule, terms, version
 
 KEY = "photos/1"
@@ -561,7 +562,7 @@ SPACES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_every_combination_has_the_one_answer_of_the_table(space: str) -> None:
+def test_every_combination_has_the_one_answer_of_the_table(space: str, tried: Tried) -> None:
     """If this fails, some version is moved, kept or asked about against the rules."""
     answers = Counter[str]()
     for case in combinations(**SPACES[space]):
@@ -570,6 +571,7 @@ def test_every_combination_has_the_one_answer_of_the_table(space: str) -> None:
         assert found == expected(case), case
         answers[found] += 1
     assert len(answers) >= 9, answers
+    tried(Row.DECISIONS, answers.total())
 
 
 def terms_of_case(case: Case) -> Terms:
