@@ -151,6 +151,7 @@ HORIZON = datetime(2026, 1, 1, tzinfo=UTC)
 AGAIN_MAX = 8
 """Requests that one fault may cost: both chains, two heads, the write, and a look back."""
 UNCONDITIONAL = "a delete marker onto nothing"
+DOUBT = "An attempt may have been applied."
 BY_SECOND = {OutcomeKind.ALREADY_THERE}
 """A request that was delivered twice is refused by its own work: it is there, whoever wrote it."""
 TWICE = {faults.delivered_twice_first_answer, faults.delivered_twice_second_answer}
@@ -451,8 +452,9 @@ def wrongs_of_an_end(
         return
     if not set(happened) & {*REFUSING, *DOUBTING}:
         yield f"{outcome.kind} {outcome.code}, though all of it passes"
-    if made:
-        yield f"{outcome.kind} {outcome.code}, and there are {made}"
+    # Where the reading that would settle it is refused, nobody can know, and that is what is said.
+    if made and (len(made) > 1 or DOUBT not in outcome.detail):
+        yield f"{outcome.kind} {outcome.code} {outcome.detail}, and there are {made}"
 
 
 # --- reads ---
