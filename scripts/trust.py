@@ -191,7 +191,7 @@ def figures_of(lane: Lane, result: Result) -> dict[str, Figure]:
     """Return the figures of a lane's lines, where its run left any."""
     found = {}
     for line in LINES:
-        left = _sum_of(line, lane, result.rows, result.files) if line.lane == lane.name else None
+        left = _sum_of(line, result.rows, result.files) if line.lane == lane.name else None
         if left is not None:
             found[line.name] = Figure(
                 cases=int(left["cases"]),
@@ -212,8 +212,7 @@ def take_ci(path: Path, tree: Tree) -> int:
     left = json.loads(path.read_text())
     found = {}
     for line in LINES:
-        lane = next(lane for lane in LANES if lane.name == line.lane)
-        told = _sum_of(line, lane, left["rows"], left["files"])
+        told = _sum_of(line, left["rows"], left["files"])
         if told is not None:
             found[line.name] = Figure(
                 cases=int(told["cases"]),
@@ -230,13 +229,12 @@ def take_ci(path: Path, tree: Tree) -> int:
 
 def _sum_of(
     line: Line,
-    lane: Lane,
     rows: Mapping[str, Mapping[str, float]],
     files: Mapping[str, Mapping[str, float]],
 ) -> Mapping[str, float] | None:
     if line.row is not None:
         return rows.get(line.name)
-    sums = [one for path, one in files.items() if path.startswith(lane.tests)]
+    sums = [one for path, one in files.items() if path.startswith(line.tried_by)]
     if not sums:
         return None
     return {name: sum(one[name] for one in sums) for name in ("cases", "failed", "test_s")}
