@@ -90,6 +90,7 @@ LANES = (
     Lane(name="copies", tests=("tests/simulation/test_histories.py",)),
     Lane(name="jobs", tests=("tests/simulation/test_batch_histories.py",)),
     Lane(name="histories", tests=("tests/simulation/test_version_histories.py",)),
+    Lane(name="full-history", tests=("tests/e2e/test_full_history.py",)),
     Lane(name="leases", tests=("tests/simulation/test_leases.py",)),
     Lane(
         name="crash-points",
@@ -124,6 +125,7 @@ LINES = (
     Line(row=Row.JOB_HISTORIES, lane="jobs"),
     Line(row=Row.VERSION_HISTORIES, lane="histories"),
     Line(row=Row.FULL_HISTORIES, lane="cli", goal=20_000),
+    Line(row=Row.FULL_HISTORIES, lane="full-history"),
     Line(row=Row.CRASH_POINTS, lane="crash-points"),
     Line(row=Row.KILLS, lane="kills", goal=500),
     Line(row=Row.DISK_FAULTS, lane="kills"),
@@ -131,6 +133,7 @@ LINES = (
     Line(row=Row.WIRE_CELLS, lane="wire"),
     Line(row=Row.WIRE_PAIRS, lane="wire", goal=5_000),
     Line(row=Row.REQUEST_COUNTS, lane="requests"),
+    Line(row=Row.STORM_SECONDS, lane="requests"),
     Line(row=Row.CORRUPTIONS, lane="damage", goal=200_000),
     Line(row=Row.CLEAN_PAIRS, lane="damage", goal=10_000),
     Line(row=Row.PARSER_EXAMPLES, lane="parsers", goal=200_000),
