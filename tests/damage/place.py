@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from backfill import pipeline
 from backfill.aws import requests
+from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.campaign import Campaign, DestinationSpec, OtherWriters, Scope, Versions
 from backfill.compose import Clients, Machine
 from backfill.execute.stop import StopRequest
@@ -173,6 +174,14 @@ class OwnersControlPlane(ModelControlPlane):
         return replace(facts, owner_id=canonical_id(place.expected_owner))
 
 
+SETTINGS = Settings(
+    concurrency=8,
+    copy_object_bytes_max=COPY_LIMIT_BYTES,
+    settle_delay_s=1.0,
+    settle_rounds=0,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """What a place is about. `has_key`: of SSE-C objects; `has_acls`: objects may have their own.
@@ -185,8 +194,8 @@ class Story:
     has_key: bool = True
     has_acls: bool = True
     versions: Versions = Versions.CURRENT
-    settle_rounds: int = 0
     allows_hiding: bool = False
+    settings: Settings = SETTINGS
 
     @property
     def campaign(self) -> Campaign:
@@ -201,12 +210,7 @@ class Story:
             other_writers=OtherWriters.BY_RULES if self.has_rule else OtherWriters.QUIET,
             scope=Scope(versions=self.versions),
             allows_hiding=self.allows_hiding,
-            settings=Settings(
-                concurrency=8,
-                copy_object_bytes_max=COPY_LIMIT_BYTES,
-                settle_delay_s=1.0,
-                settle_rounds=self.settle_rounds,
-            ),
+            settings=self.settings,
         )
 
 
@@ -222,39 +226,60 @@ class Place:
         self.model = model
         self.s3 = SimulatedS3(model, clock, Random(f"damaged s3 {story.seed}"))
         self.artifacts = MemoryArtifacts()
+        self.random = Random(f"damaged wire {story.seed}")
+        self.nemesis = Nemesis(self.random, CALM)
+        self.wire_type: Callable[..., Wire] = Wire
+        self.budgets = list[RetryBudget]()
+        """Of each process that was begun."""
         self._root = root
 
     async def begin(self) -> pipeline.Run:
         """Open the run directory."""
-        random = Random(f"damaged wire {self.story.seed}")
         document = RULE if self.story.has_rule else None
-
-        def wire(caller: Caller) -> Wire:
-            return Wire(
-                s3=self.s3,
-                nemesis=Nemesis(random, CALM),
-                process=Process("process"),
-                caller=caller,
-                random=random,
-            )
-
-        wires = wire(OWNER), wire(RECEIVER)
-        source, destination = (KeyedStore(one, has_key=self.story.has_key) for one in wires)
-        controls = [OwnersControlPlane(one, document) for one in wires]
+        wires = self._wire(OWNER), self._wire(RECEIVER)
+        settings, events = self.story.settings, KeptEvents()
+        pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
+        budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
+        self.budgets.append(budget)
+        retries = ReadRetries(
+            attempts_max=settings.control_attempts_max,
+            pauses=pauses,
+            budget=budget,
+            clock=self.clock,
+            random=self.random,
+            events=events,
+        )
+        source, destination = (
+            RetryingStore(KeyedStore(one, has_key=self.story.has_key), retries) for one in wires
+        )
+        source_control, destination_control = (
+            RetryingControlPlane(OwnersControlPlane(one, document), retries) for one in wires
+        )
         clients = Clients(
             source=source,
             destination=destination,
-            source_control=controls[0],
-            destination_control=controls[1],
+            source_control=source_control,
+            destination_control=destination_control,
             source_batch=NO_BATCH_OPERATIONS,
             destination_batch=NO_BATCH_OPERATIONS,
             source_batch_bucket=NO_BATCH_BUCKET,
             destination_batch_bucket=NO_BATCH_BUCKET,
-            pauses=Pauses(base_s=0.1, cap_s=1.0),
-            budget=RetryBudget(ratio=0.2, floor=100),
+            pauses=pauses,
+            budget=budget,
         )
-        here = Machine(root=self._root, artifacts=self.artifacts, clock=self.clock, random=random)
-        return await pipeline.begin(self.story.campaign, here, clients, KeptEvents())
+        here = Machine(
+            root=self._root, artifacts=self.artifacts, clock=self.clock, random=self.random
+        )
+        return await pipeline.begin(self.story.campaign, here, clients, events)
+
+    def _wire(self, caller: Caller) -> Wire:
+        return self.wire_type(
+            s3=self.s3,
+            nemesis=self.nemesis,
+            process=Process("process"),
+            caller=caller,
+            random=self.random,
+        )
 
     async def carry(self) -> pipeline.Run:
         """Do what `backfill run` does, up to verify."""

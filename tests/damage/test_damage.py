@@ -7,6 +7,7 @@ word may fall about it.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -15,7 +16,7 @@ from backfill.sandbox.model.model import S3Model
 from backfill.verify.verdicts import Fidelity, Verdict, VerdictRow
 from tests.damage.edits import EDITS, Spot
 from tests.damage.originals import write
-from tests.damage.place import Place, Story, in_place, switch_rule_on
+from tests.damage.place import SETTINGS, Place, Story, in_place, switch_rule_on
 from tests.doubles.damage_table import (
     TRAITS,
     Damage,
@@ -167,7 +168,7 @@ def test_each_damage_is_named_as_the_table_says_and_nothing_sound_is_accused(
         has_rule=is_of_replicas or chunk % 2 == 0,
         has_key=not is_of_replicas,
         has_acls=chunk % 6 not in (1, 2),
-        settle_rounds=int(chunk % 4 == 0),
+        settings=replace(SETTINGS, settle_rounds=int(chunk % 4 == 0)),
     )
     done = in_place(story, fill(story, kinds), lambda place: rounds_of_damage(place, kinds, ROUNDS))
     assert done.keys() == {
