@@ -117,13 +117,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The last resort: a bug gets its line and its code, the traceback only where it was asked.
         if getattr(arguments, "log_level", "") == "debug":
             _show_traceback(error)
-        return _told(
-            BugError(
-                f"this is a bug in backfill: {type(error).__name__}: {error}",
-                hint="please report it with the output of the same command and --log-level debug",
-            )
-        )
+        return _told(_last_word(error))
     return code
+
+
+def _last_word(error: Exception) -> BackfillError:
+    from backfill.run_directory.durable import refusal_by_disk
+
+    return refusal_by_disk(error) or BugError(
+        f"this is a bug in backfill: {type(error).__name__}: {error}",
+        hint="please report it with the output of the same command and --log-level debug",
+    )
 
 
 def _show_traceback(error: Exception) -> None:

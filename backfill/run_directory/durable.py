@@ -27,6 +27,10 @@ _MENDS: Final = {
     errno.EACCES: "make the run directory readable and writable for this user",
     errno.EPERM: "make the run directory readable and writable for this user",
 }
+_OF_DISKS: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG, errno.ENODEV}
+)
+"""No fault of a program, and of no socket."""
 
 
 def shown_path(path: Path) -> str:
@@ -40,11 +44,24 @@ def disk_faults_refused(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        mend = _MENDS.get(fault.errno or 0, "check the disk and the path")
-        raise RefusedError(
-            f"cannot {doing} {shown_path(path)}: {fault.strerror or fault}",
-            hint=f"{mend}; {_RESUMES}",
-        ) from fault
+        raise _refused(fault, f"cannot {doing} {shown_path(path)}") from fault
+
+
+def refusal_by_disk(fault: BaseException) -> RefusedError | None:
+    """Return what a person reads of a fault that only a disk has, wherever it was met; or None.
+
+    For the command's last resort: a read may fail anywhere, in the middle of a file.
+    """
+    if not isinstance(fault, OSError) or fault.errno not in _OF_DISKS:
+        return None
+    name = fault.filename
+    where = f" at {shown_path(Path(os.fsdecode(name)))}" if isinstance(name, str | bytes) else ""
+    return _refused(fault, f"the disk failed{where}")
+
+
+def _refused(fault: OSError, what: str) -> RefusedError:
+    mend = _MENDS.get(fault.errno or 0, "check the disk and the path")
+    return RefusedError(f"{what}: {fault.strerror or fault}", hint=f"{mend}; {_RESUMES}")
 
 
 def make_directory(path: Path) -> None:

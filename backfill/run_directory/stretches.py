@@ -118,7 +118,8 @@ class StretchedWriter:
         )
         for segment in segments:
             _sync(self._folder / segment.file)
-        sync_directory(self._folder)
+        with disk_faults_refused(self._folder, "write"):
+            sync_directory(self._folder)
         data = index_bytes(
             name=self._name,
             columns=self._columns,

@@ -104,8 +104,8 @@ def clear(root: Path, names: tuple[str, ...]) -> None:
     with disk_faults_refused(root, "clean"):
         for name in names:
             (root / name).unlink(missing_ok=True)
-    shutil.rmtree(root / "scratch", ignore_errors=True)
-    remove_empty_folders(root)
+        shutil.rmtree(root / "scratch", ignore_errors=True)
+        remove_empty_folders(root)
 
 
 def remove_empty_folders(root: Path) -> None:

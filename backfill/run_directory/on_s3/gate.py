@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from backfill.errors import LeaseLostError, RefusedError
+from backfill.run_directory.durable import disk_faults_refused
 
 GATE_FILE: Final = "lease"
 LOOK_PAUSE_S: Final = 0.05
@@ -127,10 +128,11 @@ class LeaseGate:
 def made_gate(root: Path, *, url: str, now_s: Callable[[], float] = machine_s) -> LeaseGate:
     """Make the gate of a working copy anew: shut."""
     path = root / GATE_FILE
-    # A new file: what a copy process of a dead holder still maps is another one, and stays shut.
-    path.unlink(missing_ok=True)
-    path.write_bytes(bytes(_SIZE_BYTES))
-    return LeaseGate(path, url=url, now_s=now_s)
+    with disk_faults_refused(path, "create"):
+        # A new file: what a copy process of a dead holder still maps is another one and stays shut.
+        path.unlink(missing_ok=True)
+        path.write_bytes(bytes(_SIZE_BYTES))
+        return LeaseGate(path, url=url, now_s=now_s)
 
 
 def joined_gate(root: Path) -> LeaseGate | None:

@@ -16,6 +16,7 @@ from backfill.errors import BackfillError, BugError, RefusedError, StoreFault
 from backfill.events.holding import RunDirectoryUnkept, WorkingCopyMended
 from backfill.ports import Clock, Event
 from backfill.ports.run_store import RunStore
+from backfill.run_directory.durable import refusal_by_disk
 from backfill.run_directory.on_s3.background import Background
 from backfill.run_directory.on_s3.catalogue import Entry
 from backfill.run_directory.on_s3.copy import CopiedArtifacts, Copy, Fetch
@@ -245,7 +246,9 @@ class Held:
             found: BackfillError | StoreFault = failure
         # Whatever it is: nobody renews the lease any more, so that nobody may write.
         except BaseException as bug:  # noqa: BLE001 - as said above
-            found = BugError(f"the run directory's thread failed: {type(bug).__name__}: {bug}")
+            found = refusal_by_disk(bug) or BugError(
+                f"the run directory's thread failed: {type(bug).__name__}: {bug}"
+            )
         else:
             found = lease_lost(self._ground.location.url)
         self.gate.shut_for_good()

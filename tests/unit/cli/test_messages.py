@@ -1,6 +1,7 @@
 """How the command ends: one line, a hint, a code, and no stack trace for what is no bug."""
 
 import argparse
+import errno
 import io
 import os
 import random
@@ -198,3 +199,23 @@ def test_yes_on_the_command_line_asks_nobody(monkeypatch: pytest.MonkeyPatch) ->
     source, stderr = Terminal(is_terminal=False), Terminal(is_terminal=False)
     asked(monkeypatch, source, stderr, says_yes=True)
     assert not stderr.getvalue()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_fails_where_nobody_expected_it_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """If this fails, who has a dying disk is asked to report a bug, and is not told to resume."""
+    assert ended(OSError(number, os.strerror(number), "run/a"), monkeypatch) == 10
+    line, hint = capsys.readouterr().err.splitlines()
+    assert line == f"backfill: the disk failed at run/a: {os.strerror(number)}"
+    assert hint.endswith("the same command resumes")
+
+
+@pytest.mark.parametrize("number", [errno.ECONNRESET, errno.EBADF])
+def test_a_fault_that_no_disk_has_stays_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """If this fails, a bug passes for a disk, and nobody reports it."""
+    assert ended(OSError(number, os.strerror(number)), monkeypatch) == 70
+    assert "this is a bug" in capsys.readouterr().err

@@ -1,10 +1,14 @@
 """Artefacts in stretches: what was sealed stands after a crash, and nothing else does."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from backfill.errors import RefusedError
 from backfill.model.rows import Row
+from backfill.run_directory import stretches
 from backfill.run_directory.artifacts import LocalArtifacts
 from backfill.run_directory.stretches import LOG_FILE, StretchedWriter
 
@@ -124,3 +128,20 @@ def test_an_older_artefact_stands_until_the_commit(artifacts: LocalArtifacts) ->
                 assert read(artifacts) == rows(0)
             writer.commit([stretch], {})
     assert read(artifacts) == rows(1)
+
+
+def test_a_disk_that_fails_at_the_commit_is_refused(
+    artifacts: LocalArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a disk that is full at the end of a listing looks like a bug (exit 70)."""
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with artifacts.stretched_writer("list", columns=("n",), inputs={}) as writer:
+        number = sealed(writer, 1, 2)
+        monkeypatch.setattr(stretches, "sync_directory", full)
+        with pytest.raises(RefusedError, match="No space left on device") as caught:
+            writer.commit([number], {})
+    assert "the same command resumes" in caught.value.hint
+    assert artifacts.index("list") is None
