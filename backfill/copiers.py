@@ -153,7 +153,7 @@ class Copiers:
         async with self._turns:
             if stop.draining.is_set():
                 raise stop.error()
-            async with self._started(task) as (reader, writer, process):
+            async with started(task, self._lock) as (reader, writer, process):
                 hearing = asyncio.create_task(self._hear(reader, task))
                 orders = _Orders(writer)
                 telling = asyncio.create_task(orders.pass_on(stop))
@@ -182,33 +182,6 @@ class Copiers:
         if ended.error is not None:
             raise ended.error
 
-    @asynccontextmanager
-    async def _started(
-        self, task: CopierTask
-    ) -> AsyncIterator[
-        tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.subprocess.Process]
-    ]:
-        """Start a process with its task; leaving ends it at once if it still runs."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "backfill.cli.copier",
-                str(theirs.fileno()),
-                str(self._lock),
-                pass_fds=(theirs.fileno(), self._lock),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-            )
-            theirs.close()
-            reader, writer = await asyncio.open_connection(sock=ours)
-            try:
-                writer.write(packed(task))
-                yield reader, writer, process
-            finally:
-                await _ended(process, writer)
-
     async def _hear(self, reader: asyncio.StreamReader, task: CopierTask) -> Ended | None:
         """Log and count what a process says; return how it ended, None if it was killed."""
         while True:
@@ -222,6 +195,32 @@ class Copiers:
                 self._events.add(task.shard.number, message)
             else:
                 self._events.emit(cast("Event", message))  # a process says nothing else
+
+
+@asynccontextmanager
+async def started(
+    task: CopierTask, lock: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.subprocess.Process]]:
+    """Start a process with its task; leaving ends it at once if it still runs."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "backfill.cli.copier",
+            str(theirs.fileno()),
+            str(lock),
+            pass_fds=(theirs.fileno(), lock),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            writer.write(packed(task))
+            yield reader, writer, process
+        finally:
+            await _ended(process, writer)
 
 
 class _Orders:

@@ -14,8 +14,9 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -85,9 +86,19 @@ class Told:
         self._writer.write(packed(message))
 
 
+CarryOut = Callable[[CopierTask, Told, StopRequest], Awaitable[None]]
+
+
 async def work(channel: socket.socket, lock: int) -> int:
     """Carry out the shard that the holder names; return the exit code."""
     reader, writer = await asyncio.open_connection(sock=channel)
+    return await serve(reader, writer, partial(_carry_out, lock))
+
+
+async def serve(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carry_out: CarryOut
+) -> int:
+    """Have the task carried out that the holder names, and tell it all; return the exit code."""
     task = await received(reader)
     assert isinstance(task, CopierTask), "the holder names the task first"
     stop = StopRequest()
@@ -95,7 +106,7 @@ async def work(channel: socket.socket, lock: int) -> int:
     error: BackfillError | None = None
     obeying = asyncio.create_task(obey(reader, stop))
     try:
-        await _carry_out(task, lock, told, stop)
+        await carry_out(task, told, stop)
     except BackfillError as known:
         error = known
     except StoreFault as fault:
@@ -134,7 +145,7 @@ async def obey(reader: asyncio.StreamReader, stop: StopRequest) -> None:
         stop.request()
 
 
-async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest) -> None:
+async def _carry_out(lock: int, task: CopierTask, told: Told, stop: StopRequest) -> None:
     with joined(machine(task.run_directory), lock) as here:
         async with (
             clients(task.campaign, here, told) as both,
@@ -156,12 +167,13 @@ async def _carry_out(task: CopierTask, lock: int, told: Told, stop: StopRequest)
                 budget=both.budget,
                 keep=here.keep_documents,
             )
-            job = _job(task, here)
+            job = job_of(task, here)
             async with loop.repeating(alive, gap_s=ALIVE_EVERY_S):
                 await carry_out_shard(job, task.shard, ports, stop, has_jobs=task.has_jobs)
 
 
-def _job(task: CopierTask, here: Machine) -> ExecuteJob:
+def job_of(task: CopierTask, here: Machine) -> ExecuteJob:
+    """Return what `execute` is to do of a task: the rows of its shard."""
     name, (_, first, end) = task.manifest.name, task.shard
     return ExecuteJob(
         header=task.header,

@@ -32,7 +32,7 @@ from backfill.sandbox.simulation.nemesis import (
 from tests.doubles import model_requests as translated
 from tests.doubles.history import Chain, Changed, History, Listed, Retagged, Sent
 from tests.doubles.model_requests import Parameters
-from tests.doubles.troubles import Troubles
+from tests.doubles.troubles import REFUSALS, Troubles
 from tests.doubles.virtual_clock import VirtualClock, pause
 
 Result = TypeVar("Result")
@@ -256,7 +256,10 @@ class Wire:
         mark = len(self.s3.history.events)
         if fault is Fault.DUPLICATE:
             await self._wait()
-            answer = _answer_of(step)
+            # Who was let in once is not refused a moment later.
+            deliver = partial(self._delivered, operation, parameters, act)
+            is_refused = isinstance(answer, StoreFault) and answer.code in REFUSALS
+            answer = answer if is_refused else _answer_of(deliver)
         await self._wait(is_late=fault is Fault.DELAY)
         self.process.require_life()
         if fault in (None, Fault.DELAY, Fault.DUPLICATE):
@@ -324,6 +327,12 @@ class Wire:
         if refusal is not None:
             code, status = refusal
             raise store_fault(operation=operation, code=code, status=status, bucket=bucket)
+        return self._delivered(operation, parameters, act)
+
+    def _delivered(
+        self, operation: str, parameters: Parameters, act: Callable[[Parameters], Result]
+    ) -> Result:
+        bucket = translated.optional(parameters, "Bucket") or ""
         try:
             if operation not in WRITES:
                 return act(parameters)

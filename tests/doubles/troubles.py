@@ -48,6 +48,8 @@ KINDS = {
 STOPPING = frozenset(kind.says[0] for kind in KINDS.values() if kind.by_person)
 """Codes that no request of a run survives: they end it, and are no entry's outcome."""
 
+REFUSALS = frozenset(kind.says[0] for kind in KINDS.values())
+
 Drawn = tuple[str, int, float]
 """A trouble of a seed: its kind, before which request it begins, how many seconds it stands."""
 

@@ -26,6 +26,7 @@ from backfill.ports import (
     ArtifactIndex,
     ArtifactStore,
     DocumentWriter,
+    Events,
     RowWriter,
     StretchedWriter,
 )
@@ -51,7 +52,6 @@ from tests.simulation.simulate import (
     DiskDiedError,
     Run,
     Simulation,
-    Talk,
     Work,
     carried_out,
 )
@@ -168,7 +168,7 @@ class BatchSimulation(Simulation):
 
     # --- the ports ---
 
-    def _clients(self, campaign: Campaign, process: Process, talk: Talk) -> Clients:
+    def _clients(self, campaign: Campaign, process: Process, talk: Events) -> Clients:
         plain = super()._clients(campaign, process, talk)
         retries = ReadRetries(
             attempts_max=campaign.settings.control_attempts_max,

@@ -173,7 +173,7 @@ def scenario_of(seed: int) -> Scenario:
         damaged_before=before if is_repaired else 0,
         damaged_after=after if is_repaired else 0,
         repairs=1 + (random.random() < 0.3) if is_repaired else 0,
-        copiers=0 * copiers,
+        copiers=copiers,
     )
 
 

@@ -10,21 +10,31 @@ import gc
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import cast
+from unittest.mock import patch
 
-from backfill import pipeline
+from backfill import copiers, pipeline
+from backfill.aws.faults import error_of
 from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
 from backfill.campaign import Campaign
-from backfill.compose import Clients, Machine
-from backfill.errors import BackfillError, InterruptedRunError, JobWaitsError, StoreFault
+from backfill.cli.copier import Told, job_of, serve
+from backfill.compose import Clients, Machine, journal
+from backfill.copiers import CopierTask
+from backfill.errors import BackfillError, BugError, InterruptedRunError, JobWaitsError, StoreFault
 from backfill.events.copying import UploadResumed
+from backfill.execute import shards
+from backfill.execute.bench import ExecutePorts
+from backfill.execute.run import carry_out_shard
 from backfill.execute.stop import StopRequest
 from backfill.journal.journal import SegmentJournal
 from backfill.manifest.run import manifest_name
 from backfill.model.pauses import Pauses, RetryBudget
-from backfill.ports import ArtifactStore, Event, ProgressCounts
+from backfill.ports import ArtifactStore, Event, Events, ProgressCounts
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
 from backfill.sandbox.simulation.nemesis import Nemesis
 from tests.doubles.history import Committed, Counted, History, Reopened
@@ -33,6 +43,7 @@ from tests.doubles.model_control_plane import ModelControlPlane
 from tests.doubles.model_requests import Parameters
 from tests.doubles.model_store import ModelStore
 from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
+from tests.doubles.simulated_copiers import AT_WORK, Child, Nursery, Pipe
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
 from tests.doubles.troubles import Troubles
 from tests.doubles.virtual_clock import VirtualClock
@@ -72,6 +83,7 @@ class Run:
     endings: list[str] = field(default_factory=list)
     resumed: list[UploadResumed] = field(default_factory=list)
     """Uploads that a process left open and another one went on with."""
+    copiers_killed: int = 0
     failure: str = ""
     """Why the run never came to its end, empty if it did (P9)."""
     steps: int = 0
@@ -123,10 +135,16 @@ def carried_out(run: Run, story: "type[Simulation]") -> Run:
     order = Random(f"order {run.scenario.seed}") if run.scenario.is_shuffled else None
     loop = VirtualTimeLoop(random=order)
     root = _run_directory()
+    simulation = story(run, loop, root)
     # What a run leaves in cycles is small; to look for it again and again costs a tenth of the run.
     gc.disable()
     try:
-        loop.run_until_complete(story(run, loop, root).carry_out())
+        # Shards of a few rows; copy processes that are coroutines on this loop.
+        with (
+            patch.object(shards, "ROWS_MIN", 3),
+            patch.object(copiers, "started", simulation.copier_started),
+        ):
+            loop.run_until_complete(simulation.carry_out())
     finally:
         run.steps = loop.steps
         _close(loop)
@@ -156,6 +174,8 @@ class Simulation:
         self._random = Random(f"wire {run.scenario.seed}")
         self._meddler = Random(f"meddler {run.scenario.seed}")
         self._interruptions = list(run.scenario.interruptions)
+        self._nursery = Nursery(Process("nobody"), self._serve)
+        self._victims = Random(f"victims {run.scenario.seed}")
 
     async def carry_out(self) -> None:
         """Write, run, resume, come to rest, verify."""
@@ -226,6 +246,9 @@ class Simulation:
         stop = StopRequest()
         life = asyncio.create_task(work(process, stop))
         process.on_death.append(life.cancel)
+        self._nursery = Nursery(process, self._serve)
+        if self._run.scenario.copiers:
+            self._loop.blocking = self._disk(process, "", 0)
         if self._interruptions and work != self._verify:
             self._interrupt(process, stop, *self._interruptions.pop(0))
         await asyncio.wait({life}, timeout=LIFE_MAX_S)
@@ -234,6 +257,7 @@ class Simulation:
             self._run.failure = f"a process did not end within {LIFE_MAX_S} s"
             process.die()
             await asyncio.wait({life})
+        await self._see_off_children(process)
         process.is_dead = True
         self._loop.blocking = lambda call: call()
         await self._reopen(process.name, ending)
@@ -241,14 +265,33 @@ class Simulation:
             meddle(self._run.s3, self._meddler)
         return ending
 
+    async def _see_off_children(self, holder: Process) -> None:
+        """Wait for copy processes whose holder was killed; nobody else may leave one behind."""
+        lives = {child.life for child in self._nursery.children if not child.life.done()}
+        if not lives:
+            return
+        if not holder.is_dead:
+            self._run.failure = "a copy process was left behind"
+        _, left = await asyncio.wait(lives, timeout=LIFE_MAX_S)
+        if left:
+            self._run.failure = "a copy process did not end after its holder"
+
     def _interrupt(self, process: Process, stop: StopRequest, kind: str, when: int) -> None:
         if kind == "kill":
-            self._loop.after_steps(when, process.die)
+            self._loop.after_steps(when, partial(self._kill_one, self._nursery))
         elif kind in ("stop", "end"):
             self._loop.after_steps(when, stop.request)
             if kind == "end":
                 self._loop.after_steps(when + 5, stop.request)
         self._loop.blocking = self._disk(process, kind, when)
+
+    def _kill_one(self, nursery: Nursery) -> None:
+        """Kill a process, or more often one of those that copy for it."""
+        holder, *copiers = nursery.living
+        is_holder = not copiers or self._victims.random() < 0.25
+        victim = holder if is_holder else self._victims.choice(copiers)
+        self._run.copiers_killed += not is_holder
+        victim.die()
 
     def _disk(
         self, process: Process, kind: str, when: int
@@ -258,7 +301,8 @@ class Simulation:
 
         def blocking(call: Callable[[], object]) -> object:
             nonlocal left
-            if process.is_dead:
+            who = AT_WORK.get(process)
+            if who.is_dead:
                 raise DiskDiedError
             left -= 1
             if left != -1 or kind not in ("torn", "written"):
@@ -267,7 +311,7 @@ class Simulation:
             call()
             if kind == "torn" and self._journal_bytes() > size_bytes:
                 self._tear(size_bytes)
-            process.die()
+            who.die()
             raise DiskDiedError
 
         return blocking
@@ -278,7 +322,10 @@ class Simulation:
         return next((n for n in names if self._run.artifacts.index(n)), manifest_name(0))
 
     def _segment(self) -> Path | None:
-        folder = self._root / "journal" / self._newest().replace("/", "-")
+        """Return the newest segment of the process at work."""
+        child = AT_WORK.get(None)
+        shard = f"-shard-{int(child.name.split()[-1]):02d}" if child is not None else ""
+        folder = self._root / "journal" / (self._newest().replace("/", "-") + shard)
         return max(folder.glob("segment-*"), default=None)
 
     def _journal_bytes(self) -> int:
@@ -295,12 +342,15 @@ class Simulation:
 
     async def _reopen(self, actor: str, ending: str) -> None:
         index = self._run.artifacts.index(self._newest())
-        folder = self._root / "journal" / self._newest().replace("/", "-")
-        if index is None or not folder.exists():
+        held = 0
+        # One of the holder, and one of each copy process.
+        folders = list((self._root / "journal").glob(self._newest().replace("/", "-") + "*"))
+        if index is None or not folders:
             return
-        journal = SegmentJournal.open(folder, manifest_digest=index.digest)
-        held = sum(1 for _ in journal.outcomes())
-        await journal.close()
+        for folder in folders:
+            journal = SegmentJournal.open(folder, manifest_digest=index.digest)
+            held += sum(1 for _ in journal.outcomes())
+            await journal.close()
         self._run.history.events.append(
             Reopened(
                 at_s=self._run.s3.clock.monotonic_s(), actor=actor, outcomes=held, ending=ending
@@ -333,23 +383,56 @@ class Simulation:
     async def _verify(self, process: Process, _stop: StopRequest) -> None:
         await pipeline.verify(await self._begin(process))
 
-    async def _begin(self, process: Process) -> pipeline.Run:
-        campaign = self._run.scenario.campaign
-        talk = Talk(process, self._run.s3, self._run.resumed)
-        clients = self._clients(campaign, process, talk)
-        here = Machine(
+    def copier_started(
+        self, task: CopierTask, lock: int
+    ) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, Pipe, Child]]:
+        """Start a copy process of the life that is being lived."""
+        return self._nursery.started(task, lock)
+
+    async def _serve(self, reader: asyncio.StreamReader, words: Pipe, process: Process) -> int:
+        """Do as `backfill.cli.copier`, with the ports of a simulated process."""
+
+        async def carry_out(task: CopierTask, told: Told, stop: StopRequest) -> None:
+            both, here = self._clients(task.campaign, process, told), self._machine(process)
+            async with journal(here, task.manifest, shard=task.shard.number) as opened:
+                ports = ExecutePorts(
+                    source=both.source,
+                    destination=both.destination,
+                    control=both.destination_control,
+                    journal=opened,
+                    artifacts=here.artifacts,
+                    events=told,
+                    clock=here.clock,
+                    random=here.random,
+                    error_of=error_of,
+                    budget=both.budget,
+                    keep=here.keep_documents,
+                )
+                job = job_of(task, here)
+                await carry_out_shard(job, task.shard, ports, stop, has_jobs=task.has_jobs)
+
+        return await serve(reader, cast("asyncio.StreamWriter", words), carry_out)
+
+    def _machine(self, process: Process) -> Machine:
+        return Machine(
             root=self._root,
             artifacts=self._artifacts(process),
             clock=self._run.s3.clock,
             random=self._random,
+            lock=0,
         )
-        return await pipeline.begin(campaign, here, clients, talk)
+
+    async def _begin(self, process: Process) -> pipeline.Run:
+        campaign = self._run.scenario.campaign
+        talk = Talk(process, self._run.s3, self._run.resumed)
+        clients = self._clients(campaign, process, talk)
+        return await pipeline.begin(campaign, self._machine(process), clients, talk)
 
     def _artifacts(self, process: Process) -> ArtifactStore:
         assert not process.is_dead, "the dead write nothing"
         return self._run.artifacts
 
-    def _clients(self, campaign: Campaign, process: Process, talk: Talk) -> Clients:
+    def _clients(self, campaign: Campaign, process: Process, talk: Events) -> Clients:
         settings, s3 = campaign.settings, self._run.s3
         pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
         budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
@@ -409,6 +492,8 @@ def _word_of(error: BaseException | None) -> str:
             return "stopped"
         case JobWaitsError():
             return "waits"
+        case BugError():
+            raise error
         case BackfillError() | StoreFault():
             return f"error: {error}"
         case _:

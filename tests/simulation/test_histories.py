@@ -41,6 +41,8 @@ def met(run: Run) -> Counter[str]:
     for bucket in (SOURCE, DESTINATION):
         aged = any(change.actor == "lifecycle" for change in changes if change.bucket == bucket)
         found[f"lifecycle at {bucket}"] = aged
+    found["copy processes"] = any(" shard " in change.actor for change in changes)
+    found["a copy process killed"] = bool(run.copiers_killed)
     damages = [event for event in run.history.events if isinstance(event, Damaged)]
     found["damaged"] = bool(damages)
     return found
@@ -49,7 +51,8 @@ def met(run: Run) -> Counter[str]:
 WANTED = (
     *KINDS,
     *("a copy on a marker that nobody had seen", "an upload gone on with"),
-    *("repaired", "damaged", f"lifecycle at {SOURCE}", f"lifecycle at {DESTINATION}"),
+    *("repaired", "damaged", "copy processes", "a copy process killed"),
+    *(f"lifecycle at {SOURCE}", f"lifecycle at {DESTINATION}"),
 )
 
 
