@@ -2,7 +2,7 @@
 
 One sandbox for a module, a fresh pair of buckets and an empty folder for each test.
 Law: faults that a test injects end with it, and whoever asks for the command is run with both
-clients, or stands in `one_client`.
+clients (some in the release lane only), or stands in `one_client`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,9 +16,10 @@ from backfill.sandbox.model.limits import Limits
 from backfill.sandbox.service import Sandbox
 from tests.doubles.clients import CLIENTS
 from tests.doubles.command import ROOT, Command
+from tests.doubles.figures import is_release
 from tests.doubles.nursery import Nursery, own_environment
 from tests.doubles.old_world import COPY_BYTES_MAX, OldWorld
-from tests.doubles.one_client import ONE_CLIENT
+from tests.doubles.one_client import ONE_CLIENT, SECOND_IN_RELEASE
 from tests.doubles.own_eyes import S3Client, s3_client
 
 _NUMBERS = count(1)
@@ -34,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "through" in metafunc.fixturenames and not is_spelled_out:
         module = metafunc.module.__name__.rpartition(".")[2]
         entries = {module, f"{module}::{metafunc.function.__name__}"}
-        clients = CLIENTS if entries.isdisjoint(ONE_CLIENT) else ("lean",)
+        alone = entries & ONE_CLIENT.keys() or (module in SECOND_IN_RELEASE and not is_release())
+        clients = ("lean",) if alone else CLIENTS
         metafunc.parametrize("through", clients, scope="module")
 
 

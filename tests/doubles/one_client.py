@@ -1,7 +1,8 @@
 """Tests of the command that run with one client only, each with its reason.
 
-All others of tests/e2e and tests/crash run with both. Read by `at_work` and by the test that holds
-the list complete; never a way to leave out what one client fails.
+All others of tests/e2e and tests/crash run with both: those of `SECOND_IN_RELEASE` in the release
+lane only. Read by `at_work` and by the test that holds the list complete; never a way to leave out
+what one client fails.
 Law: whoever stands here sends no request of the data plane, or is about something else.
 """
 
@@ -30,6 +31,7 @@ _KEPT_THERE: Final = (
     " test_main_job copies through both clients"
 )
 
+_DISKS: Final = "is about disks of this machine, and where a run keeps what it knows"
 _PROBES: Final = (
     "is about a process and what it says of itself, whoever sends its copies;"
     " test_a_campaign_comes_wholly_by_environment_file_or_stdin does through both clients"
@@ -49,6 +51,8 @@ ONE_CLIENT: Final = {
         _PROBES,
     ),
     "test_run_directory_on_s3": _KEPT_THERE,
+    "test_lost_disks": _KEPT_THERE,
+    "test_disk_faults": _DISKS,
     "test_exit_codes::test_2_a_flag_that_does_not_exist": _NO_REQUEST,
     "test_exit_codes::test_2_a_campaign_that_says_something_impossible": _NO_REQUEST,
     "test_exit_codes::test_12_a_profile_that_nobody_configured": _NO_REQUEST,
@@ -78,6 +82,8 @@ ONE_CLIENT: Final = {
     "test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on": _PROCESSES,
     "test_processes::"
     "test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_goes_on": _PROCESSES,
+    "test_processes::"
+    "test_kills_of_either_process_and_the_same_command_come_to_what_one_run_comes_to": _PROCESSES,
     "test_processes::test_a_signal_drains_all_processes_and_the_same_command_goes_on": _PROCESSES,
     "test_restores::test_two_processes_share_the_budget_and_each_restores_its_own": _PROCESSES,
     "test_manifests::test_somebodys_manifest_is_read_or_refused_with_its_row": _OWN_FILES,
@@ -87,3 +93,18 @@ ONE_CLIENT: Final = {
     "test_manifests::test_a_file_that_is_not_there_is_named": _OWN_FILES,
 }
 """Reasons, by module, or module and test."""
+
+_WORDS: Final = "about words, questions and places; copies come and go by the way"
+_JOBS: Final = "about jobs of S3, which the SDK asks for whatever client is named"
+
+SECOND_IN_RELEASE: Final = {
+    "test_verbs": _WORDS,
+    "test_terminal": _WORDS,
+    "test_consent_and_places": _WORDS,
+    "test_setting_up_guide": _WORDS,
+    "test_demo": _WORDS,
+    "test_watch": _WORDS,
+    "test_checksum_jobs": _JOBS,
+    "test_batch_refusals": _JOBS,
+}
+"""Modules that CI runs with the lean client alone, so that it stays within its time."""

@@ -1,19 +1,22 @@
 """Every test of the command runs with both clients, or says why not."""
 
+import os
 import re
 import subprocess
 import sys
 
 from tests.doubles.clients import CLIENTS
 from tests.doubles.command import ROOT
-from tests.doubles.one_client import ONE_CLIENT
+from tests.doubles.figures import LANE
+from tests.doubles.one_client import ONE_CLIENT, SECOND_IN_RELEASE
 
 
 def collected() -> dict[str, set[str]]:
-    """Return the clients that each test of the command is run with, by module and name."""
+    """Return the clients that the release lane runs each test of the command with, by name."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/e2e", "tests/crash"],
         cwd=ROOT,
+        env={**os.environ, LANE: "release"},
         check=True,
         capture_output=True,
         text=True,
@@ -42,3 +45,5 @@ def test_each_test_of_the_command_runs_with_both_clients_or_says_why_not() -> No
     listed = {entry for entry in ONE_CLIENT if entry.partition("::")[0] in modules}
     assert {_entry(name) for name in alone} == listed
     assert all(ONE_CLIENT.values()), "each with its reason"
+    both = {name.partition("::")[0] for name in found.keys() - alone}
+    assert both >= SECOND_IN_RELEASE.keys(), "who waits for the release lane has a second client"
