@@ -260,6 +260,29 @@ def test_an_s3_inventory_of_all_versions_is_read_by_its_schema() -> None:
     swapped = inventory(['"1","v9","k","my-bucket"\n'], schema="Size, VersionId, Key, Bucket")
     assert swapped == [row("k", "v9")]
     assert inventory(['"my-bucket","k"\n'], schema="Bucket, Key") == [row("k", None)]
+    assert inventory(['"my-bucket","a+b"\n'], schema="Bucket, Key") == [row("a b", None)]
+
+
+def test_a_plus_alone_tells_that_an_inventory_is_encoded() -> None:
+    """If this fails, keys of one file are read in two ways, one of them wrongly."""
+    with pytest.raises(ManifestError, match="of row 1 is"):
+        inventory(['"my-bucket","a+b"\n"my-bucket","c d"\n'], schema="Bucket, Key")
+
+
+def test_markers_are_counted_in_rows_that_are_not_plain() -> None:
+    """If this fails, nobody learns that a manifest asks for delete markers."""
+    found: Counter[Oddity] = Counter()
+    odd = '"my-bucket","a""b","v1","true","TRUE",""\n"my-bucket","c","v2","true","false",""\n'
+    assert inventory([odd], found) == [row('a"b'), row("c", "v2")]
+    assert found[Oddity.DELETE_MARKER] == 1
+
+
+@pytest.mark.parametrize("size", [True, -1, "12", None, 1.5])
+def test_a_size_that_is_no_number_of_bytes_is_told_as_that(size: object) -> None:
+    """If this fails, a data file is said to be cut where its manifest is wrong."""
+    files = [{"key": "k", "size": size, "MD5checksum": "a"}]
+    with pytest.raises(ManifestError, match="no number of bytes"):
+        list(read_inventory(manifest_json({}, files=files), lambda _: []))
 
 
 def test_gzip_members_one_after_the_other_are_one_file() -> None:
