@@ -174,7 +174,10 @@ def _error_of(fault: StoreFault) -> BackfillError:
         statements = missing_statements(operation=fault.operation, bucket=fault.bucket)
         return MissingPermissionError(line, hint=statements)
     hint = _JOB_HINTS.get(fault.code, "") if "Job" in fault.operation else ""
-    return RefusedError(line, hint=hint or _HINTS.get(fault.code, ""))
+    hint = hint or _HINTS.get(fault.code, "")
+    if not hint and fault.disposition in (Disposition.RETRY, Disposition.SETTLE):
+        hint = _OUTAGE_HINT
+    return RefusedError(line, hint=hint)
 
 
 def _is_skew_of_others(fault: StoreFault) -> bool:
@@ -192,6 +195,9 @@ _WEB_IDENTITY_HINT: Final = (
     " AWS_WEB_IDENTITY_TOKEN_FILE"
 )
 
+_OUTAGE_HINT: Final = (
+    "it was asked again and again: run the same command later, it goes on where this one ended"
+)
 _WITHOUT_STS: Final = "STS is not asked if --source-account and --destination-account name them"
 
 _DENIALS: Final = frozenset(

@@ -399,6 +399,16 @@ def test_a_final_fault_becomes_an_error_with_its_exit_code_and_a_hint(
     assert error.hint or code == "NeverHeardOf"
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [("SlowDown", 503), ("InternalError", 500), ("ReadTimeoutError", 0)]
+)
+def test_an_outage_that_outlasts_all_retries_says_what_to_do(code: str, status: int) -> None:
+    """A person whose run ends with SlowDown would not know that nothing is lost."""
+    error = error_of(store_fault(operation="PutObject", code=code, status=status, bucket="b"))
+    assert error.exit_code == 10
+    assert "goes on where this one ended" in error.hint
+
+
 @pytest.mark.parametrize("value", ["7", "0"])
 def test_retry_after_is_read_in_seconds(value: str) -> None:
     """S3 and proxies name the pause that they want."""
