@@ -21,6 +21,7 @@ from random import Random
 import pytest
 
 from tests.architecture.house import ROOT, Module
+from tests.doubles.figures import Row, leave
 from tests.mutation.floor import (
     Score,
     equivalents,
@@ -30,7 +31,7 @@ from tests.mutation.floor import (
     suite_of,
     test_paths,
 )
-from tests.mutation.judging import Session, Tally, Wanted
+from tests.mutation.judging import PATIENCE_S, Session, Tally, Wanted
 from tests.mutation.operators import digest
 from tests.mutation.table import write_table
 
@@ -64,15 +65,17 @@ def main(arguments: list[str]) -> int:
             write_table()
     _tell(tallies)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    tried, caught = sum(tally.tried for tally in tallies), sum(tally.caught for tally in tallies)
     content = {
         "cpu_s": round(used.ru_utime + used.ru_stime, 1),
-        "tried": sum(tally.tried for tally in tallies),
-        "caught": sum(tally.caught for tally in tallies),
+        "tried": tried,
+        "caught": caught,
         "modules": [asdict(tally) for tally in tallies],
     }
     asked.report.parent.mkdir(parents=True, exist_ok=True)
     asked.report.write_text(json.dumps(content, indent=1) + "\n")
     short = [tally.module for tally in tallies if _falls_short(tally, is_sample=sample is not None)]
+    leave(Row.CODE_MUTANTS, cases=caught, of=tried, failed=len(short))
     if short:
         sys.stdout.write(f"fall short: {', '.join(short)}\n")
     return 1 if short else 0
@@ -135,7 +138,8 @@ def _in_a_session(
 def _session(place: Path) -> int:
     asked = json.loads(place.read_text())
     wanted = [Wanted(name, asked["sample"]) for name in asked["modules"]]
-    session = Session(wanted, frozenset(equivalents()))
+    patience_s = PATIENCE_S * (1 if asked["sample"] else 10)
+    session = Session(wanted, frozenset(equivalents()), patience_s)
     ignored = "ignore::pytest.PytestAssertRewriteWarning"  # the plugin imports Hypothesis first
     plain = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ignored]
     ended = pytest.main([*asked["paths"], *plain], plugins=[session])

@@ -30,8 +30,9 @@ from tests.mutation.planting import Planted, PlantingError, caches, watching
 
 EXAMPLES_MAX = 25
 """Of a property, for each mutant. A release of the product tries thousands; here minutes count."""
-TESTS_CPU_S = 1.5
-"""What the tests of one mutant may take when none fails; those beyond are not run for it."""
+PATIENCE_S = 1.5
+"""What the tests of one mutant may take of CPU when none fails; slower ones are not run for it, and
+it may be said to live though they would catch it. The release lane has ten times as much."""
 SLOW_FACTOR = 6.0
 HUNG_S = 120.0
 """A child that waits for something that never comes uses no CPU: then this ends it."""
@@ -68,9 +69,12 @@ class Wanted:
 class Session:
     """The plugin that runs instead of pytest's own loop."""
 
-    def __init__(self, wanted: Iterable[Wanted], equivalents: frozenset[str]) -> None:
+    def __init__(
+        self, wanted: Iterable[Wanted], equivalents: frozenset[str], patience_s: float
+    ) -> None:
         self._wanted = list(wanted)
         self._equivalents = equivalents
+        self._patience_s = patience_s
         self._hits: set[int] = set()
         self._reaching: dict[int, list[int]] = defaultdict(list)
         self._items: list[pytest.Item] = []
@@ -146,7 +150,7 @@ class Session:
             reached = _reading(planted.tree, table_name(mutant.home) or "")
         found = {at for one in reached for at in self._reaching[getattr(one, "hit", -1)]}
         chosen: list[int] = []
-        left_s = TESTS_CPU_S
+        left_s = self._patience_s
         for at in sorted(found, key=lambda at: self._cpu_s[at]):
             if chosen and left_s < self._cpu_s[at]:
                 break
@@ -173,6 +177,7 @@ class Session:
 
     def _as_mutant(self, mutant: Mutant, planted: Planted, tests: list[int], limit_s: int) -> int:
         """In the child: return what became of the mutant."""
+        gc.disable()  # a collection writes to every page, and the child would copy them all
         resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 5))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
