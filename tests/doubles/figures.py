@@ -45,6 +45,7 @@ class Row(StrEnum):
     WIRE_PAIRS = "P7 · pairs of faults on the wire"
     REQUEST_COUNTS = "P8 · requests counted exactly"
     STORM_SECONDS = "P8 · seconds of outages without a storm"
+    FILES_BOUNDED = "P8 · objects copied within a bounded number of files"
     CORRUPTIONS = "P10 · damaged copies, each found or unverified"
     CLEAN_PAIRS = "P10 · clean pairs without alarm"
     PARSER_EXAMPLES = "P11 · inputs of parsers"
