@@ -240,9 +240,11 @@ class FaultProxy:
 
     def _fault_for(self, asked: Asked) -> Fault:
         for rule in self.rules:
-            if rule.operation not in (None, asked.operation):
-                continue
-            alike = [one for one in self.asked if rule.operation in (None, one.operation)]
+            alike = self.asked
+            if rule.operation is not None:
+                if asked.operation != rule.operation:
+                    continue
+                alike = [one for one in alike if one.operation == rule.operation]
             if rule.nth in (None, len(alike)):
                 return rule.fault
         return untouched
