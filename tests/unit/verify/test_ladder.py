@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from backfill.model.attributes import Encryption, EncryptionKind, ReplicationStatus
-from backfill.model.objects import VersionId
+from backfill.model.objects import ETag, VersionId
 from backfill.verify.ladder import content_proof, parts_to_compare
 from backfill.verify.verdicts import Evidence, Field, Verdict
 from tests.unit.verify.two_buckets import PLAIN, Stored, kms
@@ -219,3 +219,31 @@ def test_equal_values_over_parts_of_other_sizes_prove_nothing() -> None:
     proof = content_proof(source, destination, source_parts=(10,), destination_parts=(20,))
     assert proof.verdict is Verdict.UNVERIFIED
     assert content_proof(source, destination).evidence is Evidence.MULTIPART_ETAG
+
+
+def test_part_sizes_are_asked_for_by_composite_checksums_alone_too() -> None:
+    """If this fails, copies under KMS whose checksums are over parts stay unverified."""
+    source = replace(SAME, version_id="one", parts=(10, 23), algorithms=("SHA256",))
+    for parts, asked in (((20, 13), 2), ((10, 10, 13), 0), ((), 0)):
+        destination = replace(source, version_id="two", parts=parts).head()
+        assert parts_to_compare(source.head(), destination) == asked
+
+
+@pytest.mark.parametrize("kind", [EncryptionKind.NONE, EncryptionKind.SSE_S3])
+def test_etags_are_digests_with_and_without_encryption_by_s3(kind: EncryptionKind) -> None:
+    """If this fails, objects from before S3 encrypted everything cannot be verified."""
+    source = Stored(version_id="one", data=A, algorithms=()).head()
+    destination = source._replace(
+        version_id=VersionId("two"), encryption=Encryption(kind=EncryptionKind.NONE)
+    )
+    encrypted = source._replace(encryption=Encryption(kind=kind))
+    assert content_proof(encrypted, destination).evidence is Evidence.MD5_ETAG
+
+
+@pytest.mark.parametrize("odd", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32])
+def test_an_etag_that_is_no_digest_proves_nothing(odd: str) -> None:
+    """If this fails, an ETag that some store made up tells equal bytes apart."""
+    source = Stored(version_id="one", data=A, algorithms=()).head()
+    destination = source._replace(version_id=VersionId("two"), etag=ETag(odd))
+    for one, two in ((source, destination), (destination, source)):
+        assert content_proof(one, two).verdict is Verdict.UNVERIFIED
