@@ -1,24 +1,34 @@
 """Where text of others comes in, and where memory and words go out: no secret passes."""
 
+import asyncio
 import os
 import random
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from backfill import copiers
 from backfill.aws import endpoints
 from backfill.aws.faults import MESSAGE_CHARACTERS_MAX, error_of, fault_of_exception, store_fault
 from backfill.aws.job_replies import job_description
+from backfill.aws.object_store import S3ObjectStore
+from backfill.aws.session import Connection
 from backfill.batch_operations.report_rows import task_rows
 from backfill.cli.main import main
-from backfill.errors import UsageError
+from backfill.copiers import CopierTask
+from backfill.errors import StoreFault, UsageError
 from backfill.model.redaction import redacted
+from tests.doubles.clients import opened_calls
 from tests.doubles.command import ROOT
 from tests.doubles.figures import Row, Tried, figure, first_seed
 from tests.doubles.planted_secrets import planted, secret_access_key, shows
+from tests.wire.aws.conftest import KeptEvents
+from tests.wire.aws.operations import copy_request
 
 SECRETS = 2_000
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -126,3 +136,47 @@ except SystemExit:
         text=True,
     )
     assert done.stdout.splitlines()[-1] == "0"
+
+
+async def test_a_proxy_that_does_not_answer_has_no_password_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If this fails, whoever reads a failed run may use the company's proxy as its owner."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for name, value in {
+        "HTTPS_PROXY": f"http://somebody:hunter2.word@127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "x" * 40,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with opened_calls("lean", Connection(), KeptEvents()) as calls:
+        with pytest.raises(StoreFault) as caught:
+            await S3ObjectStore(calls).copy_object(copy_request())
+    error = error_of(caught.value)
+    assert "127.0.0.1" in caught.value.message
+    assert "hunter2" not in f"{caught.value.message} {caught.value} {error.message} {error.hint}"
+
+
+async def test_a_copy_process_is_told_nothing_by_words_or_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If this fails, whoever may list processes reads what a campaign holds."""
+    seen: list[tuple[tuple[object, ...], dict[str, object]]] = []
+
+    async def start(*words: object, **settings: object) -> None:
+        seen.append((words, settings))
+        raise ConnectionError("enough was seen")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    with pytest.raises(ConnectionError):
+        async with copiers.started(cast("CopierTask", object()), 7):
+            pass
+    ((words, settings),) = seen
+    assert words[:3] == (sys.executable, "-m", "backfill.cli.copier")
+    assert all(str(word).isdigit() for word in words[3:])
+    assert "env" not in settings
