@@ -1,10 +1,9 @@
 """SIGKILL inside whole histories, then the same command: every chain as at the source.
 
-Twenty-four real kills of `backfill run --versions all`, and six through the SDK, at seeded moments,
-three for each bucket; after some of them the journal's tail is lost as well.
+Real kills of `backfill run --versions all` at seeded moments, three for each bucket; after some of
+them the journal's tail is lost as well.
 """
 
-import signal
 from pathlib import Path
 from random import Random
 
@@ -13,17 +12,18 @@ import pytest
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.service import SOURCE, Sandbox
+from tests.doubles import own_eyes
 from tests.doubles.command import Command, artifact
-from tests.doubles.killer import Killer, Moment, any_moment
+from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.kill_rounds import by_request, killed_rounds
+from tests.doubles.killer import Killer
 from tests.doubles.old_world import OldWorld, caller_of
+from tests.doubles.own_eyes import S3Client
 from tests.doubles.version_histories import hostile_history, write_into
 
 KILLS = 3
-CHAINS = 8
-CHAINS_OF_SDK = 2
+CHAINS = {"lean": figure(ci=3, release=40), "sdk": figure(ci=1, release=5)}
 """Where a kill falls depends on requests and the journal, not on who sends them."""
-PROCESSES_MAX = 5 * KILLS
-"""Some processes end before their moment comes; it must not take for ever."""
 VERSIONS = 160
 
 
@@ -74,16 +74,36 @@ def lose_tail(run_directory: Path, random: Random) -> None:
         segment.write_bytes(whole[: random.randint(len(whole) // 2, len(whole))])
 
 
+def assert_listed_alike(
+    world: OldWorld, source_client: S3Client, destination_client: S3Client
+) -> None:
+    """Plain boto3 lists the same chains on both sides, version by version."""
+    source, destination = (
+        {
+            key: [(one.is_marker, one.size_bytes, one.is_latest) for one in chain]
+            for key, chain in own_eyes.chains(client, bucket).items()
+        }
+        for client, bucket in (
+            (source_client, world.source),
+            (destination_client, world.destination),
+        )
+    )
+    assert destination == source
+
+
 @pytest.mark.parametrize(
     ("through", "seed"),
-    [
-        *(("lean", seed) for seed in range(CHAINS)),
-        *(("sdk", seed) for seed in range(CHAINS_OF_SDK)),
-    ],
+    [(client, first_seed() + seed) for client, chains in CHAINS.items() for seed in range(chains)],
     scope="module",
 )
 def test_kills_inside_histories_and_the_same_command_bring_every_chain_whole(
-    sandbox: Sandbox, command: Command, world: OldWorld, tmp_path: Path, seed: int
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    source_client: S3Client,
+    destination_client: S3Client,
+    seed: int,
+    tried: Tried,
 ) -> None:
     """If this fails, a process that dies inside a chain loses, doubles or moves a version."""
     random, killer = Random(f"kill histories {seed}"), Killer()
@@ -95,23 +115,14 @@ def test_kills_inside_histories_and_the_same_command_bring_every_chain_whole(
         *("run", world.source, "--destination", world.destination, "--delete-markers"),
         *("--versions", "all", "--run-dir", "run", "--yes", "--concurrency", "6"),
     )
-    told: list[tuple[int, Moment]] = []
-    kills = 0
-    try:
-        while kills < KILLS:
-            assert len(told) < PROCESSES_MAX, told
-            moment = any_moment(random, is_early=bool(told) and told[-1][0] == 0)
-            started = command.start(*words)
-            killer.aim(started.child.pid, moment)
-            ended = started.end()
-            killer.rest()
-            assert ended.code in (0, -signal.SIGKILL), f"{told} {moment}: {ended}"
-            told.append((ended.code, moment))
-            if ended.code == -signal.SIGKILL:
-                kills += 1
-                if random.random() < 0.5:
-                    lose_tail(tmp_path / "run", random)
-    finally:
-        killer.rest()
-    command.run(*words, code=0)
-    assert_whole(world, tmp_path / "run")
+
+    def lose_sometimes() -> None:
+        if random.random() < 0.5:
+            lose_tail(command.folder / "run", random)
+
+    killing = killed_rounds(
+        command, words, by_request(killer, random), kills=KILLS, after_each=lose_sometimes
+    )
+    assert_listed_alike(world, source_client, destination_client)
+    assert_whole(world, command.folder / "run")
+    tried(Row.KILLS, killing.kills)

@@ -1,7 +1,6 @@
 """P5: SIGKILL at any moment, then the same command: nothing lost, nothing twice, totals right.
 
-Fifty real kills of `backfill run`, and fifteen through the SDK, at seeded moments; five for each
-bucket, one after the other.
+Real kills of `backfill run` at seeded moments, five for each bucket, one after the other.
 """
 
 import asyncio
@@ -18,17 +17,18 @@ from backfill.journal.journal import SegmentJournal
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.service import Sandbox
+from tests.doubles import own_eyes
 from tests.doubles.command import Command, artifact, branch, report
-from tests.doubles.killer import Killer, Moment, Way, any_moment
+from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.kill_rounds import by_request, killed_rounds
+from tests.doubles.killer import Killer, Moment, Way
 from tests.doubles.old_world import PART, OldWorld, Rule, content
+from tests.doubles.own_eyes import S3Client
 
 KILLS = 5
-CHAINS = 10
-CHAINS_OF_SDK = 3
+CHAINS = {"lean": figure(ci=3, release=40), "sdk": figure(ci=1, release=5)}
 """Where a kill falls depends on requests and the journal, not on who sends them, and each command
-takes twice as long."""
-PROCESSES_MAX = 5 * KILLS
-"""Some processes end before their moment comes; it must not take for ever."""
+takes twice as long through the SDK."""
 
 SMALL, CHANGED, DELETED, LARGE = 60, 5, 4, 2
 ENTRIES = SMALL + CHANGED + DELETED + LARGE
@@ -138,42 +138,47 @@ def assert_totals_are_right(document: Any, kinds: Counter[str]) -> None:
     assert not document["troubles"]
 
 
+def assert_listed_as_at_the_source(
+    world: OldWorld, source_client: S3Client, destination_client: S3Client
+) -> None:
+    """Plain boto3 lists of each key what the source shows, and one version of ours."""
+    source = own_eyes.chains(source_client, world.source)
+    destination = own_eyes.chains(destination_client, world.destination)
+    assert destination.keys() == source.keys()
+    for key, chain in destination.items():
+        assert len(chain) == (2 if key.startswith("had/") else 1), f"{key}: {chain}"
+        shown, shows = chain[0], source[key][0]
+        assert (shown.is_latest, shown.is_marker) == (True, shows.is_marker), key
+        assert shown.size_bytes == shows.size_bytes, key
+
+
 @pytest.mark.parametrize(
     ("through", "seed"),
-    [
-        *(("lean", seed) for seed in range(CHAINS)),
-        *(("sdk", seed) for seed in range(CHAINS_OF_SDK)),
-    ],
+    [(client, first_seed() + seed) for client, chains in CHAINS.items() for seed in range(chains)],
     scope="module",
 )
 def test_five_kills_and_the_same_command_come_to_what_one_run_comes_to(
-    sandbox: Sandbox, command: Command, world: OldWorld, tmp_path: Path, seed: int
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    source_client: S3Client,
+    destination_client: S3Client,
+    seed: int,
+    tried: Tried,
 ) -> None:
     """If this fails, a process that dies loses a version, or makes one twice."""
-    random, killer = Random(f"kill {seed}"), Killer()
+    killer = Killer()
     write_work(world)
     sandbox.set_fault_hook(killer)
     words = ("run", world.source, "--run-dir", "run", "--yes", "--concurrency", "6")
-    told: list[tuple[int, Moment]] = []
-    kills = 0
-    try:
-        while kills < KILLS:
-            assert len(told) < PROCESSES_MAX, told
-            moment = any_moment(random, is_early=bool(told) and told[-1][0] == 0)
-            started = command.start(*words)
-            killer.aim(started.child.pid, moment)
-            ended = started.end()
-            killer.rest()
-            assert ended.code in (0, -signal.SIGKILL), f"{told} {moment}: {ended}"
-            told.append((ended.code, moment))
-            kills += ended.code == -signal.SIGKILL
-    finally:
-        killer.rest()
-    command.run(*words, code=0)
+    aim = by_request(killer, Random(f"kill {seed}"))
+    killing = killed_rounds(command, words, aim, kills=KILLS)
+    assert_listed_as_at_the_source(world, source_client, destination_client)
     assert_nothing_lost_and_nothing_twice(world)
-    kinds = journal_outcomes(tmp_path / "run")
-    assert kinds == {"copied": SMALL + CHANGED + LARGE, "marked": DELETED}, told
-    assert_totals_are_right(report(tmp_path / "run"), kinds)
+    kinds = journal_outcomes(command.folder / "run")
+    assert kinds == {"copied": SMALL + CHANGED + LARGE, "marked": DELETED}, killing
+    assert_totals_are_right(report(command.folder / "run"), kinds)
+    tried(Row.KILLS, killing.kills)
 
 
 @pytest.mark.parametrize(
@@ -185,10 +190,10 @@ def test_a_torn_or_lost_tail_of_the_journal_costs_reading_again_not_writing_agai
     sandbox: Sandbox,
     command: Command,
     world: OldWorld,
-    tmp_path: Path,
     operation: str,
     nth: int,
     way: Way,
+    tried: Tried,
 ) -> None:
     """If this fails, a disk that lost its last page makes versions twice or stops for good."""
     random, killer = Random(f"tear {operation} {way.name}"), Killer()
@@ -200,17 +205,20 @@ def test_a_torn_or_lost_tail_of_the_journal_costs_reading_again_not_writing_agai
     killer.aim(started.child.pid, moment)
     assert started.end().code == -signal.SIGKILL
     killer.rest()
-    segment = max((tmp_path / "run" / "journal" / "manifest-00").glob("segment-*"))
+    segment = max((command.folder / "run" / "journal" / "manifest-00").glob("segment-*"))
     whole = segment.read_bytes()
     cut = random.choice((1, 7, random.randint(8, 90), random.randint(90, len(whole) // 2)))
     segment.write_bytes(whole[:-cut])
     # The last commit is gone, and with it the ID of an upload that it told of: only the bucket's
     # lifecycle can abort that one.
-    known = journalled_uploads(tmp_path / "run")
+    known = journalled_uploads(command.folder / "run")
     command.run(*words, code=0)
     assert_nothing_lost_and_nothing_twice(world, known)
-    kinds = journal_outcomes(tmp_path / "run")
+    kinds = journal_outcomes(command.folder / "run")
     assert kinds.total() == ENTRIES
-    odd = [one for one in artifact(tmp_path / "run", "outcomes/00") if one["kind"] == "skipped"]
+    odd = [
+        one for one in artifact(command.folder / "run", "outcomes/00") if one["kind"] == "skipped"
+    ]
     assert set(kinds) <= {"copied", "marked", "already-there"}, (kinds, odd)
-    assert_totals_are_right(report(tmp_path / "run"), kinds)
+    assert_totals_are_right(report(command.folder / "run"), kinds)
+    tried(Row.KILLS, 1)

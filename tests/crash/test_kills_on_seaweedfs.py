@@ -6,52 +6,31 @@ size, so that no clock decides.
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.doubles.command import TIMEOUT_S, Command, Started, artifact, report
-from tests.doubles.nursery import Nursery
-from tests.doubles.own_eyes import S3Client, s3_client, versions
-from tests.doubles.seaweedfs import REGION, SeaweedFS
+from tests.doubles.command import TIMEOUT_S, Started, artifact, report
+from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.kill_rounds import by_journal, killed_rounds
+from tests.doubles.on_seaweedfs import Commanded, client, commanded, made_buckets, server
+from tests.doubles.own_eyes import Listed, S3Client, versions
+from tests.doubles.own_eyes import chains as chains_of
+
+__all__ = ["client", "commanded", "server"]
 
 pytestmark = pytest.mark.seaweedfs
 
-KEYS = 80
-KILLS = 4
+ENTRIES = 80
+KILLS = 3
+CHAINS = {
+    ("lean", 1): figure(ci=1, release=12),
+    ("lean", 4): figure(ci=1, release=12),
+    ("sdk", 1): figure(ci=1, release=3),
+}
+"""By client, and by how many versions each key has: one is a run of current versions."""
 PART, PARTS = b"0123456789abcdef" * (5 * 1024 * 1024 // 16), 12
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """A server of this module's own."""
-    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: SeaweedFS) -> Iterator[S3Client]:
-    """Its administrator's boto3."""
-    made = s3_client(server.client_settings())
-    yield made
-    made.close()
-
-
-def kill_when_the_journal_grows(started: Started, run_directory: Path, by_bytes: int) -> int:
-    """Kill the command when it has journalled so much more; return how it ended."""
-    folder = run_directory / "journal"
-    deadline_s = time.monotonic() + TIMEOUT_S
-    first = None
-    while time.monotonic() < deadline_s and not started.has_ended():
-        size = sum(path.stat().st_size for path in folder.glob("*/segment-*"))
-        first = size if first is None else first
-        if size - first >= by_bytes:
-            started.send(signal.SIGKILL)
-            break
-        time.sleep(0.001)
-    return started.end().code
 
 
 def kill_when_parts_are_there(started: Started, client: S3Client, bucket: str, count: int) -> None:
@@ -69,61 +48,54 @@ def kill_when_parts_are_there(started: Started, client: S3Client, bucket: str, c
     raise TimeoutError("no parts came")
 
 
-def commanded(
-    server: SeaweedFS, nursery: Nursery, folder: Path, through: str, **more: str
-) -> Command:
-    """Return the command as it talks to this server."""
-    settings = server.client_settings()
-    environment = {
-        "AWS_ACCESS_KEY_ID": settings["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": settings["aws_secret_access_key"],
-        "AWS_REGION": REGION,
-        "BACKFILL_CLIENT": through,
-        "BACKFILL_ENDPOINT_URL": server.endpoint_url,
-        "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.05",
-    }
-    return Command(folder, environment | more, nursery)
-
-
-def made_buckets(client: S3Client, name: str) -> tuple[str, str]:
-    buckets = f"{name}-source", f"{name}-destination"
-    for bucket in buckets:
-        client.create_bucket(Bucket=bucket)
-        versioning = {"Status": "Enabled"}
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
-    return buckets
-
-
+@pytest.mark.parametrize(
+    ("through", "versions_a_key", "seed"),
+    [
+        (client, edition, first_seed() + seed)
+        for (client, edition), chains in CHAINS.items()
+        for seed in range(chains)
+    ],
+    scope="module",
+)
 def test_kills_on_a_real_server_lose_nothing_and_double_nothing(
-    server: SeaweedFS, client: S3Client, nursery: Nursery, tmp_path: Path, through: str
+    client: S3Client,
+    commanded: Commanded,
+    tmp_path: Path,
+    through: str,
+    versions_a_key: int,
+    seed: int,
+    tried: Tried,
 ) -> None:
     """If this fails, what holds on our sandbox does not hold on a server that we did not write."""
-    command = commanded(server, nursery, tmp_path, through)
-    source, destination = made_buckets(client, f"crash-{through}")
-    for number in range(KEYS):
-        client.put_object(Bucket=source, Key=f"key/{number:03}", Body=b"x" * (number + 1))
-    words = ("run", source, "--destination", destination, "--run-dir", "run")
-    random = Random("seaweedfs")
-    kills = 0
-    for _ in range(KILLS):
-        started = command.start(*words, "--yes", "--concurrency", "3")
-        size = random.randint(1, 2500)
-        code = kill_when_the_journal_grows(started, tmp_path / "run", size)
-        assert code in (0, -signal.SIGKILL)
-        kills += code == -signal.SIGKILL
-    assert kills >= 2, "most moments come before the end"
-    command.run(*words, "--yes")
-    listing = versions(client, destination)
-    assert sorted(one.key for one in listing) == [f"key/{number:03}" for number in range(KEYS)]
+    source, destination = made_buckets(client, f"crash-{through}-{versions_a_key}-{seed}")
+    for number in range(ENTRIES):
+        key = f"key/{number // versions_a_key:03}"
+        client.put_object(Bucket=source, Key=key, Body=b"x" * (number + 1))
+    words = ("run", source, "--destination", destination, "--run-dir", "run", "--yes")
+    which = ("--versions", "all" if versions_a_key > 1 else "current")
+    aim = by_journal(Random(f"seaweedfs {seed}"), tmp_path / "run", bytes_max=2500)
+    killing = killed_rounds(
+        commanded(tmp_path), (*words, *which, "--concurrency", "3"), aim, kills=KILLS
+    )
+    theirs, listing = (chains_of(client, bucket) for bucket in (source, destination))
+    assert {key: sizes(chain) for key, chain in listing.items()} == {
+        key: sizes(chain) for key, chain in theirs.items()
+    }
     made = {one["version_id"] for one in artifact(tmp_path / "run", "outcomes/00")}
-    assert made == {one.version_id for one in listing}
+    assert made == {one.version_id for chain in listing.values() for one in chain}
     document = report(tmp_path / "run")
     assert document["exit_code"] == 0
-    assert [(one["name"], one["rows"]) for one in document["verdicts"]] == [("equal", KEYS)]
+    assert [(one["name"], one["rows"]) for one in document["verdicts"]] == [("equal", ENTRIES)]
+    tried(Row.KILLS, killing.kills)
+
+
+def sizes(chain: list[Listed]) -> list[int]:
+    """Return what tells the versions of a key apart, newest first."""
+    return [one.size_bytes for one in chain]
 
 
 def test_parts_on_a_real_server_are_gone_on_with(
-    server: SeaweedFS, client: S3Client, nursery: Nursery, tmp_path: Path, through: str
+    client: S3Client, commanded: Commanded, tmp_path: Path, through: str, tried: Tried
 ) -> None:
     """If this fails, what a list of parts says on a server that we did not write is misread."""
     source, destination = made_buckets(client, f"parts-{through}")
@@ -138,7 +110,7 @@ def test_parts_on_a_real_server_are_gone_on_with(
         "BACKFILL_LIMITS_COPY_OBJECT_BYTES_MAX": str(len(PART)),
         "BACKFILL_LIMITS_PARTS_IN_FLIGHT": "1",
     }
-    command = commanded(server, nursery, tmp_path, through, **more)
+    command = commanded(tmp_path, **more)
     words = ("run", source, "--destination", destination, "--run-dir", "run", "--yes")
     started = command.start(*words)
     kill_when_parts_are_there(started, client, destination, 2)
@@ -150,3 +122,4 @@ def test_parts_on_a_real_server_are_gone_on_with(
     copied = client.get_object(Bucket=destination, Key="large", VersionId=made.version_id)
     assert copied["Body"].read() == PART * PARTS
     assert not client.list_multipart_uploads(Bucket=destination).get("Uploads")
+    tried(Row.KILLS, 1)

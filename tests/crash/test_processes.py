@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -11,11 +12,16 @@ from backfill.execute.shards import ROWS_MIN
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.service import Sandbox
 from tests.doubles.command import Command, Started, artifact, report
+from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.doubles.kill_rounds import by_request, killed_rounds
+from tests.doubles.killer import Killer, Moment, Way
 from tests.doubles.old_world import OldWorld
+from tests.doubles.own_eyes import S3Client, versions
 from tests.doubles.relay import Relay
 from tests.doubles.waiting import wait_until
 
 OBJECTS = 2 * ROWS_MIN
+KILLS, CHAINS = figure(ci=2, release=4), figure(ci=1, release=10)
 AGENTS = {"lean": b"s3-backfill", "sdk": b"aiobotocore"}
 """How the name begins that each client gives itself."""
 DEADLINE_S = 120.0
@@ -103,6 +109,7 @@ def test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on
     world: OldWorld,
     tmp_path: Path,
     words: tuple[str, ...],
+    tried: Tried,
 ) -> None:
     """If this fails, rows of a process that died are taken for done, or copied twice."""
     started = command.start(*words)
@@ -115,6 +122,7 @@ def test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on
     # One process is asked for now: the manifest stays cut as it was.
     command.run(*words[:-1], "1", code=0)
     assert_done(world, sandbox, tmp_path / "run")
+    tried(Row.KILLS, 1)
 
 
 def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_goes_on(
@@ -123,6 +131,7 @@ def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_go
     world: OldWorld,
     tmp_path: Path,
     words: tuple[str, ...],
+    tried: Tried,
 ) -> None:
     """If this fails, an orphan goes on writing beside the next run."""
     started = command.start(*words)
@@ -133,6 +142,46 @@ def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_go
     wait_until(lambda: has_gone(process), "the copy process goes", within_s=DEADLINE_S)
     command.run(*words, code=0)
     assert_done(world, sandbox, tmp_path / "run")
+    tried(Row.KILLS, 1)
+
+
+@pytest.mark.parametrize("seed", [first_seed() + seed for seed in range(CHAINS)])
+def test_kills_of_either_process_and_the_same_command_come_to_what_one_run_comes_to(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    destination_client: S3Client,
+    words: tuple[str, ...],
+    seed: int,
+    tried: Tried,
+) -> None:
+    """If this fails, a death in one of several processes loses or doubles rows of either."""
+    random, killer = Random(f"processes {seed}"), Killer()
+    orphans: list[int] = []
+
+    def one_of(holder: int) -> int:
+        found = Path(f"/proc/{holder}/task/{holder}/children").read_text().split()
+        orphans.extend(map(int, found))
+        return random.choice([holder, *map(int, found)])
+
+    def among_copies(random: Random, *, is_early: bool) -> Moment:
+        nth = 1 if is_early else random.randint(1, OBJECTS // 3)
+        way = random.choice(list(Way))
+        return Moment(operation="CopyObject", nth=nth, way=way, later_s=0.0)
+
+    def wait_for_orphans() -> None:
+        # They hold the lock of the run directory until they see that their holder is gone.
+        wait_until(
+            lambda: all(map(has_gone, orphans)), "the copy processes go", within_s=DEADLINE_S
+        )
+
+    sandbox.set_fault_hook(killer)
+    aim = by_request(killer, random, victim=one_of, moments=among_copies)
+    killing = killed_rounds(command, words, aim, kills=KILLS, after_each=wait_for_orphans)
+    keys = Counter(one.key for one in versions(destination_client, world.destination))
+    assert keys == Counter({f"{number:05}": 1 for number in range(OBJECTS)})
+    assert_done(world, sandbox, command.folder / "run")
+    tried(Row.KILLS, killing.kills)
 
 
 def test_a_signal_drains_all_processes_and_the_same_command_goes_on(

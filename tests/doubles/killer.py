@@ -7,6 +7,7 @@ Law: a moment kills at most once, and only the process it was aimed at.
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -66,18 +67,22 @@ def any_moment(random: Random, *, is_early: bool = False) -> Moment:
     )
 
 
+Victim = Callable[[], int]
+"""Names a process."""
+
+
 class Killer:
     """A fault hook that waits for its moment."""
 
     def __init__(self) -> None:
-        self._aim: tuple[int, Moment] | None = None
+        self._aim: tuple[Victim, Moment] | None = None
         self._met = 0
         self._timers: list[threading.Timer] = []
 
-    def aim(self, pid: int, moment: Moment) -> None:
-        """Kill this process at this moment; counting begins now."""
+    def aim(self, victim: int | Victim, moment: Moment) -> None:
+        """Kill this process, or the one that is named then, at this moment; counting begins now."""
         self._met = 0
-        self._aim = (pid, moment)
+        self._aim = (victim if callable(victim) else lambda: victim, moment)
 
     def rest(self) -> None:
         """Kill nobody any more."""
@@ -96,8 +101,9 @@ class Killer:
             return Fault(kind=FaultKind.NONE, delay_s=WRITE_DELAY_S)
         return None
 
-    def _strike(self, pid: int, moment: Moment) -> Fault | None:
+    def _strike(self, victim: Victim, moment: Moment) -> Fault | None:
         self._aim = None
+        pid = victim()
         if moment.way is Way.A_LITTLE_LATER:
             timer = threading.Timer(moment.later_s, _kill, (pid,))
             self._timers.append(timer)

@@ -5,8 +5,7 @@ buckets are then looked at by plain boto3, whose raw answers are read here: noth
 takes part in the proof.
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
 from pathlib import Path
@@ -16,10 +15,10 @@ import pytest
 
 from backfill.sandbox.service import DESTINATION, SOURCE
 from tests.doubles.command import Command, artifact, branch
-from tests.doubles.nursery import Nursery
+from tests.doubles.figures import Row, Tried, figure
 from tests.doubles.old_world import OldWorld, caller_of
-from tests.doubles.own_eyes import Listed, S3Client, chains, s3_client, seen
-from tests.doubles.seaweedfs import REGION, SeaweedFS
+from tests.doubles.on_seaweedfs import Commanded, client, commanded, made_buckets, server
+from tests.doubles.own_eyes import Listed, S3Client, chains, seen
 from tests.doubles.version_histories import (
     MILD_KEYS,
     Delete,
@@ -31,11 +30,13 @@ from tests.doubles.version_histories import (
     write_through,
 )
 
-VERSIONS = {"lean": 20_000, "sdk": 500}
+__all__ = ["client", "commanded", "server"]
+
+VERSIONS = {"lean": figure(ci=5_000, release=20_000), "sdk": figure(ci=300, release=5_000)}
 """Through the SDK a part is enough: each request takes twenty times as long, and is the same."""
 SEAWEEDFS_VERSIONS = {
-    "lean": int(os.environ.get("FULL_HISTORY_SEAWEEDFS_VERSIONS", "3000")),
-    "sdk": 300,
+    "lean": figure(ci=1_000, release=20_000),
+    "sdk": figure(ci=200, release=2_000),
 }
 """There 20,000 took 13 minutes on a busy machine, half of them to write the world."""
 TIMEOUT_S = 3_600.0
@@ -142,6 +143,7 @@ def test_all_versions_arrive_in_their_order(
     source_client: S3Client,
     destination_client: S3Client,
     through: str,
+    tried: Tried,
 ) -> None:
     """If this fails, a history loses a version, or has one in another's place."""
     history = hostile_history(seed=7, versions=VERSIONS[through])
@@ -157,6 +159,7 @@ def test_all_versions_arrive_in_their_order(
     buckets = world.source, world.destination
     clients = source_client, destination_client
     assert_versions_read_alike(clients, buckets, (source, destination))
+    tried(Row.FULL_HISTORIES, VERSIONS[through])
 
 
 def test_what_was_written_since_is_appended(
@@ -239,44 +242,12 @@ def test_an_archived_version_keeps_its_whole_history_back(
 # --- On a real server ---
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """A server of this module's own."""
-    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: SeaweedFS) -> Iterator[S3Client]:
-    """Its administrator's boto3."""
-    made = s3_client(server.client_settings())
-    yield made
-    made.close()
-
-
 @pytest.mark.seaweedfs
 def test_all_versions_arrive_on_seaweedfs(
-    server: SeaweedFS, client: S3Client, nursery: Nursery, tmp_path: Path, through: str
+    client: S3Client, commanded: Commanded, tmp_path: Path, through: str, tried: Tried
 ) -> None:
     """If this fails, histories work on our own idea of S3 only."""
-    settings = server.client_settings()
-    told = Command(
-        tmp_path,
-        {
-            "AWS_ACCESS_KEY_ID": settings["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": settings["aws_secret_access_key"],
-            "AWS_REGION": REGION,
-            "BACKFILL_CLIENT": through,
-            "BACKFILL_ENDPOINT_URL": server.endpoint_url,
-            "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.05",
-        },
-        nursery,
-    )
-    buckets = f"{through}-source", f"{through}-destination"
-    for bucket in buckets:
-        client.create_bucket(Bucket=bucket)
-        versioning = {"Status": "Enabled"}
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    told, buckets = commanded(tmp_path), made_buckets(client, through)
     history = hostile_history(
         seed=9, versions=SEAWEEDFS_VERSIONS[through], names=MILD_KEYS, has_nulls_everywhere=False
     )
@@ -290,3 +261,4 @@ def test_all_versions_arrive_on_seaweedfs(
     assert_holds(destination, history)
     assert_graphs_agree(source, destination)
     assert_versions_read_alike((client, client), buckets, (source, destination))
+    tried(Row.FULL_HISTORIES, SEAWEEDFS_VERSIONS[through])

@@ -5,7 +5,7 @@ the command or plays no part. Keys are those that it can hold (its listing loses
 leading and trailing slashes, and control characters).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.command import Command, branch, report
-from tests.doubles.nursery import Nursery
-from tests.doubles.own_eyes import S3Client, current, s3_client, seen, versions
-from tests.doubles.seaweedfs import REGION, SeaweedFS
+from tests.doubles.on_seaweedfs import Commanded, client, commanded, server
+from tests.doubles.own_eyes import S3Client, current, seen, versions
+
+__all__ = ["client", "commanded", "server"]
 
 pytestmark = pytest.mark.seaweedfs
 
@@ -37,37 +38,10 @@ KEYS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """A server of this module's own."""
-    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: SeaweedFS) -> Iterator[S3Client]:
-    """Its administrator's boto3."""
-    made = s3_client(server.client_settings())
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def told(server: SeaweedFS, nursery: Nursery, tmp_path: Path, through: str) -> Command:
+def told(commanded: Commanded, tmp_path: Path) -> Command:
     """The command with the administrator's keys in the environment, and no profile."""
-    settings = server.client_settings()
-    return Command(
-        tmp_path,
-        {
-            "AWS_ACCESS_KEY_ID": settings["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": settings["aws_secret_access_key"],
-            "AWS_REGION": REGION,
-            "BACKFILL_CLIENT": through,
-            "BACKFILL_ENDPOINT_URL": server.endpoint_url,
-            "BACKFILL_LIMITS_SETTLE_DELAY_S": "0.05",
-        },
-        nursery,
-    )
+    return commanded(tmp_path)
 
 
 @pytest.fixture
