@@ -101,6 +101,9 @@ def damage(scenario: Scenario, s3: SimulatedS3, random: Random, keys: int) -> No
     """Damage what the destination shows of some keys, by requests or behind S3's back."""
     chosen = [key for key in scenario.keys if scenario.selects(key)]
     random.shuffle(chosen)
+    before = {event.key for event in s3.history.events if isinstance(event, Damaged)}
+    # The same keys again, as often as not: what was seen to be bad is then bad in another way.
+    chosen.sort(key=lambda key: key not in before or random.random() < 0.5)
     for key in chosen[:keys]:
         operation = random.choice(_DAMAGES)
         s3.watched(

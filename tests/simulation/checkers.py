@@ -153,6 +153,13 @@ _LEFT_OPEN = frozenset({Code.STALE, Code.NOT_REVIEWED, Code.NOT_MENDED, Code.KEE
 """Codes that say that our write may not be what should be current."""
 
 
+def _is_left_open(outcome: Outcome | None) -> bool:
+    """Return whether an outcome says that a write of ours may stand over what is newer."""
+    if outcome is None:
+        return False
+    return outcome.code in _LEFT_OPEN or "may have been applied" in outcome.detail
+
+
 def _right_in_the_end(evidence: Evidence) -> Iterator[Violation]:
     planned = evidence.planned
     for key in evidence.scenario.keys:
@@ -193,7 +200,7 @@ def _object_problem(
         return "" if is_told else "a marker of ours hides what the source shows"
     if evidence.is_ours(shown):
         is_delivered = source.replication_status is ReplicationStatus.COMPLETED
-        is_told = outcome is not None and outcome.code in _LEFT_OPEN
+        is_told = _is_left_open(outcome)
         if is_told or (not is_delivered and not is_planned):
             return ""
         return f"our copy of rank {shown_rank} stands over rank {source.sequence}"
@@ -214,7 +221,7 @@ def _marker_problem(
         return ""
     is_planned = row is not None and _is_row_of(row, source)
     if evidence.is_ours(shown):
-        is_told = outcome is not None and outcome.code in _LEFT_OPEN
+        is_told = _is_left_open(outcome)
         is_live = source.replication_status is ReplicationStatus.COMPLETED
         if is_told or (not is_live and not is_planned):
             return ""

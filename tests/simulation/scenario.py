@@ -171,7 +171,8 @@ def scenario_of(seed: int) -> Scenario:
         lifecycle_operations=lifecycle if plain.has_rule else 0,
         troubles=troubles,
         damaged_before=before if is_repaired else 0,
-        damaged_after=after if is_repaired else 0,
+        # Without a rule the campaign says that nobody else writes while the run is at work.
+        damaged_after=after if is_repaired and plain.has_rule else 0,
         repairs=1 + (random.random() < 0.3) if is_repaired else 0,
         copiers=copiers,
     )
