@@ -41,6 +41,8 @@ from tests.doubles.trust_table import (  # noqa: E402 - as above
 )
 
 FOLDER = ROOT / "build/trust"
+WRITTEN = (FIGURES, PAGE, ROOT / "docs/internals/MUTATION.md", ROOT / "tests/mutation/scores.json")
+"""What the release lane itself writes into the tree."""
 SEEDS_APART = 1_000_003
 """Between the seeds of two commits: more than a release lane tries."""
 
@@ -55,7 +57,7 @@ class Tree:
     @classmethod
     def here(cls) -> "Tree":
         """Return the tree that lies here; what is written about it makes no other tree of it."""
-        others = [".", *(f":!{path.relative_to(ROOT)}" for path in (FIGURES, PAGE))]
+        others = [".", *(f":!{path.relative_to(ROOT)}" for path in WRITTEN)]
         commit = _git("log", "-1", "--format=%H", "--", *others).strip()
         changes = _git("diff", "HEAD", "--", *others)
         mark = f"+{sha256(changes.encode()).hexdigest()[:6]}" if changes else ""
@@ -137,7 +139,7 @@ def release(lanes: Sequence[Lane], tree: Tree, processes: int, share: float) -> 
         if done and done.code == 0 and (done.commit, done.share) == (tree.commit, share):
             say(f"{name}: has passed for this commit")
         else:
-            say(f"{name}: {' '.join(lane.tried_by)}")
+            say(f"{name}: {' '.join(lane.script or lane.tests)}")
             done = run(lane, tree, processes, share)
             end = "passed" if done.code == 0 else f"FAILED ({done.code})"
             say(f"{name}: {end} in {spoken(done.took_s)}, {spoken(done.machine_s)} of CPU")

@@ -1,6 +1,9 @@
 """The page of trust says what its figures say, and what tries a promise is there."""
 
 import re
+from collections import defaultdict
+
+import pytest
 
 from tests.architecture.house import ROOT
 from tests.doubles.figures import Row
@@ -11,6 +14,7 @@ from tests.doubles.trust_table import (
     PROMISES,
     Figure,
     kept_figures,
+    lane_of,
     numbers,
     tables,
     with_tables,
@@ -37,6 +41,29 @@ def test_every_lane_runs_what_is_there_and_every_line_has_its_lane() -> None:
     assert len(names) == len(LANES)
     assert {line.lane for line in LINES} == names
     assert [path for lane in LANES for path in lane.tried_by if not (ROOT / path).exists()] == []
+
+
+def tellers() -> dict[str, set[str]]:
+    """Return the files that tell how much of a row they tried, by row."""
+    found = defaultdict[str, set[str]](set)
+    for path in (ROOT / "tests").rglob("*.py"):
+        for name in re.findall(r"(?:tried|leave)\(\s*Row\.(\w+)", path.read_text()):
+            found[name].add(str(path.relative_to(ROOT)))
+    return found
+
+
+@pytest.mark.parametrize("row", Row, ids=lambda row: row.name)
+def test_a_row_is_counted_where_its_lane_looks(row: Row, told: dict[str, set[str]]) -> None:
+    """If this fails, a figure lacks what some test tried, or nothing counts it at all."""
+    lane = lane_of(next(line for line in LINES if line.row is row))
+    assert told[row.name]
+    if lane.tests:
+        assert [path for path in told[row.name] if not path.startswith(lane.tests)] == []
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, set[str]]:
+    return tellers()
 
 
 def test_what_never_ran_has_no_figure() -> None:
