@@ -142,13 +142,16 @@ class Session:
 
     def _tests_of(self, mutant: Mutant, planted: Planted) -> list[int]:
         """Return the tests that reach a mutant, quickest first, as many as there is time for."""
-        if table_name(mutant.home) is None:
+        is_table = table_name(mutant.home) is not None
+        if not is_table:
             # A default is read where the function is called, so by whoever gets into it.
             own = [mutant.statement] if hasattr(mutant.statement, "hit") else mutant.home.body[-1:]  # type: ignore[attr-defined]  # a function
             reached = own if mutant.statement is not mutant.home else _first(mutant.home)
         else:
             reached = _reading(planted.tree, table_name(mutant.home) or "")
         found = {at for one in reached for at in self._reaching[getattr(one, "hit", -1)]}
+        if not found and is_table:  # others read it, under its name
+            found = {at for tests in self._reaching.values() for at in tests}
         chosen: list[int] = []
         left_s = self._patience_s
         for at in sorted(found, key=lambda at: self._cpu_s[at]):

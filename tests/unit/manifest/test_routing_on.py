@@ -73,6 +73,7 @@ def test_what_batch_replication_never_delivers_goes_on(kind: OutcomeKind, code: 
     [
         (OutcomeKind.REPLICATED, ""),
         (OutcomeKind.ALREADY_THERE, ""),
+        (OutcomeKind.ALREADY_THERE, REFUSED),
         (OutcomeKind.SKIPPED, "SrcVersionNotFound"),
         (OutcomeKind.FAILED, "InitiateReplicationNotPermitted"),
         (OutcomeKind.SKIPPED, Code.IN_FLIGHT),
