@@ -13,10 +13,11 @@ from backfill.sandbox.http.faults import Call, Fault, FaultHook, FaultKind
 from backfill.sandbox.service import Sandbox
 from tests.doubles.command import TIMEOUT_S, Command, Ended, Started
 from tests.doubles.old_world import OldWorld, Rule
-from tests.doubles.own_eyes import S3Client, versions
+from tests.doubles.own_eyes import S3Client, chains, versions
 from tests.doubles.waiting import came_true
 
 KEYS = 40
+CHAINS, EDITIONS = 6, 4
 FOR_EVER_S = 10 * TIMEOUT_S
 """No test would live to see the answer."""
 
@@ -125,6 +126,50 @@ def test_a_second_signal_ends_at_once_and_what_was_under_way_is_settled_at_the_r
     sandbox.set_fault_hook(lambda _: None)
     command.run(*words, code=0)
     assert_each_key_once(destination_client, job)
+
+
+@pytest.mark.parametrize(
+    ("through", "number", "is_impatient"),
+    [("lean", signal.SIGTERM, False), ("lean", signal.SIGINT, True), ("sdk", signal.SIGTERM, True)],
+    scope="module",
+)
+def test_a_signal_amid_histories_leaves_beginnings_and_the_same_command_brings_the_rest(
+    sandbox: Sandbox,
+    command: Command,
+    world: OldWorld,
+    destination_client: S3Client,
+    number: signal.Signals,
+    *,
+    is_impatient: bool,
+) -> None:
+    """If this fails, who is told to go in the middle of a chain loses or doubles a version."""
+    with world.days_ago(30):
+        for edition in range(1, EDITIONS + 1):
+            for key in range(CHAINS):
+                world.put(f"key/{key}", b"x" * edition)
+    words = (
+        *("run", world.source, "--destination", world.destination, "--versions", "all"),
+        *("--run-dir", "run", "--yes", "--concurrency", "4"),
+    )
+    hook, reached = slow_after("CopyObject", 5, delay_s=FOR_EVER_S if is_impatient else 1.5)
+    sandbox.set_fault_hook(hook)
+    patient = command.beside(BACKFILL_LIMITS_DRAIN_TIMEOUT_S=str(FOR_EVER_S))
+    started = patient.start(*words)
+    assert reached.wait(TIMEOUT_S)
+    started.send(number)
+    if is_impatient:
+        until(started, lambda: "execute.draining" in started.stderr.read_text(encoding="utf-8"))
+        started.send(number)
+    assert_interrupted(started.end(), number)
+    sandbox.set_fault_hook(lambda _: None)
+    for chain in chains(destination_client, world.destination).values():
+        sizes = [one.size_bytes for one in chain]
+        assert sizes == list(range(len(chain), 0, -1)), "a beginning, without a gap"
+    command.run(*words, code=0)
+    found = chains(destination_client, world.destination)
+    assert {key: [one.size_bytes for one in chain] for key, chain in found.items()} == {
+        f"key/{key}": list(range(EDITIONS, 0, -1)) for key in range(CHAINS)
+    }
 
 
 def test_draining_has_an_end(
