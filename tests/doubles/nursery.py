@@ -118,6 +118,9 @@ while True:
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
+    if "BAD_DISK" in os.environ:
+        from tests.doubles.bad_disk import installed
+        installed(os.environ)
     sys.argv[:] = ["backfill", *asked["words"]]
     command.entry_point()
 """
