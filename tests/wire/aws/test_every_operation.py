@@ -9,6 +9,8 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import botocore.session
@@ -37,6 +39,8 @@ from tests.wire.aws.service_faults import (
     WITHOUT_RESULT,
     WORDS,
     Fault,
+    refusal,
+    s3,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -374,4 +378,36 @@ async def test_a_token_that_expires_is_renewed_once_and_the_request_sent_with_th
     asks = 2 if act.operation.startswith("Head") else 1
     assert keys.count(OLD) == asks, "HEAD has no code, so that its question is asked as well"
     assert 1 <= keys.count(NEW) <= 1 + asks, "once, and HEAD with its question"
+    tried(Row.WIRE_CELLS, 1)
+
+
+@pytest.mark.parametrize(
+    ("client", "act"), [("lean", act) for act in ACTS if act.is_lean], ids=name_of, scope="module"
+)
+async def test_a_clock_that_s3_finds_off_is_corrected_once_and_the_request_sent_by_s3s_time(
+    raw_server: RawServer, client: str, file: Path, act: Act, tried: Tried
+) -> None:
+    """F17: if this fails, a machine whose clock drifts stops a run at the operation left out.
+
+    What is sent by S3's time meets a refusal, which shows that it was sent, and is the end.
+    """
+    theirs = datetime.now(UTC) + timedelta(hours=1)
+    date = (("date", format_datetime(theirs, usegmt=True)),)
+    skewed = answer(403, refusal("RequestTimeTooSkewed"), headers=date)
+
+    def is_by_theirs(seen: Seen) -> bool:
+        said = datetime.strptime(seen.headers["x-amz-date"], "%Y%m%dT%H%M%S%z")
+        return abs(said - theirs) < timedelta(minutes=30)
+
+    raw_server.forget()
+    raw_server.script = lambda seen: s3(418, "TeapotError") if is_by_theirs(seen) else skewed
+    async with opened_calls(
+        client, Connection(endpoint_url=raw_server.endpoint_url), KeptEvents()
+    ) as calls:
+        with pytest.raises(StoreFault) as caught:
+            await act.call(adapters(calls, quick_retries(1), file))
+    assert caught.value.disposition is (SETTLE if act.is_write else FAIL), caught.value
+    sent = [is_by_theirs(seen) for seen in raw_server.seen]
+    # HEAD has no code, so that its question is asked first.
+    assert sent == ([False, False, True] if act.operation == "HeadObject" else [False, True])
     tried(Row.WIRE_CELLS, 1)
