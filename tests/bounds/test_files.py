@@ -105,7 +105,9 @@ def run_of(objects: int, folder: Path) -> Left:
 def test_files_descriptors_and_words_do_not_grow_with_objects(tmp_path: Path, tried: Tried) -> None:
     """If this fails, a large bucket fills a disk, a process's table of files, or a log."""
     few, many = (run_of(objects, tmp_path / str(objects)) for objects in (FEW, MANY))
-    assert many.files == few.files
+    # A listing of more than a page may have a second file, and however many pages no third.
+    assert many.files.keys() == few.files.keys()
+    assert all(0 <= many.files[name] - few.files[name] <= 1 for name in few.files)
     assert few.files.total() <= FILES_MAX
     assert (many.size_bytes - few.size_bytes) / (MANY - FEW) < BYTES_A_ROW_MAX
     assert 0 < few.descriptors_max <= many.descriptors_max <= DESCRIPTORS_MAX
