@@ -22,7 +22,7 @@ from tests.simulation.evidence import Evidence
 from tests.simulation.history_checkers import history_violations, told_histories
 from tests.simulation.history_scenario import HistoryScenario, history_scenario_of
 from tests.simulation.history_simulate import simulate_history
-from tests.simulation.scenario import KEYS, Scenario, scenario_of
+from tests.simulation.scenario import KEYS, Scenario, plain_scenario_of
 from tests.simulation.simulate import Run, simulate
 
 FRESH = (first_seed() + 1, first_seed() + 2) if is_release() else ()
@@ -40,7 +40,7 @@ def copies(seed: int, *interruptions: tuple[str, int]) -> Scenario:
     Of fifty keys; of the seed's own keys, for a seed that nobody has looked at.
     """
     fifty = tuple(sorted({*KEYS, *(f"e/{number:02}" for number in range(30))}))[:50]
-    scenario = scenario_of(seed)
+    scenario = plain_scenario_of(seed)
     return replace(
         scenario,
         keys=scenario.keys if seed in FRESH else fifty,
