@@ -104,7 +104,12 @@ LANES = (
     Lane(name="wire", tests=("tests/wire",)),
     Lane(
         name="decide",
-        tests=("tests/unit/plan/test_decide_oracle.py", "tests/unit/execute/test_decide.py"),
+        tests=(
+            "tests/unit/plan/test_decide_oracle.py",
+            "tests/unit/execute/test_decide.py",
+            "tests/unit/verify/test_ladder.py",
+            "tests/unit/batch_operations/test_steps.py",
+        ),
     ),
     Lane(name="memory", tests=("tests/memory",)),
     Lane(name="damage", tests=("tests/damage",)),

@@ -22,6 +22,7 @@ from backfill.batch_operations.steps import (
 )
 from backfill.errors import StoreFault
 from backfill.model.jobs import JobStatus
+from tests.doubles.figures import Row, Tried
 from tests.doubles.model_batch import fault
 from tests.unit.batch_operations.ordering import LIMITS, NOW, description, fresh
 
@@ -137,7 +138,7 @@ def check(names: Sequence[str], standings: Sequence[Standing], step: Step) -> No
             assert all(one or other for one, other in zip(ended, suspended, strict=True))
 
 
-def test_every_combination_has_one_right_step() -> None:
+def test_every_combination_has_one_right_step(tried: Tried) -> None:
     """If this fails, a set of jobs is stuck, doubled, polled without end or given up too early."""
     steps: set[type] = set()
     for names in CASES:
@@ -150,6 +151,7 @@ def test_every_combination_has_one_right_step() -> None:
         steps.add(type(step))
     assert steps == {Done, LookUp, Create, Poll, Pause, GiveUp, WaitForPerson}
     assert len(CASES) > 8000
+    tried(Row.DECISIONS, len(CASES))
 
 
 @pytest.mark.parametrize(

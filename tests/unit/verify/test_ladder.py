@@ -10,6 +10,7 @@ from backfill.model.attributes import Encryption, EncryptionKind, ReplicationSta
 from backfill.model.objects import ETag, VersionId
 from backfill.verify.ladder import content_proof, parts_to_compare
 from backfill.verify.verdicts import Evidence, Field, Verdict
+from tests.doubles.figures import Row, Tried
 from tests.unit.verify.two_buckets import PLAIN, Stored, kms
 
 A = b"the first content of twenty bytes"
@@ -108,7 +109,7 @@ def proof_of(pair: Pair) -> tuple[Verdict, Evidence]:
     return proof.verdict, proof.evidence
 
 
-def test_the_ladder_answers_as_an_independent_oracle_over_the_whole_grid() -> None:
+def test_the_ladder_answers_as_an_independent_oracle_over_the_whole_grid(tried: Tried) -> None:
     """If this fails, a verdict on content rests on something else than comparable evidence."""
     verdicts = dict.fromkeys(Verdict, 0)
     for pair in grid():
@@ -118,6 +119,7 @@ def test_the_ladder_answers_as_an_independent_oracle_over_the_whole_grid() -> No
         verdicts[verdict] += 1
     assert sum(verdicts.values()) == 60 * 120 * 2
     assert min(verdicts[v] for v in (Verdict.EQUAL, Verdict.DIFFERENT, Verdict.UNVERIFIED)) > 500
+    tried(Row.DECISIONS, sum(verdicts.values()))
 
 
 def test_the_ladder_is_never_wrong_about_the_bytes() -> None:
