@@ -5,7 +5,17 @@ from dataclasses import fields
 
 from backfill.model.escaping import visible_text
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
-from tests.doubles.history import Chain, Changed, Counted, Event, Listed, Reopened, Retagged, Sent
+from tests.doubles.history import (
+    Chain,
+    Changed,
+    Counted,
+    Damaged,
+    Event,
+    Listed,
+    Reopened,
+    Retagged,
+    Sent,
+)
 from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.history_checkers import history_violations
@@ -92,6 +102,8 @@ def event_line(event: Event, evidence: Evidence, key: str) -> str:
             said = f"{event.actor:11} was shown {event.bucket}"
         case Retagged() if key in ("", event.version.key):
             said = f"{'writer':11} new tags of {visible_text(event.version.key)}"
+        case Damaged() if key in ("", event.key):
+            said = f"{'stranger':11} damaged {visible_text(event.key)}: {event.how}"
         case Reopened():
             said = f"{event.actor:11} {event.ending}; its journal holds {event.outcomes} outcomes"
         case Counted() if not key:
