@@ -104,9 +104,10 @@ def decoded(data: bytes, file: str) -> tuple[JobRecord, ...]:
         # Bytes that do not encode to themselves again, digest included, are refused below.
         records = tuple(_record(job) for job in cast("list[_Record]", document["jobs"]))
         is_intact = encoded(records) == data
+        is_each_once = len({record.name for record in records}) == len(records)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as fault:
         raise ArtifactDamagedError(f"{file} is cut or altered", hint=_HINT) from fault
-    if not is_intact or len({record.name for record in records}) != len(records):
+    if not is_intact or not is_each_once:
         raise ArtifactDamagedError(f"{file} was altered: its digest does not fit", hint=_HINT)
     return records
 

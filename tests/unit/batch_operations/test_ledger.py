@@ -81,6 +81,7 @@ def resealed(change: dict[str, object]) -> bytes:
         {"job_id": ""},
         {"ended": {"status": "Failed"}},
         {"extra": 1},
+        {"name": [["00-1-0001"]]},
     ],
 )
 def test_a_ledger_that_makes_no_sense_is_damaged_whatever_its_digest(
