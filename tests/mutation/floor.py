@@ -15,6 +15,7 @@ EQUIVALENTS = Path(__file__).with_name("equivalent.txt")
 """A mutant's name, a tab, and why nobody can tell it from the product."""
 
 _SUITES = {
+    "policies": ("policies", "preflight"),
     "model": ("model", "execute", "verify"),
     "campaign_options": ("campaign", "cli"),
     "errors": ("test_errors.py", "cli"),

@@ -131,7 +131,7 @@ class Planted:
         old = vars(self.module)[name]
         for module in list(sys.modules.values()):
             held = getattr(module, "__dict__", {})
-            if held.get(name) is old and module.__name__.startswith("backfill"):
+            if held.get(name) is old and module.__name__.startswith(("backfill", "tests")):
                 held[name] = value
 
 
