@@ -16,7 +16,7 @@ from backfill.errors import BugError
 from backfill.execute.batch_replication.work import BREATH_ROWS
 from backfill.execute.history.cutting import Histories, History, is_of_history
 from backfill.execute.history.writer import HistoryWriter
-from backfill.execute.ordinary import is_ordinary
+from backfill.execute.ordinary import ORDINARY_HANDLINGS, is_ordinary
 from backfill.execute.views import Chain
 from backfill.execute.worker import Chains, Worker
 from backfill.manifest.entries import ManifestEntry
@@ -224,7 +224,7 @@ class Cutter:
         keys, numbers = list(map(_key_of, rows)), list(map(_number_of, rows))
         return (
             not any(map(eq, keys, keys[1:]))
-            and not any(map(_handling_of, rows))
+            and ORDINARY_HANDLINGS.issuperset(map(_handling_of, rows))
             and max(map(_size_of, rows)) <= self.settings.copy_object_bytes_max
             and not self.journal.has_outcome(numbers[0], numbers[-1] + 1)
             and self.intents.keys().isdisjoint(numbers)

@@ -7,18 +7,23 @@ Law: `is_as_planned` implies that the next step is the planned one, and `is_sett
 none but to end as copied (a test holds both to `decide`).
 """
 
+from typing import Final
+
 from backfill.execute.endings import proof_of
 from backfill.execute.views import Chain
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.objects import ObjectVersion, VersionId
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import IfAbsent, IfReplaces, WriteResult
-from backfill.plan.routes import Route
+from backfill.plan.routes import PLAIN, Handling, Route
+
+ORDINARY_HANDLINGS: Final = frozenset({PLAIN, Handling.DEFAULT_ACL})
+"""What asks for nothing beyond one CopyObject: it leaves the default ACL by itself."""
 
 
 def is_ordinary(entry: ManifestEntry, *, copy_object_bytes_max: int) -> bool:
     """Return whether one CopyObject, as it was planned, may be all that the entry takes."""
-    is_one_write = entry.route is Route.COPY_OBJECT and not entry.handling
+    is_one_write = entry.route is Route.COPY_OBJECT and entry.handling in ORDINARY_HANDLINGS
     return is_one_write and entry.size_bytes <= copy_object_bytes_max
 
 

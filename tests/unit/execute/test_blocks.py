@@ -11,7 +11,7 @@ from backfill.execute.request import planned_request
 from backfill.manifest.entries import ManifestEntry
 from backfill.model.outcome import Outcome, OutcomeKind
 from backfill.model.store import IfAbsent
-from backfill.plan.routes import Route
+from backfill.plan.routes import HANDLINGS, Handling, Route
 from backfill.ports import Intent
 from backfill.settings import Settings
 from tests.unit.execute.campaign_double import MemoryJournal, Run
@@ -150,6 +150,18 @@ async def test_of_a_block_a_row_whose_fate_is_open_does_not_go_straight(number: 
     (block,), _ = await cut(entries, intents={number: [Intent(number, 1, None)]})
     assert block.others == [(entries[number],)]
     assert block.ordinary == [each for each in entries if each.number != number]
+
+
+@pytest.mark.parametrize("handling", HANDLINGS)
+async def test_of_a_block_a_row_that_takes_more_than_its_write_does_not_go_straight(
+    handling: Handling,
+) -> None:
+    """If this fails, a block hides a lock or a grant, or default ACLs make every block slow."""
+    entries = rows_of([1] * BLOCK_ENTRIES, ROUTES["copies"])
+    entries[50] = entries[50]._replace(handling=handling)
+    given = (await cut(entries))[0]
+    straight = [entry for block in given for entry in block.ordinary]
+    assert (entries[50] in straight) is (handling in (Handling(0), Handling.DEFAULT_ACL))
 
 
 @pytest.mark.parametrize("has_other_writers", [True, False])

@@ -22,7 +22,7 @@ from backfill.model.objects import (
     VersionId,
 )
 from backfill.model.store import IfAbsent, IfReplaces, Precondition, WriteResult
-from backfill.plan.routes import Route
+from backfill.plan.routes import HANDLINGS, Handling, Route
 from tests.unit.execute.versioned_store import DESTINATION, PLAIN, SOURCE
 
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -186,4 +186,12 @@ def test_only_one_copy_object_goes_straight(
 ) -> None:
     """If this fails, an object above S3's limit, or a marker, is sent as a plain copy."""
     entry = entry_of()._replace(route=route, size_bytes=size_bytes)
+    assert is_ordinary(entry, copy_object_bytes_max=10) is goes_straight
+
+
+@pytest.mark.parametrize("handling", HANDLINGS)
+def test_what_takes_more_than_the_write_does_not_go_straight(handling: Handling) -> None:
+    """If this fails, a lock or a grant is left behind, or buckets with ACLs copy at half speed."""
+    goes_straight = handling in (Handling(0), Handling.DEFAULT_ACL)
+    entry = entry_of()._replace(handling=handling)
     assert is_ordinary(entry, copy_object_bytes_max=10) is goes_straight
