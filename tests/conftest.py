@@ -1,11 +1,13 @@
 """What holds for all tests. Law: no test's result hangs on how fast a machine is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.doubles.figures import Figures, tried
+from tests.doubles.known_models import models_read_once
 
 __all__ = ["tried"]
 
@@ -36,3 +38,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Write what was told."""
     if _FIGURES in config.stash:
         config.stash[_FIGURES].write(config.getoption("--figures"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_models() -> Iterator[None]:
+    """Let the hundreds of clients share what botocore ships."""
+    with models_read_once():
+        yield
