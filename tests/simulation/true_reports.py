@@ -79,7 +79,7 @@ def _was_ever_there(evidence: Evidence, entry: ManifestEntry) -> bool:
     chains = [evidence.origin(entry.key)]
     chains += [change.after for _, change in evidence.changed[entry.key]]
     shown = [chain[0] if chain else None for chain in chains]
-    if entry.route is Route.DELETE_MARKER:
+    if entry.route in (Route.DELETE_MARKER, Route.HIDE_EXTRA):
         return any(not isinstance(one, ObjectVersion) for one in shown)
     meant = evidence.meant(entry)
     return any(
