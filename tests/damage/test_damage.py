@@ -101,7 +101,7 @@ class Round:
         self.kinds = {key: kind for key, kind, _ in objects_of(kinds, place.story.seed)}
 
     def damage_half(self) -> None:
-        for kind in set(self.kinds.values()):
+        for kind in dict.fromkeys(self.kinds.values()):  # a set has another order in each process
             keys = [key for key, each in self.kinds.items() if each is kind]
             self._random.shuffle(keys)
             half = len(keys) // 2
