@@ -31,7 +31,7 @@ from tests.mutation.floor import (
     suite_of,
     test_paths,
 )
-from tests.mutation.judging import PATIENCE_S, Session, Tally, Wanted
+from tests.mutation.judging import TESTS_MAX, Session, Tally, Wanted
 from tests.mutation.operators import digest
 from tests.mutation.table import write_table
 
@@ -138,8 +138,8 @@ def _in_a_session(
 def _session(place: Path) -> int:
     asked = json.loads(place.read_text())
     wanted = [Wanted(name, asked["sample"]) for name in asked["modules"]]
-    patience_s = PATIENCE_S * (1 if asked["sample"] else 10)
-    session = Session(wanted, frozenset(equivalents()), patience_s)
+    tests_max = TESTS_MAX * (1 if asked["sample"] else 10)
+    session = Session(wanted, frozenset(equivalents()), tests_max)
     ignored = "ignore::pytest.PytestAssertRewriteWarning"  # the plugin imports Hypothesis first
     plain = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ignored]
     ended = pytest.main([*asked["paths"], *plain], plugins=[session])

@@ -1,8 +1,8 @@
 """Who catches a mutant: a pytest session that stays warm, and forks itself for each of them.
 
 Every chosen test runs once while the product tells which statements it runs; then each mutant is
-planted in a child of its own, which runs the tests that reach its statement, the quickest first,
-until one fails. Properties try few examples, always the same, and shrink nothing.
+planted in a child of its own, which runs tests that reach its statement, one case of each first,
+until one fails. Which they are never depends on how fast a machine is. Properties try few examples, always the same, and shrink nothing.
 Law: a mutant whose tests did not run is not caught; one that Python refuses is none.
 """
 
@@ -15,7 +15,7 @@ import resource
 import select
 import signal
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,10 +30,12 @@ from tests.mutation.planting import Planted, PlantingError, caches, watching
 
 EXAMPLES_MAX = 25
 """Of a property, for each mutant. A release of the product tries thousands; here minutes count."""
-PATIENCE_S = 1.5
-"""What the tests of one mutant may take of CPU when none fails; slower ones are not run for it, and
-it may be said to live though they would catch it. The release lane has ten times as much."""
-SLOW_FACTOR = 6.0
+TESTS_MAX = 60
+"""Tests that one mutant gets when none fails; others are not run for it, and it may be said to live
+though they would catch it. The release lane has ten times as many."""
+SPARE_S, SLOW_FACTOR = 5, 8.0
+"""A mutant hangs that takes so many times the CPU that its tests took without it, and some spare:
+far from what a slow test may take, and a limit that ends early would only count it as caught."""
 HUNG_S = 120.0
 """A child that waits for something that never comes uses no CPU: then this ends it."""
 MEMORY_BYTES = 3 << 30
@@ -70,11 +72,11 @@ class Session:
     """The plugin that runs instead of pytest's own loop."""
 
     def __init__(
-        self, wanted: Iterable[Wanted], equivalents: frozenset[str], patience_s: float
+        self, wanted: Iterable[Wanted], equivalents: frozenset[str], tests_max: int
     ) -> None:
         self._wanted = list(wanted)
         self._equivalents = equivalents
-        self._patience_s = patience_s
+        self._tests_max = tests_max
         self._hits: set[int] = set()
         self._reaching: dict[int, list[int]] = defaultdict(list)
         self._items: list[pytest.Item] = []
@@ -141,7 +143,7 @@ class Session:
         return tally
 
     def _tests_of(self, mutant: Mutant, planted: Planted) -> list[int]:
-        """Return the tests that reach a mutant, quickest first, as many as there is time for."""
+        """Return the tests that reach a mutant, as many as it may have: one case of each first."""
         is_table = table_name(mutant.home) is not None
         if not is_table:
             # A default is read where the function is called, so by whoever gets into it.
@@ -152,17 +154,25 @@ class Session:
         found = {at for one in reached for at in self._reaching[getattr(one, "hit", -1)]}
         if not found and is_table:  # others read it, under its name
             found = {at for tests in self._reaching.values() for at in tests}
-        chosen: list[int] = []
-        left_s = self._patience_s
-        for at in sorted(found, key=lambda at: self._cpu_s[at]):
-            if chosen and left_s < self._cpu_s[at]:
-                break
-            chosen.append(at)
-            left_s -= self._cpu_s[at]
-        return chosen
+        return self._by_turns(found, planted.module.__name__)[: self._tests_max]
+
+    def _by_turns(self, found: set[int], module: str) -> list[int]:
+        """Return tests in an order of names alone: first cases first, a module's own tests ahead.
+
+        By turns, for a table of two hundred cases would leave no room for other tests.
+        """
+        own = f"test_{module.rpartition('.')[2]}"
+        turns = Counter[str]()
+        order: list[tuple[int, bool, str, int]] = []
+        for name, at in sorted((self._items[at].nodeid, at) for at in found):
+            function = name.partition("[")[0]
+            is_elsewhere = not self._items[at].path.stem.startswith(own)
+            order.append((turns[function], is_elsewhere, name, at))
+            turns[function] += 1
+        return [at for *_, at in sorted(order)]
 
     def _judged(self, mutant: Mutant, planted: Planted, tests: list[int]) -> tuple[int, bool]:
-        limit_s = int(2 + SLOW_FACTOR * sum(self._cpu_s[at] for at in tests))
+        limit_s = int(SPARE_S + SLOW_FACTOR * sum(self._cpu_s[at] for at in tests))
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
