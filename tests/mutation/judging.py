@@ -2,7 +2,8 @@
 
 Every chosen test runs once while the product tells which statements it runs; then each mutant is
 planted in a child of its own, which runs tests that reach its statement, one case of each first,
-until one fails. Which they are never depends on how fast a machine is. Properties try few examples, always the same, and shrink nothing.
+until one fails. Which they are never depends on how fast a machine is. Properties try few
+examples, always the same, and shrink nothing.
 Law: a mutant whose tests did not run is not caught; one that Python refuses is none.
 """
 
