@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -138,14 +139,20 @@ except SystemExit:
     assert done.stdout.splitlines()[-1] == "0"
 
 
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """Yield a port that refuses: it is ours, so nobody else listens there, and nor do we."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 async def test_a_proxy_that_does_not_answer_has_no_password_told(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, deaf_port: int
 ) -> None:
     """If this fails, whoever reads a failed run may use the company's proxy as its owner."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     for name, value in {
-        "HTTPS_PROXY": f"http://somebody:hunter2.word@127.0.0.1:{port}",
+        "HTTPS_PROXY": f"http://somebody:hunter2.word@127.0.0.1:{deaf_port}",
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "x" * 40,
         "AWS_CONFIG_FILE": os.devnull,
