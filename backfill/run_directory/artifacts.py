@@ -193,6 +193,7 @@ class ArtifactWriter:
         self._block_rows_max = min(BLOCK_ROWS, segment_rows_max)
         self._open: SegmentWriter | None = None
         self._segments: list[Segment] = []
+        self._index_file: NewFile | None = None
         self._is_ended = False
 
     def write(self, row: Row) -> None:
@@ -226,6 +227,7 @@ class ArtifactWriter:
             summary=summary,
         )
         with replaced_file(self._folder / INDEX_FILE) as file:
+            self._index_file = file
             file.write(data)
         self._is_ended = True
         # From the bytes, so that the writer returns what every later reader will get.
@@ -240,6 +242,9 @@ class ArtifactWriter:
         self._is_ended = True
         if self._open is not None:
             self._open.discard()
+        # A directory that cannot be synced after the rename has an index that names these files.
+        if self._index_file is not None and self._index_file.may_be_visible:
+            return
         # What cannot be removed now is invisible, and the next writer's to remove.
         for number in range(len(self._segments) + 1):
             try:

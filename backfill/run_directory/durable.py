@@ -89,6 +89,8 @@ class NewFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        self.may_be_visible = False
+        """From the rename on, even where it or the sync that follows it is told to have failed."""
         with disk_faults_refused(path, "create"):
             self._file = self._temporary.open("wb")
 
@@ -103,6 +105,7 @@ class NewFile:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+            self.may_be_visible = True
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
 

@@ -395,6 +395,33 @@ def test_a_full_disk_at_commit_leaves_no_artefact(store: LocalArtifacts, tmp_pat
     assert files(tmp_path / "plan") == {}
 
 
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_disk_that_fails_once_the_index_may_be_seen_takes_no_row_of_it(
+    store: LocalArtifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """If this fails, an index names files that were removed, and no command goes on from there."""
+    own = Path.replace
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def replaced(path: Path, to: Path) -> Path:
+        own(path, to)
+        if call == "replace":  # as a disk across a network does: done, and told to have failed
+            failing()
+        monkeypatch.setattr(os, "fsync", failing)
+        return to
+
+    with store.writer("plan", columns=COLUMNS, inputs={}) as writer:
+        writer.write(("key", 1))
+        monkeypatch.setattr(Path, "replace", replaced)
+        with pytest.raises(RefusedError, match="Input/output error"):
+            writer.commit({})
+    monkeypatch.undo()
+    assert store.index("plan") is not None
+    assert list(LocalArtifacts(tmp_path).rows("plan")) == [["key", 1]]
+
+
 def test_a_path_that_is_no_directory_is_refused(tmp_path: Path) -> None:
     """An OSError with a traceback helps nobody."""
     (tmp_path / "plan").write_text("a file in the way")
