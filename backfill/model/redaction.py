@@ -26,6 +26,8 @@ _NAMES: Final = (
     r"|encryption[-_ ]?context"
     r"|x-amz-(?:signature|credential))"
 )
+# All that looks ahead, or may be tried from many places, has an end: a hostile text costs what its
+# length does, and no more.
 # `name=value`, `name: value`, `"name": "value"`, `'name': b'value'`, `<name>value`, `name%3Dvalue`.
 _JOINT: Final = r"""(?:\\?["'\]]|%22)*\s*(?:=>|[=:>]|%3D|%3A)\s*(?:b?\\?["']|%22)?"""
 
@@ -35,17 +37,21 @@ _PATTERNS: Final = (
     # A value that stands beside its name.
     re.compile(rf"(?i)({_NAMES}{_JOINT})[^\s\"'&<>,;)}}\]]+"),
     # What a URL says before its host, a proxy's name and password (RFC 3986 §3.2.1).
-    re.compile(r"(://)[^/?#@\s\"'<>]*:[^/?#\s\"'<>]*(?=@)"),
+    re.compile(r"(://)[^/?#@:\s\"'<>]{0,1024}:[^/?#\s\"'<>]{0,1024}(?=@)"),
     # IAM User Guide, unique identifiers: AKIA and ASIA are access keys, ABIA and ACCA bearer ones.
     re.compile(
         rf"()(?:(?<![A-Z0-9])|{_AFTER_ESCAPE})(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{12,124}}(?![A-Z0-9])"
     ),
     # Session tokens of STS begin like this; other long base64 of mixed case counts as one too.
     re.compile(rf"(){_BEGIN}(?:FwoG|FQoG|FQoD|IQoJ)[A-Za-z0-9/+=%]{{16,}}"),
-    re.compile(rf"(){_BEGIN}(?=[A-Za-z0-9/+%]*[A-Z])(?=[A-Z0-9/+%]*[a-z])[A-Za-z0-9/+%]{{128,}}=*"),
+    re.compile(
+        rf"(){_BEGIN}(?=[a-z0-9/+%]{{0,127}}[A-Z])(?=[A-Z0-9/+%]{{0,127}}[a-z])"
+        r"[A-Za-z0-9/+%]{128,}=*"
+    ),
     # A secret access key: 40 of base64. Mixed case spares SHA-1 digests and plain words in keys.
     re.compile(
-        rf"(){_BEGIN}(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9/+]{{40}}(?![A-Za-z0-9/+=])"
+        rf"(){_BEGIN}(?=[a-z0-9/+]{{0,39}}[A-Z])(?=[A-Z0-9/+]{{0,39}}[a-z])"
+        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
     ),
     # An SSE-C key: 32 bytes in base64. SHA-256 checksums look the same and go as well.
     re.compile(rf"(){_BEGIN}[A-Za-z0-9/+]{{43}}="),

@@ -124,7 +124,7 @@ class SeaweedFS:
             "-master.volumeSizeLimitMB=64",
             "-master.volumePreallocate=false",
             "-master.telemetry=false",
-            "-volume.max=0",  # as many volumes as fit on the disk: every bucket takes one
+            "-volume.max=8192",  # every bucket takes one; by default as many as would fit if full
         ]
         environment = {
             "PATH": os.environ["PATH"],

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from backfill.sandbox.http.faults import Fault, FaultKind, no_faults
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.model.restore_settings import RestoreSettings
 from backfill.sandbox.model.values import ArchiveStatus, Restore
@@ -297,7 +298,7 @@ def test_two_processes_share_the_budget_and_each_restores_its_own(
 def test_a_run_that_may_not_restore_says_which_permission_and_goes_on_with_it(
     cold: OldWorld, command: Command, destination_client: S3Client
 ) -> None:
-    """If this fails, every archived version fails by itself, or what is denied is called paid."""
+    """If this fails, a person hears of a missing permission after the whole plan."""
     who = SOURCE.root.arn
     denial = {
         "Effect": "Deny",
@@ -308,8 +309,23 @@ def test_a_run_that_may_not_restore_says_which_permission_and_goes_on_with_it(
     cold.set_policy(SOURCE, cold.source, denial, *_reading(cold))
     ended = run(command, cold, *WORDS, code=10)
     assert any("s3:RestoreObject" in line for line in ended.complaint)
-    assert not any(n for n, _ in restores_of(command)["asked"].values()), "nothing was billed"
+    assert not (command.folder / "run/restores").exists(), "said before anything is asked for"
     cold.set_policy(SOURCE, cold.source, *_reading(cold))
+    with restores_take(cold.sandbox, 0.05):
+        run(command, cold, *WORDS)
+    assert len(arrived(cold, destination_client)) == 5
+
+
+def test_restores_that_are_denied_in_the_middle_end_the_run_and_nothing_was_billed(
+    cold: OldWorld, command: Command, destination_client: S3Client
+) -> None:
+    """If this fails, every archived version fails by itself, or what is denied is called paid."""
+    denied = Fault(kind=FaultKind.ERROR, code="AccessDenied", status=403, message="Access Denied")
+    cold.sandbox.set_fault_hook(lambda call: denied if call.operation == "RestoreObject" else None)
+    ended = run(command, cold, *WORDS, code=10)
+    assert any("s3:RestoreObject" in line for line in ended.complaint)
+    assert not any(n for n, _ in restores_of(command)["asked"].values()), "nothing was billed"
+    cold.sandbox.set_fault_hook(no_faults)
     with restores_take(cold.sandbox, 0.05):
         run(command, cold, *WORDS)
     assert len(arrived(cold, destination_client)) == 5
