@@ -149,9 +149,10 @@ def _with_simulator(
         return local if local.verdict is Verdict.EXPLICIT_DENY else told
     was_read = not any(isinstance(each, policies.Unread) for each in documents.identity)
     says_no = local.is_denied and not IDENTITY.isdisjoint(_places(local))
-    if was_read and (says_no or local.verdict is Verdict.CANNOT_TELL):
-        return local if not says_no else replace(local, verdict=Verdict.CANNOT_TELL)
-    return told
+    if was_read and says_no:
+        about = tuple(each for each in local.evidence if each.place in _places(local))
+        return replace(local, verdict=Verdict.CANNOT_TELL, evidence=about)
+    return local if was_read and local.verdict is Verdict.CANNOT_TELL else told
 
 
 def _places(told: Decision) -> frozenset[Place]:

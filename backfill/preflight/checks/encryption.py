@@ -80,7 +80,7 @@ def _of_key(check: str, key: KmsKey, what: str) -> Finding | None:
     if key.state in _PENDING:
         commands = (kms("cancel-key-deletion", key.arn), *commands)
     mend = Mend(says="Bring the key back into use", account_id=key.account_id, commands=commands)
-    code = "DstKmsKeyInvalidState" if what == "replica key" else "SrcKmsKeyInvalidState"
+    code = "SrcKmsKeyInvalidState" if check == "source-key" else "DstKmsKeyInvalidState"
     return blocked(
         check, key.arn, f"the {what} is {key.state}, it must be Enabled", mend,
         f"KeyState: {key.state}; versions get {code}",

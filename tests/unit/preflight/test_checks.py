@@ -414,3 +414,19 @@ async def test_a_key_policy_for_objects_fails_under_a_bucket_key() -> None:
         ],
     )
     assert await there.wrong() == {}, "and without one it is right"
+
+
+async def test_a_disabled_key_of_the_destination_is_not_called_the_sources() -> None:
+    """If this fails, a person looks for the code of the source's key and finds the other one."""
+    there = Scenery().with_keys()
+    key_of(state="Disabled")(there)
+    (line,) = (await there.wrong())["destination-encryption"].evidence
+    assert "DstKmsKeyInvalidState" in line
+
+
+async def test_a_doubt_about_the_role_is_none_about_the_bucket() -> None:
+    """If this fails, a bucket without any policy is said to deny the role, perhaps."""
+    there = Scenery()
+    there.role_policy(allow("s3:Get*", "*"))
+    there.source.simulator = simulator(ALLOWED)  # type: ignore[assignment] # a double's answers
+    assert set(await there.wrong()) == {"role-at-source", "role-at-destination"}
