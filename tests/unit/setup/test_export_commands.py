@@ -97,8 +97,8 @@ def test_buckets_and_versioning_are_made_in_one_command() -> None:
     """If this fails, an owner's script makes a bucket elsewhere, or switches nothing on."""
     assert body(document(resource(ResourceKind.BUCKET))) == [
         (
-            "unless BucketAlreadyOwnedByYou aws s3api create-bucket --bucket photos --region eu-west-1"
-            " --create-bucket-configuration LocationConstraint=eu-west-1"
+            "unless BucketAlreadyOwnedByYou aws s3api create-bucket --bucket photos"
+            " --region eu-west-1 --create-bucket-configuration LocationConstraint=eu-west-1"
         )
     ]
     assert body(document(resource(ResourceKind.VERSIONING))) == [
@@ -285,8 +285,8 @@ def test_a_role_is_made_and_known_by_its_tag_and_its_path() -> None:
             ' file://"$here"/07-role-trust-policy-mover.json'
         ),
         (
-            '[ "$(aws iam get-role --role-name mover --query'
-            """ 'Role.Tags[?Key=='"'"'backfill:setup'"'"'].Value | [0]' --output text)" = photos ]"""
+            '[ "$(aws iam get-role --role-name mover --query '
+            """'Role.Tags[?Key=='"'"'backfill:setup'"'"'].Value | [0]' --output text)" = photos ]"""
             """ || { echo 'a role of that name is somebody else'"'"'s' >&2; exit 1; }"""
         ),
         HAS_ITS_PATH,
