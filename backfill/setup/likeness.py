@@ -58,7 +58,7 @@ def _element(name: str, value: object) -> object:
             return {kind: _words(words) for kind, words in named.items()}
     if name in _SETS:
         words = _words(value)
-        return [word.lower() for word in words] if "Action" in name else words
+        return sorted({word.lower() for word in words}) if "Action" in name else words
     if name == "Condition" and isinstance(value, Mapping):
         return {
             operator: {str(key).lower(): _words(words) for key, words in keys.items()}
