@@ -184,6 +184,7 @@ class _Clients:
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._open: dict[tuple[str, str], AioBaseClient] = {}
+        self._was_local = False  # the last one's endpoint; the next one is likely found there, too
         self._lent = 0
         self._is_retired = False
 
@@ -247,11 +248,12 @@ class _Clients:
         async with self._opening:
             if (service, region) not in self._open:
                 url = _endpoint(self._connection, service)
-                is_local = url is not None and is_loopback(url)
+                is_local = self._was_local if url is None else is_loopback(url)
                 client = await self._opened(service, region, is_local=is_local)
                 # The environment or a profile may name an endpoint, which only the client knows.
-                if not is_local and is_loopback(client.meta.endpoint_url):
-                    client = await self._opened(service, region, is_local=True)
+                self._was_local = is_loopback(client.meta.endpoint_url)
+                if self._was_local != is_local:
+                    client = await self._opened(service, region, is_local=self._was_local)
                 self._open[service, region] = client
             return self._open[service, region]
 
