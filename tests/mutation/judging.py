@@ -34,6 +34,9 @@ EXAMPLES_MAX = 25
 TESTS_MAX = 60
 """Tests that one mutant gets when none fails; others are not run for it, and it may be said to live
 though they would catch it. The release lane has ten times as many."""
+DEAR_S = 0.25
+"""Of the tests that a mutant gets, those that take more CPU run last: who catches it may hang on
+the machine, whether it is caught does not."""
 SPARE_S, SLOW_FACTOR = 5, 8.0
 """A mutant hangs that takes so many times the CPU that its tests took without it, and some spare:
 far from what a slow test may take, and a limit that ends early would only count it as caught."""
@@ -80,6 +83,7 @@ class Session:
         self._tests_max = tests_max
         self._hits: set[int] = set()
         self._reaching: dict[int, list[int]] = defaultdict(list)
+        self._sound: set[int] = set()
         self._items: list[pytest.Item] = []
         self._cpu_s: list[float] = []
         self._caches: list[functools._lru_cache_wrapper[object]] = []
@@ -115,6 +119,7 @@ class Session:
             if any(report.failed for report in reports):
                 self.broken.append(item.nodeid)
             else:
+                self._sound.add(at)
                 for hit in self._hits:
                     self._reaching[hit].append(at)
 
@@ -153,9 +158,10 @@ class Session:
         else:
             reached = _reading(planted.tree, table_name(mutant.home) or "")
         found = {at for one in reached for at in self._reaching[getattr(one, "hit", -1)]}
-        if not found and is_table:  # others read it, under its name
-            found = {at for tests in self._reaching.values() for at in tests}
-        return self._by_turns(found, planted.module.__name__)[: self._tests_max]
+        if not found and is_table:  # others read it, under its name; a test itself, maybe
+            found = self._sound
+        mine = self._by_turns(found, planted.module.__name__)[: self._tests_max]
+        return sorted(mine, key=lambda at: self._cpu_s[at] > DEAR_S)
 
     def _by_turns(self, found: set[int], module: str) -> list[int]:
         """Return tests in an order of names alone: first cases first, a module's own tests ahead.
