@@ -169,29 +169,12 @@ def test_a_row_can_stand_for_many_of_its_kind() -> None:
         assert told.verdicts == {"equal": 4}
 
 
-def node(
-    name: str,
-    sentence: str,
-    rows: int,
-    size_bytes: int,
-    tone: Tone = Tone.PLAIN,
-    remedy: str = "",
-    children: tuple[Node, ...] = (),
-) -> Node:
-    return Node(
-        name=name,
-        sentence=sentence,
-        rows=rows,
-        size_bytes=size_bytes,
-        tone=tone.value,
-        remedy=remedy,
-        children=children,
-    )
+Tree = dict[str, object]
 
 
-def names(found: Node) -> dict[str, object]:
+def names(found: Node) -> Tree:
     """Return a tree's names, rows, bytes and tones."""
-    inner = {name: told for child in found.children for name, told in names(child).items()}
+    inner: Tree = {name: told for child in found.children for name, told in names(child).items()}
     return {found.name: (found.rows, found.size_bytes, found.tone, inner)}
 
 
@@ -199,33 +182,33 @@ def test_the_tree_has_each_branch_in_the_order_of_the_closed_lists() -> None:
     """If this fails, a line of the tree is missing, in another place, or in another colour."""
     plain, good, wait, bad = (each.value for each in (Tone.PLAIN, Tone.GOOD, Tone.WAIT, Tone.BAD))
     tree = totals_tree(WHOLE)
-    batch = {
+    batch: Tree = {
         "replicated": (1, 10, plain, {"equal": (1, 10, good, {})}),
         "copied": (1, 10, plain, {"equal": (1, 10, good, {})}),
     }
-    copied = {
+    copied: Tree = {
         "equal": (1, 100, good, {}),
         "in-flight": (1, 10, wait, {}),
         "unverified": (2, 20, wait, {}),
     }
-    failed = {"equal": (1, 10, good, {}), "missing": (1, 10, bad, {})}
-    copies = {
+    failed: Tree = {"equal": (1, 10, good, {}), "missing": (1, 10, bad, {})}
+    copies: Tree = {
         "copied": (4, 130, plain, copied),
         "failed": (2, 20, bad, failed),
         "not executed": (1, 10, bad, {"not verified": (1, 10, wait, {})}),
     }
-    marked = {"marked": (1, 0, plain, {"equal": (1, 0, good, {})})}
-    routed = {
+    marked: Tree = {"marked": (1, 0, plain, {"equal": (1, 0, good, {})})}
+    routed: Tree = {
         "batch-replication": (2, 20, plain, batch),
         "copy-object": (7, 160, plain, copies),
         "delete-marker": (1, 0, plain, marked),
     }
-    explained = {
+    explained: Tree = {
         "no-rule": (1, 10, plain, {}),
         "archived": (1, 1000, wait, {}),
         "not-readable": (1, 10, bad, {}),
     }
-    inner = {
+    inner: Tree = {
         "routed": (10, 180, plain, routed),
         "explained": (3, 1020, plain, explained),
     }
@@ -248,7 +231,7 @@ def test_a_tree_that_does_not_add_up_is_no_report() -> None:
         totals_tree(lost)
     odd = Tally(rows=1, branches={("routed", "copy-object", "copied", "odd"): Amount(rows=1)})
     assert totals_tree(odd).children[0].children[0].children[0].children == ()
-    half = {
+    half: dict[tuple[str, ...], Amount] = {
         ("routed", "copy-object", "copied", "odd"): Amount(rows=1),
         ("routed", "copy-object", "copied", "equal"): Amount(rows=1),
     }
@@ -289,8 +272,8 @@ def test_the_steps_name_all_that_is_left_the_most_urgent_first() -> None:
             "ahij",
             0,
             (
-                "Proven: all 1 versions that could be delivered are equal; 2 others stay behind, each"
-                " for a stated reason."
+                "Proven: all 1 versions that could be delivered are equal; 2 others stay"
+                " behind, each for a stated reason."
             ),
             Tone.GOOD,
         ),
