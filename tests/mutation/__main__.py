@@ -141,7 +141,9 @@ def _session(place: Path) -> int:
     tests_max = TESTS_MAX * (1 if asked["sample"] else 10)
     session = Session(wanted, frozenset(equivalents()), tests_max)
     ignored = "ignore::pytest.PytestAssertRewriteWarning"  # the plugin imports Hypothesis first
-    plain = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ignored]
+    # Nobody reads how a test failed, and pytest's own way of telling takes ten times the test.
+    quiet = ["-q", "--no-header", "--tb=native"]
+    plain = [*quiet, "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ignored]
     ended = pytest.main([*asked["paths"], *plain], plugins=[session])
     if session.broken:
         sys.stderr.write("fail without a mutant: " + "\n".join(session.broken) + "\n")
