@@ -317,12 +317,15 @@ def _of_readers() -> Iterable[Need]:
     )
 
 
-OTHER_NEEDS: Final[tuple[Need, ...]] = (
-    *_of_jobs(),
-    *_of_jobs_on_objects(),
-    *_of_copy_workers(),
-    *_of_source_identity(),
-    *_of_creators(),
-    *_of_job_creators(),
-    *_of_readers(),
-)
+def other_needs() -> Iterable[Need]:
+    """Give every need of this table."""
+    yield from _of_jobs()
+    yield from _of_jobs_on_objects()
+    yield from _of_copy_workers()
+    yield from _of_source_identity()
+    yield from _of_creators()
+    yield from _of_job_creators()
+    yield from _of_readers()
+
+
+OTHER_NEEDS: Final[tuple[Need, ...]] = tuple(other_needs())
