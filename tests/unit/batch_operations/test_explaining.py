@@ -22,6 +22,11 @@ def test_every_status_says_what_it_means_what_comes_next_and_what_to_do(status: 
     assert ("confirm JOB_ID" in text.todo) == (status is JobStatus.SUSPENDED)
 
 
+def test_no_status_is_without_its_words() -> None:
+    """If this fails, `backfill jobs` ends in a traceback while a job is in that status."""
+    assert set(STATUS_TEXTS) == set(JobStatus)
+
+
 def test_complete_is_not_said_to_be_arrived() -> None:
     """If this fails, a person takes Complete for done, and finds out months later."""
     meaning = STATUS_TEXTS[JobStatus.COMPLETE].meaning
@@ -44,12 +49,27 @@ def told(code: str, reason: str, progress: JobProgress) -> tuple[str, str]:
 NONE_DONE = JobProgress(total=5000)
 MOST_FAILED = JobProgress(total=5000, succeeded=100, failed=900)
 HALF_FAILED = JobProgress(total=5000, succeeded=500, failed=500)
+JUST_MOST_FAILED = JobProgress(total=5000, succeeded=499, failed=501)
 TOO_EARLY = JobProgress(total=5000, failed=999)
 
 
 @pytest.mark.parametrize(
     ("code", "reason", "progress", "words"),
     [
+        ("AccessDenied", "Reading the manifest is forbidden", NONE_DONE, "s3:GetObjectVersion"),
+        ("ManifestForbidden", "", NONE_DONE, "s3:GetObjectVersion"),
+        ("ManifestGenerationFailed", "", NONE_DONE, "PutInventoryConfiguration"),
+        ("ManifestETagMismatch", "", NONE_DONE, "Keep others from writing"),
+        ("X", "the etag differs", NONE_DONE, "Keep others from writing"),
+        ("X", "getting no tags", NONE_DONE, "does not document"),
+        ("InvalidManifestContent", "", NONE_DONE, "report this"),
+        ("X", "Required fields are missing in the schema: Bucket", NONE_DONE, "report this"),
+        ("ReportWriteFailed", "", NONE_DONE, "Object Lock"),
+        ("X", "The job was suspended for too long", NONE_DONE, "30 days"),
+        ("JobExpired", "", NONE_DONE, "30 days"),
+        ("X", "not AUTHORIZED to perform", NONE_DONE, "manifests/batch-operations/"),
+        ("X", "AccessDenied", NONE_DONE, "manifests/batch-operations/"),
+        ("What", "is this", JUST_MOST_FAILED, "More than half"),
         ("X", "Reading the manifest is forbidden: AccessDenied", NONE_DONE, "s3:GetObjectVersion"),
         (
             "X",

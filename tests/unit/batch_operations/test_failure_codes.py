@@ -1,5 +1,8 @@
 """The table of failure codes against a second list of them, written down by hand."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +67,48 @@ def test_a_mend_names_the_very_permission_or_step(code: str) -> None:
     """If this fails, a person must look up what to grant, and to whom."""
     mend = failure_of(code, 500, "").mend
     assert [words for words in PERMISSIONS[code] if words not in mend] == []
+
+
+REFERENCE = Path(__file__).parents[3] / "docs/reference/failure-codes.md"
+
+
+def test_the_reference_tells_every_code_as_it_is() -> None:
+    """If this fails, a person grants an action, or looks for a code, that there is not."""
+    told = re.findall(
+        r"^\| `([A-Z]\w+)` \| `([a-z-]+)` \| (.*) \| (.*) \|$", REFERENCE.read_text(), re.MULTILINE
+    )
+    assert told == [
+        (code, known.cls.value, known.sentence, known.mend) for code, known in FAILURE_CODES.items()
+    ]
+
+
+ON_THE_SOURCE = {
+    "SrcHeadObjectNotPermitted": "s3:GetObjectVersionForReplication",
+    "SrcGetTaggingNotPermitted": "s3:GetObjectVersionTagging",
+    "SrcGetRetentionNotPermitted": "s3:GetObjectRetention",
+    "SrcGetLegalHoldNotPermitted": "s3:GetObjectLegalHold",
+    "SrcGetObjectAnnotationNotPermitted": "s3:GetObjectVersionAnnotationForReplication",
+}
+ON_THE_DESTINATION = {
+    "DstPutAclNotPermitted": "s3:ReplicateObject",
+    "DstPutTaggingNotPermitted": "s3:ReplicateObject and s3:ReplicateTags",
+    "DstPutRetentionNotPermitted": "s3:ReplicateObject and s3:PutObjectRetention",
+    "DstPutLegalHoldNotPermitted": "s3:ReplicateObject and s3:PutObjectLegalHold",
+    "DstDelObjNotPermitted": "s3:ReplicateDelete",
+    "DstMultipartInitNotPermitted": "s3:ReplicateObject",
+    "DstMultipartUploadNotPermitted": "s3:ReplicateObject",
+    "DstMultipartCompleteNotPermitted": "s3:ReplicateObject",
+}
+
+
+@pytest.mark.parametrize("code", ON_THE_SOURCE | ON_THE_DESTINATION)
+def test_a_mend_names_the_actions_whole_and_nothing_else(code: str) -> None:
+    """If this fails, a person grants an action that IAM does not know, or one too few."""
+    mend = failure_of(code, 500, "").mend
+    if code in ON_THE_SOURCE:
+        assert re.match(f"Grant {ON_THE_SOURCE[code]} (\\(.*\\) )?on arn:aws:s3:::SOURCE/", mend)
+    else:
+        assert mend.startswith(f"Grant {ON_THE_DESTINATION[code]} on arn:aws:s3:::DESTINATION/*")
 
 
 @pytest.mark.parametrize(

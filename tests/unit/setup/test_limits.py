@@ -170,9 +170,10 @@ def test_rules_that_s3_does_not_take_together_are_refused_with_both_texts() -> N
     assert (change.identifier, change.before, change.after) == ("ours", same.content, ours.content)
     assert "priority 2 is that of somebody else's rule 'same'" in change.reason
     old = item(None, Prefix="logs/", Status="Enabled")
-    (change,) = refused(RULES, [part(RULES, "open", Filter={})], [old])
+    free = item("free", Priority=1, Filter={})
+    (change,) = refused(RULES, [part(RULES, "open", Priority=0, Filter={})], [old, free])
     assert (change.identifier, change.before, change.after) == ("", old.content, old.content)
-    assert '"Priority": 0, "Filter": {"Prefix": "logs/"}' in change.reason
+    assert '"Priority": 2, "Filter": {"Prefix": "logs/"}' in change.reason
     assert in_new_schema({"ID": "r", "Prefix": "p", "Status": "Disabled", "Priority": 4}, 9) == {
         "ID": "r",
         "Status": "Disabled",
@@ -191,6 +192,7 @@ def test_rules_that_s3_does_not_take_together_are_refused_with_both_texts() -> N
         (["s3:*", "s3:ObjectCreated:*"], "s3:Replication:Failed, s3:Replication:Missed"),
         (["s3:Replication:Missed", "s3:ObjectCreated:*"], "s3:Replication:Missed"),
         (["s3:ObjectCreated:*", "s3:Replication:Fail"], ""),
+        (["s3:Replication:Failed:*"], ""),
         ("s3:Replication:Failed", ""),
         (None, ""),
     ],
