@@ -5,7 +5,8 @@
     scripts/trust --ci build/figures.json   take the figures of scripts/test into the table
 
 The release lane is the tests of CI with larger figures and fresh seeds, drawn from the commit. A
-lane that has passed for this commit is not run again. Never writes a figure that no run has left.
+lane that has passed for this commit is not run again, nor a slice of a long one. Never writes a
+figure that no run has left.
 Law: whatever failed makes the exit code 1.
 """
 
@@ -16,8 +17,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -134,9 +135,9 @@ def release(lanes: Sequence[Lane], tree: Tree, processes: int, share: float) -> 
     say(f"commit {tree.commit}, seeds from {tree.seed}, {processes} processes")
     failed = []
     for number, lane in enumerate(lanes, start=1):
-        done = result_of(lane)
+        done = result_of(lane.name)
         name = f"lane {number} of {len(lanes)}, {lane.name}"
-        if done and done.code == 0 and (done.commit, done.share) == (tree.commit, share):
+        if done is not None and has_passed(done, tree, share):
             say(f"{name}: has passed for this commit")
         else:
             say(f"{name}: {' '.join(lane.script or lane.tests)}")
@@ -150,15 +151,49 @@ def release(lanes: Sequence[Lane], tree: Tree, processes: int, share: float) -> 
     return int(bool(failed))
 
 
-def result_of(lane: Lane) -> Result | None:
-    """Return what the last run of a lane left."""
-    path = FOLDER / f"{lane.name}.json"
+def result_of(name: str) -> Result | None:
+    """Return what the last run of a lane or of a slice left."""
+    path = FOLDER / f"{name}.json"
     return Result(**json.loads(path.read_text())) if path.exists() else None
 
 
+def has_passed(done: Result | None, tree: Tree, share: float) -> bool:
+    """Whether a result is good for this commit and share of the figures."""
+    return done is not None and done.code == 0 and (done.commit, done.share) == (tree.commit, share)
+
+
 def run(lane: Lane, tree: Tree, processes: int, share: float) -> Result:
-    """Run one lane and keep its result."""
-    figures = FOLDER / f"{lane.name}.figures.json"
+    """Run one lane, slice by slice, and keep its result: those that have passed are not run again.
+
+    A slice has its part of the figures, and seeds that no other slice of this commit has.
+    """
+    apart, slices = SEEDS_APART // lane.slices, list[Result]()
+    for number in range(lane.slices):
+        name = f"{lane.name}.{number + 1}" if lane.slices > 1 else lane.name
+        done = result_of(name)
+        if done is None or not has_passed(done, tree, share / lane.slices):
+            ours = replace(tree, seed=tree.seed + number * apart)
+            done = run_slice(lane, name, ours, processes, share / lane.slices)
+            if lane.slices > 1:
+                end = "passed" if done.code == 0 else f"FAILED ({done.code})"
+                say(f"    {name} of {lane.slices}: {end} in {spoken(done.took_s)}")
+        slices.append(done)
+    whole = replace(
+        slices[0],
+        share=share,
+        code=max(one.code for one in slices),
+        took_s=sum(one.took_s for one in slices),
+        machine_s=sum(one.machine_s for one in slices),
+        date=slices[-1].date,
+        rows=_added(one.rows for one in slices),
+        files=_added(one.files for one in slices),
+    )
+    return _left(lane.name, whole)
+
+
+def run_slice(lane: Lane, name: str, tree: Tree, processes: int, share: float) -> Result:
+    """Run a lane with some share of its figures, and keep the result."""
+    figures = FOLDER / f"{name}.figures.json"
     figures.parent.mkdir(parents=True, exist_ok=True)
     figures.unlink(missing_ok=True)
     pytest = (sys.executable, "-m", "pytest", "-q", "-n", str(processes), "--dist", "worksteal")
@@ -184,9 +219,24 @@ def run(lane: Lane, tree: Tree, processes: int, share: float) -> Result:
         rows=left.get("rows", {}),
         files=left.get("files", {}),
     )
-    path = FOLDER / f"{lane.name}.json"
+    return _left(name, result)
+
+
+def _left(name: str, result: Result) -> Result:
+    path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
     return result
+
+
+def _added(slices: Iterable[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return the sums of several slices' figures."""
+    sums: dict[str, dict[str, float]] = {}
+    for rows in slices:
+        for name, told in rows.items():
+            whole = sums.setdefault(name, dict.fromkeys(told, 0))
+            for what, number in told.items():
+                whole[what] += number
+    return sums
 
 
 def figures_of(lane: Lane, result: Result) -> dict[str, Figure]:
