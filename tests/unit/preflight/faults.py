@@ -78,7 +78,7 @@ def denied(side: str, operation: str, code: str = "AccessDenied") -> Fault:
     return lambda there: getattr(there, side).fail(operation, code)
 
 
-def deny(actions: object, resource: str, **more: object) -> dict[str, object]:
+def deny(actions: object, resource: object, **more: object) -> dict[str, object]:
     return {**allow(actions, resource, Principal="*", Sid="Planted", **more), "Effect": "Deny"}
 
 
@@ -144,6 +144,15 @@ def measured(**more: object) -> dict[str, object]:
 
 def sends(arn: str, action: str, **more: object) -> dict[str, object]:
     return policy(allow(action, arn, Principal={"Service": "s3.amazonaws.com"}, **more))
+
+
+def of(account_id: str) -> dict[str, object]:
+    return {"StringEquals": {"aws:SourceAccount": account_id}}
+
+
+def of_source(bucket: str) -> dict[str, Any]:
+    condition = {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"}}
+    return trust("s3.amazonaws.com", Condition=condition)
 
 
 def key(arn: str, **changes: object) -> Fault:
@@ -393,6 +402,20 @@ FAULTS: dict[str, Fault] = {
     "role trusts by an organization": role_of(
         ROLE, trust=json.dumps(trust("s3.amazonaws.com", Condition=OPEN))
     ),
+    "role trusts for this bucket": role_of(ROLE, trust=json.dumps(of_source("from"))),
+    "role trusts for another bucket": role_of(ROLE, trust=json.dumps(of_source("other"))),
+    "role trusts for another account": role_of(
+        ROLE,
+        trust=json.dumps(
+            trust("s3.amazonaws.com", Condition={"StringEquals": {"aws:SourceAccount": THIRD}})
+        ),
+    ),
+    "role trusts by an ID from outside": role_of(
+        ROLE,
+        trust=json.dumps(
+            trust("s3.amazonaws.com", Condition={"StringEquals": {"sts:ExternalId": "x"}})
+        ),
+    ),
     "role trust denies": role_of(
         ROLE,
         trust=json.dumps(
@@ -479,6 +502,18 @@ FAULTS: dict[str, Fault] = {
     ),
     "destination denies a part": policies(
         TO_ROLE, deny("s3:ReplicateObject", "arn:aws:s3:::to/logs/*")
+    ),
+    "destination denies two parts": policies(
+        TO_ROLE,
+        deny("s3:ReplicateObject", ["arn:aws:s3:::to/a/*", "arn:aws:s3:::to/a?/*"]),
+        {**deny("s3:ReplicateObject", "arn:aws:s3:::to/logs/*"), "Sid": "Second"},
+    ),
+    "destination denies a part of another scope": also(
+        policies(TO_ROLE, deny("s3:ReplicateObject", "arn:aws:s3:::to/logs/*")),
+        asked(scope=Scope(prefix="photos/")),
+    ),
+    "destination denies one key": policies(
+        TO_ROLE, deny("s3:ReplicateObject", "arn:aws:s3:::to/backfill-preflight")
     ),
     "destination's policy unread": denied("destination", "GetBucketPolicy"),
     "destination's policy grants more": policies(
@@ -595,6 +630,28 @@ FAULTS: dict[str, Fault] = {
                 "sqs:SendMessage",
                 Condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::other"}},
             ),
+        ),
+    ),
+    "events of this account": also(
+        rules(measured()),
+        told("from", to_queue(FAILED), sqs=sends(QUEUE, "sqs:SendMessage", Condition=of(OURS))),
+    ),
+    "events of another account": also(
+        rules(measured()),
+        told("from", to_queue(FAILED), sqs=sends(QUEUE, "sqs:SendMessage", Condition=of(THIRD))),
+    ),
+    "topic and function let S3": also(
+        rules(measured()),
+        told(
+            "from",
+            {
+                "TopicConfigurations": [{"TopicArn": TOPIC, "Events": [FAILED]}],
+                "LambdaFunctionConfigurations": [
+                    {"LambdaFunctionArn": FUNCTION, "Events": [FAILED]}
+                ],
+            },
+            sns=sends(TOPIC, "sns:Publish"),
+            awslambda=sends(FUNCTION, "lambda:InvokeFunction"),
         ),
     ),
     "events by an organization": also(
