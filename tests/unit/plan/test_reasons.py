@@ -1,5 +1,5 @@
 from backfill.plan.reasons import REASON_TEXTS, ROUTE_TEXTS
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import HANDLINGS, PLAIN, Handling, Reason, Route
 
 NEEDS_NOTHING = {
     Reason.ALREADY_REPLICATED,
@@ -23,3 +23,16 @@ def test_only_what_needs_nothing_has_no_remedy() -> None:
     """If this fails, a person is told of a trouble and not what to do about it."""
     without = {reason for reason, text in REASON_TEXTS.items() if not text.remedy}
     assert without == NEEDS_NOTHING
+
+
+def test_how_a_version_is_handled_is_told_by_its_number() -> None:
+    """If this fails, a row's number names another handling: a lock or a grant is left behind."""
+    assert Handling(0) is PLAIN
+    assert [int(handling) for handling in HANDLINGS] == list(range(32))
+    assert HANDLINGS[-1] == (
+        Handling.HISTORY
+        | Handling.READ_SOURCE
+        | Handling.RESTORE
+        | Handling.GRANTS
+        | Handling.DEFAULT_ACL
+    )

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +14,8 @@ from backfill.model.attributes import Encryption, EncryptionKind
 from backfill.model.objects import ETag, VersionId
 from backfill.model.store import IfAbsent, IfReplaces
 from backfill.plan import rows as plan_rows
-from backfill.plan.entries import DestinationSeen, PlanEntry
-from backfill.plan.routes import Reason, Route
+from backfill.plan.entries import DestinationSeen, PlanEntry, word_of
+from backfill.plan.routes import PLAIN, Handling, Reason, Route
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 KEYS = st.one_of(TEXT, st.sampled_from(["\n", "a\x00b", "//", "../x", "=1+1", "<b>", "é%2F+ "]))
@@ -115,3 +116,137 @@ def test_the_work_of_a_planned_row_is_that_of_its_entry(entry: PlanEntry, number
     planned = stored(plan_rows.row_of(entry))
     (work,) = manifest_rows.rows_of_planned(number, [planned])
     assert manifest_rows.entry_of(stored(work)) == manifest_entry(number, entry)
+
+
+ENTRY = PlanEntry(
+    number=7,
+    key="a/b\n",
+    version_id=VersionId("v1"),
+    is_delete_marker=False,
+    is_latest=True,
+    last_modified=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    etag=ETag("e1"),
+    size_bytes=30,
+    destination=2,
+    route=Route.COPY_OBJECT,
+    detail="why",
+    rule_id="rule",
+    storage_class="STANDARD_IA",
+    encryption=Encryption(
+        kind=EncryptionKind.SSE_KMS, kms_key_arn="arn:key", is_bucket_key_enabled=True
+    ),
+    precondition=IfReplaces(etag=ETag("e0")),
+    seen=DestinationSeen(VersionId("x1"), is_delete_marker=False, etag=ETag("e0")),
+    has_other_writers=False,
+    replicates_delete_markers=True,
+    handling=Handling.HISTORY | Handling.GRANTS,
+    source_look="look",
+)
+CELLS = {
+    "number": 7,
+    "key": "a/b\n",
+    "version_id": "v1",
+    "is_delete_marker": False,
+    "is_latest": True,
+    "last_modified": "2026-01-02T03:04:05+00:00",
+    "etag": "e1",
+    "size_bytes": 30,
+    "destination": 2,
+    "route": "copy-object",
+    "reason": None,
+    "detail": "why",
+    "rule_id": "rule",
+    "storage_class": "STANDARD_IA",
+    "encryption": "aws:kms",
+    "kms_key_arn": "arn:key",
+    "is_bucket_key_enabled": True,
+    "precondition": "e0",
+    "seen_version_id": "x1",
+    "seen_is_delete_marker": False,
+    "seen_etag": "e0",
+    "has_other_writers": False,
+    "replicates_delete_markers": True,
+    "handling": 9,
+    "source_look": "look",
+}
+MARKER = ENTRY._replace(
+    is_delete_marker=True,
+    etag=None,
+    size_bytes=0,
+    route=None,
+    reason=Reason.NONCURRENT,
+    encryption=None,
+    precondition=None,
+    seen=None,
+    handling=PLAIN,
+    source_look=None,
+)
+MARKER_CELLS = {
+    "is_delete_marker": True,
+    "etag": None,
+    "size_bytes": 0,
+    "route": None,
+    "reason": "noncurrent",
+    "encryption": None,
+    "kms_key_arn": None,
+    "is_bucket_key_enabled": False,
+    "precondition": None,
+    "seen_version_id": None,
+    "seen_is_delete_marker": False,
+    "seen_etag": None,
+    "handling": 0,
+    "source_look": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "changes"),
+    [
+        (ENTRY, {}),
+        (MARKER, MARKER_CELLS),
+        (ENTRY._replace(precondition=IfAbsent()), {"precondition": "*"}),
+        (
+            ENTRY._replace(
+                encryption=Encryption(kind=EncryptionKind.SSE_C, customer_key_md5="md5==")
+            ),
+            {"encryption": "SSE-C", "kms_key_arn": "md5==", "is_bucket_key_enabled": False},
+        ),
+        (
+            ENTRY._replace(seen=DestinationSeen(VersionId("x2"), is_delete_marker=True)),
+            {"seen_version_id": "x2", "seen_is_delete_marker": True, "seen_etag": None},
+        ),
+    ],
+)
+def test_a_plan_entry_has_these_cells_under_these_names(
+    entry: PlanEntry, changes: dict[str, Any]
+) -> None:
+    """If this fails, rows of a plan that another release wrote are read as something else."""
+    plan_rows.encryption_of.cache_clear()
+    row = plan_rows.row_of(entry)
+    assert dict(zip(plan_rows.COLUMNS, row, strict=True)) == {**CELLS, **changes}
+    read = plan_rows.entry_of(stored(row))
+    assert read == entry
+    assert [type(cell) for cell in read] == [type(cell) for cell in entry]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason": Reason.NO_RULE},
+        {"route": None},
+        {"etag": None},
+        {"is_delete_marker": True},
+        {"route": None, "reason": Reason.NO_RULE},
+        {"route": Route.BATCH_REPLICATION, "precondition": None},
+        {"route": Route.BATCH_REPLICATION, "handling": PLAIN},
+    ],
+)
+def test_a_row_that_says_two_things_or_none_is_refused(changes: dict[str, Any]) -> None:
+    """If this fails, a plan is written that no worker can carry out as it stands."""
+    with pytest.raises(AssertionError):
+        plan_rows.row_of(ENTRY._replace(**changes))
+
+
+def test_an_entry_is_counted_under_its_route_or_its_reason() -> None:
+    """If this fails, totals count versions under another word than their rows have."""
+    assert (word_of(ENTRY), word_of(MARKER)) == (Route.COPY_OBJECT, Reason.NONCURRENT)
