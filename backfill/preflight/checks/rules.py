@@ -176,8 +176,8 @@ def _widen(rule: dict[str, object], rule_id: str, prefix: str) -> bool:
         rule["Prefix"] = prefix
         return True
     both = filtered.get("And")
+    # A filter of one tag alone has no prefix, and so covers some of every one.
     tags = list(both.get("Tags", [])) if isinstance(both, Mapping) else []
-    tags += [filtered["Tag"]] if "Tag" in filtered else []
     rule["Filter"] = {"And": {"Prefix": prefix, "Tags": tags}} if tags else {"Prefix": prefix}
     return True
 
