@@ -5,7 +5,8 @@ Law: what a bucket's or a key's policy refuses for certain is a blocker, whateve
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from backfill.model.accounts import BucketDocument, CallerIdentity, KmsKey, RawDocument, Unread
 from backfill.preflight.access import RESOURCE, Judged, judged
@@ -25,21 +26,16 @@ from backfill.preflight.statements import source_key_statement, source_statement
 Resource = BucketEvidence | KeyEvidence
 
 
-def _looking(check: str, word: str, *, is_source: bool) -> Callable[[Gathered], Iterator[Finding]]:
-    def look(seen: Gathered) -> Iterator[Finding]:
-        if not seen.copies_for_certain:
-            return
-        groups: dict[str, tuple[Resource, list[Need]]] = {}
-        for need in copy_needs(seen):
-            about = need.key or need.bucket
-            if about is not None and (need.serves or need.bucket) is not None:
-                side = need.serves or need.bucket
-                if (side is seen.source) is is_source:
-                    groups.setdefault(about.arn, (about, []))[1].append(need)
-        for about, needs in groups.values():
-            yield from _of_resource(check, word, seen, about, judged(seen, needs))
-
-    return look
+def _look(check: str, word: str, seen: Gathered, *, is_source: bool) -> Iterator[Finding]:
+    if not seen.copies_for_certain:
+        return
+    groups: dict[str, tuple[Resource, list[Need]]] = {}
+    for need in copy_needs(seen):
+        about, side = need.key or need.bucket, need.serves or need.bucket
+        if about is not None and (side is seen.source) is is_source:
+            groups.setdefault(about.arn, (about, []))[1].append(need)
+    for about, needs in groups.values():
+        yield from _of_resource(check, word, seen, about, judged(seen, needs))
 
 
 def _of_resource(
@@ -115,7 +111,7 @@ CHECKS = (
         why="CopyObject is one request by one identity: across accounts the source's policy must"
         " allow the reading, too, and without the tags' permission S3 refuses the whole copy (S3"
         " API: CopyObject). Only where copies alone are asked for.",
-        look=_looking("copy-reads", "read", is_source=True),
+        look=partial(_look, "copy-reads", "read", is_source=True),
     ),
     Check(
         id="copy-writes",
@@ -124,6 +120,6 @@ CHECKS = (
         " its writing?",
         why="A Deny wins over every Allow: each copy would be refused, after the whole plan. Only"
         " where copies alone are asked for.",
-        look=_looking("copy-writes", "write", is_source=False),
+        look=partial(_look, "copy-writes", "write", is_source=False),
     ),
 )

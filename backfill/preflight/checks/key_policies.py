@@ -4,7 +4,8 @@ Law: a key's policy decides even within one account; what it only passes on to a
 role's own policies must allow (see `roles`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 from backfill.model.accounts import CallerIdentity, KmsKey, RawDocument, Unread
 from backfill.policies.context import context_of
@@ -28,16 +29,13 @@ ALL_ALLOWED = {
 }
 
 
-def _policies(check: str, word: str, *, is_source: bool) -> Callable[[Gathered], Iterator[Finding]]:
-    def look(seen: Gathered) -> Iterator[Finding]:
-        groups: dict[str, list[Need]] = {}
-        for need in replication_needs(seen):
-            if need.key is not None and (need.serves is seen.source) is is_source:
-                groups.setdefault(need.key.arn, []).append(need)
-        for needs in groups.values():
-            yield from _of_key(check, word, seen, needs)
-
-    return look
+def _policies(check: str, word: str, seen: Gathered, *, is_source: bool) -> Iterator[Finding]:
+    groups: dict[str, list[Need]] = {}
+    for need in replication_needs(seen):
+        if need.key is not None and (need.serves is seen.source) is is_source:
+            groups.setdefault(need.key.arn, []).append(need)
+    for needs in groups.values():
+        yield from _of_key(check, word, seen, needs)
 
 
 def _of_key(check: str, word: str, seen: Gathered, needs: list[Need]) -> Iterator[Finding]:
@@ -122,7 +120,7 @@ CHECKS = (
         part=Part.REPLICATION,
         asks="Does the policy of the source's key let the role decrypt?",
         why="Without it SSE-KMS objects get SrcGetObjectNotPermitted.",
-        look=_policies("source-key-policy", "source's key", is_source=True),
+        look=partial(_policies, "source-key-policy", "source's key", is_source=True),
     ),
     Check(
         id="replica-key-policy",
@@ -131,7 +129,7 @@ CHECKS = (
         why="DstPutObjectNotPermitted although the bucket policy is right: mostly this, or a"
         " condition on the encryption context that names objects where a Bucket Key names the"
         " bucket.",
-        look=_policies("replica-key-policy", "replica key", is_source=False),
+        look=partial(_policies, "replica-key-policy", "replica key", is_source=False),
     ),
     Check(
         id="replica-readers",

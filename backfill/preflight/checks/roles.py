@@ -5,6 +5,7 @@ Law: a role that cannot be read is one finding; what its policies say is then no
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from backfill.model.accounts import BucketDocument, Role, Unread
 from backfill.policies.evaluation import Verdict
@@ -136,19 +137,18 @@ def _of_role(
     check: str,
     what: str,
     is_about: Callable[[Gathered, Need], bool],
-    *used: BucketDocument,
-) -> Callable[[Gathered], Iterator[Finding]]:
-    def look(seen: Gathered) -> Iterator[Finding]:
-        needs = [need for need in replication_needs(seen) if is_about(seen, need)]
-        unknown = [each.value for each in used if isinstance(seen.source.fields(each), Unread)]
-        for finding in identity_findings(check, seen, needs, f"the replication role {what}"):
-            if finding.is_ok and unknown:
-                beside = f"; what the source's {' and '.join(unknown)} asks for is not known"
-                yield replace(finding, what=finding.what + beside)
-            else:
-                yield finding
-
-    return look
+    used: Sequence[BucketDocument],
+    seen: Gathered,
+) -> Iterator[Finding]:
+    """Judge the needs of a kind; `used` are documents of the source that may ask for more."""
+    needs = [need for need in replication_needs(seen) if is_about(seen, need)]
+    unknown = [each.value for each in used if isinstance(seen.source.fields(each), Unread)]
+    for finding in identity_findings(check, seen, needs, f"the replication role {what}"):
+        if finding.is_ok and unknown:
+            beside = f"; what the source's {' and '.join(unknown)} asks for is not known"
+            yield replace(finding, what=finding.what + beside)
+        else:
+            yield finding
 
 
 def _is_at_source(seen: Gathered, need: Need) -> bool:
@@ -190,7 +190,13 @@ CHECKS = (
         " to them?",
         why="SrcGetObjectNotPermitted and its like follow; without s3:GetObjectVersionTagging"
         " replicas arrive without tags, and nobody is told.",
-        look=_of_role("role-at-source", "at the source", _is_at_source, BucketDocument.OBJECT_LOCK),
+        look=partial(
+            _of_role,
+            "role-at-source",
+            "at the source",
+            _is_at_source,
+            (BucketDocument.OBJECT_LOCK,),
+        ),
     ),
     Check(
         id="role-at-destination",
@@ -199,7 +205,7 @@ CHECKS = (
         " rules want them?",
         why="Across accounts both the role's policy and the destination's must allow:"
         " DstPutObjectNotPermitted, DstDelObjNotPermitted.",
-        look=_of_role("role-at-destination", "at the destination", _is_at_destination),
+        look=partial(_of_role, "role-at-destination", "at the destination", _is_at_destination, ()),
     ),
     Check(
         id="role-at-keys",
@@ -208,7 +214,9 @@ CHECKS = (
         " replica key?",
         why="A key's policy alone is not enough across accounts, nor where it only names the"
         " account: SrcGetObjectNotPermitted, DstPutObjectNotPermitted.",
-        look=_of_role("role-at-keys", "with the keys", _is_key, BucketDocument.ENCRYPTION),
+        look=partial(
+            _of_role, "role-at-keys", "with the keys", _is_key, (BucketDocument.ENCRYPTION,)
+        ),
     ),
     Check(
         id="batch-role",
