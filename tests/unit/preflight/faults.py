@@ -688,6 +688,9 @@ FAULTS: dict[str, Fault] = {
     "keys: source key gone": lambda there: there.world.keys.pop(SOURCE_KEY),
     "keys: source key disabled": key(SOURCE_KEY, state="Disabled"),
     "keys: replica key is to be deleted": key(REPLICA_KEY, state="PendingDeletion"),
+    "keys: replicas of the replica key are to be deleted": key(
+        REPLICA_KEY, state="PendingReplicaDeletion"
+    ),
     "keys: replica key for signing": key(REPLICA_KEY, usage="SIGN_VERIFY", spec="RSA_2048"),
     "keys: replica key of AWS": key(REPLICA_KEY, managed_by="AWS"),
     "keys: replica key gone": lambda there: there.world.keys.pop(REPLICA_KEY),
@@ -815,6 +818,19 @@ FAULTS: dict[str, Fault] = {
             allow("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{THEIRS}:root"}),
             deny("kms:GenerateDataKey", "*"),
         )(there),
+    ),
+    "copies: a source key that denies": also(
+        lambda there: there.with_keys(),
+        key_policy(
+            SOURCE_KEY,
+            allow("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{THEIRS}:root"}),
+            deny("kms:Decrypt", "*"),
+        ),
+    ),
+    "copies: keys unread": also(
+        lambda there: there.with_keys(),
+        denied("source", "GetKeyPolicy"),
+        denied("destination", "DescribeKey"),
     ),
     "copies: by a session": caller("destination", f"arn:aws:sts::{THEIRS}:assumed-role/c/one"),
     "copies: to a bucket that is named": asked(destination=DestinationSpec(bucket="to")),
