@@ -32,8 +32,6 @@ def _canonical(kind: ResourceKind, item: Fields) -> object:
     match kind:
         case ResourceKind.REPLICATION:
             return {**item, "Filter": _filter(item.get("Filter"))} if "Filter" in item else item
-        case ResourceKind.NOTIFICATION:
-            return {name: _words(value) if name in _SETS else value for name, value in item.items()}
         case ResourceKind.ROLE_POLICIES:
             statements = item.get("Statement", ())
             rows = [statements] if isinstance(statements, Mapping) else statements
@@ -44,7 +42,7 @@ def _canonical(kind: ResourceKind, item: Fields) -> object:
                 "Statement": [_statement(row) if isinstance(row, Mapping) else row for row in rows],
             }
         case _:
-            return _statement(item)
+            return _statement(item)  # Of a notification only the events have no order.
 
 
 def _statement(statement: Fields) -> Fields:

@@ -329,6 +329,25 @@ def test_inline_policies_are_laid_in_by_their_names() -> None:
     ]
 
 
+def test_a_queue_is_made_with_its_retention_and_its_tag() -> None:
+    """If this fails, failures that nobody has read yet are dropped, or the queue is nobody's."""
+    after = {"MessageRetentionPeriod": 60, "Tags": {"backfill:setup": "photos", "a b": "c"}}
+    assert body(document(resource(ResourceKind.QUEUE, QUEUE), after=after)) == [
+        (
+            "unless 'Queue[A-Za-z]*Exists' aws sqs create-queue --queue-name events"
+            " --region eu-west-1 --attributes MessageRetentionPeriod=60"
+            " --tags backfill:setup=photos 'a b=c'"
+        )
+    ]
+
+
+def test_every_value_is_one_word_of_the_shell() -> None:
+    """If this fails, a name that holds a blank or a semicolon runs commands."""
+    hostile = resource(ResourceKind.VERSIONING, "arn:aws:s3:::a b;c", region="$(d)")
+    (command,) = body(document(hostile))
+    assert "--bucket 'a b;c' --expected-bucket-owner 111111111111 --region '$(d)' " in command
+
+
 def test_names_of_files_are_short_and_mean_nothing_to_a_shell() -> None:
     """If this fails, a name that others chose is a path or a command of the owner's shell."""
     hostile = resource(ResourceKind.BUCKET, "arn:aws:s3:::A b;$(x)é_")

@@ -54,6 +54,16 @@ ALIKE: dict[str, tuple[ResourceKind, Fields, Fields]] = {
         {"Version": "v", "Statement": statement(Action="a")},
         {"Version": "v", "Statement": [statement(Action=["A"])]},
     ),
+    "fields in another order": (
+        POLICY,
+        {"Sid": "S", "Effect": "Allow"},
+        {"Effect": "Allow", "Sid": "S"},
+    ),
+    "the fields of a tag in another order": (
+        RULES,
+        {"Filter": {"Tag": {"Key": "a", "Value": "1"}}},
+        {"Filter": {"Tag": {"Value": "1", "Key": "a"}}},
+    ),
     "no condition and an empty prefix": (
         RULES,
         {"ID": "r", "Filter": {}},
@@ -115,6 +125,13 @@ DIFFERENT: dict[str, tuple[ResourceKind, Fields, Fields]] = {
         {"Statement": [statement(Action="a"), statement(Action="b")]},
         {"Statement": [statement(Action="b"), statement(Action="a")]},
     ),
+    "conditions that are none": (POLICY, statement(Condition="a"), statement(Condition="b")),
+    "an element that nobody knows, in another order": (
+        POLICY,
+        statement(Shiny={"k": ["a", "b"]}),
+        statement(Shiny={"k": ["b", "a"]}),
+    ),
+    "an inline policy with a number": (INLINE, {"Statement": 1}, {"Statement": 2}),
     "inline policies of no known shape": (INLINE, {"Statement": "a"}, {"Statement": "b"}),
     "elements of no known shape": (INLINE, {"Statement": ["a"]}, {"Statement": ["b"]}),
     "inline policies of another version": (INLINE, {"Version": "a"}, {"Version": "b"}),

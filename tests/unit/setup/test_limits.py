@@ -18,8 +18,8 @@ def resource(kind: ResourceKind, arn: str = BUCKET) -> Resource:
 
 def sized(size_bytes: int) -> Fields:
     """A document of so many bytes as it is put: without blanks, in UTF-8."""
-    empty = len('{"Id":"é"}'.encode())
-    return {"Id": "é" + "x" * (size_bytes - empty)}
+    empty = len('{"Id":"é","of":""}'.encode())
+    return {"Id": "é" + "x" * (size_bytes - empty), "of": ""}
 
 
 EVENT = ResourceKind.EVENT_DESTINATION_POLICY

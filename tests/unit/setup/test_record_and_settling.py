@@ -146,6 +146,11 @@ def test_a_setting_is_compared_with_no_list() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
+        (
+            b'{"format": "backfill.setup-record/1", "name": "p", "parts": [{"resource":'
+            b' {"side": "source", "kind": "bucket", "arn": "a", "account": "1", "region": "r"},'
+            b' "identifier": "", "contents": {"Region": "r"}}]}'
+        ),
         b"",
         b"[]",
         b'{"format": "backfill.setup-record/1"}',
