@@ -40,7 +40,8 @@ COLUMN_MEANINGS: Mapping[str, str] = {
     "detail": "for people",
 }
 COLUMNS = tuple(COLUMN_MEANINGS)
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@")
+"""Tab and carriage return begin formulas, too, but are visible escapes by then."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.~/][A-Za-z0-9_.~/-]*", re.ASCII)
 """A key that percent-encoding leaves as it is."""
 _PLAIN_MARKS: Final = "_.~/-"

@@ -14,7 +14,15 @@ from backfill.model.outcome import OutcomeKind
 from backfill.plan.entries import PlanEntry
 from backfill.plan.routes import Handling, Reason, Route
 from backfill.plan.totals import Amount
-from backfill.report.csv_rows import COLUMNS, LINES_AT_ONCE, are_plain, csv_cells, csv_lines
+from backfill.report.csv_rows import (
+    COLUMNS,
+    LINES_AT_ONCE,
+    are_plain,
+    csv_cells,
+    csv_lines,
+    encoded_key,
+    safe_cell,
+)
 from backfill.report.document import (
     EVIDENCE_SENTENCES,
     FIDELITY_SENTENCES,
@@ -508,6 +516,41 @@ def test_what_is_not_known_is_an_empty_cell() -> None:
     two = BY_KEY["b"]._replace(earlier=(outcome(1, SKIPPED, "A"), outcome(1, FAILED)))
     assert cells(two)["earlier_outcomes"] == "skipped A, failed"
     assert cells(two._replace(verdict=None, outcome=None))["destination_version_id"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("", ""),
+        ("plain - text=", "plain - text="),
+        ("=A1", "'=A1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@a", "'@a"),
+        ("\t=A1", "\\t=A1"),
+        ("\r=A1", "\\r=A1"),
+    ],
+)
+def test_a_cell_that_begins_as_a_formula_is_quoted(text: str, cell: str) -> None:
+    """If this fails, opening rows.csv runs what somebody put into a rule's ID."""
+    assert safe_cell(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("key", "encoded"),
+    [
+        ("a/b-c_d.e~f", "a/b-c_d.e~f"),
+        ("-a", "%2Da"),
+        ("-", "%2D"),
+        ("a-", "a-"),
+        ("a b", "a%20b"),
+        ("-a b", "%2Da%20b"),
+        ("a\n", "a%0A"),
+    ],
+)
+def test_a_key_is_encoded_as_manifests_have_it(key: str, encoded: str) -> None:
+    """If this fails, a key in rows.csv is not found in a manifest, or begins a formula."""
+    assert encoded_key(key) == encoded
 
 
 @pytest.mark.parametrize(
