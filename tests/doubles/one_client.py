@@ -104,7 +104,13 @@ SECOND_IN_RELEASE: Final = {
     "test_setting_up_guide": _WORDS,
     "test_demo": _WORDS,
     "test_watch": _WORDS,
+    "test_exit_codes": _WORDS,
+    "test_preflight": _CONTROL,
     "test_checksum_jobs": _JOBS,
     "test_batch_refusals": _JOBS,
+    "test_batch_dry_run": _JOBS,
+    "test_batch_replication": _JOBS,
+    "test_jobs": _JOBS,
+    "test_jobs_go_wrong": _JOBS,
 }
 """Modules that CI runs with the lean client alone, so that it stays within its time."""

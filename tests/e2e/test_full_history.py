@@ -32,10 +32,10 @@ from tests.doubles.version_histories import (
 
 __all__ = ["client", "commanded", "server"]
 
-VERSIONS = {"lean": figure(ci=5_000, release=20_000), "sdk": figure(ci=300, release=5_000)}
+VERSIONS = {"lean": figure(ci=3_000, release=20_000), "sdk": figure(ci=300, release=5_000)}
 """Through the SDK a part is enough: each request takes twenty times as long, and is the same."""
 SEAWEEDFS_VERSIONS = {
-    "lean": figure(ci=1_000, release=20_000),
+    "lean": figure(ci=600, release=20_000),
     "sdk": figure(ci=200, release=2_000),
 }
 """There 20,000 took 13 minutes on a busy machine, half of them to write the world."""

@@ -14,6 +14,7 @@ from backfill.sandbox.model import raw_edits, raw_histories
 from backfill.sandbox.service import SOURCE
 from tests.doubles.command import Command, artifact, report, report_rows
 from tests.doubles.damaged_histories import DAMAGES, LOST
+from tests.doubles.figures import figure
 from tests.doubles.old_world import OldWorld, caller_of
 from tests.doubles.own_eyes import S3Client, chains, seen
 from tests.doubles.version_histories import hostile_history, write_into
@@ -68,7 +69,7 @@ def test_each_damage_to_a_history_is_found_and_named_and_repair_does_no_harm(
     world: OldWorld, command: Command, destination_client: S3Client, seed: int
 ) -> None:
     """If this fails, a history that differs passes for right, or repair makes it worse."""
-    carry(world, command, seed=seed, versions=900)
+    carry(world, command, seed=seed, versions=figure(ci=500, release=900))
     done = damage(world, Random(seed))
     assert {way for way, _ in done.values()} == {way.__name__ for way in DAMAGES}
     command.run("verify", *RUN, code=4)
