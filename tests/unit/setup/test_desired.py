@@ -31,7 +31,7 @@ def wanted(document: Document) -> Wanted:
     ("rule", "reason"),
     [
         ({}, "replicates all keys to photos-replica"),
-        ({"prefix": "a\u202e"}, "replicates keys under 'a\\u202e' to photos-replica"),
+        ({"prefix": "a/b"}, "replicates keys under 'a/b' to photos-replica"),
         (
             {"prefix": "a", "tags": {"k": "v", "l": "w"}},
             "replicates keys under 'a' with 2 tags to photos-replica",
