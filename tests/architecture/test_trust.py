@@ -46,7 +46,7 @@ def test_every_lane_runs_what_is_there_and_every_line_has_its_lane() -> None:
 def tellers() -> dict[str, set[str]]:
     """Return the files that tell how much of a row they tried, by row."""
     found = defaultdict[str, set[str]](set)
-    for path in (ROOT / "tests").rglob("*.py"):
+    for path in (path for top in ("tests", "scripts") for path in (ROOT / top).rglob("*.py")):
         for name in re.findall(r"(?:tried|leave)\(\s*Row\.(\w+)", path.read_text()):
             found[name].add(str(path.relative_to(ROOT)))
     return found

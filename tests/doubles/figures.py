@@ -54,6 +54,7 @@ class Row(StrEnum):
     MEMORY_ENTRIES = "P14 · entries under the memory limit"
     GUARD_MUTANTS = "P15 · guard-removal mutants caught"
     CODE_MUTANTS = "P15 · mutants of the pure floor caught"
+    BRANCHES = "P18 · branches of the pure floor that its tests take"
     CONTRACT_CASES = "P17 · contract cases x servers"
     SECRETS = "security · planted secrets, none told"
     HOSTILE_KEYS = "security · hostile keys through every output"
