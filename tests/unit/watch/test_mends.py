@@ -98,3 +98,53 @@ def test_what_no_permission_causes_has_no_statement(code: str) -> None:
 def test_without_a_role_there_is_nothing_to_name(role: str) -> None:
     """If this fails, an odd configuration ends the watch."""
     assert way_of(rules(), role_arn=role, source=SOURCE, destination=DESTINATION) is None
+
+
+TRUST = f"the trust policy of {ROLE}"
+OF_ROLE = f"a policy of the role {ROLE}"
+
+
+@pytest.mark.parametrize(
+    ("code", "document", "action"),
+    [
+        ("AssumeRoleNotPermitted", TRUST, "sts:AssumeRole"),
+        ("SrcBucketReplicationConfigMissing", OF_ROLE, "s3:GetReplicationConfiguration"),
+        ("SrcGetTaggingNotPermitted", OF_ROLE, "s3:GetObjectVersionTagging"),
+        ("SrcGetRetentionNotPermitted", OF_ROLE, "s3:GetObjectRetention"),
+        (
+            "SrcGetObjectAnnotationNotPermitted",
+            OF_ROLE,
+            "s3:GetObjectVersionAnnotationForReplication",
+        ),
+        ("DstDelObjNotPermitted", OF_ROLE, "s3:ReplicateDelete"),
+    ],
+)
+def test_what_live_replication_lacks_is_named_also_where_jobs_can_lack_it(
+    code: str, document: str, action: str
+) -> None:
+    """If this fails, a role that S3 may not assume is reported without the statement to add."""
+    first = missing_statements(code, way())[0]
+    assert first.document == document
+    assert first.statement["Action"] == action
+    assert first.account_id == "111111111111"
+
+
+def test_the_trust_that_lacks_is_that_of_s3_alone() -> None:
+    """If this fails, a person lets Batch Operations assume the replication role."""
+    (told,) = missing_statements("AssumeRoleNotPermitted", way())
+    assert told.statement["Principal"] == {"Service": "s3.amazonaws.com"}
+
+
+@pytest.mark.parametrize("code", ["InitiateReplicationNotPermitted", "AccessDenied"])
+def test_what_only_jobs_and_copies_lack_is_not_named_here(code: str) -> None:
+    """If this fails, live replication's role is given the rights of jobs."""
+    assert missing_statements(code, way()) == ()
+
+
+def test_only_keys_by_their_arn_are_named() -> None:
+    """If this fails, a statement names an alias, which grants nothing."""
+    named = way(EncryptionConfiguration={"ReplicaKmsKeyID": "alias/replicas"})
+    assert named.pair.destination_key_arns == ()
+    both = way(EncryptionConfiguration={"ReplicaKmsKeyID": KEY})
+    assert both.pair.destination_key_arns == (KEY,)
+    assert both.pair.partition == "aws"
