@@ -29,6 +29,7 @@ from backfill.watch.picture import (
     standing_of,
 )
 from backfill.watch.verdicts import Standing, Told, Verdict, judged
+from tests.unit.watch.test_mends import way
 
 NOW = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
 DENIED, BENIGN, GONE = "DstPutObjectNotPermitted", "SrcReplicationNotPending", "SrcObjectNotFound"
@@ -93,6 +94,7 @@ def test_a_rule_stands_for_what_events_left_open_of_its_own() -> None:
         (DENIED, True, True),
         ("", True, True),
         ("SomethingNew", True, True),
+        ("SlowDown", True, True),
         ("DstObjectHardDeleted", True, False),
         (BENIGN, False, False),
         (GONE, False, False),
@@ -275,6 +277,26 @@ def test_causes_are_counted_by_reason_and_destination_the_most_frequent_first() 
     assert "arn:aws:s3:::replicas/*" in found[2].mend
     assert "DESTINATION" not in found[2].mend
     assert all(each.statements == () for each in found)
+
+
+def test_a_cause_names_the_very_buckets_and_what_must_stand_there() -> None:
+    """If this fails, a person reads SOURCE for a bucket, or gets no statement to paste."""
+    (told,) = causes_of(
+        [tally(Word.FAILED, 1, reason="SrcGetObjectNotPermitted")],
+        source_bucket="photos",
+        ways={"replicas": way()},
+    )
+    assert "arn:aws:s3:::photos/*" in told.mend
+    assert "SOURCE" not in told.mend
+    assert [each.statement["Action"] for each in told.statements] == [
+        "s3:GetObjectVersionForReplication"
+    ]
+    (nowhere,) = causes_of(
+        [tally(Word.FAILED, 1, reason="DstBucketUnversioned", bucket="")],
+        source_bucket="",
+        ways={},
+    )
+    assert "DESTINATION" in nowhere.mend
 
 
 def picture() -> Picture:

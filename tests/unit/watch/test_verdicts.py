@@ -88,6 +88,7 @@ def test_a_rule_is_judged_by_all_that_is_known(
         ([0, 0, 0, 0, 99, 0, 0, 0], Trend.STEADY),
         ([12, 12, 10, 10], Trend.FALLING),
         ([1, 1, 7, 2, 2], Trend.RISING),
+        ([1, 9, 9, 9, 9, 9], Trend.STEADY),
     ],
 )
 def test_a_trend_is_of_halves_and_not_of_one_odd_value(numbers: list[float], trend: Trend) -> None:
