@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
-from heapq import heappop
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from random import Random
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
+
+# As asyncio types what a task is made of.
+_Work = Generator[Any, None, Result] | Coroutine[Any, Any, Result]
 
 INSTANT_S = 1e-9
 """Timers closer together than this are due together, as on asyncio's own loops."""
@@ -37,17 +41,85 @@ class StepLimitError(Exception):
     """The loop has gone round too often: something runs for ever."""
 
 
+class _Call(asyncio.TimerHandle):
+    """A callback, now or at a time of its own: asyncio's handle without debug mode and traces.
+
+    A run makes a thousand of them.
+    """
+
+    __slots__ = ("args", "call", "context", "due_s")
+
+    def __init__(
+        self,
+        call: Callable[..., object],
+        args: tuple[object, ...],
+        context: Context | None,
+        due_s: float = 0.0,
+    ) -> None:
+        self.call: Callable[..., object] | None = call
+        self.args = args
+        self.context = copy_context() if context is None else context
+        self.due_s = due_s
+
+    def cancel(self) -> None:
+        self.call = None
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        return self.call is None
+
+    def when(self) -> float:
+        return self.due_s
+
+    def __repr__(self) -> str:
+        return f"<{self.call} at {self.due_s:.3f} s>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __lt__(self, _other: object) -> bool:
+        # Asked only of two that are due together: neither is before the other.
+        return False
+
+
+class _Task(asyncio.Task[Result]):
+    """A task with a number for its hash.
+
+    Groups of tasks are sets, and are cancelled in the order of their sets: where objects lie in
+    memory would decide it, which no seed knows.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        coroutine: _Work[Result],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        name: str | None,
+        context: Context | None,
+    ) -> None:
+        # First: asyncio puts the task into a set at once.
+        self._number = number
+        super().__init__(coroutine, loop=loop, name=name, context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualTimeLoop(asyncio.BaseEventLoop):
     """An event loop for one simulated run.
 
     `random` given: callbacks that are ready at the same time run in an order drawn from it, as
     threads and networks would have it; without it they run first come, first served. `blocking`
-    may be replaced at any time. `unhandled` collects what asyncio had nobody to tell.
+    may be replaced at any time. `unhandled` collects what asyncio had nobody to tell. It has no
+    debug mode.
     """
 
     # Of asyncio's base class, whose types do not tell them.
-    _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
+    _ready: deque[_Call]
     _stopping: bool
 
     def __init__(self, *, random: Random | None = None, steps_max: int = STEPS_MAX) -> None:
@@ -55,11 +127,15 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._random = random
         self._steps_max = steps_max
         self._now_s = 0.0
+        self._timers: list[tuple[float, _Call]] = []
         self._alarms: dict[int, list[Callable[[], None]]] = {}
+        self._tasks = 0
         self.steps = 0
         self.blocking: Blocking = _in_place
         self.unhandled: list[dict[str, object]] = []
         self.set_exception_handler(lambda _, context: self.unhandled.append(context))
+
+    get_debug = staticmethod(bool)
 
     def time(self) -> float:
         """Return virtual seconds since the loop was made."""
@@ -70,15 +146,60 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         assert steps > 0, "the present round is under way"
         self._alarms.setdefault(self.steps + steps, []).append(callback)
 
+    def create_task(
+        self, coro: _Work[Result], *, name: object = None, context: Context | None = None
+    ) -> asyncio.Task[Result]:
+        """Return a task that begins in the next round."""
+        self._tasks += 1
+        return _Task(
+            self._tasks, coro, loop=self, name=None if name is None else str(name), context=context
+        )
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call back in the next round."""
+        handle = _Call(callback, args, context)
+        self._ready.append(handle)
+        return handle
+
+    # There are no threads. What is left of an async generator is closed by this one.
+    call_soon_threadsafe = call_soon
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back after `delay` seconds."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at a time of the loop."""
+        timer = _Call(callback, args, context, when)
+        heappush(self._timers, (when, timer))
+        return timer
+
     def _run_once(self) -> None:
         """Go round once, as the base class does: nothing here ever waits for a socket."""
-        ready, scheduled = self._ready, self._scheduled
-        while scheduled and scheduled[0].cancelled():
-            heappop(scheduled)
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][1].call is None:
+            heappop(timers)
         if ready or self._stopping:
             self._pass_time(0.0)
         else:
-            self._pass_time(max(0.0, scheduled[0].when() - self._now_s) if scheduled else None)
+            self._pass_time(max(0.0, timers[0][0] - self._now_s) if timers else None)
         if self._random is not None and len(ready) > 1:
             # What is ready comes in the order of this seed.
             drawn = list(ready)
@@ -86,12 +207,23 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
             ready.clear()
             ready.extend(drawn)
         due_s = self._now_s + INSTANT_S
-        while scheduled and scheduled[0].when() < due_s:
-            ready.append(heappop(scheduled))
+        while timers and timers[0][0] < due_s:
+            ready.append(heappop(timers)[1])
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()  # noqa: SLF001 - the loop's side of a handle
+            if handle.call is not None:
+                self._run(handle.call, handle)
+
+    def _run(self, call: Callable[..., object], handle: _Call) -> None:
+        try:
+            handle.context.run(call, *handle.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        # As asyncio's handles do: whoever runs the loop hears of it.
+        except BaseException as failure:  # noqa: BLE001 - as said above
+            said = f"Exception in callback {call}"
+            told = {"message": said, "exception": failure, "handle": handle}
+            self.call_exception_handler(told)
 
     def _pass_time(self, timeout_s: float | None) -> None:
         """Begin a round; None: there is nothing to wait for."""

@@ -69,6 +69,34 @@ def test_the_seed_decides_the_order(seed: int) -> None:
     assert sorted(first) == list(range(8))
 
 
+def test_where_objects_lie_in_memory_decides_nothing() -> None:
+    """If this fails, a group is cancelled in another order each time, and a seed goes two ways."""
+
+    def order() -> list[int]:
+        seen: list[int] = []
+
+        async def wait(number: int) -> None:
+            try:
+                await asyncio.sleep(1.0)
+            finally:
+                seen.append(number)
+
+        async def fail() -> None:
+            async with asyncio.TaskGroup() as group:
+                for number in range(12):
+                    group.create_task(wait(number))
+                await asyncio.sleep(0.5)
+                raise OSError
+
+        with pytest.raises(ExceptionGroup):
+            run(fail)
+        return seen
+
+    elsewhere = [order() for _ in range(3)]
+    assert elsewhere == [elsewhere[0]] * 3
+    assert sorted(elsewhere[0]) == list(range(12))
+
+
 def test_threads_run_in_place_and_hand_back_what_they_raise() -> None:
     """If this fails, files written beside a simulated loop depend on real threads."""
 
