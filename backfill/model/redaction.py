@@ -63,6 +63,8 @@ _SECRET_FIELD: Final = re.compile(
 
 def redacted(text: str) -> str:
     """Return `text` with whatever looks like a secret replaced by `[redacted]`."""
+    if not text:
+        return text
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<1>{REDACTED}", text)
     return text

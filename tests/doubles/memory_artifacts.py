@@ -94,7 +94,7 @@ class MemoryWriter:
             self.write(row)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
-        content = repr((self._name, self._columns, self._rows, sorted(self._inputs.items())))
+        content = json.dumps((self._name, self._columns, self._rows, sorted(self._inputs.items())))
         index = ArtifactIndex(
             name=self._name,
             columns=self._columns,

@@ -75,7 +75,7 @@ class ModelStore:
                 following = VersionsPosition(
                     key=found.next_key_marker, version_id=VersionId(marker) if marker else None
                 )
-            entries = tuple(map(translated.listed_entry, found.entries))
+            entries = tuple(map(self._wire.s3.listed, found.entries))
             return VersionsPage(entries=entries, next_position=following)
 
         parameters = requests.list_parameters(place, prefix=prefix, after=after, max_keys=max_keys)

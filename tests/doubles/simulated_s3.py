@@ -17,10 +17,12 @@ from typing import TypeVar
 
 from backfill.aws.faults import store_fault
 from backfill.errors import StoreFault
+from backfill.model.objects import ListedEntry
 from backfill.model.store import VersionsPage
 from backfill.sandbox.model.errors import S3Error
 from backfill.sandbox.model.identities import Caller
 from backfill.sandbox.model.model import S3Model
+from backfill.sandbox.model.operations.listings import ListedVersion
 from backfill.sandbox.model.versions import ObjectVersion
 from backfill.sandbox.simulation.nemesis import (
     CONDITIONAL,
@@ -69,6 +71,7 @@ class SimulatedS3:
         """What stands for a while, beside what strikes single requests."""
         self.zombie_s = 0.0
         """A write of a process that has died since may arrive up to so much later."""
+        self._listed: dict[int, tuple[ListedVersion, ListedEntry]] = {}
         self._upload_sources: dict[str, ObjectVersion] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._jobs_timer: asyncio.TimerHandle | None = None
@@ -76,6 +79,14 @@ class SimulatedS3:
     def chain(self, bucket: str, key: str) -> Chain:
         """Return a key's entries, newest first."""
         return tuple(reversed(self.model.world.buckets[bucket].chain(key)))
+
+    def listed(self, row: ListedVersion) -> ListedEntry:
+        """Return a row of a listing as the SDK's client gives it; the same for the same row."""
+        held = self._listed.get(id(row))
+        if held is None:
+            # The row is kept, too, so that no other gets its identity.
+            held = self._listed[id(row)] = (row, translated.listed_entry(row))
+        return held[1]
 
     def begin(self, *buckets: str) -> None:
         """Take what is stored for what was there before the first event."""

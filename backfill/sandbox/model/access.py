@@ -10,7 +10,7 @@ from typing import Protocol
 from backfill.sandbox.model import refusals
 from backfill.sandbox.model.buckets import Bucket
 from backfill.sandbox.model.errors import Pairs, S3Error
-from backfill.sandbox.model.identities import AccessQuestion, Caller
+from backfill.sandbox.model.identities import AccessQuestion, Caller, allow_everything
 from backfill.sandbox.model.world import World
 
 
@@ -54,6 +54,8 @@ def is_allowed(  # noqa: PLR0913 - what a policy may speak of, no more
     is_guest = caller.account_id != bucket.owner_id
     if bucket.is_requester_pays and is_guest and not caller.is_paying:
         return False
+    if world.authorize is allow_everything:
+        return True
     return world.authorize(
         AccessQuestion(
             caller=caller,

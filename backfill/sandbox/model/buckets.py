@@ -25,6 +25,7 @@ from backfill.sandbox.model.versions import NULL_VERSION_ID, Entry
 
 if TYPE_CHECKING:
     from backfill.sandbox.model.notifications.rules import NotificationConfiguration
+    from backfill.sandbox.model.operations.listings import ListedVersion
     from backfill.sandbox.model.replication.rules import ReplicationConfiguration
     from backfill.sandbox.model.uploads import Upload
 
@@ -60,6 +61,8 @@ class Bucket:
     uploads: dict[str, Upload] = field(default_factory=dict)
     removed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Sequences of versions removed for good, by key and version ID: a page may begin after one."""
+    rows: dict[int, tuple[Entry, ListedVersion]] = field(default_factory=dict)
+    """Rows of earlier listings, by identity of the entry; which stays, so that no other gets it."""
 
     @property
     def arn(self) -> str:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from backfill.sandbox.model.errors import Pairs
 
 
+@lru_cache(maxsize=1024)
 def canonical_id(account_id: str) -> str:
     """A canonical user ID: 64 hexadecimal digits, made up from the account ID."""
     return hashlib.sha256(account_id.encode()).hexdigest()

@@ -32,6 +32,9 @@ from backfill.sandbox.model.reading import restore_told
 from backfill.sandbox.model.versions import DeleteMarker, Entry, ObjectVersion
 from backfill.sandbox.model.world import World
 
+ROWS_KEPT_MAX = 1_000
+"""Rows that a bucket keeps: small buckets are listed over and over, large ones seldom twice."""
+
 
 def page_size(max_keys: int, world: World) -> int:
     """How many entries a page may have: 0 to 1,000."""
@@ -170,6 +173,16 @@ def _conditions(prefix: str, delimiter: str | None, max_keys: int) -> Pairs:
 
 def _version_row(bucket: Bucket, entry: Entry) -> ListedVersion:
     is_latest = bucket.chains[entry.key][-1] is entry
+    held = bucket.rows.get(id(entry))
+    if held is not None and held[1].is_latest is is_latest:
+        return held[1]
+    row = _new_row(entry, is_latest=is_latest)
+    if held is not None or len(bucket.rows) < ROWS_KEPT_MAX:
+        bucket.rows[id(entry)] = (entry, row)
+    return row
+
+
+def _new_row(entry: Entry, *, is_latest: bool) -> ListedVersion:
     if isinstance(entry, DeleteMarker):
         return ListedVersion(
             key=entry.key,
