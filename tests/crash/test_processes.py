@@ -3,12 +3,14 @@
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from backfill.execute.shards import ROWS_MIN
+from backfill.sandbox.http.faults import Call, Fault, FaultKind, no_faults
 from backfill.sandbox.model import raw_edits
 from backfill.sandbox.service import Sandbox
 from tests.doubles.command import Command, Started, artifact, report
@@ -20,12 +22,43 @@ from tests.doubles.own_eyes import S3Client, versions
 from tests.doubles.relay import Relay
 from tests.doubles.waiting import wait_until
 
-OBJECTS = 2 * ROWS_MIN
+ROWS = figure(ci=150, release=ROWS_MIN)
+"""Of a shard. In CI few are made worth a process: what a death costs does not hang on how many."""
+OBJECTS = 2 * ROWS
+SOME = 25
+"""Copies after which a process is in the midst of its shard: more than it has in flight."""
 KILLS, CHAINS = figure(ci=2, release=4), figure(ci=1, release=10)
 AGENTS = {"lean": b"s3-backfill", "sdk": b"aiobotocore"}
 """How the name begins that each client gives itself."""
 DEADLINE_S = 120.0
 """For what takes a moment: only a hang reaches it."""
+
+
+class AtWork:
+    """Tells when both processes are in the midst of their shards, and lets them stay there."""
+
+    def __init__(self) -> None:
+        self._asked = [0, 0]
+
+    def __call__(self, call: Call) -> Fault | None:
+        if call.operation != "CopyObject":
+            return None
+        self._asked[is_of_copy_process(call.key)] += 1
+        return Fault(kind=FaultKind.NONE, delay_s=2.0 if self.are_both() else 0.1)
+
+    def are_both(self) -> bool:
+        return min(self._asked) >= SOME
+
+
+def is_of_copy_process(key: str) -> bool:
+    """Whether a key is of the second shard."""
+    return int(key) >= ROWS
+
+
+@pytest.fixture
+def command(command: Command) -> Command:
+    """The command, to which a shard of so many rows is worth a process."""
+    return command.beside(SHARD_ROWS_MIN=str(ROWS))
 
 
 @pytest.fixture
@@ -35,7 +68,8 @@ def words(world: OldWorld) -> tuple[str, ...]:
         world.put(f"{number:05}", b"x")
     return (
         "run", world.source, "--destination", world.destination, "--engine", "copy",
-        "--other-writers", "quiet", "--run-dir", "run", "--yes", "--processes", "2",
+        "--other-writers", "quiet", "--run-dir", "run", "--yes", "--concurrency", "16",
+        "--processes", "2",
     )  # fmt: skip
 
 
@@ -53,12 +87,10 @@ def copy_process_of(started: Started) -> int:
     return int(found[0])
 
 
-def wait_for_rows(world: OldWorld, sandbox: Sandbox, rows: int) -> None:
-    def are_there() -> bool:
-        with sandbox.held() as model:
-            return len(list(raw_edits.snapshot(model, world.destination))) >= rows
-
-    wait_until(are_there, f"{rows} copies", within_s=DEADLINE_S)
+def wait_for_work(started: Started, at_work: AtWork) -> int:
+    """Wait until both processes copy; return the one that the command has started."""
+    wait_until(at_work.are_both, "both copy", is_over=started.has_ended, within_s=DEADLINE_S)
+    return copy_process_of(started)
 
 
 def has_gone(process: int) -> bool:
@@ -112,10 +144,12 @@ def test_a_copy_process_that_is_killed_ends_the_run_and_the_same_command_goes_on
     tried: Tried,
 ) -> None:
     """If this fails, rows of a process that died are taken for done, or copied twice."""
+    at_work = AtWork()
+    sandbox.set_fault_hook(at_work)
     started = command.start(*words)
-    process = copy_process_of(started)
-    wait_for_rows(world, sandbox, 50)
+    process = wait_for_work(started, at_work)
     os.kill(process, signal.SIGKILL)
+    sandbox.set_fault_hook(no_faults)
     ended = started.end()
     assert ended.code == 128 + signal.SIGKILL, ended
     assert any("a copy process ended by itself" in line for line in ended.complaint)
@@ -134,10 +168,12 @@ def test_when_the_holder_is_killed_its_copy_process_ends_and_the_same_command_go
     tried: Tried,
 ) -> None:
     """If this fails, an orphan goes on writing beside the next run."""
+    at_work = AtWork()
+    sandbox.set_fault_hook(at_work)
     started = command.start(*words)
-    process = copy_process_of(started)
-    wait_for_rows(world, sandbox, 50)
+    process = wait_for_work(started, at_work)
     started.send(signal.SIGKILL)
+    sandbox.set_fault_hook(no_faults)
     assert started.end().code == -signal.SIGKILL
     wait_until(lambda: has_gone(process), "the copy process goes", within_s=DEADLINE_S)
     command.run(*words, code=0)
@@ -175,7 +211,15 @@ def test_kills_of_either_process_and_the_same_command_come_to_what_one_run_comes
             lambda: all(map(has_gone, orphans)), "the copy processes go", within_s=DEADLINE_S
         )
 
-    sandbox.set_fault_hook(killer)
+    def slower_by_the_holder(call: Call) -> Fault | None:
+        # It begins alone, and has half the rows: let some of the moments find both at work.
+        is_slow = call.operation == "CopyObject" and not is_of_copy_process(call.key)
+        fault = killer(call)
+        if fault is None or fault.kind is not FaultKind.NONE:
+            return fault
+        return replace(fault, delay_s=0.3) if is_slow else fault
+
+    sandbox.set_fault_hook(slower_by_the_holder)
     aim = by_request(killer, random, victim=one_of, moments=among_copies)
     killing = killed_rounds(command, words, aim, kills=KILLS, after_each=wait_for_orphans)
     keys = Counter(one.key for one in versions(destination_client, world.destination))
@@ -192,10 +236,12 @@ def test_a_signal_drains_all_processes_and_the_same_command_goes_on(
     words: tuple[str, ...],
 ) -> None:
     """If this fails, Ctrl-C leaves copy processes behind, or says that a bug was met."""
+    at_work = AtWork()
+    sandbox.set_fault_hook(at_work)
     started = command.start(*words)
-    process = copy_process_of(started)
-    wait_for_rows(world, sandbox, 50)
+    process = wait_for_work(started, at_work)
     started.send(signal.SIGTERM)
+    sandbox.set_fault_hook(no_faults)
     ended = started.end()
     assert ended.code == 128 + signal.SIGTERM, ended
     assert has_gone(process)
