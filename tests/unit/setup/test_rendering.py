@@ -3,11 +3,23 @@
 import json
 from dataclasses import replace
 
-from backfill.model.accounts import RawDocument
+import pytest
+
+from backfill.model.accounts import RawDocument, Unread
 from backfill.setup.desired import wanted_of
 from backfill.setup.difference import differences
-from backfill.setup.rendering import LineKind, counted, document_of, lines_of, shown
-from backfill.setup.wanted import Action, Actual, Difference, Fields, Resource, ResourceKind
+from backfill.setup.rendering import TEXTS, LineKind, counted, document_of, lines_of, shown
+from backfill.setup.wanted import (
+    Action,
+    Actual,
+    Change,
+    Difference,
+    DocumentDifference,
+    Fields,
+    Resource,
+    ResourceKind,
+    Side,
+)
 from tests.doubles.setup_specs import GOLDEN, ground, spec
 
 HOSTILE = "\x1b[2Jgone\u202e\n\x7f\u2028é\\"
@@ -55,6 +67,134 @@ def test_what_changes_is_shown_beside_what_is_there() -> None:
         line.kind is LineKind.TAKEN and '"s3:ReplicateObject"' in line.text for line in lines
     )
     assert any(line.kind is LineKind.CHANGE and "~ replace" in line.text for line in lines)
+
+
+BUCKET = Resource(
+    side=Side.SOURCE,
+    kind=ResourceKind.VERSIONING,
+    arn="arn:aws:s3:::photos",
+    account="111111111111",
+    region="eu-west-1",
+)
+
+
+def one(action: Action, before: Fields | None, after: Fields | None) -> DocumentDifference:
+    change = Change(
+        resource=BUCKET,
+        identifier="" if action is Action.KEEP else "p",
+        action=action,
+        reason="why",
+        before=before,
+        after=after,
+    )
+    return DocumentDifference(
+        resource=BUCKET, changes=(change,), before=before, after=after, notes=("see",)
+    )
+
+
+def shown_lines(document: DocumentDifference) -> list[tuple[str, str]]:
+    made = Difference(name="photos", documents=(document,), notes=("n",))
+    return [(line.kind.value, line.text) for line in lines_of(made)]
+
+
+A, B = {"a": 1}, {"a": 2}
+SHOWN = [
+    (Action.ADD, None, A, "change", "+ add p", ["+ {", '+   "a": 1', "+ }"]),
+    (Action.REPLACE, A, B, "change", "~ replace p", ["  {", '-   "a": 1', '+   "a": 2', "  }"]),
+    (Action.REPLACE, A, A, "change", "~ replace p", []),
+    (Action.REMOVE, A, None, "change", "- remove p", ["- {", '-   "a": 1', "- }"]),
+    (Action.KEEP, A, B, "kept", "= keep", []),
+    (Action.LEAVE, A, B, "kept", "= leave p", []),
+    (Action.REFUSE, A, A, "refused", "! refuse p", []),
+    (Action.REFUSE, None, A, "refused", "! refuse p", ["+ {", '+   "a": 1', "+ }"]),
+]
+MARKS = {"+": "added", "-": "taken", " ": "context"}
+
+
+@pytest.mark.parametrize(("action", "before", "after", "kind", "head", "texts"), SHOWN)
+def test_each_action_has_its_sign_its_kind_and_both_texts(
+    action: Action,
+    before: Fields | None,
+    after: Fields | None,
+    kind: str,
+    head: str,
+    texts: list[str],
+) -> None:
+    """If this fails, a person reads an addition for a removal, or sees one of two texts alone."""
+    assert shown_lines(one(action, before, after)) == [
+        ("heading", "source account 111111111111"),
+        ("heading", "  versioning of arn:aws:s3:::photos"),
+        (kind, f"    {head}: why"),
+        *((MARKS[text[0]], f"        {text}") for text in texts),
+        ("note", "    note: see"),
+        ("note", "note: n"),
+    ]
+    assert {LineKind.ADDED, LineKind.TAKEN, LineKind.CONTEXT} == TEXTS
+
+
+def test_a_document_that_was_denied_says_by_which_call_and_code() -> None:
+    """If this fails, a person cannot tell which permission is lacking."""
+    denied = Unread(operation="GetBucketPolicy", code="AccessDenied", message="no")
+    document = replace(one(Action.ADD, None, A), unread=denied)
+    kind, text = shown_lines(document)[2]
+    assert kind == "refused"
+    assert text.startswith("    ? could not be read (GetBucketPolicy AccessDenied): ")
+
+
+def test_a_document_for_programs_has_every_field_under_its_name() -> None:
+    """If this fails, a program that reads --json breaks with the next version."""
+    denied = Unread(operation="GetBucketPolicy", code="AccessDenied", message="no")
+    told = replace(one(Action.REPLACE, A, B), unread=denied)
+    assert document_of(Difference(name="photos", documents=(told,), notes=("n",))) == {
+        "name": "photos",
+        "is_refused": True,
+        "is_change": True,
+        "notes": ["n"],
+        "documents": [
+            {
+                "side": "source",
+                "kind": "versioning",
+                "arn": "arn:aws:s3:::photos",
+                "account": "111111111111",
+                "region": "eu-west-1",
+                "unread": {
+                    "operation": "GetBucketPolicy", "code": "AccessDenied", "message": "no",
+                },
+                "changes": [
+                    {
+                        "identifier": "p",
+                        "action": "replace",
+                        "reason": "why",
+                        "before": A,
+                        "after": B,
+                    }
+                ],
+                "before": A,
+                "after": B,
+                "notes": ["see"],
+            }
+        ],
+    }  # fmt: skip
+    assert counted((told, one(Action.KEEP, A, A))) == {
+        **dict.fromkeys(Action, 0), Action.REPLACE: 1, Action.KEEP: 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown_as"),
+    [
+        ("a", "a"),
+        ("é", "é"),
+        ("\x7f", "\\u007f"),
+        ("é\x7f", "é\\u007f"),
+        ("é\u202e", "é\\u202e"),
+        ("é\\", "é\\\\"),
+        ("é\n", "é\\n"),
+    ],
+)
+def test_a_document_is_shown_as_it_is_but_for_what_nobody_sees(text: str, is_shown_as: str) -> None:
+    """If this fails, what a person copies from the plan is no JSON, or hides something."""
+    assert shown({"k": text}) == f'{{\n  "k": "{is_shown_as}"\n}}'
 
 
 def test_hostile_documents_move_no_cursor() -> None:
