@@ -37,8 +37,10 @@ from backfill.report.document import (
     way_counts,
 )
 from backfill.report.histories import HistoryCount, went_as_history
+from backfill.report.html import page, template
 from backfill.report.next_steps import next_steps
 from backfill.report.restored import Restored, RestoredArchive, restored_line, restored_of
+from backfill.report.run import REPORT_HTML
 from backfill.report.tally import (
     Kinds,
     ReportRow,
@@ -61,6 +63,7 @@ from backfill.report.wording import (
 )
 from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict
 from tests.unit.report.rows import entry, outcome, verdict
+from tests.unit.report.test_report import written
 
 BATCH, COPY = Route.BATCH_REPLICATION, Route.COPY_OBJECT
 COPIED, FAILED, SKIPPED = OutcomeKind.COPIED, OutcomeKind.FAILED, OutcomeKind.SKIPPED
@@ -594,6 +597,26 @@ def test_histories_close_with_the_last_key() -> None:
     assert not went_as_history(plain)
     assert not went_as_history(plain._replace(handling=Handling.READ_SOURCE))
     assert went_as_history(plain._replace(handling=Handling.HISTORY))
+
+
+def test_a_page_shows_all_text_as_text() -> None:
+    """If this fails, a key runs in the browser of whoever opens the report, or numbers run on."""
+    template.cache_clear()
+    report, files = written(
+        [entry(0, "<b>&\x07", size_bytes=2_000_000), *(entry(n, "k") for n in range(1, 1500))],
+        [(0, outcome(0, FAILED, "<i>Code"))],
+        [],
+        3,
+    )
+    shown = page(report).decode()
+    assert shown == files[REPORT_HTML].decode()
+    assert "&lt;b&gt;&amp;\\x07" in shown
+    assert "&lt;i&gt;Code" in shown
+    assert "<b>&" not in shown
+    assert "\x07" not in shown
+    assert "1,500" in shown
+    assert "2.01 MB" in shown
+    assert template() is template()
 
 
 def ledger(**changes: object) -> Ledger:
