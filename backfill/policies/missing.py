@@ -5,7 +5,6 @@ were asked for, on what they were asked for, to the one who asked, and to servic
 of the account and resource that the request names (confused deputies).
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Final
 
 from backfill.policies.asking import Pair, requests_for
 from backfill.policies.context import Every, Said
-from backfill.policies.document import WITH_VARIABLES
 from backfill.policies.evaluation import Decision, Verdict, must_be_in_resource_policy
 from backfill.policies.need import Feature
 from backfill.policies.needs import explained
@@ -239,10 +237,3 @@ def _named(principal: Principal) -> tuple[Mapping[str, str], list[str] | None]:
 
 def _one_or_list(values: Values) -> str | list[str]:
     return values[0] if len(values) == 1 else list(values)
-
-
-def pasted(statements: Iterable[Statement]) -> str:
-    """Return a whole policy document with these statements, as JSON for people to paste."""
-    return json.dumps(
-        {"Version": WITH_VARIABLES, "Statement": list(statements)}, indent=2, ensure_ascii=True
-    )

@@ -196,4 +196,10 @@ ON_DESTINATION_BUCKET: Final = needs(
 """Only for the destination's bucket policy: the role's own policy never has them in AWS's examples,
 so that across accounts they allow nothing by themselves."""
 
+WIDELY_COPIED: Final = frozenset(
+    {"s3:putobject", "s3:putobjectacl", "s3:getobjectversionforreplication", "s3:replicateobject"}
+)
+"""What marks the destination policy that articles and answers hand on: its first two are for
+writing copies, its third for reading a source; replication into this bucket uses none of them."""
+
 REPLICATION_NEEDS: Final[tuple[Need, ...]] = (*_TRUST, *_AT_SOURCE, *_AT_DESTINATION)

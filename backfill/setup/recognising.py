@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from backfill.model.escaping import quoted
-from backfill.policies.destination_policy import WIDELY_COPIED
+from backfill.policies.replication_needs import WIDELY_COPIED
 from backfill.setup.layouts import Item
 from backfill.setup.likeness import parties
 from backfill.setup.wanted import Fields, Resource, ResourceKind, WantedPart

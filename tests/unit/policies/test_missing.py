@@ -12,7 +12,6 @@ from backfill.policies.missing import (
     Missing,
     missing,
     missing_after,
-    pasted,
     places_of,
     statements_for,
 )
@@ -178,7 +177,9 @@ def test_a_hostile_key_is_covered_and_nothing_beside_it(key: str) -> None:
         resource_account_id=A,
         context=context_of({"aws:username": "x"}),
     )
-    text = pasted(statements_for([request], Place.IDENTITY))
+    text = json.dumps(
+        {"Version": "2012-10-17", "Statement": statements_for([request], Place.IDENTITY)}
+    )
     assert all(each.isprintable() for each in text.splitlines())
     held = Documents(identity=(reading_of("pasted", A, text),))
     assert decision(request, held).is_allowed
@@ -260,12 +261,6 @@ def test_trust_has_no_resource_and_a_key_policy_means_its_key() -> None:
 
 def _is_resource(lacking: Missing) -> bool:
     return lacking.place is Place.RESOURCE
-
-
-def test_pasted_documents_are_whole() -> None:
-    """If this fails, what is printed cannot be put as it is."""
-    text = pasted(statements_for(asked(ACROSS)[:1], Place.RESOURCE))
-    assert json.loads(text)["Version"] == "2012-10-17"
 
 
 def test_every_party_that_s3_plays_is_asked_for() -> None:
