@@ -617,6 +617,21 @@ FAULTS: dict[str, Fault] = {
         rules(measured()),
         told("from", to_queue(FAILED, MISSED), sqs=sends(QUEUE, "sqs:SendMessage")),
     ),
+    "events of time control alone": told(
+        "from", to_queue(MISSED, "s3:*"), sqs=sends(QUEUE, "sqs:SendMessage")
+    ),
+    "events of time control alone, without metrics": told(
+        "from", to_queue(MISSED), sqs=sends(QUEUE, "sqs:SendMessage")
+    ),
+    "events of time control with it": also(
+        rules(
+            measured(
+                Metrics={"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
+                ReplicationTime={"Status": "Enabled", "Time": {"Minutes": 15}},
+            )
+        ),
+        told("from", to_queue(MISSED), sqs=sends(QUEUE, "sqs:SendMessage")),
+    ),
     "events that fit": also(
         rules(measured()), told("from", to_queue(FAILED), sqs=sends(QUEUE, "sqs:SendMessage"))
     ),
@@ -724,6 +739,40 @@ FAULTS: dict[str, Fault] = {
     ),
     "keys: replica key of a third account, by an organization": third_key(
         allow("kms:Decrypt", "*", Principal={"AWS": f"arn:aws:iam::{THEIRS}:root"}, Condition=OPEN)
+    ),
+    "keys: replica keys of two accounts": also(
+        third_key(),
+        lambda there: there.rules(
+            there.kms_rule(Filter={"Prefix": "a/"}),
+            there.kms_rule(OTHER_KEY, ID="b", Priority=2, Filter={"Prefix": "b/"}),
+        ),
+    ),
+    "keys: replica key of a third account, by way of S3": third_key(
+        allow(
+            "kms:Decrypt",
+            "*",
+            Principal={"AWS": f"arn:aws:iam::{THEIRS}:root"},
+            Condition={
+                "StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::to/*"},
+            },
+        )
+    ),
+    "keys: replica key of a third account, for one role": also(
+        third_key(
+            allow("kms:Decrypt", "*", Principal={"AWS": f"arn:aws:iam::{THEIRS}:role/reads"})
+        ),
+        caller("destination", f"arn:aws:sts::{THEIRS}:assumed-role/reads/one"),
+    ),
+    "keys: replica key of a third account, seen by the source's": also(
+        third_key(),
+        caller("destination", f"arn:aws:iam::{OURS}:root"),
+        account("destination", OURS),
+    ),
+    "keys: four rules lack all": also(
+        taken("to", BucketDocument.OWNERSHIP),
+        rules(*({**BARE, "ID": each, "Priority": n} for n, each in enumerate("abcd", 1))),
+        told("from", to_queue(FAILED), sqs=sends(QUEUE, "sqs:SendMessage")),
     ),
     "keys: role may not use them": inline(ROLE, allow("s3:*", "*")),
     "keys: destination encrypts by itself": put(
