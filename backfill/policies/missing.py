@@ -168,10 +168,7 @@ def _conditions(request: Request) -> Conditions:
     found: list[tuple[str, str, Values]] = []
     for key, operator in _KEPT.items():
         if values := request.context.values(key):
-            likes = tuple(
-                _pattern(value) if operator != "StringEquals" else str(value) for value in values
-            )
-            found.append((operator, key, likes))
+            found.append((operator, key, tuple(map(_pattern, values))))
     return tuple(found)
 
 
