@@ -20,7 +20,7 @@ from backfill.report.histories import HistoryCount, went_as_history
 from backfill.report.lines import Lines, Streams
 from backfill.report.tally import Tally, is_trouble, joined_rows
 from backfill.verify.rows import row_of
-from backfill.verify.verdicts import Field, Verdict, VerdictRow
+from backfill.verify.verdicts import Evidence, Fidelity, Field, Verdict, VerdictRow
 from tests.unit.report.rows import entry, outcome, verdict
 
 BUCKETS = ("to-bucket", "other-bucket")
@@ -144,3 +144,61 @@ def test_what_belongs_to_no_plan_row_stops_the_report(stream: str, number: int) 
     found = Streams(plan=plan, outcomes=outcomes, verdicts=verdicts, unjudged=unjudged)
     with pytest.raises(TotalsError, match="belongs to no row"):
         list(Lines(BUCKETS).of(found))
+
+
+PLANNED = entry(0, "k")
+APART: list[tuple[dict[str, object], dict[str, object] | None, dict[str, object] | None]] = [
+    ({"is_delete_marker": True, "etag": None, "size_bytes": 0}, {}, {}),
+    ({"is_latest": False}, {}, {}),
+    ({"destination": 1}, {}, {}),
+    ({"route": Route.MULTIPART_COPY}, {}, {}),
+    ({"route": None, "reason": Reason.NO_RULE, "precondition": None}, None, None),
+    ({"route": None, "reason": Reason.TAG_MISMATCH, "precondition": None}, None, None),
+    ({"detail": "why"}, {}, {}),
+    ({"rule_id": "r"}, {}, {}),
+    ({"handling": Handling.HISTORY}, {}, {}),
+    ({}, {"kind": OutcomeKind.ALREADY_THERE}, {}),
+    ({}, {"code": "Odd"}, {}),
+    ({}, {"detail": "what"}, {}),
+    ({}, {}, {"evidence": Evidence.BYTES}),
+    ({}, {}, {"fidelity": Fidelity.NOT_LOOKED_AT}),
+    ({}, {}, {"fields": (Field.TAGS,)}),
+    ({}, {}, {"content": Verdict.UNVERIFIED}),
+    ({}, {}, {"detail": "seen"}),
+    ({}, {}, {"destination_version_id": None}),
+    ({}, {"version_id": None}, {"destination_version_id": None}),
+    ({}, {"version_id": "a,b"}, {"destination_version_id": None}),
+    ({}, {}, {"destination_version_id": "a,b"}),
+    ({"version_id": "a,b"}, {}, {}),
+    ({}, None, {}),
+    ({}, {}, None),
+]
+
+
+@pytest.mark.parametrize("changed", range(len(APART)))
+def test_neighbours_that_differ_in_one_thing_are_not_written_alike(changed: int) -> None:
+    """If this fails, a row of rows.csv is written as its neighbour, and counted as it, too."""
+    plan_changes, outcome_changes, verdict_changes = APART[changed]
+    plan, outcomes, verdicts = [], [], []
+    for number in range(3):
+        is_odd = number == 1
+        of_plan = plan_changes if is_odd else {}
+        row = PLANNED._replace(number=number, key=f"k{number}", version_id=VersionId(f"v{number}"))
+        plan.append(row._replace(**of_plan))  # type: ignore[arg-type] # by name
+        of_outcome = outcome_changes if is_odd else {}
+        if of_outcome is not None:
+            outcomes.append(outcome(number)._replace(**of_outcome))  # type: ignore[arg-type] # by name
+        of_verdict = verdict_changes if is_odd else {}
+        if of_verdict is not None:
+            told = verdict(number, f"k{number}")
+            verdicts.append(told._replace(**of_verdict))  # type: ignore[arg-type] # by name
+    rows = list(joined_rows(plan, [(each.number, each) for each in outcomes], verdicts))
+    tally = Tally()
+    for each in rows:
+        tally.add(each)
+    lines = Lines(BUCKETS)
+    text = b"".join(lines.of(streams(plan, outcomes, verdicts, [])))
+    assert text == b"".join(csv_lines([COLUMNS, *(csv_cells(row, BUCKETS) for row in rows)]))
+    assert lines.kinds.tally() == tally
+    assert lines.troubles_total == sum(map(is_trouble, rows))
+    assert lines.histories.total().keys == (PLANNED.handling != plan[1].handling)
