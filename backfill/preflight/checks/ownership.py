@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from backfill.model.accounts import BucketDocument, CallerIdentity, Unread
 from backfill.plan.terms import OWNER_ENFORCED
-from backfill.preflight.checks.check import Check, ok, unread, warned
+from backfill.preflight.checks.check import Check, ok, unread, untold, warned
 from backfill.preflight.evidence import BucketEvidence, Gathered
 from backfill.preflight.findings import Finding, Part
 from backfill.preflight.members import members, text
@@ -15,10 +15,13 @@ def _ownership(seen: Gathered) -> Iterator[Finding]:
     for destination in seen.destinations:
         if not destination.region_name:
             continue
-        if not seen.is_cross_account(destination):
+        if seen.is_cross_account(destination):
+            yield from _across(seen, destination)
+        elif seen.source.account_id and destination.account_id:
             yield ok("ownership", destination.name, "one account owns both buckets")
-            continue
-        yield from _across(seen, destination)
+        else:
+            what = "whether one account owns both buckets is not known"
+            yield untold("ownership", destination.name, what)
 
 
 def _across(seen: Gathered, destination: BucketEvidence) -> Iterator[Finding]:

@@ -943,7 +943,38 @@ def boundary_of(arn: str, *statements: Mapping[str, object]) -> Callable[[Gather
     return alter
 
 
+def first_alone(**changes: object) -> Callable[[Gathered], Gathered]:
+    """Change what is known of the first destination, so that the second one's faults must stay."""
+
+    def alter(seen: Gathered) -> Gathered:
+        first, second = seen.destinations
+        return replace(seen, destinations=(replace(first, **changes), second))  # type: ignore[arg-type] # by name
+
+    return alter
+
+
+def first_unread(seen: Gathered) -> Gathered:
+    why = Unread(operation="Get", code="AccessDenied")
+    documents = dict.fromkeys(seen.destinations[0].documents, why)
+    return first_alone(documents=documents)(seen)
+
+
 SEEN: dict[str, Callable[[Gathered], Gathered]] = {
+    "two: the first nowhere": first_alone(
+        region=Unread(operation="HeadBucket", code="AccessDenied"), documents={}
+    ),
+    "two: the first missing": first_alone(
+        region=Unread(operation="HeadBucket", code="NoSuchBucket"), documents={}
+    ),
+    "two: the first of the source's account": first_alone(account_id=OURS),
+    "two: the first of nobody": first_alone(account_id="", documents={}),
+    "two: the first unread": first_unread,
+    "two: the first without anything": lambda seen: first_alone(
+        documents=dict.fromkeys(seen.destinations[0].documents)
+    )(seen),
+    "two: the first by copies": lambda seen: first_unread(
+        replace(seen, campaign=replace(seen.campaign, engine=Engine.COPY))
+    ),
     "no Region known": region_unread,
     "no bucket there": lambda seen: region_unread(seen, "NoSuchBucket"),
     "jobs: no Region known": region_unread,
@@ -978,4 +1009,21 @@ def sound(kind: str) -> Scenery:
             return there.with_jobs()
         case "copies":
             copies(there)
+        case "two":
+            two(there)
     return there
+
+
+def two(there: Scenery) -> None:
+    """Replicate to a second bucket, of which much is wrong."""
+    there.with_keys()
+    there.world.add_bucket("zwei", THEIRS, "eu-west-1", versioning="")
+    there.regions["zwei"] = "eu-west-1"
+    second = {**there.kms_rule(ID="two", Priority=2), "SourceSelectionCriteria": MODIFIES}
+    second["Destination"] = {"Bucket": "arn:aws:s3:::zwei"}
+    there.rules(there.kms_rule(), second)
+    encrypted("zwei", REPLICA_KEY)(there)
+    lifecycle("zwei", {"Expiration": {"Days": 1}})(there)
+    put("zwei", BucketDocument.REQUEST_PAYMENT, Payer="Requester")(there)
+    put("from", BucketDocument.OBJECT_LOCK, **LOCKED)(there)
+    put("to", BucketDocument.OBJECT_LOCK, **LOCKED)(there)

@@ -15,7 +15,7 @@ from tests.unit.preflight.scenery import OURS, REPLICA_KEY, ROLE, SOURCE_KEY, TH
 
 TOLD = Path(__file__).with_name("faults.txt")
 """What is said of each fault and not of the sound set-up, and which checks fall silent."""
-EVERY = ["sound", *(f"{kind}: sound" for kind in ("keys", "jobs", "copies")), *FAULTS, *SEEN]
+EVERY = ["sound", *(f"{kind}: sound" for kind in ("keys", "jobs", "copies", "two")), *FAULTS, *SEEN]
 NAMES = {
     ROLE: "ROLE",
     SOURCE_KEY: "SOURCE_KEY",
