@@ -5,6 +5,7 @@ import pytest
 
 from backfill.campaign import DestinationSpec, Scope
 from backfill.errors import CampaignError
+from backfill.plan import configuration
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.rules import Rule, Rules, configuration_digest
 
@@ -194,6 +195,128 @@ def test_a_document_without_rules_is_refused(document: dict[str, Any]) -> None:
     """If this fails, an answer that is no configuration plans nothing and looks like success."""
     with pytest.raises(CampaignError):
         parse_configuration(document)
+
+
+UNKNOWN = {"Unknown": "1"}
+KMS = {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        (changed(V2, **UNKNOWN), ""),
+        (changed(V2, DeleteMarkerReplication={**KMS, **UNKNOWN}), "DeleteMarkerReplication"),
+        (changed(V2, ExistingObjectReplication={**KMS, **UNKNOWN}), "ExistingObjectReplication"),
+        (changed(V2, Filter=UNKNOWN), "Filter"),
+        (changed(V2, Filter={"Tag": {**A, **UNKNOWN}}), "Tag"),
+        (changed(V2, Filter={"And": {"Prefix": "a", **UNKNOWN}}), "And"),
+        (changed(V2, Filter={"And": {"Tags": [{**A, **UNKNOWN}]}}), "Tags 1"),
+        (changed(V2, SourceSelectionCriteria=UNKNOWN), "SourceSelectionCriteria"),
+        (
+            changed(V2, SourceSelectionCriteria={"ReplicaModifications": {**KMS, **UNKNOWN}}),
+            "ReplicaModifications",
+        ),
+        (with_destination(**UNKNOWN), "Destination"),
+        (
+            with_destination(
+                Account="222233334444",
+                AccessControlTranslation={"Owner": "Destination", **UNKNOWN},
+            ),
+            "AccessControlTranslation",
+        ),
+        (
+            with_destination(
+                EncryptionConfiguration={"ReplicaKmsKeyID": KEY_ARN, **UNKNOWN},
+            ),
+            "EncryptionConfiguration",
+        ),
+        (with_destination(**{**RTC, "Metrics": {**RTC["Metrics"], **UNKNOWN}}), "Metrics"),
+        (
+            with_destination(
+                **{**RTC, "Metrics": {**KMS, "EventThreshold": {"Minutes": 15, **UNKNOWN}}}
+            ),
+            "EventThreshold",
+        ),
+    ],
+)
+def test_an_element_that_nobody_knows_is_refused_at_its_place(
+    document: dict[str, Any], place: str
+) -> None:
+    """If this fails, what S3 adds to rules one day is ignored, and rules are read as others."""
+    with pytest.raises(CampaignError) as refused:
+        parsed(document)
+    assert "'Unknown'" in refused.value.message
+    assert place in refused.value.message.partition("Unknown")[0]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"ReplicationConfiguration": {"Rules": [V2]}, "Unknown": 1},
+        {"ReplicationConfiguration": {"Rules": [V2], "Unknown": 1}},
+        {"ReplicationConfiguration": []},
+        {"Rules": [V2], "Role": 7},
+    ],
+)
+def test_a_configuration_around_the_rules_is_read_as_strictly(document: dict[str, Any]) -> None:
+    """If this fails, an answer that is not a configuration is acted upon."""
+    with pytest.raises(CampaignError) as refused:
+        parse_configuration(document)
+    assert refused.value.message.startswith("replication configuration: ")
+
+
+def test_the_role_and_as_many_rules_as_s3_takes_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, a configuration that S3 holds is refused, or its role forgotten."""
+    assert configuration.RULES_MAX == 1000
+    monkeypatch.setattr(configuration, "RULES_MAX", 3)
+    rules = [changed(V2, ID=f"r{n}", Priority=n) for n in range(4)]
+    found = parse_configuration({"Role": "arn:aws:iam::111122223333:role/r", "Rules": rules[:3]})
+    assert (len(found.rules), found.role) == (3, "arn:aws:iam::111122223333:role/r")
+    assert parse_configuration({"Rules": [V2]}).role == ""
+    with pytest.raises(CampaignError, match="4 rules; S3 takes 1 to 3"):
+        parse_configuration({"Rules": rules})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STANDARD",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER",
+        "GLACIER_IR",
+        "DEEP_ARCHIVE",
+    ],
+)
+def test_each_class_that_a_destination_can_hold_is_taken(name: str) -> None:
+    """If this fails, a rule that S3 accepted keeps the whole bucket from being planned."""
+    assert only(with_destination(StorageClass=name)).destination.storage_class == name
+    spec = DestinationSpec(bucket="b", storage_class=name)
+    assert rules_of_campaign(spec, Scope()).rules[0].destination.storage_class == name
+    with pytest.raises(CampaignError, match="cannot be asked for"):
+        rules_of_campaign(DestinationSpec(bucket="b", storage_class="EXPRESS"), Scope())
+
+
+def test_a_rule_at_each_limit_is_taken() -> None:
+    """If this fails, a rule that S3 accepted is refused for its length."""
+    rule = only(changed(V2, ID="x" * 255, Priority=0, Filter={"Prefix": "é" * 512}))
+    assert (len(rule.id), rule.priority, len(rule.prefix)) == (255, 0, 512)
+    assert only(changed(V2, ID=None)).id == "(rule 1 without ID)"
+
+
+def test_metrics_without_a_time_limit_are_metrics_alone() -> None:
+    """If this fails, a rule with metrics and without RTC is refused, or waits for RTC's metrics."""
+    rule = only(with_destination(Metrics={"Status": "Enabled"}))
+    assert (rule.destination.has_replication_time, rule.destination.has_metrics) == (False, True)
+    off = {"Status": "Disabled"}
+    rule = only(
+        with_destination(
+            ReplicationTime={**RTC["ReplicationTime"], **off}, Metrics={**RTC["Metrics"], **off}
+        )
+    )
+    assert (rule.destination.has_replication_time, rule.destination.has_metrics) == (False, False)
 
 
 def test_two_rules_of_one_id_are_refused() -> None:
