@@ -201,3 +201,15 @@ def test_whoever_creates_jobs_needs_what_the_document_to_paste_says() -> None:
     plain = {need.action for need in needs_of(Party.SOURCE_CREATOR, ())} - {"iam:PassRole"}
     assert pasted - (every - plain) == {"s3:UpdateJobPriority"}  # `jobs priority`, by hand only
     assert every - plain <= pasted
+
+
+def test_of_two_rows_for_one_action_the_first_is_told() -> None:
+    """If this fails, why a job needs an action changes with the jobs that are made beside it."""
+    both = needs_of(Party.BATCH_ROLE, {Feature.CHECKSUM_JOBS, Feature.COPY_JOBS})
+    (reads,) = (
+        each for each in both if (each.action, each.on) == ("s3:GetObject", On.SOURCE_OBJECTS)
+    )
+    assert reads.features == {Feature.CHECKSUM_JOBS}
+    replicating = needs_of(Party.REPLICATION_ROLE, {Feature.DELETE_MARKERS})
+    (lists,) = (each for each in replicating if each.action == "s3:ListBucket")
+    assert lists.weight is Weight.REQUIRED

@@ -33,6 +33,7 @@ def to(arn: str, *events: str, **more: object) -> dict[str, object]:
         ),
         (["odd", {"QueueArn": QUEUE, "Events": FAILED}, to(OTHER, FAILED)], (OTHER,), ()),
         ("odd", (), (NO_QUEUE,)),
+        ([{"QueueArn": QUEUE, "Events": 7}, to(OTHER, FAILED)], (OTHER,), ()),
     ],
 )
 def test_queues_with_replication_events_are_read(

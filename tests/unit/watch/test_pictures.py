@@ -425,6 +425,13 @@ def test_a_look_with_nothing_to_tell_says_that_it_proves_nothing() -> None:
     ]
 
 
+def test_a_long_name_is_not_broken_over_lines() -> None:
+    """If this fails, an ARN cannot be copied from the terminal."""
+    arn = f"arn:aws:sqs:us-east-1:1:{'queue-' * 20}"
+    told = replace(picture(), remarks=(f"only events of some keys go to {arn}",))
+    assert arn in list(picture_lines(told))
+
+
 def test_a_statement_can_be_pasted_from_the_lines() -> None:
     """If this fails, what a person pastes into a policy is broken over two lines."""
     long = {"Effect": "Allow", "Action": ["s3:ReplicateObject"] * 20}
