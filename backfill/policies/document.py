@@ -25,12 +25,11 @@ Effect = Literal["Allow", "Deny"]
 
 
 class PolicyError(ValueError):
-    """The document is no policy. `where` names the place in it, `reason` what is wrong there."""
+    """The document is no policy. `where` names the place in it that is wrong."""
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where}: {reason}")
         self.where = where
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
