@@ -446,3 +446,39 @@ def test_what_is_no_document_is_unread() -> None:
     """If this fails, a malformed policy is taken for an empty one."""
     assert isinstance(reading_of("x", A, "{"), Unread)
     assert isinstance(reading_of("x", A, None), Unread)
+
+
+ACCOUNT = f"arn:aws:iam::{A}:root"
+
+
+@pytest.mark.parametrize("who", [as_user, as_role])
+def test_an_account_that_is_named_is_not_said_to_be_missing(who: Principal) -> None:
+    """If this fails, a person adds a principal that the policy names already, by its account."""
+    told = asked(who, Documents(resource=for_({"AWS": ACCOUNT})))
+    assert told.verdict is IMPLICIT
+    assert told.lacks == (Place.IDENTITY,)
+    assert not any("does not name" in line for line in told.lines)
+
+
+@pytest.mark.parametrize(
+    ("who", "named", "verdict"),
+    [
+        (as_role, [ROLE, SESSION, ACCOUNT], ALLOWED),
+        (as_role, [SESSION, ACCOUNT], OPEN),
+        (as_role, [ROLE, ACCOUNT], OPEN),
+        (as_role, [ROLE, SESSION], OPEN),
+        (as_role, [USER], EXPLICIT),
+        (as_user, [USER, ACCOUNT], ALLOWED),
+        (as_user, [USER], OPEN),
+        (as_user, [ACCOUNT], OPEN),
+        (as_user, [ROLE], EXPLICIT),
+        (as_root, [ACCOUNT], ALLOWED),
+        (as_root, [ROLE], EXPLICIT),
+    ],
+)
+def test_a_deny_of_all_others_spares_whom_it_names_wholly(
+    who: Principal, named: list[str], verdict: Verdict
+) -> None:
+    """If this fails, a role that a NotPrincipal shuts out is called allowed."""
+    deny = policy(statement("Deny", NotPrincipal={"AWS": named}))
+    assert asked(who, Documents(identity=(ALLOW_ALL,), resource=deny)).verdict is verdict
