@@ -314,6 +314,7 @@ THEIR_QUEUE = {"Id": "theirs", "QueueArn": QUEUE}
     [
         ({RULES: raw({"Role": ROLE, "Rules": [THEIR_RULE]})}, {TRUST: RULES}),
         ({RULES: DENIED}, {TRUST: RULES}),
+        ({RULES: raw({"Role": ROLE, "Rules": [RULE]}, "S")}, {TRUST: RULES}),
         ({RULES: raw({"Role": ROLE, "Rules": "odd"})}, {TRUST: RULES}),
         ({EVENTS: raw({"QueueConfigurations": [THEIR_QUEUE]})}, {QUEUE_POLICY: EVENTS}),
         ({EVENTS: raw({"TopicConfigurations": [{"Id": "t", "TopicArn": TOPIC}]})}, {}),
@@ -334,6 +335,34 @@ def test_what_a_document_that_stays_uses_stays_too(
             assert {change.reason for change in found[used].changes} == {said}
         else:
             assert found[used].is_change
+
+
+@pytest.mark.parametrize(
+    ("name", "list_name", "arn"),
+    [
+        ("QueueArn", "QueueConfigurations", QUEUE),
+        ("TopicArn", "TopicConfigurations", TOPIC),
+        (
+            "LambdaFunctionArn",
+            "LambdaFunctionConfigurations",
+            f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:events",
+        ),
+    ],
+)
+def test_whatever_gets_events_of_others_keeps_its_policy(
+    name: str, list_name: str, arn: str
+) -> None:
+    """If this fails, somebody's events stop at a queue, topic or function that refuses them."""
+    of = resource(ResourceKind.EVENT_DESTINATION_POLICY, arn)
+    theirs = {"Id": "theirs", name: arn}
+    wanted = Wanted(name="photos", parts=(part(of, OURS["Sid"], OURS), *OUR_EVENTS))
+    actual: dict[Resource, Actual] = {
+        of: raw({"Statement": [THEIRS, OURS]}),
+        EVENTS: raw({list_name: [theirs]}),
+    }
+    events, policy = removals(wanted, actual).documents
+    assert events.after == {list_name: [theirs]}
+    assert policy.changes[0].reason == f"{EVENTS.title} still uses it"
 
 
 def test_one_side_may_go_without_the_other() -> None:
