@@ -90,12 +90,7 @@ def _enabled(seen: Gathered) -> Iterator[Finding]:
     check, bucket = "replication-rules", seen.source.name
     disabled = tuple(rule for rule in seen.rules.rules if not rule.is_enabled)
     scope = seen.campaign.scope
-    missed = tuple(
-        rule
-        for rule in disabled
-        if _meets(rule, scope.prefix)
-        and not any(_covers_all(each, rule) for each in seen.enabled_rules)
-    )
+    missed = tuple(rule for rule in disabled if _meets(rule, scope.prefix))
     # A Disabled rule beside enabled ones is mostly meant so; one that alone covers what is asked
     # for is what stands between the campaign and its keys.
     is_needed = not any(_meets(rule, scope.prefix) for rule in seen.enabled_rules)
@@ -132,11 +127,6 @@ def _enable(rule: dict[str, object], names: set[str]) -> bool:
 def _meets(rule: Rule, prefix: str) -> bool:
     """Return whether a rule covers some of the keys that begin so."""
     return rule.prefix.startswith(prefix) or prefix.startswith(rule.prefix)
-
-
-def _covers_all(rule: Rule, other: Rule) -> bool:
-    same = rule.destination.bucket == other.destination.bucket
-    return same and other.prefix.startswith(rule.prefix) and set(rule.tags) <= set(other.tags)
 
 
 def _scope(seen: Gathered) -> Iterator[Finding]:
