@@ -315,6 +315,10 @@ FAULTS: dict[str, Fault] = {
     "no account to give replicas to": rules(
         rule(Destination={"Account": ""}), rule(ID="b", Priority=2, Filter={"Prefix": "b/"})
     ),
+    "no account to give replicas to, and nobody knows it": also(
+        rules(rule(Destination={"Account": ""})),
+        denied("destination", "GetCallerIdentity", "ExpiredToken"),
+    ),
     "rule not understood": rules(rule(Status="Perhaps")),
     "only disabled rules": also(
         rules(

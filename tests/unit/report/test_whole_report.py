@@ -344,6 +344,8 @@ def test_a_way_after_a_delivery_is_a_repair() -> None:
     assert way_sentence(way).startswith("copied by us; repaired: not attempted")
     again = (("replicated", ""), ("copied", ""))
     assert way_sentence(again).endswith("a job of ours; repaired: copied by us")
+    arrived = (("already-there", ""), ("copied", ""))
+    assert way_sentence(arrived).endswith("mostly; repaired: copied by us")
     marked = (("marked", ""), ("copied", ""))
     assert way_sentence(marked) == "delete marker written by us; then copied by us"
 
