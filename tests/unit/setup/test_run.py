@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -199,11 +200,12 @@ async def test_destroy_leaves_the_documents_of_others_as_they_were() -> None:
 
 async def test_destroy_cut_short_at_any_call_and_repeated_ends_as_one_that_was_not() -> None:
     """If this fails, a destroy that was interrupted leaves parts that nothing takes away."""
-    whole = await applied(has_others=True)
+    made = await applied(has_others=True)
+    whole = deepcopy(made)
     await destroy(whole.hands(), name="photos")
     for when in ("before_write", "after_write", "after_read"):
         for calls in range(0, 1000, STEPS[when]):
-            scene = await applied(has_others=True)
+            scene = deepcopy(made)
             is_killed = await kill_after(
                 scene, calls, when, partial(destroy, scene.hands(), name="photos")
             )
