@@ -346,6 +346,8 @@ def test_every_value_is_one_word_of_the_shell() -> None:
     hostile = resource(ResourceKind.VERSIONING, "arn:aws:s3:::a b;c", region="$(d)")
     (command,) = body(document(hostile))
     assert "--bucket 'a b;c' --expected-bucket-owner 111111111111 --region '$(d)' " in command
+    bucket = resource(ResourceKind.BUCKET, "arn:aws:s3:::a b", region="$(d)")
+    assert "create-bucket --bucket 'a b' --region '$(d)' " in body(document(bucket))[0]
 
 
 def test_names_of_files_are_short_and_mean_nothing_to_a_shell() -> None:

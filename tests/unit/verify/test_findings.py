@@ -230,6 +230,12 @@ def test_what_the_source_wrote_later_and_lies_below_ours_is_told(
     assert found is None or found.destination_version_id == "copy"
 
 
+@pytest.mark.parametrize(("chain", "is_visible"), [([V1], True), ([GONE, V1], False), ([], False)])
+def test_a_reader_sees_an_object_where_one_is_current(chain: list[Lying], is_visible: bool) -> None:
+    """If this fails, a hidden object is taken for one that everybody reads."""
+    assert view([V1], chain).is_visible is is_visible
+
+
 NULL = replace(V1, version_id="null")
 
 
