@@ -18,7 +18,12 @@ from backfill.campaign import (
     campaign_digest,
     campaign_identity,
 )
-from backfill.campaign.parsing import campaign_of, values_of_document, values_of_environment
+from backfill.campaign.parsing import (
+    access_of,
+    campaign_of,
+    values_of_document,
+    values_of_environment,
+)
 from backfill.campaign_options import OPTIONS
 from backfill.errors import CampaignError
 from backfill.model.options import Kind
@@ -339,3 +344,61 @@ def test_a_restore_has_a_budget() -> None:
     """If this fails, one flag can restore, and bill, a bucket of petabytes."""
     with pytest.raises(CampaignError, match="without a budget"):
         campaign_of({**SOURCE, ("restore", "archived"): True})
+
+
+def test_both_sides_are_reached_before_the_whole_campaign_is_known() -> None:
+    """If this fails, a run directory on S3 is looked for with other credentials than the run's."""
+    values = {
+        **SOURCE,
+        ("source", "role-arn"): ROLE,
+        ("destination", "profile"): "there",
+        ("access", "region"): "eu-west-1",
+        ("scope", "prefix"): 7,  # what is no access is not looked at
+    }
+    assert access_of(values) == Access(
+        source_role_arn=ROLE, destination_profile="there", region="eu-west-1"
+    )
+    with pytest.raises(CampaignError):
+        access_of({("access", "region"): 7})
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("true", True), ("1", True), ("YES", True), ("False", False), ("0", False), ("no", False)],
+)
+def test_a_switch_has_words_for_on_and_off(said: str, meant: bool) -> None:
+    """If this fails, a variable that says no switches on, or a whole campaign is refused for it."""
+    campaign = campaign_of({**SOURCE, ("repair", "allow-hiding"): said})
+    assert campaign.allows_hiding is meant
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (("scope", "prefix"), "a\udcff", "is no UTF-8"),
+        (("scope", "tags"), ["a=\udcff"], "is no UTF-8"),
+        (("scope", "tags"), ["a\udcff=1"], "is no UTF-8"),
+        (("scope", "created-before"), "0001-01-01T00:00:00+02:00", "is no time in UTC"),
+        (("repair", "allow-hiding"), "maybe", "is true or false"),
+        (("repair", "allow-hiding"), 2, "is true or false"),
+    ],
+)
+def test_what_no_campaign_can_mean_is_refused(
+    name: tuple[str, str], value: object, words: str
+) -> None:
+    """If this fails, bytes of another encoding become another prefix, or end in a traceback."""
+    with pytest.raises(CampaignError, match=words):
+        campaign_of({**SOURCE, name: value})
+
+
+def test_jobs_by_name_with_all_that_they_need_are_taken() -> None:
+    """If this fails, Batch Replication cannot be asked for by name."""
+    campaign = campaign_of(
+        {
+            **SOURCE,
+            ("execute", "engine"): "batch-replication",
+            ("batch", "role-arn"): ROLE,
+            ("batch", "bucket"): "batch-bucket",
+        }
+    )
+    assert (campaign.engine, campaign.batch.role_arn) == (Engine.BATCH_REPLICATION, ROLE)
