@@ -5,6 +5,7 @@ forked from one that has imported it and read its models, since that is nine ten
 Law: nothing happened before the fork but imports and the reading of what botocore ships.
 """
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,16 +90,28 @@ sys.exit(code if code >= 0 else 128 - code)
 
 
 def _installed(pytestconfig: pytest.Config) -> Path:
-    """Return the environment with the `aws` command, made once in pytest's cache folder."""
-    home = pytestconfig.cache.mkdir("awscli") / "venv"
-    if (home / "bin" / "aws").exists():
-        return home
-    install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "awscli"]
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
-        subprocess.run(install, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT_S)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"awscli cannot be installed here: {error}")
+    """Return the environment with the `aws` command, made once in pytest's cache folder.
+
+    By this interpreter's pip: to give the environment one of its own takes as long as awscli.
+    """
+    folder = pytestconfig.cache.mkdir("awscli")
+    home = folder / "venv"
+    make = [sys.executable, "-m", "venv", "--without-pip", str(home)]
+    pip = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python")]
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+        if (home / "bin" / "aws").exists():
+            return home
+        try:
+            subprocess.run(make, check=True, capture_output=True)
+            subprocess.run(
+                [*pip, "install", "--quiet", "awscli"],
+                check=True,
+                capture_output=True,
+                timeout=_INSTALL_TIMEOUT_S,
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            pytest.skip(f"awscli cannot be installed here: {error}")
     return home
 
 
