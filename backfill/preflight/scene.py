@@ -5,7 +5,6 @@ so that a resumed run notices when the rules have changed meanwhile.
 Law: a scene that exists names at least one destination, and every place has an expected owner.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from datetime import datetime
 from backfill.campaign import Campaign
 from backfill.errors import ArtifactDamagedError, CampaignError
 from backfill.model.extras import Abilities
-from backfill.model.json_values import json_value
+from backfill.model.json_values import json_value, spelled_json
 from backfill.model.places import BucketFacts, BucketPlace
 from backfill.plan.configuration import parse_configuration, rules_of_campaign
 from backfill.plan.header import PlanHeader
@@ -183,7 +182,7 @@ def scene_bytes(scene: Scene) -> bytes:
         "configuration": scene.configuration,
         "engine": asdict(scene.engine),
     }
-    return json.dumps(document, indent=2, sort_keys=True).encode()
+    return spelled_json(document, indent=2).encode()
 
 
 def scene_of(data: bytes, campaign: Campaign) -> Scene:

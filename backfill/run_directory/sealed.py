@@ -5,12 +5,11 @@ Law: `unsealed(sealed(document)) == document`, and no other bytes pass.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Final
 
 from backfill.errors import ArtifactDamagedError, ForeignRunDirectoryError
-from backfill.model.json_values import json_value
+from backfill.model.json_values import json_value, spelled_json
 
 _SEAL: Final = "seal"
 Types = Mapping[str, tuple[type, ...]]
@@ -20,8 +19,7 @@ _SCHEMA: Final = "schema"
 
 def canonical_json(value: object) -> bytes:
     """Return the one spelling of a JSON value: ASCII, sorted names, a line for each."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
-    return text.encode("ascii") + b"\n"
+    return spelled_json(value, indent=1).encode("ascii") + b"\n"
 
 
 def sealed(document: Mapping[str, object], *, schema: int) -> bytes:
