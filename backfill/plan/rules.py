@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from backfill.errors import CampaignError
@@ -113,6 +114,7 @@ class Rules:
         return next(iter(accounts), "")
 
 
+@lru_cache(maxsize=8)  # each stage of a run asks for the same one
 def configuration_digest(rules: Rules) -> str:
     """Return a digest that changes exactly when the rules do, in whatever order they are listed."""
     documents = sorted(json.dumps(asdict(rule), sort_keys=True) for rule in rules.rules)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from backfill.campaign import Campaign, ManifestWay, OtherWriters, Scope, Versions
 from backfill.errors import CampaignError
@@ -183,6 +184,7 @@ def terms_with_abilities(terms: Terms, abilities: Sequence[Abilities], as_of: da
     return replace(terms, destinations=destinations, as_of=as_of)
 
 
+@lru_cache(maxsize=8)  # each stage of a run asks for the same one
 def terms_digest(terms: Terms) -> str:
     """Return the digest of all but the rules that decide, which have `configuration_digest`."""
     document = asdict(terms)
