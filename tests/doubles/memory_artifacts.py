@@ -94,7 +94,8 @@ class MemoryWriter:
             self.write(row)
 
     def commit(self, summary: Mapping[str, object]) -> ArtifactIndex:
-        content = json.dumps((self._name, self._columns, self._rows, sorted(self._inputs.items())))
+        held = (self._name, self._columns, self._rows, sorted(self._inputs.items()))
+        content = json.dumps(held, check_circular=False)
         index = ArtifactIndex(
             name=self._name,
             columns=self._columns,

@@ -130,13 +130,16 @@ def _gather_versions(bucket: Bucket, request: ListObjectVersionsRequest, page: _
 
 def _add_chain(page: _Page, bucket: Bucket, key: str, count: int) -> bool:
     """Add the oldest `count` entries of a key, newest first; whether all found room."""
-    chain = bucket.chain(key)
-    for index in range(count - 1, -1, -1):
-        if not page.has_room():
-            return False
-        page.entries.append(chain[index])
-        page.last_key, page.last_version_id = key, chain[index].version_id
-    return True
+    if not count:
+        return True
+    room = page.size - len(page.entries) - len(page.prefixes)
+    page.is_truncated = room < count
+    if room > 0:
+        fitting = bucket.chains[key][max(0, count - room) : count]
+        fitting.reverse()
+        page.entries += fitting
+        page.last_key, page.last_version_id = key, fitting[-1].version_id
+    return not page.is_truncated
 
 
 def list_object_versions(
