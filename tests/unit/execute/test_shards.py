@@ -8,8 +8,10 @@ import pytest
 from backfill.errors import ArtifactDamagedError
 from backfill.execute.shards import (
     ROWS_MIN,
+    Shard,
     document_of,
     shard_count,
+    shards_name,
     shards_of,
     start_at,
     starts_of,
@@ -69,3 +71,41 @@ def test_a_document_that_is_none_is_refused(data: bytes) -> None:
     """If this fails, a damaged document sends rows to the wrong journals, and they are doubled."""
     with pytest.raises(ArtifactDamagedError):
         starts_of(data, DIGEST, name="manifest/00-shards.json")
+
+
+def test_a_manifest_is_cut_where_keys_begin() -> None:
+    """If this fails, shards are uneven, or a cut goes through a key."""
+    assert wanted_starts(10, shards=3) == (3, 6)
+    assert wanted_starts(10, shards=1) == ()
+    assert start_at(4, ["a", "b", "b"]) == 4
+    assert start_at(4, ["a", "a", "b"]) == 5
+    assert start_at(4, ["a", "a", "a", "b"]) == 6
+    assert start_at(4, ["a", "a"]) == 5  # the end: nobody begins there
+    assert start_at(4, ["a", "b", "a"]) == 4
+    assert shards_of((5, 9), 12) == (Shard(0, 0, 5), Shard(1, 5, 9), Shard(2, 9, 12))
+    assert shards_of((0, 5, 5, 11, 12, 13), 12) == (
+        Shard(0, 0, 5),
+        Shard(1, 5, 11),
+        Shard(2, 11, 12),
+    )
+    assert shards_of((1,), 1) == (Shard(0, 0, 1),)
+
+
+@pytest.mark.parametrize(
+    ("rows", "processes", "count"),
+    [(0, 8, 1), (2 * ROWS_MIN - 1, 8, 1), (2 * ROWS_MIN, 8, 2), (9 * ROWS_MIN, 2, 2)],
+)
+def test_no_more_shards_than_processes_or_rows_that_are_worth_one(
+    rows: int, processes: int, count: int
+) -> None:
+    """If this fails, a process is started for nothing, or two share a shard."""
+    assert shard_count(rows, processes=processes) == count
+
+
+def test_the_document_of_an_earlier_backfill_is_read() -> None:
+    """If this fails, a resume by a newer version looks for journals that there are not."""
+    data = f'{{"manifest": "{DIGEST}", "starts": [5, 9]}}\n'.encode()
+    assert document_of(shards_of((5, 9), 12), DIGEST) == data
+    assert starts_of(data, DIGEST, name="n") == (5, 9)
+    assert starts_of(document_of(shards_of((), 12), DIGEST), DIGEST, name="n") == ()
+    assert shards_name("manifest/00") == "manifest/00-shards.json"
