@@ -371,7 +371,15 @@ def test_each_closed_list_has_its_words() -> None:
         assert mend == ""
     assert code_words("NobodyKnows") == ("", "")
     assert code_words(DENIED)[1]
-    assert {route_sentence(each) for each in Route} != {""}
+    beside = "in rows.csv names what is in the way"
+    assert not any(beside in route_sentence(each) for each in Route)
+    told_beside = {each: beside in route_sentence(each, is_beside_jobs=True) for each in Route}
+    assert told_beside == {each: each is not BATCH for each in Route}
+    assert all(len(each) == 3 and each[0] for each in VERDICT_SENTENCES.values())
+    remedies = {name for name, words in VERDICT_SENTENCES.items() if words[2]}
+    assert remedies == {
+        *("different", "missing", "extra", "in-flight", "unverified", "not verified"),
+    }
     told = {each: VERDICT_SENTENCES[each][1] for each in VERDICT_SENTENCES}
     bad = {name for name, tone in told.items() if tone is Tone.BAD}
     assert bad == {"different", "missing", "extra"}

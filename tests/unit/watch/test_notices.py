@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.watch.notices import Word, moment_of, reading_of
+from backfill.watch.notices import RECORDS_MAX, Word, moment_of, reading_of
 from tests.doubles.replication_events import (
     DESTINATION,
     SOURCE,
@@ -155,3 +155,94 @@ def test_moments_are_ordered_by_time_and_then_by_sequencer() -> None:
     assert moment_of(early, "0A") < moment_of(early, "0a1")
     assert moment_of(early, "0A") == moment_of(early.astimezone(west), "0a000")
     assert moment_of(early) < moment_of(early, "01")
+
+
+def told(**data: object) -> str:
+    """Return an event whose replication data are these beside those that S3 sends."""
+    item = record("a")
+    held = item["replicationEventData"]
+    assert isinstance(held, dict)
+    item["replicationEventData"] = {**held, **data}
+    return message(item)
+
+
+@pytest.mark.parametrize(
+    ("given", "bucket"),
+    [
+        ("arn:aws:s3:::replicas", "replicas"),
+        ("arn:aws-cn:s3:::replicas.eu", "replicas.eu"),
+        ("replicas", "replicas"),
+        ("re/plicas", ""),
+        ("ab", ""),
+        ("arn:aws:s3:::", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_a_destination_is_named_by_its_arn_or_its_name(given: object, bucket: str) -> None:
+    """If this fails, failures are counted for a bucket that is called by its ARN, or hides."""
+    (notice,) = reading_of(told(destinationBucket=given), bucket=SOURCE).notices
+    assert notice.destination_bucket == bucket
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "after"),
+    [("0055aed6dcd9028100", "0055AED6DCD90281"), ("f", "F"), ("", ""), ("odd", ""), (7, "")],
+)
+def test_a_sequencer_parts_events_of_one_time(sequencer: object, after: str) -> None:
+    """If this fails, which of two events of one moment is the newer is a matter of luck."""
+    item = record("a")
+    s3 = item["s3"]
+    assert isinstance(s3, dict)
+    s3["object"] = {**s3["object"], "sequencer": sequencer}
+    (notice,) = reading_of(message(item), bucket=SOURCE).notices
+    assert notice.moment.partition(" ")[2] == after
+
+
+def test_a_message_holds_at_most_so_many_records() -> None:
+    """If this fails, one message of a stranger takes all memory, or a full one is left."""
+    most = [record(f"k{number}") for number in range(RECORDS_MAX)]
+    assert len(reading_of(message(*most), bucket=SOURCE).notices) == RECORDS_MAX
+    more = reading_of(message(*most, record("one-more")), bucket=SOURCE)
+    assert more.remarks == ("it is no event notification of S3",)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("x" * 255, "x" * 255), ("x" * 256, "x" * 255), ("\ud800", "?"), (7, "")]
+)
+def test_words_of_s3_are_bounded_and_can_be_stored(text: object, kept: str) -> None:
+    """If this fails, a word of a stranger ends the ledger."""
+    body = told(replicationRuleId=text, failureReason=text, s3Operation=text)
+    (notice,) = reading_of(body, bucket=SOURCE).notices
+    assert (notice.rule_id, notice.reason, notice.operation) == (kept, kept, kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_read"), [("k" * 1024, True), ("k" * 1025, False), ("é" * 512, True)]
+)
+def test_a_key_is_at_most_1024_bytes(key: str, *, is_read: bool) -> None:
+    """If this fails, a version with the longest key that there can be is not repaired."""
+    assert bool(reading_of(message(record(key)), bucket=SOURCE).notices) is is_read
+
+
+def test_equal_remarks_are_said_once_and_read_records_stay() -> None:
+    """If this fails, a queue of another bucket fills the terminal."""
+    body = message(record("a", bucket="another"), record("b"), record("c", bucket="another"))
+    reading = reading_of(body, bucket=SOURCE)
+    assert reading.remarks == ("it is of another bucket",)
+    assert [notice.key for notice in reading.notices] == ["b"]
+    assert not reading.is_ours
+
+
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ("2026-11-23T03:30:00.000Z", "2026-11-23T03:30:00.000000"),
+        ("2026-11-23T03:30:00", "2026-11-23T03:30:00.000000"),
+        ("2026-11-23T03:30:00+01:00", "2026-11-23T02:30:00.000000"),
+    ],
+)
+def test_times_are_compared_in_utc(at: str, moment: str) -> None:
+    """If this fails, an event of another zone is taken for a later one."""
+    (notice,) = reading_of(message(record("a", at=at)), bucket=SOURCE).notices
+    assert notice.moment.partition(" ")[0] == moment
