@@ -96,6 +96,12 @@ def broken(**changes: object) -> str:
         ('{"Records": [7]}', "it is no event record"),
         (json.dumps({"Records": [{}]}), "it is no event record of S3"),
         (json.dumps({"Type": "SubscriptionConfirmation"}), "SNS asks to confirm"),
+        (json.dumps({"Type": "UnsubscribeConfirmation"}), "SNS asks to confirm"),
+        (json.dumps({"Type": "Notification", "Message": 7}), "it is no event notification of S3"),
+        (
+            json.dumps({"Type": "Other", "Message": message(record("a"))}),
+            "it is no event notification of S3",
+        ),
         ('{"Type": ["Notification"]}', "it is no event notification of S3"),
         ('{"Type": {"a": 1}, "Message": "{}"}', "it is no event notification of S3"),
         (by_topic(by_topic(by_topic(by_topic("{}")))), "too many envelopes"),
