@@ -56,6 +56,11 @@ SWITCHED = PlannedRow(
     entry=planned(0, KEY, V2),
     outcomes=(copied(0, "copy of v3")._replace(kind=OutcomeKind.SUPERSEDED),),
 )
+MINE = Marker(version_id="mine", last_modified=AFTER)
+UNDONE = PlannedRow(
+    entry=planned(0, KEY, V2),
+    outcomes=(copied(0, "mine")._replace(kind=OutcomeKind.SUPERSEDED),),
+)
 REPLICATED = reasoned(Reason.ALREADY_REPLICATED)
 MARKED = PlannedRow(
     entry=planned(0, KEY, GONE),
@@ -142,6 +147,10 @@ CASES = [
          [COPY_OF_V3, V3], (COMPARE, UNKNOWN)),
     Case("the worker's copy buried a replicated marker", SWITCHED, [GONE_LATER, V3, V2],
          [COPY_OF_V3, GONE_LATER], (DIFFERENT, Field.DELETE_MARKER)),
+    Case("a newer copy of ours, and deleted since", SWITCHED, [GONE_LATER, V3, V2], [COPY_OF_V3],
+         (Verdict.IN_FLIGHT,)),
+    Case("a marker of ours in a newer one's place", UNDONE, [V3, V2], [MINE],
+         (Verdict.IN_FLIGHT,)),
     Case("deleted since, and never there", ROUTED, [GONE_LATER, V2], [], (SUPERSEDED,)),
     Case("deleted since, the marker under way", ROUTED, [GONE_LATER, V2], [V1],
          (Verdict.IN_FLIGHT,)),
@@ -336,3 +345,9 @@ def test_two_rounds_of_repair_are_not_a_double() -> None:
 def test_a_current_version_is_never_called_the_double_of_a_copy_that_is_gone() -> None:
     """If this fails, the one sound version is reported as extra."""
     assert len(decisions([COPIED], [V2], [TWIN])) == 1
+
+
+def test_what_lies_below_a_single_copy_is_nobodys_business_unless_all_is_asked_for() -> None:
+    """If this fails, noncurrent versions that were there before the run are called extra."""
+    alone = COPIED._replace(entry=COPIED.entry._replace(has_other_writers=False, seen=None))
+    assert len(decisions([alone], [V2], [COPY, STRANGER])) == 1
