@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from backfill.copiers import Ended, packed, received
-from backfill.errors import BackfillError, InterruptedRunError, ManifestError, RaceLostError
+from backfill.errors import (
+    BackfillError,
+    Disposition,
+    InterruptedRunError,
+    ManifestError,
+    PreflightError,
+    RaceLostError,
+    StoreFault,
+)
 
 OWN_WORDS = {
     ManifestError: ManifestError("a key that ends\nnowhere", row=3, file="x.csv", hint="mend it"),
@@ -34,3 +42,43 @@ async def test_an_error_arrives_as_it_was_sent(kind: type[BackfillError]) -> Non
     assert (str(ended.error), ended.error.args) == (str(error), error.args)
     assert vars(ended.error) == vars(error)
     assert ended.error.exit_status == error.exit_status
+
+
+def test_an_error_names_its_place_and_its_exit_code() -> None:
+    """If this fails, a person looks for the row elsewhere, or a script mistakes how a run ended."""
+    told = [
+        ManifestError("why", row=3, file="x.csv"),
+        ManifestError("why", row=3),
+        ManifestError("why", file="x.csv"),
+        ManifestError("why"),
+    ]
+    assert [error.message for error in told] == [
+        "row 3 of x.csv: why",
+        "row 3 of the manifest: why",
+        "x.csv: why",
+        "the manifest: why",
+    ]
+    assert [InterruptedRunError("", signal_number=n).exit_status for n in (2, 15)] == [130, 143]
+    assert InterruptedRunError("").exit_status == 130
+    assert (told[0].exit_status, BackfillError("").exit_status) == (20, 70)
+    assert PreflightError("no", lines=("one", "two")).lines == ("one", "two")
+    assert PreflightError("no").lines == ()
+
+
+def test_a_fault_is_told_with_its_operation_code_and_status() -> None:
+    """If this fails, a log line does not say which call failed, or how."""
+    plain = StoreFault(operation="HeadObject", code="404", status=404, disposition=Disposition.SKIP)
+    assert str(plain) == "HeadObject: 404 (404)"
+    assert (plain.is_ambiguous, plain.retry_after_s, plain.bucket) == (False, None, "")
+    worded = StoreFault(
+        operation="CopyObject",
+        code="SlowDown",
+        status=503,
+        disposition=Disposition.RETRY,
+        message="less",
+        is_ambiguous=True,
+        retry_after_s=2.5,
+        bucket="b",
+    )
+    assert str(worded) == "CopyObject: SlowDown (503) less"
+    assert (worded.is_ambiguous, worded.retry_after_s, worded.bucket) == (True, 2.5, "b")
