@@ -123,12 +123,7 @@ def _key_arns(on: On, pair: Pair) -> tuple[str, ...]:
     return pair.destination_key_arns if on is On.DESTINATION_KEY else pair.batch_key_arns
 
 
-_BY_S3: Final = {
-    Party.REPLICATION_ROLE,
-    Party.BATCH_ROLE,
-    Party.REPLICATION_SERVICE,
-    Party.BATCH_SERVICE,
-}
+_ROLES_OF_S3: Final = {Party.REPLICATION_ROLE, Party.BATCH_ROLE}
 _NEVER_WITH_S3: Final = (
     *("aws:SourceIp", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceVpcArn", "aws:VpcSourceIp"),
     *("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:FederatedProvider"),
@@ -149,7 +144,7 @@ def _context(need: Need, pair: Pair, place: BucketPlace | None) -> Context:
             about["aws:SourceArn"] = (f"arn:{pair.partition}:s3:::{pair.source.bucket}", None)
         return context_of(possible=about)
     known: dict[str, Said] = {} if place is None else {"aws:RequestedRegion": place.region}
-    if need.party not in _BY_S3:
+    if need.party not in _ROLES_OF_S3:
         # CreateJob passes a role without saying to which service.
         is_silent = need.action == "iam:PassRole" and need.on is On.BATCH_ROLE
         return context_of(known, absent=("iam:PassedToService",) if is_silent else ())
