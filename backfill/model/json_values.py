@@ -8,7 +8,7 @@ Law: any bytes and any text give a value or a ValueError; a value given can be w
 import json
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, Final
 
 
 def json_value(
@@ -39,9 +39,16 @@ def spelled_json(value: object, *, indent: int) -> str:
     return _spelled(value, "\n", " " * indent)
 
 
+_WORDS: Final = {None: "null", True: "true", False: "false"}
+
+
 def _spelled(value: object, line: str, step: str) -> str:
     if type(value) is str:
         return encode_basestring_ascii(value)
+    if type(value) is int:
+        return str(value)
+    if value is None or type(value) is bool:
+        return _WORDS[value]
     inner = line + step
     if isinstance(value, dict) and value:
         members = [
