@@ -31,7 +31,7 @@ FAULTS = (
     ("EIO", "for-good"),
     ("EDQUOT", "for-good"),
 )
-POINTS = figure(ci=8, release=120)
+POINTS = figure(ci=6, release=120)
 """Changes at which the disk fails, spread over all that a run makes."""
 
 

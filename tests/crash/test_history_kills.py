@@ -22,7 +22,7 @@ from tests.doubles.own_eyes import S3Client
 from tests.doubles.version_histories import hostile_history, write_into
 
 KILLS = 3
-CHAINS = {"lean": figure(ci=3, release=40), "sdk": figure(ci=1, release=5)}
+CHAINS = {"lean": figure(ci=2, release=40), "sdk": figure(ci=1, release=5)}
 """Where a kill falls depends on requests and the journal, not on who sends them."""
 VERSIONS = 160
 

@@ -16,9 +16,11 @@ ROWS_FEW, ROWS_MANY = 10_000, figure(ci=60_000, release=1_000_000)
 GROWTH_MAX_KIB = 3 * 1024
 """About 2 MiB is what a fuller heap was seen to take. One string of a version ID's length, kept of
 each row, takes 4 more."""
-VERSIONS_OF_ONE_KEY = 100_000
+VERSIONS_OF_ONE_KEY = figure(ci=40_000, release=100_000)
 CEILING_KIB = 250 * 1024
 """What the product promises for a process."""
+ONE_KEY_CEILING_KIB = figure(ci=150, release=250) * 1024
+"""The same with 100,000 versions of a key; each takes 1.2 KiB at most beside what all take."""
 TIMEOUT_S = figure(ci=240, release=3600)
 """Ten times what it takes. Work that grows with the square of these versions takes longer."""
 
@@ -72,7 +74,7 @@ def test_many_rows_take_no_more_memory_than_few(tmp_path: Path, tried: Tried) ->
     assert max(growth_kib.values()) < GROWTH_MAX_KIB, growth_kib
 
 
-def test_a_key_of_100_000_versions_is_worked_on_once_and_fits(tmp_path: Path) -> None:
+def test_a_key_of_very_many_versions_is_worked_on_once_and_fits(tmp_path: Path) -> None:
     """If this fails, one counter that is written every minute holds up the whole bucket."""
     versions = VERSIONS_OF_ONE_KEY
     seen(tmp_path, "prepare", versions, versions)
@@ -82,7 +84,7 @@ def test_a_key_of_100_000_versions_is_worked_on_once_and_fits(tmp_path: Path) ->
     assert done.requests.keys() == {"ListObjectVersions"}
     # The first page of each of the two looks is sized by what its neighbours held: a small one.
     assert done.requests["ListObjectVersions"] <= 2 * (versions // 1000 + 3)
-    assert max(done.peaks_kib.values()) < CEILING_KIB
+    assert max(done.peaks_kib.values()) < ONE_KEY_CEILING_KIB
     plan = seen(tmp_path, "plan", versions, versions)
     assert not plan.requests
-    assert max(plan.peaks_kib.values()) < CEILING_KIB
+    assert max(plan.peaks_kib.values()) < ONE_KEY_CEILING_KIB
