@@ -1,12 +1,13 @@
 # The base is yours to choose: any image with Python 3.11 or newer and pip, by digest where you pin.
 ARG BASE_IMAGE=python:3.13-slim
 
-# Stage 1: the wheel, built by the locked build backend.
+# Stage 1: the wheel, built by the locked build backend. A lock names all that is needed, so that pip
+# looks for nothing else (--no-deps).
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
 COPY requirements/build.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip install --require-hashes --requirement requirements/build.txt
+    python -m pip install --no-deps --require-hashes --requirement requirements/build.txt
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY backfill/ backfill/
 RUN python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /dist .
@@ -17,7 +18,7 @@ ARG REQUIREMENTS=runtime
 COPY requirements/${REQUIREMENTS}.txt /opt/backfill/requirements.txt
 COPY --from=build /dist/ /opt/backfill/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip install --require-hashes --requirement /opt/backfill/requirements.txt \
+    python -m pip install --no-deps --require-hashes --requirement /opt/backfill/requirements.txt \
     && python -m pip install --no-deps --no-index /opt/backfill/*.whl \
     && mkdir --mode=0700 /run-dir \
     && chown 10001:10001 /run-dir
