@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.model.escaping import original_text, visible_text
+from backfill.model.escaping import original_text, quoted, visible_text
 
 ANY_TEXT = st.text(st.characters(min_codepoint=0, max_codepoint=sys.maxunicode), max_size=60)
 
@@ -25,6 +25,8 @@ ANY_TEXT = st.text(st.characters(min_codepoint=0, max_codepoint=sys.maxunicode),
         ("\U000e0041", r"\U000e0041"),
         ("\x00\x7f\x85\xa0\xad", r"\x00\x7f\x85\xa0\xad"),
         ("\udc80", r"\udc80"),
+        ("\r\t", r"\r\t"),
+        ("\uffff\U0001d173", r"\uffff\U0001d173"),
     ],
 )
 def test_hostile_characters_become_visible_escapes(text: str, visible: str) -> None:
@@ -45,3 +47,8 @@ def test_what_is_shown_is_one_line_without_controls(text: str) -> None:
     shown = visible_text(text)
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Zl", "Zp"}
     assert len(shown.splitlines()) <= 1
+
+
+def test_a_value_in_quotes_is_not_escaped_twice() -> None:
+    """If this fails, a key in a sentence is shown with twice the backslashes it has."""
+    assert (quoted("a\n"), quoted(7), quoted(None)) == ("'a\n'", "7", "None")

@@ -134,3 +134,42 @@ def test_extras_hold_all_of_it_and_nothing_else() -> None:
         grants=(Grant("FULL_CONTROL", "id", "us"), Grant("READ", "id", "x")),
         checksum_algorithm="SHA256",
     )
+
+
+def test_retention_counts_until_a_minute_before_its_end() -> None:
+    """If this fails, S3 refuses the date for having passed, or a lock is left behind."""
+    until = NOW + timedelta(minutes=1)
+    locked = head(lock_mode="COMPLIANCE", lock_retain_until=until)
+    assert lock_at(locked, NOW) is None
+    assert lock_at(locked, NOW - timedelta(seconds=1)) == ObjectLock("COMPLIANCE", until)
+
+
+@pytest.mark.parametrize(
+    ("permission", "is_granted"),
+    [
+        ("FULL_CONTROL", True),
+        ("READ", True),
+        ("READ_ACP", True),
+        ("WRITE_ACP", True),
+        ("WRITE", False),
+    ],
+)
+def test_a_header_grants_each_permission_but_write(permission: str, is_granted: bool) -> None:
+    """If this fails, an object with an ordinary grant stays, or goes without it."""
+    assert (acl_obstacle(acl(OWN, Grant(permission, "id", "you")), ABLE) == "") is is_granted
+
+
+@pytest.mark.parametrize("name", ["AllUsers", "AuthenticatedUsers"])
+def test_what_is_public_is_refused_where_the_destination_blocks_it(name: str) -> None:
+    """If this fails, a copy is refused by S3 for its public grant, after all else was right."""
+    group = Grant("READ", "uri", f"http://acs.amazonaws.com/groups/global/{name}")
+    assert "blocks public ACLs" in acl_obstacle(acl(OWN, group), CLOSED)
+    assert acl_obstacle(acl(OWN, group), ABLE) == ""
+
+
+def test_a_hundred_grants_are_the_most() -> None:
+    """If this fails, an ACL that S3 holds is called too long."""
+    grants = [Grant("READ", "id", f"user{n}") for n in range(101)]
+    assert GRANTS_MAX == 100
+    assert acl_obstacle(acl(*grants[:100]), ABLE) == ""
+    assert acl_obstacle(acl(*grants), ABLE) == "it has more than 100 grants"

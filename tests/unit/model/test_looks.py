@@ -77,3 +77,24 @@ def test_a_version_whose_head_is_not_what_was_listed_has_no_look() -> None:
     assert look_of_listed(LISTED, head_of(LISTED)) == look_of(head_of(LISTED)) is not None
     assert look_of_listed(LISTED, head_of(LISTED, size_bytes=8)) is None
     assert look_of_listed(LISTED, head_of(LISTED, etag=ETag("f" * 32))) is None
+
+
+def test_a_look_holds_one_checksum_of_the_whole_object() -> None:
+    """If this fails, versions that differ look alike, or each is read again in vain."""
+    plain = head_of(version("k", "v", "e", 1))
+    whole = Checksum(algorithm="SHA256", value="abc=", type=ChecksumType.FULL_OBJECT)
+    look = look_of(plain)
+    assert look is not None
+    assert look[0] == "S"
+    assert encryption_in(look) is EncryptionKind.SSE_S3
+    assert look_of(plain._replace(checksums=(whole,))) == f"{look} SHA256 abc="
+    odd = [
+        (whole, whole),
+        (whole._replace(type=ChecksumType.COMPOSITE),),
+        (whole._replace(part_count=2),),
+    ]
+    assert [look_of(plain._replace(checksums=each)) for each in odd] == [None] * 3
+    bare = look_of(plain._replace(encryption=ENCRYPTIONS[EncryptionKind.NONE]))
+    assert bare is not None
+    assert bare == f"-{look[1:]}"
+    assert are_alike(bare, look)
