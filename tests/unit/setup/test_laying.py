@@ -8,7 +8,7 @@ from backfill.model.accounts import RawDocument, Unread
 from backfill.policies.replication_needs import WIDELY_COPIED
 from backfill.setup.layouts import Item, OddDocumentError, item_of, items_of, with_items
 from backfill.setup.merging import merged, text_of
-from backfill.setup.recognising import NOT_NEEDED, copied_policy_notes
+from backfill.setup.recognising import copied_policy_notes
 from backfill.setup.rule_faults import rule_faults, rules_faults
 from backfill.setup.wanted import (
     NOT_ASKED,
@@ -281,18 +281,29 @@ def test_the_widely_copied_statement_is_called_so() -> None:
         assert notes({**copied, "Action": shape}) == []
 
 
-def test_what_replication_never_asks_for_on_the_destination_is_listed_with_its_reason() -> None:
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        ("s3:PutObject", "replication writes by s3:ReplicateObject"),
+        ("s3:PutObjectAcl", "replication writes ACLs by s3:ReplicateObject"),
+        ("s3:PutObjectVersionAcl", "replication writes ACLs by s3:ReplicateObject"),
+        ("s3:GetObjectVersionForReplication", "that is read on the source"),
+        ("s3:GetObjectVersionAcl", "that is read on the source"),
+        ("s3:GetObjectVersionTagging", "that is read on the source"),
+        ("s3:ListBucket", None),
+    ],
+)
+def test_what_replication_never_asks_for_on_the_destination_is_told_with_its_reason(
+    action: str, why: str | None
+) -> None:
     """If this fails, a right that replication needs is called superfluous."""
-    writes, acls = (f"replication writes {what}by s3:ReplicateObject" for what in ("", "ACLs "))
-    there = "that is read on the source"
-    assert {
-        "s3:putobject": writes,
-        "s3:putobjectacl": acls,
-        "s3:putobjectversionacl": acls,
-        "s3:getobjectversionforreplication": there,
-        "s3:getobjectversionacl": there,
-        "s3:getobjectversiontagging": there,
-    } == NOT_NEEDED
+    theirs = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ROLE},
+        "Action": ["s3:Replicate*", action],
+    }
+    said = [] if why is None else [f"; more than is needed: {action.lower()} ({why}). {STAYS}"]
+    assert [note.partition(" already")[2] for note in notes(theirs)] == said
 
 
 # --- Edges of what a rule may say ---
