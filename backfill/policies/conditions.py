@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from operator import eq, ge, gt, le, lt
 from typing import Final
 
 from backfill.policies.answers import NO, YES, Answer, Truth, any3, not3, unsure
@@ -89,10 +91,13 @@ def _is_arn(said: Said, wanted: str, variables: Context | None) -> Truth:
 
 
 def _by_value(compare: Callable[[str, str], Truth]) -> Compared:
-    def compared(said: Said, wanted: str, _variables: Context | None) -> Truth:
-        return None if isinstance(said, Every) else compare(said, wanted)
+    return partial(_compared_values, compare)
 
-    return compared
+
+def _compared_values(
+    compare: Callable[[str, str], Truth], said: Said, wanted: str, _variables: Context | None
+) -> Truth:
+    return None if isinstance(said, Every) else compare(said, wanted)
 
 
 def _is_same_truth(said: str, wanted: str) -> Truth:
@@ -138,14 +143,13 @@ def _moment(text: str) -> Decimal | None:
     return Decimal(str(aware.timestamp()))
 
 
-def _ordered(
-    parse: Callable[[str], Decimal | None], holds: Callable[[Decimal, Decimal], bool]
-) -> Compared:
-    def compare(said: str, wanted: str) -> Truth:
-        left, right = parse(said), parse(wanted)
-        return None if left is None or right is None else holds(left, right)
+Parse = Callable[[str], Decimal | None]
+Holds = Callable[[Decimal, Decimal], bool]
 
-    return _by_value(compare)
+
+def _compared_in_order(parse: Parse, holds: Holds, said: str, wanted: str) -> Truth:
+    left, right = parse(said), parse(wanted)
+    return None if left is None or right is None else holds(left, right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +160,10 @@ class Operator:
     is_negated: bool = False
 
 
+def _ordered(parse: Parse, holds: Holds) -> Operator:
+    return Operator(compared=_by_value(partial(_compared_in_order, parse, holds)))
+
+
 def _pair(name: str, negated: str, compared: Compared) -> dict[str, Operator]:
     return {
         name: Operator(compared=compared),
@@ -163,23 +171,14 @@ def _pair(name: str, negated: str, compared: Compared) -> dict[str, Operator]:
     }
 
 
-def _orders(family: str, parse: Callable[[str], Decimal | None]) -> dict[str, Operator]:
+def _orders(family: str, parse: Parse) -> dict[str, Operator]:
+    is_equal = _ordered(parse, eq)
     return {
-        **_pair(
-            f"{family}Equals",
-            f"{family}NotEquals",
-            _ordered(parse, lambda left, right: left == right),
-        ),
-        f"{family}LessThan": Operator(compared=_ordered(parse, lambda left, right: left < right)),
-        f"{family}LessThanEquals": Operator(
-            compared=_ordered(parse, lambda left, right: left <= right)
-        ),
-        f"{family}GreaterThan": Operator(
-            compared=_ordered(parse, lambda left, right: left > right)
-        ),
-        f"{family}GreaterThanEquals": Operator(
-            compared=_ordered(parse, lambda left, right: left >= right)
-        ),
+        **_pair(f"{family}Equals", f"{family}NotEquals", is_equal.compared),
+        f"{family}LessThan": _ordered(parse, lt),
+        f"{family}LessThanEquals": _ordered(parse, le),
+        f"{family}GreaterThan": _ordered(parse, gt),
+        f"{family}GreaterThanEquals": _ordered(parse, ge),
     }
 
 

@@ -214,3 +214,12 @@ def test_what_follows_from_a_service_is_known() -> None:
         "aws:principalservicename": ("s3.amazonaws.com",),
     }
     assert found.absent == NOTHING_KNOWN.absent
+
+
+def test_a_service_speaks_for_the_account_of_its_own_role() -> None:
+    """If this fails, a trust policy is judged for the account of the other role."""
+    pair = replace(ACROSS, batch_role_arn=f"arn:aws:iam::{B}:role/jobs")
+    (of_jobs,) = asked(first("sts:AssumeRole", On.BATCH_ROLE), pair)
+    (replicating,) = asked(first("sts:AssumeRole", On.REPLICATION_ROLE), pair)
+    assert of_jobs.context.alternatives("aws:SourceAccount") == ((B,), ())
+    assert replicating.context.alternatives("aws:SourceAccount") == ((A,), ())
