@@ -6,6 +6,7 @@ Law: a value that does not fit is refused with its place and the hint that mends
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from backfill.errors import CampaignError
@@ -82,10 +83,8 @@ def _switch(value: object, place: str) -> bool:
 
 def _number(option: Option, value: object, place: str) -> int | float:
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):  # it stays the text that it is
             value = float(value) if option.kind is Kind.SECONDS else int(value)
-        except ValueError:
-            raise CampaignError(f"{place} is a number, not {value!r}") from None
     wanted = (int, float) if option.kind is Kind.SECONDS else (int,)
     if isinstance(value, bool) or not isinstance(value, wanted):
         raise CampaignError(f"{place} is a number, not {value!r}")
