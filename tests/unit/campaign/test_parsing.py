@@ -1,6 +1,8 @@
 """A campaign says exactly what was asked, in whichever spelling, or is refused with its place."""
 
+import json
 from datetime import UTC, date, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -402,3 +404,63 @@ def test_jobs_by_name_with_all_that_they_need_are_taken() -> None:
         }
     )
     assert (campaign.engine, campaign.batch.role_arn) == (Engine.BATCH_REPLICATION, ROLE)
+
+
+def test_two_campaigns_are_the_same_by_these_words() -> None:
+    """If this fails, a run directory of an earlier release belongs to nobody any more."""
+    bare = {
+        "source bucket": "from-bucket",
+        "destination bucket": "",
+        "storage class": "",
+        "KMS key ARN": "",
+        "delete markers": "",
+        "prefix": "",
+        "tags": "[]",
+        "created before": "",
+        "versions": "",
+        "restore": "",
+        "copy checksum algorithm": "",
+        "source account": "",
+        "destination account": "",
+        "other writers": "by-rules",
+        "engine": "auto",
+        "copy object bytes max": "5000000000",
+        "endpoint URL": "",
+    }
+    assert campaign_identity(campaign_of(SOURCE)) == bare
+    # Whatever order they are written in: what run directories of the first release hold.
+    canonical = json.dumps(dict(sorted(bare.items())))
+    assert campaign_digest(campaign_of(SOURCE)) == sha256(canonical.encode()).hexdigest()
+    said: dict[tuple[str, str], object] = {
+        ("destination", "bucket"): "to-bucket",
+        ("destination", "storage-class"): "STANDARD_IA",
+        ("destination", "kms-key-arn"): "arn:aws:kms:eu-west-1:222222222222:key/k",
+        ("destination", "delete-markers"): True,
+        ("scope", "prefix"): "a",
+        ("scope", "created-before"): "2026-11-01T00:00:00Z",
+        ("scope", "versions"): "all",
+        ("restore", "archived"): True,
+        ("restore", "max-bytes"): 7,
+        ("restore", "tier"): "Standard",
+        ("execute", "engine"): "copy",
+        ("destination", "checksum-algorithm"): "SHA1",
+    }
+    assert campaign_identity(campaign_of({**SOURCE, **said})) == {
+        **bare,
+        "destination bucket": "to-bucket",
+        "storage class": "STANDARD_IA",
+        "KMS key ARN": "arn:aws:kms:eu-west-1:222222222222:key/k",
+        "delete markers": "True",
+        "prefix": "a",
+        "created before": "2026-11-01T00:00:00+00:00",
+        "versions": "all",
+        "restore": "Standard",
+        "engine": "copy",
+        "copy checksum algorithm": "SHA1",
+    }
+
+
+def test_ten_tags_are_the_most() -> None:
+    """If this fails, a campaign asks for fewer tags than an object can have."""
+    tags = [f"k{n}=v" for n in range(10)]
+    assert len(campaign_of({**SOURCE, ("scope", "tags"): tags}).scope.tags) == 10

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from backfill.model.attributes import Encryption, EncryptionKind, ObjectHead, ReplicationStatus
+from backfill.model.extras import Abilities
 from backfill.model.objects import Checksum, ChecksumType, DeleteMarker, ETag, ListedEntry
-from backfill.model.store import IfAbsent, IfReplaces
+from backfill.model.store import Grant, IfAbsent, IfReplaces, ObjectAcl
 from backfill.plan.chains import IndexedChain
 from backfill.plan.decide import decide
 from backfill.plan.decisions import Decision, Move, Question, Stay
+from backfill.plan.engines import KeyEngine
 from backfill.plan.facts import Facts, Needs, SourceFacts
-from backfill.plan.routes import Reason, Route
+from backfill.plan.routes import Handling, Reason, Route
 from backfill.plan.rules import Rule
-from backfill.plan.terms import Terms
+from backfill.plan.terms import Delivery, Terms, terms_with_abilities
 from backfill.settings import MIB, OBJECT_BYTES_MAX
 from tests.doubles.planning import ENCRYPTIONS, HORIZON, head_of, marker, rule, terms, version
 
@@ -356,3 +358,103 @@ def test_tags_are_read_only_when_they_decide_and_exist() -> None:
     assert moved(decided([CURRENT], [], tagged, lower, tag_count=0)).rule is lower
     higher = replace(lower, priority=3)
     assert moved(decided([CURRENT], [], tagged, higher, tag_count=2)).rule is higher
+
+
+OWN = Grant("FULL_CONTROL", "id", "them")
+ABLE = Abilities(owner_id="us")
+
+
+@pytest.mark.parametrize(
+    ("grants", "head", "changes", "handling"),
+    [
+        ((OWN,), {}, {}, Handling.DEFAULT_ACL),
+        ((OWN, Grant("READ", "id", "you")), {}, {}, Handling.READ_SOURCE | Handling.GRANTS),
+        ((OWN,), {"website_redirect": "/x"}, {}, Handling.READ_SOURCE | Handling.DEFAULT_ACL),
+        (
+            (OWN, Grant("READ", "id", "you")),
+            {"website_redirect": "/x"},
+            {},
+            Handling.READ_SOURCE | Handling.GRANTS,
+        ),
+        (
+            (OWN,),
+            {"storage_class": "GLACIER"},
+            {"restore_tier": "Bulk"},
+            Handling.RESTORE | Handling.DEFAULT_ACL,
+        ),
+    ],
+)
+def test_what_a_copy_leaves_behind_is_asked_for_by_its_handling(
+    grants: tuple[Grant, ...], head: dict[str, Any], changes: dict[str, Any], handling: Handling
+) -> None:
+    """If this fails, a grant, a redirect or a restore of a version is forgotten."""
+    made = terms_with_abilities(terms(rule(), has_acls=True, **changes), [ABLE], HORIZON)
+    facts = SourceFacts(head=head_of(CURRENT, **head), acl=ObjectAcl("them", grants))
+    assert moved(decided([CURRENT], [], facts=Facts(source=facts), made=made)).handling == handling
+
+
+def test_an_acl_is_read_where_it_counts_and_told_where_it_cannot_be_kept() -> None:
+    """If this fails, an ACL is dropped unread, or its obstacle has no words."""
+    made = terms_with_abilities(terms(rule(), has_acls=True), [ABLE], HORIZON)
+    assert decided([CURRENT], [], made=made) == Needs(acl=True)
+    nobody = SourceFacts(head=head_of(CURRENT), acl=ObjectAcl("them", ()))
+    refused = decided([CURRENT], [], facts=Facts(source=nobody), made=made)
+    assert isinstance(refused, Stay)
+    assert (refused.reason, refused.detail) == (
+        Reason.ACL,
+        "it grants nobody anything, which no header says",
+    )
+
+
+@pytest.mark.parametrize(
+    ("has_rule", "tags", "known", "is_settled"),
+    [
+        (True, (), None, True),
+        (True, (("t", "1"),), None, False),
+        (True, (("t", "1"),), (("t", "1"),), True),
+        (False, (), None, False),
+        (False, (("t", "1"),), (), False),
+    ],
+)
+def test_tags_leave_a_question_open_only_where_the_scope_asks_for_them(
+    has_rule: bool, tags: Any, known: Any, is_settled: bool
+) -> None:
+    """If this fails, tags are read for nothing, or decide without having been read."""
+    question = Question(
+        entry=CURRENT,
+        destination=0,
+        source_chain=IndexedChain.of([CURRENT]),
+        destination_chain=IndexedChain.of([]),
+        facts=Facts(source=SourceFacts(tags=known)),
+    )
+    asked = rule() if has_rule else None
+    assert question.is_settled(asked, terms(rule(), tags=tags)) is is_settled
+
+
+def test_what_the_engine_adds_is_said_only_of_what_it_concerns() -> None:
+    """If this fails, versions that no engine would move are said to stay for its sake."""
+    engine = KeyEngine(is_batch=False, why_not_batch="why")
+    held = Question(
+        entry=CURRENT,
+        destination=0,
+        source_chain=IndexedChain.of([CURRENT, OLDER]),
+        destination_chain=IndexedChain.of([]),
+        facts=Facts(source=SourceFacts(head=head_of(CURRENT))),
+        engine=engine,
+    )
+    both = terms(rule(), delivery=Delivery(batch=True, copy=True))
+    assert moved(decide(held, both)).detail == "why"
+    older = decide(held._replace(entry=OLDER), both)
+    assert isinstance(older, Stay)
+    assert (older.reason, older.detail) == (Reason.NONCURRENT, "why")
+    unread = held._replace(facts=Facts())
+    assert decide(unread, both) == Needs(source_head=True)
+    gone = held._replace(
+        facts=Facts(source=SourceFacts(head=head_of(CURRENT, missing_metadata_count=1)))
+    )
+    stays = decide(gone, both)
+    assert isinstance(stays, Stay)
+    assert (stays.reason, stays.detail) == (Reason.METADATA_NOT_READABLE, "1 values")
+    only = decide(held, terms(rule(), delivery=Delivery(batch=True, copy=False)))
+    assert isinstance(only, Stay)
+    assert (only.reason, only.detail) == (Reason.ONLY_BY_COPY, "why")
