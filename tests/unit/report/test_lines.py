@@ -202,3 +202,14 @@ def test_neighbours_that_differ_in_one_thing_are_not_written_alike(changed: int)
     assert lines.kinds.tally() == tally
     assert lines.troubles_total == sum(map(is_trouble, rows))
     assert lines.histories.total().keys == (PLANNED.handling != plan[1].handling)
+
+
+def test_neighbours_of_two_reasons_are_written_apart() -> None:
+    """If this fails, a version is counted under its neighbour's reason."""
+    reasons = [Reason.NO_RULE, Reason.TAG_MISMATCH, Reason.NO_RULE]
+    plan = [entry(number, f"k{number}", reason) for number, reason in enumerate(reasons)]
+    lines = Lines(BUCKETS)
+    text = b"".join(lines.of(streams(plan, [], [], []))).decode()
+    decided = [line.split(",")[COLUMNS.index("decision")] for line in text.splitlines()[1:]]
+    assert decided == [reason.value for reason in reasons]
+    assert lines.kinds.tally().total("reason", "no-rule").rows == 2
