@@ -523,6 +523,12 @@ def test_what_is_not_known_is_an_empty_cell() -> None:
         "to",
         "extra",
     ]
+    assert extra["type"] == "object version"
+    told = BY_KEY["z"].verdict
+    assert told is not None
+    gone = BY_KEY["z"]._replace(verdict=told._replace(destination_is_delete_marker=True))
+    assert cells(gone)["type"] == "delete marker"
+    assert cells(BY_KEY["z"]._replace(verdict=None))["type"] == "object version"
     marker = cells(BY_KEY["d"])
     assert (marker["type"], marker["size_bytes"]) == ("delete marker", "0")
     assert cells(BY_KEY["b"]._replace(verdict=None))["destination_version_id"] == "d1"

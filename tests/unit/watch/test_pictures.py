@@ -355,6 +355,11 @@ PARITY = [
 ]
 
 
+def test_the_document_of_a_look_has_a_name_for_ever() -> None:
+    """If this fails, a script that reads looks takes another document for one."""
+    assert SCHEMA == "backfill.watch/1"
+
+
 def test_a_look_is_told_line_by_line() -> None:
     """If this fails, a person is not told of a failure, its mend, or the manifest."""
     assert list(picture_lines(picture())) == [
