@@ -63,6 +63,12 @@ def test_an_error_names_its_place_and_its_exit_code() -> None:
     assert (told[0].exit_status, BackfillError("").exit_status) == (20, 70)
     assert PreflightError("no", lines=("one", "two")).lines == ("one", "two")
     assert PreflightError("no").lines == ()
+    assert (told[0].row, told[0].reason, told[0].file) == (3, "why", "x.csv")
+    assert (told[0].hint, ManifestError("why", hint="mend it").hint) == ("", "mend it")
+    lost = RaceLostError("policy", ours={"a": 1}, theirs=None)
+    assert lost.message.startswith("policy: what setup wrote is not there any more")
+    assert lost.hint.startswith("S3 cannot refuse such a write")
+    assert (lost.ours, lost.theirs) == ({"a": 1}, None)
 
 
 def test_a_fault_is_told_with_its_operation_code_and_status() -> None:
@@ -81,4 +87,6 @@ def test_a_fault_is_told_with_its_operation_code_and_status() -> None:
         bucket="b",
     )
     assert str(worded) == "CopyObject: SlowDown (503) less"
+    assert (worded.operation, worded.code, worded.status) == ("CopyObject", "SlowDown", 503)
+    assert (worded.disposition, worded.message) == (Disposition.RETRY, "less")
     assert (worded.is_ambiguous, worded.retry_after_s, worded.bucket) == (True, 2.5, "b")

@@ -5,7 +5,16 @@ from backfill.campaign_options.how import HOW
 from backfill.campaign_options.limits import LIMITS
 from backfill.campaign_options.what import WHAT
 from backfill.model.options import Option
-from backfill.settings import MIB, Settings, memory_needed_bytes
+from backfill.settings import (
+    COPY_OBJECT_BYTES_MAX,
+    MIB,
+    OBJECT_BYTES_MAX,
+    PART_BYTES_MAX,
+    PART_BYTES_MIN,
+    PARTS_MAX,
+    Settings,
+    memory_needed_bytes,
+)
 
 CHECKSUMS = "CRC32|CRC32C|CRC64NVME|SHA1|SHA256"
 SPELLINGS = f"""
@@ -103,3 +112,10 @@ def test_memory_grows_with_pages_copies_and_processes() -> None:
     assert copying - base_bytes == 2 * MIB
     shared = memory_needed_bytes(Settings(listing_concurrency=0, concurrency=0, processes=3))
     assert shared - base_bytes == 192 * MIB
+
+
+def test_sizes_are_those_of_s3() -> None:
+    """If this fails, S3 refuses parts or objects that it takes, or takes too few of them."""
+    assert (PART_BYTES_MIN, PART_BYTES_MAX, PARTS_MAX) == (5_242_880, 5_368_709_120, 10_000)
+    assert OBJECT_BYTES_MAX == 53_687_091_200_000
+    assert COPY_OBJECT_BYTES_MAX == 5_000_000_000
