@@ -238,7 +238,7 @@ def test_a_key_is_plain_where_destinations_have_all_of_it_or_nothing(
     source: list[Any], there: list[Any], is_plain: bool
 ) -> None:
     """If this fails, a key that must be looked at is decided as its neighbours are."""
-    group = KeyGroup(key="k", source_chain=source, destination_chains=[there])
+    group = KeyGroup(key="k", source_chain=tuple(source), destination_chains=(tuple(there),))
     found = Shapes(terms(ALL)).listed(group)
     assert (found is not None) is is_plain
     if found:
