@@ -158,10 +158,21 @@ class Session:
         else:
             reached = _reading(planted.tree, table_name(mutant.home) or "")
         found = {at for one in reached for at in self._reaching[getattr(one, "hit", -1)]}
+        if is_table:
+            found |= self._reading_itself(table_name(mutant.home) or "", planted)
         if not found and is_table:  # others read it, under its name; a test itself, maybe
             found = self._sound
         mine = self._by_turns(found, planted.module.__name__)[: self._tests_max]
         return sorted(mine, key=lambda at: self._cpu_s[at] > DEAR_S)
+
+    def _reading_itself(self, table: str, planted: Planted) -> set[int]:
+        """Return the tests whose file imports a table: they may hold it to what it should be."""
+        value = vars(planted.module).get(table)
+        return {
+            at
+            for at in self._sound
+            if vars(getattr(self._items[at], "module", None) or object).get(table) is value
+        }
 
     def _by_turns(self, found: set[int], module: str) -> list[int]:
         """Return tests in an order of names alone: first cases first, a module's own tests ahead.
