@@ -171,13 +171,13 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
 
     def call_later(
         self,
-        delay: float,
+        delay_s: float,
         callback: Callable[[Unpack[Arguments]], object],
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Call back after `delay` seconds."""
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
+        """Call back after so many seconds."""
+        return self.call_at(self._now_s + delay_s, callback, *args, context=context)
 
     def call_at(
         self,
