@@ -52,14 +52,8 @@ from tests.doubles.model_store import ModelStore
 from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
 from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
 from tests.doubles.virtual_clock import VirtualClock
-from tests.simulation.scenario import (
-    COPY_LIMIT_BYTES,
-    DESTINATION,
-    OWNER,
-    RECEIVER,
-    SOURCE,
-    put_rule,
-)
+from tests.simulation.prehistory import put_rule
+from tests.simulation.scenario import COPY_LIMIT_BYTES, DESTINATION, OWNER, RECEIVER, SOURCE
 
 Result = TypeVar("Result")
 _STEPS_MAX = 20_000_000

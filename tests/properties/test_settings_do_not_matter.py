@@ -23,8 +23,9 @@ from backfill.settings import Settings
 from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.work_done import outcomes_name
 from tests.doubles.figures import Row, Tried, figure, first_seed
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION, Scenario, scenario_of
-from tests.simulation.simulate import Run, simulate
+from tests.simulation.simulate import simulate
 
 PAIRS = figure(ci=50, release=500)
 """Of each piece; a pair is two runs."""

@@ -14,17 +14,8 @@ from backfill.sandbox.simulation.nemesis import CONDITIONAL
 from tests.doubles.history import Damaged
 from tests.doubles.model_requests import Parameters, text
 from tests.doubles.simulated_s3 import SimulatedS3
-from tests.simulation.scenario import (
-    BODIES,
-    DESTINATION,
-    OWNER,
-    RECEIVER,
-    SOURCE,
-    Scenario,
-    put,
-    put_in_parts,
-    write_as_stranger,
-)
+from tests.simulation.prehistory import BODIES, put, put_in_parts, write_as_stranger
+from tests.simulation.scenario import DESTINATION, OWNER, RECEIVER, SOURCE, Scenario
 
 _OPERATIONS = ("put", "parts", "again", "delete", "tag", "destroy", "stranger")
 

@@ -18,8 +18,8 @@ from backfill.sandbox.model.values import ReplicationStatus
 from tests.doubles.history import Changed
 from tests.simulation.batch_evidence import BatchEvidence, Named, Round, Told, results_of
 from tests.simulation.checkers import COPY_CHECKS, Promise, Violation, guarded
+from tests.simulation.runs import Run
 from tests.simulation.scenario import SOURCE
-from tests.simulation.simulate import Run
 
 _AGAIN = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "HTTP503"})
 _AFTER_MEND = frozenset(

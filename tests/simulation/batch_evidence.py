@@ -27,8 +27,8 @@ from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Committed
 from tests.simulation.batch_scenario import BATCH, BatchScenario
 from tests.simulation.evidence import Evidence
+from tests.simulation.runs import Run
 from tests.simulation.scenario import SOURCE
-from tests.simulation.simulate import Run
 
 Named = tuple[str, str]
 """A key and a version ID, as a manifest's row names a version."""

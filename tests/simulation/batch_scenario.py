@@ -28,19 +28,15 @@ from backfill.sandbox.model.replication.settings import ReplicationSettings
 from backfill.sandbox.model.values import ReplicationStatus, RequestedEncryption
 from backfill.sandbox.simulation.nemesis import CALM, LIGHT, MEDIUM
 from tests.doubles.virtual_clock import VirtualClock
+from tests.simulation.prehistory import BODIES, Prehistory, attributes, forget_others, put_rule
 from tests.simulation.scenario import (
-    BODIES,
     DESTINATION,
     KEYS,
     OWNER,
     RECEIVER,
     SOURCE,
-    Prehistory,
     Scenario,
-    attributes,
-    forget_others,
     plain_scenario_of,
-    put_rule,
     rule_document,
 )
 

@@ -46,15 +46,11 @@ from tests.simulation.batch_scenario import (
     new_batch_model,
     planted,
 )
+from tests.simulation.disk import DiskDiedError
+from tests.simulation.program import Work
+from tests.simulation.runs import Run
 from tests.simulation.scenario import OWNER, SOURCE
-from tests.simulation.simulate import (
-    PROCESSES_MAX,
-    DiskDiedError,
-    Run,
-    Simulation,
-    Work,
-    carried_out,
-)
+from tests.simulation.simulate import PROCESSES_MAX, Simulation, carried_out
 
 DISK_SHARE = 30
 """An interruption's moment, in rounds of the loop, over this is its artefact."""

@@ -7,8 +7,8 @@ from backfill.sandbox.model.batch_operations.job import Job
 from tests.doubles.history import Changed, Committed, Event, Sent
 from tests.simulation.batch_checkers import batch_violations
 from tests.simulation.batch_evidence import BatchEvidence
+from tests.simulation.runs import Run
 from tests.simulation.scenario import SOURCE
-from tests.simulation.simulate import Run
 from tests.simulation.table import chain_words, choices, event_line
 
 

@@ -25,8 +25,8 @@ from tests.doubles.troubles import STOPPING
 from tests.simulation.evidence import Evidence
 from tests.simulation.promises import Promise, Violation
 from tests.simulation.rounds import WholeEvidence
+from tests.simulation.runs import Run
 from tests.simulation.scenario import OWNER, RECEIVER, SOURCE
-from tests.simulation.simulate import Run
 from tests.simulation.true_reports import outcomes_are_true, repaired, verdicts_are_true
 
 __all__ = [

@@ -9,7 +9,7 @@ Law: only a moment at which the process died is counted as tried.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tests.simulation.simulate import Run
+from tests.simulation.runs import Run
 
 SLICES = 4
 """Parts of the moments of one run, so that several processes share them."""

@@ -22,8 +22,8 @@ from backfill.verify.rows import verdict_of, verdicts_name
 from backfill.verify.verdicts import VerdictRow
 from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Changed, Damaged, History, Reopened, Retagged, Sent
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
-from tests.simulation.simulate import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from tests.simulation.checkers import (
 )
 from tests.simulation.evidence import Evidence
 from tests.simulation.history_simulate import PLANNED
-from tests.simulation.simulate import Run
+from tests.simulation.runs import Run
 
 STANDS = (OutcomeKind.COPIED, OutcomeKind.MARKED)
 

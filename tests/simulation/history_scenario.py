@@ -27,20 +27,22 @@ from backfill.settings import Settings
 from tests.doubles.model_requests import Parameters, text
 from tests.doubles.simulated_s3 import SimulatedS3
 from tests.doubles.virtual_clock import VirtualClock
-from tests.simulation.scenario import (
-    COPY_LIMIT_BYTES,
-    DESTINATION,
-    OWNER,
-    RECEIVER,
-    SOURCE,
+from tests.simulation.prehistory import (
     Prehistory,
-    Scenario,
     attributes,
     forget_others,
     model_of,
     put,
     put_in_parts,
     write_as_stranger,
+)
+from tests.simulation.scenario import (
+    COPY_LIMIT_BYTES,
+    DESTINATION,
+    OWNER,
+    RECEIVER,
+    SOURCE,
+    Scenario,
 )
 
 KEYS = ("h/1", "h/1/", "h/10", "h/%2F", "h/\n", "h/x+y", "i")

@@ -24,8 +24,9 @@ from tests.simulation.history_scenario import (
     meddlers,
     new_history_model,
 )
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION, SOURCE
-from tests.simulation.simulate import Run, Simulation, carried_out
+from tests.simulation.simulate import Simulation, carried_out
 
 PLANNED = "planned"
 """The name under which the history has the moment at which execute begins."""

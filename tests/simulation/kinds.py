@@ -11,8 +11,9 @@ from tests.simulation.checkers import Violation, violations
 from tests.simulation.history_checkers import history_violations
 from tests.simulation.history_scenario import HistoryScenario, history_scenario_of
 from tests.simulation.history_simulate import simulate_history
+from tests.simulation.runs import Run
 from tests.simulation.scenario import Scenario, scenario_of
-from tests.simulation.simulate import Run, simulate
+from tests.simulation.simulate import simulate
 from tests.simulation.table import history_table, table
 
 

@@ -17,7 +17,7 @@ from backfill.verify.verdicts import VerdictRow
 from backfill.work_done import outcomes_name
 from tests.doubles.history import Chain, Committed
 from tests.simulation.evidence import Evidence
-from tests.simulation.simulate import Run
+from tests.simulation.runs import Run
 
 
 def rounds_of(run: Run) -> int:

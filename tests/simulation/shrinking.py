@@ -20,8 +20,8 @@ from backfill.sandbox.model.replication.settings import Placement
 from backfill.sandbox.simulation.nemesis import CALM, LEVELS, Level
 from tests.simulation.checkers import Promise, Violation
 from tests.simulation.kinds import Kind
+from tests.simulation.runs import Run
 from tests.simulation.scenario import Scenario
-from tests.simulation.simulate import Run
 
 RUNS_MAX = 300
 """Runs that a search may take: half a minute of copies, a minute of jobs."""

@@ -9,54 +9,29 @@ import asyncio
 import gc
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import cast
 from unittest.mock import patch
 
-from backfill import copiers, pipeline
-from backfill.aws.faults import error_of
-from backfill.aws.retry import ReadRetries, RetryingControlPlane, RetryingStore
-from backfill.campaign import Campaign
-from backfill.cli.copier import Told, job_of, serve
-from backfill.compose import Clients, Machine, journal
-from backfill.copiers import CopierTask
+from backfill import copiers
 from backfill.errors import BackfillError, BugError, InterruptedRunError, JobWaitsError, StoreFault
-from backfill.events.copying import UploadResumed
 from backfill.execute import shards
-from backfill.execute.bench import ExecutePorts
-from backfill.execute.run import carry_out_shard
 from backfill.execute.stop import StopRequest
-from backfill.journal.journal import SegmentJournal
-from backfill.manifest.run import manifest_name
-from backfill.model.pauses import Pauses, RetryBudget
-from backfill.ports import ArtifactStore, Event, Events, ProgressCounts
 from backfill.sandbox.simulation.loop import VirtualTimeLoop
 from backfill.sandbox.simulation.nemesis import Nemesis
-from tests.doubles.history import Committed, Counted, History, Reopened
 from tests.doubles.memory_artifacts import MemoryArtifacts
-from tests.doubles.model_control_plane import ModelControlPlane
 from tests.doubles.model_requests import Parameters
-from tests.doubles.model_store import ModelStore
-from tests.doubles.no_batch import NO_BATCH_BUCKET, NO_BATCH_OPERATIONS
-from tests.doubles.simulated_copiers import AT_WORK, Child, Nursery, Pipe
-from tests.doubles.simulated_s3 import Process, SimulatedS3, Wire
+from tests.doubles.simulated_copiers import Nursery
+from tests.doubles.simulated_s3 import Process, SimulatedS3
 from tests.doubles.troubles import Troubles
 from tests.doubles.virtual_clock import VirtualClock
 from tests.simulation.actors import damage, lifecycle, live_writer, meddle, rival
-from tests.simulation.scenario import (
-    DESTINATION,
-    OWNER,
-    RECEIVER,
-    SOURCE,
-    Scenario,
-    new_model,
-    scenario_of,
-)
+from tests.simulation.prehistory import new_model
+from tests.simulation.program import Program, Work
+from tests.simulation.runs import Run
+from tests.simulation.scenario import DESTINATION, SOURCE, Scenario, scenario_of
 
 PROCESSES_MAX = 40
 """Lives of the program in one run. Faults may end some; each resumes what the last one left."""
@@ -66,53 +41,6 @@ LIFE_MAX_S = 1800.0
 QUIET_MAX_S = 600.0
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, where a sync costs nothing; see `_run_directory`
-
-
-class DiskDiedError(Exception):
-    """The machine died at its disk."""
-
-
-@dataclass(slots=True)
-class Run:
-    """Everything that a run leaves to its checkers. `endings` tells how each process ended."""
-
-    scenario: Scenario
-    s3: SimulatedS3
-    artifacts: MemoryArtifacts
-    nemesis: Nemesis
-    endings: list[str] = field(default_factory=list)
-    resumed: list[UploadResumed] = field(default_factory=list)
-    """Uploads that a process left open and another one went on with."""
-    copiers_killed: int = 0
-    failure: str = ""
-    """Why the run never came to its end, empty if it did (P9)."""
-    steps: int = 0
-
-    @property
-    def history(self) -> History:
-        return self.s3.history
-
-
-class Talk:
-    """The port Events: counts go into the history as they are told."""
-
-    def __init__(self, process: Process, s3: SimulatedS3, resumed: list[UploadResumed]) -> None:
-        self._process = process
-        self._s3 = s3
-        self._resumed = resumed
-
-    def emit(self, event: Event) -> None:
-        assert event.name, "an event has a name"
-        if isinstance(event, UploadResumed):
-            self._resumed.append(event)
-
-    def progress(self, counts: ProgressCounts) -> None:
-        if counts.stage == "execute" and not self._process.is_dead:
-            self._s3.history.events.append(
-                Counted(
-                    at_s=self._s3.clock.monotonic_s(), actor=self._process.name, done=counts.done
-                )
-            )
 
 
 def simulate(seed: int, scenario: Scenario | None = None) -> Run:
@@ -164,17 +92,14 @@ def _close(loop: VirtualTimeLoop) -> None:
     loop.close()
 
 
-class Simulation:
+class Simulation(Program):
     """The story of one run."""
 
     def __init__(self, run: Run, loop: VirtualTimeLoop, root: Path) -> None:
-        self._run = run
+        super().__init__(run, root)
         self._loop = loop
-        self._root = root
-        self._random = Random(f"wire {run.scenario.seed}")
         self._meddler = Random(f"meddler {run.scenario.seed}")
         self._interruptions = list(run.scenario.interruptions)
-        self._nursery = Nursery(Process("nobody"), self._serve)
         self._victims = Random(f"victims {run.scenario.seed}")
 
     async def carry_out(self) -> None:
@@ -228,7 +153,7 @@ class Simulation:
     def _rival(self) -> Callable[[str, Parameters], None]:
         return rival(self._run.scenario, self._run.s3)
 
-    async def _until_finished(self, work: "Work") -> bool:
+    async def _until_finished(self, work: Work) -> bool:
         for _ in range(PROCESSES_MAX):
             ending = await self._live(work)
             self._run.endings.append(ending)
@@ -240,7 +165,7 @@ class Simulation:
             await asyncio.sleep(1.0)
         return False
 
-    async def _live(self, work: "Work") -> str:
+    async def _live(self, work: Work) -> str:
         """Run one process to its end, and look at what its journal holds."""
         process = Process(f"process {len(self._run.endings) + 1}")
         stop = StopRequest()
@@ -292,188 +217,6 @@ class Simulation:
         victim = holder if is_holder else self._victims.choice(copiers)
         self._run.copiers_killed += not is_holder
         victim.die()
-
-    def _disk(
-        self, process: Process, kind: str, when: int
-    ) -> Callable[[Callable[[], object]], object]:
-        """Return a disk at which the process dies: before its n-th write, in it, or after it."""
-        left = when // 12 if kind in ("torn", "written") else -1
-
-        def blocking(call: Callable[[], object]) -> object:
-            nonlocal left
-            who = AT_WORK.get(process)
-            if who.is_dead:
-                raise DiskDiedError
-            left -= 1
-            if left != -1 or kind not in ("torn", "written"):
-                return call()
-            size_bytes = self._journal_bytes()
-            call()
-            if kind == "torn" and self._journal_bytes() > size_bytes:
-                self._tear(size_bytes)
-            who.die()
-            raise DiskDiedError
-
-        return blocking
-
-    def _newest(self) -> str:
-        """Return the name of the manifest that is being carried out."""
-        names = (manifest_name(number) for number in range(9, 0, -1))
-        return next((n for n in names if self._run.artifacts.index(n)), manifest_name(0))
-
-    def _segment(self) -> Path | None:
-        """Return the newest segment of the process at work."""
-        child = AT_WORK.get(None)
-        shard = f"-shard-{int(child.name.split()[-1]):02d}" if child is not None else ""
-        folder = self._root / "journal" / (self._newest().replace("/", "-") + shard)
-        return max(folder.glob("segment-*"), default=None)
-
-    def _journal_bytes(self) -> int:
-        segment = self._segment()
-        return segment.stat().st_size if segment is not None else 0
-
-    def _tear(self, whole_bytes: int) -> None:
-        """Leave a part of what was just written."""
-        written = self._journal_bytes() - whole_bytes
-        segment = self._segment()
-        assert segment is not None, "something was written"
-        with segment.open("r+b") as file:
-            file.truncate(whole_bytes + self._random.randrange(written))
-
-    async def _reopen(self, actor: str, ending: str) -> None:
-        index = self._run.artifacts.index(self._newest())
-        held = 0
-        # One of the holder, and one of each copy process.
-        folders = list((self._root / "journal").glob(self._newest().replace("/", "-") + "*"))
-        if index is None or not folders:
-            return
-        for folder in folders:
-            journal = SegmentJournal.open(folder, manifest_digest=index.digest)
-            held += sum(1 for _ in journal.outcomes())
-            await journal.close()
-        self._run.history.events.append(
-            Reopened(
-                at_s=self._run.s3.clock.monotonic_s(), actor=actor, outcomes=held, ending=ending
-            )
-        )
-
-    async def _work(self, process: Process, stop: StopRequest) -> None:
-        """What `backfill run` does, up to verify."""
-        run = await self._begin(process)
-        await pipeline.refuse_unsafe(run)
-        await pipeline.take_inventories(run)
-        await pipeline.plan(run)
-        await self._execute(run, stop)
-
-    async def _execute(self, run: pipeline.Run, stop: StopRequest) -> None:
-        await pipeline.execute(run, stop)
-
-    async def _repair(self, process: Process, stop: StopRequest) -> None:
-        """What `backfill repair` does, up to verify."""
-        run = await self._begin(process)
-        await pipeline.refuse_unsafe(run)
-        if not pipeline.has_open_manifest(run):
-            await pipeline.plan_repair(run)
-        begun = Committed(
-            at_s=self._run.s3.clock.monotonic_s(), actor=process.name, name=self._newest()
-        )
-        self._run.history.events.append(begun)
-        await self._execute(run, stop)
-
-    async def _verify(self, process: Process, _stop: StopRequest) -> None:
-        await pipeline.verify(await self._begin(process))
-
-    def copier_started(
-        self, task: CopierTask, lock: int
-    ) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, Pipe, Child]]:
-        """Start a copy process of the life that is being lived."""
-        return self._nursery.started(task, lock)
-
-    async def _serve(self, reader: asyncio.StreamReader, words: Pipe, process: Process) -> int:
-        """Do as `backfill.cli.copier`, with the ports of a simulated process."""
-
-        async def carry_out(task: CopierTask, told: Told, stop: StopRequest) -> None:
-            both, here = self._clients(task.campaign, process, told), self._machine(process)
-            async with journal(here, task.manifest, shard=task.shard.number) as opened:
-                ports = ExecutePorts(
-                    source=both.source,
-                    destination=both.destination,
-                    control=both.destination_control,
-                    journal=opened,
-                    artifacts=here.artifacts,
-                    events=told,
-                    clock=here.clock,
-                    random=here.random,
-                    error_of=error_of,
-                    budget=both.budget,
-                    keep=here.keep_documents,
-                )
-                job = job_of(task, here)
-                await carry_out_shard(job, task.shard, ports, stop, has_jobs=task.has_jobs)
-
-        return await serve(reader, cast("asyncio.StreamWriter", words), carry_out)
-
-    def _machine(self, process: Process) -> Machine:
-        return Machine(
-            root=self._root,
-            artifacts=self._artifacts(process),
-            clock=self._run.s3.clock,
-            random=self._random,
-            lock=0,
-        )
-
-    async def _begin(self, process: Process) -> pipeline.Run:
-        campaign = self._run.scenario.campaign
-        talk = Talk(process, self._run.s3, self._run.resumed)
-        clients = self._clients(campaign, process, talk)
-        return await pipeline.begin(campaign, self._machine(process), clients, talk)
-
-    def _artifacts(self, process: Process) -> ArtifactStore:
-        assert not process.is_dead, "the dead write nothing"
-        return self._run.artifacts
-
-    def _clients(self, campaign: Campaign, process: Process, talk: Events) -> Clients:
-        settings, s3 = campaign.settings, self._run.s3
-        pauses = Pauses(base_s=settings.retry_base_s, cap_s=settings.retry_cap_s)
-        budget = RetryBudget(ratio=settings.retry_budget_ratio, floor=settings.retry_budget_floor)
-        retries = ReadRetries(
-            attempts_max=settings.control_attempts_max,
-            pauses=pauses,
-            budget=budget,
-            clock=s3.clock,
-            random=self._random,
-            events=talk,
-        )
-        document = self._run.scenario.document
-        wires = [
-            Wire(
-                s3=s3,
-                nemesis=self._run.nemesis,
-                process=process,
-                caller=caller,
-                random=self._random,
-            )
-            for caller in (OWNER, RECEIVER)
-        ]
-        source, destination = (RetryingStore(ModelStore(wire), retries) for wire in wires)
-        source_control, destination_control = (
-            RetryingControlPlane(ModelControlPlane(wire, document), retries) for wire in wires
-        )
-        return Clients(
-            source=source,
-            destination=destination,
-            source_control=source_control,
-            destination_control=destination_control,
-            source_batch=NO_BATCH_OPERATIONS,
-            destination_batch=NO_BATCH_OPERATIONS,
-            source_batch_bucket=NO_BATCH_BUCKET,
-            destination_batch_bucket=NO_BATCH_BUCKET,
-            pauses=pauses,
-            budget=budget,
-        )
-
-
-Work = Callable[[Process, StopRequest], Coroutine[object, object, None]]
 
 
 def _ending_of(life: "asyncio.Task[None]", process: Process) -> str:

@@ -19,8 +19,8 @@ from tests.doubles.history import (
 from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.history_checkers import history_violations
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION, SOURCE, Scenario
-from tests.simulation.simulate import Run
 
 NO_CHOICES = frozenset({"seed", "keys", "past_keys"})
 """Of a scenario's fields: what the table shows elsewhere."""

@@ -16,9 +16,9 @@ from tests.simulation.batch_simulate import DISK_SHARE, simulate_batch
 from tests.simulation.batch_table import batch_table
 from tests.simulation.checkers import Violation
 from tests.simulation.kinds import JOBS
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION
 from tests.simulation.shrinking import story
-from tests.simulation.simulate import Run
 
 CHUNKS = 16
 SEEDS_A_CHUNK = figure(ci=320, release=20_000) // CHUNKS

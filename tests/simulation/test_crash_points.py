@@ -22,8 +22,9 @@ from tests.simulation.evidence import Evidence
 from tests.simulation.history_checkers import history_violations, told_histories
 from tests.simulation.history_scenario import HistoryScenario, history_scenario_of
 from tests.simulation.history_simulate import simulate_history
+from tests.simulation.runs import Run
 from tests.simulation.scenario import KEYS, Scenario, plain_scenario_of
-from tests.simulation.simulate import Run, simulate
+from tests.simulation.simulate import simulate
 
 FRESH = (first_seed() + 1, first_seed() + 2) if is_release() else ()
 COPIES = (3, *((2, *FRESH) if is_release() else ()))

@@ -11,9 +11,10 @@ from tests.doubles.troubles import KINDS
 from tests.simulation.checkers import Violation, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.kinds import COPIES
+from tests.simulation.runs import Run
 from tests.simulation.scenario import DESTINATION, SOURCE, plain_scenario_of
 from tests.simulation.shrinking import story
-from tests.simulation.simulate import Run, simulate
+from tests.simulation.simulate import simulate
 from tests.simulation.table import table
 
 CHUNKS = 16

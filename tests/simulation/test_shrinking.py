@@ -11,9 +11,9 @@ import pytest
 from tests.mutants import copies, histories
 from tests.simulation.checkers import Promise
 from tests.simulation.kinds import COPIES, HISTORIES, JOBS, Kind
+from tests.simulation.runs import Run
 from tests.simulation.scenario import Scenario
 from tests.simulation.shrinking import changes, shrunk, story, with_choices
-from tests.simulation.simulate import Run
 
 RUNS_MAX = 60
 SEEDS_MAX = 100
