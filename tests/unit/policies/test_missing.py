@@ -206,6 +206,13 @@ def test_a_failure_code_gives_the_statements_that_mend_it(code: str, pair: Pair)
     assert all(each.is_allowed for each in accounts.decided(meant))
 
 
+def test_a_need_of_the_only_feature_in_use_is_told() -> None:
+    """If this fails, a rule that does one thing alone is told nothing of what it lacks."""
+    told = missing_after("DstDelObjNotPermitted", ACROSS, {Feature.DELETE_MARKERS})
+    assert [each.place for each in told] == [Place.IDENTITY, Place.RESOURCE]
+    assert missing_after("DstDelObjNotPermitted", ACROSS, ()) == ()
+
+
 def test_a_code_that_no_permission_causes_has_no_statement() -> None:
     """If this fails, a person grants something for an archived object."""
     assert missing_after("SrcObjectNotEligible", ACROSS, REPLICATING) == ()
