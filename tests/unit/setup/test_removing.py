@@ -268,6 +268,8 @@ def test_what_is_still_needed_stays_whole() -> None:
     before = {"Statement": [THEIRS, OURS]}
     found = removed(POLICY, OUR_POLICY, raw(before), name="photos", still_needed="it is used")
     assert (found.after, told(found)) == (before, [(OURS["Sid"], Action.LEAVE, "it is used")])
+    (change,) = found.changes
+    assert (change.before, change.after) == (None, None)  # the document tells it
 
 
 # --- All documents together ---

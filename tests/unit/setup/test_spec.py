@@ -71,6 +71,7 @@ def test_a_role_is_in_the_account_that_it_belongs_to_with_its_path() -> None:
 def test_the_ground_is_known_only_where_the_spec_says_all_of_it(lacking: Document) -> None:
     """If this fails, an export is made for accounts and Regions that nobody named."""
     assert ground_of(spec(plain(**lacking))) is None
+    assert ground(spec(plain())).partition == "aws"
     known = ground_of(spec(plain()), partition="aws-us-gov")
     assert known is not None
     assert known.partition == "aws-us-gov"

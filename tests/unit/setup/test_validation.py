@@ -322,6 +322,18 @@ FAULTS: dict[str, tuple[Spec, list[tuple[str, str]]]] = {
         replace(KMS, rules=(replace(KMS.rules[0], kms_readers=(ROLE, "arn:aws:iam::1:root")),)),
         [("[rule 1] kms-readers", "'arn:aws:iam::1:root' is no principal")],
     ),
+    "one key to go back under": (
+        replace(KMS, rules=(replace(KMS.rules[0], syncs_replica_modifications=True),)),
+        [],
+    ),
+    "a long prefix": (
+        rules({"prefix": "ü" * 513}),
+        [("[rule 1] prefix", "is longer than a key can be")],
+    ),
+    "eleven tags": (
+        rules({"tags": tuple((f"k{n}", "") for n in range(11))}),
+        [("[rule 1] tags", "11 tags")],
+    ),
     "several keys to go back under": (
         replace(
             KMS,
