@@ -458,9 +458,10 @@ def test_an_account_that_is_named_is_not_said_to_be_missing(who: Principal) -> N
     assert told.verdict is IMPLICIT
     assert told.lacks == (Place.IDENTITY,)
     assert not any("does not name" in line for line in told.lines)
+    lack = f"nothing here allows s3:GetObject on {OBJECT}"
     assert told.lines == (
-        f"account {A}: resource policy of {OBJECT}: nothing here allows s3:GetObject on {OBJECT}",
-        f"account {A}: identity policies of {who.arn}: nothing here allows s3:GetObject on {OBJECT}",
+        f"account {A}: resource policy of {OBJECT}: {lack}",
+        f"account {A}: identity policies of {who.arn}: {lack}",
     )
 
 
