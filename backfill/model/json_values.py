@@ -33,10 +33,16 @@ def json_value(
 def spelled_json(value: object, *, indent: int) -> str:
     """Return what `json.dumps` with sorted names and this indent does, in a third of its time.
 
-    Python's own encoder is in C only where it does not indent. Names are text; NaN and infinities
-    are a ValueError.
+    Python's own encoder is in C only where it does not indent. Names are text.
+
+    Raises:
+        ValueError: There is NaN or an infinity in it, or it is nested more deeply than can be told.
     """
-    return _spelled(value, "\n", " " * indent)
+    try:
+        return _spelled(value, "\n", " " * indent)
+    except RecursionError:
+        # What was read may be too deep for here: reading takes less of the stack.
+        raise ValueError("a value that is nested too deeply") from None
 
 
 _WORDS: Final = {None: "null", True: "true", False: "false"}
