@@ -2,8 +2,9 @@
 
 import pytest
 
-from backfill.model.accounts import BucketDocument
+from backfill.model.accounts import BucketDocument, EventDestinationKind
 from backfill.policies.need import Feature
+from backfill.setup.configuration import EVENT_LISTS
 from backfill.setup.grants import lane_features, route_features
 from backfill.setup.lanes import lanes_of
 from backfill.setup.spec import STORAGE_CLASSES, ReplicationEvent, RoleSpec, ground_of
@@ -131,6 +132,15 @@ def test_a_lane_uses_delete_markers_where_one_of_its_rules_replicates_them() -> 
     for lane in back:
         assert Feature.DELETE_MARKERS not in lane_features(found, lane)
         assert Feature.DELETE_MARKERS not in route_features(lane.routes[0])
+
+
+def test_each_kind_of_receiver_has_its_list_and_its_field() -> None:
+    """If this fails, S3 refuses a notification, or another's is not seen beside ours."""
+    assert EVENT_LISTS == {
+        EventDestinationKind.QUEUE: ("QueueConfigurations", "QueueArn"),
+        EventDestinationKind.TOPIC: ("TopicConfigurations", "TopicArn"),
+        EventDestinationKind.FUNCTION: ("LambdaFunctionConfigurations", "LambdaFunctionArn"),
+    }
 
 
 def test_documents_are_written_in_an_order_in_which_each_finds_what_it_needs() -> None:
