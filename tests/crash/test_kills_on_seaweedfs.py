@@ -13,7 +13,7 @@ import pytest
 
 from tests.doubles.command import TIMEOUT_S, Started, artifact, report
 from tests.doubles.figures import Row, Tried, figure, first_seed
-from tests.doubles.kill_rounds import by_journal, killed_rounds
+from tests.doubles.kill_rounds import LOOK_EVERY_S, by_journal, killed_rounds
 from tests.doubles.on_seaweedfs import Commanded, client, commanded, made_buckets, server
 from tests.doubles.own_eyes import Listed, S3Client, versions
 from tests.doubles.own_eyes import chains as chains_of
@@ -44,7 +44,7 @@ def kill_when_parts_are_there(started: Started, client: S3Client, bucket: str, c
                 started.send(signal.SIGKILL)
                 assert started.end().code == -signal.SIGKILL
                 return
-        time.sleep(0.001)
+        time.sleep(LOOK_EVERY_S)
     raise TimeoutError("no parts came")
 
 

@@ -21,8 +21,8 @@ from tests.doubles.killer import Killer, Moment, any_moment
 
 PROCESSES_A_KILL = 5
 """Some processes end before their moment comes; it must not take for ever."""
-LOOK_EVERY_S = 0.001
-"""Between looks at a journal: it grows every 20 ms, and a look costs next to nothing."""
+LOOK_EVERY_S = 0.005
+"""Between looks at a journal: it grows every 20 ms, and a look goes through the run directory."""
 COPIER_KILLED = 128 + signal.SIGKILL
 """How a holder ends whose copy process was killed."""
 
