@@ -126,3 +126,34 @@ def test_the_plan_of_two_buckets_has_one_row_for_every_current_version() -> None
     head = [Reason.ALREADY_REPLICATED, Reason.ALREADY_COPIED, Reason.AFTER_HORIZON]
     assert reasons(wants_markers=True) == [*head, Reason.ALREADY_DELETED]
     assert reasons(wants_markers=False) == [*head, Reason.DELETE_MARKER_NOT_REPLICATED]
+
+
+def test_two_buckets_with_histories_imply_a_row_for_every_version() -> None:
+    """If this fails, noncurrent versions are compared unasked, or left out where all are."""
+    older = Stored(version_id="o", data=b"older")
+    groups = [
+        KeyGroup(
+            key="a",
+            source_chain=listed("a", [V, older]),
+            destination_chains=(listed("a", [V]), listed("a", [older])),
+        )
+    ]
+
+    def rows(*, has_histories: bool) -> list[tuple[int, str, int, Reason | None]]:
+        plan = pairing_plan(
+            groups,
+            horizon=HORIZON,
+            replicates_delete_markers=True,
+            has_histories=has_histories,
+        )
+        return [(row.number, row.version_id, row.destination, row.reason) for row in plan]
+
+    there, copied_before = Reason.ALREADY_REPLICATED, Reason.ALREADY_COPIED
+    current = [(0, V.version_id, 0, there), (1, V.version_id, 1, copied_before)]
+    assert rows(has_histories=False) == current
+    assert rows(has_histories=True) == [*current, (2, "o", 0, copied_before), (3, "o", 1, there)]
+
+
+def test_the_outcomes_of_one_round_are_those() -> None:
+    """If this fails, nothing of a run without repairs is known to be delivered."""
+    assert list(merged_outcomes([[1], [2]])) == [[1], [2]]

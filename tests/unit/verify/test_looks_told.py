@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from backfill.model.attributes import ContentHeaders, ObjectHead, ReplicationStatus
+from backfill.model.store import Grant, ObjectAcl
 from backfill.verify.decisions import AFTER_HORIZON, Judged, LookKind, SourceSeen, Unjudged
-from backfill.verify.fidelity import ANY, TagPair
+from backfill.verify.fidelity import ANY, AclPair, TagPair
 from backfill.verify.looks import (
     BOTH_HEADS,
     DESTINATION_SEEN,
@@ -80,6 +81,16 @@ def test_each_field_that_differs_is_called_by_its_words(
     if field is Field.STORAGE_CLASS:
         told += " Storage class STANDARD was wanted, GLACIER is there."
     assert row.detail.startswith(told)
+
+
+def test_a_grant_that_differs_is_called_an_acl() -> None:
+    """If this fails, nobody reads that a copy lets in others than its source."""
+    look = LOOK._replace(expected=ANY._replace(keeps_acl=True))
+    theirs = ObjectAcl("o", (Grant("READ", "uri", "everybody"),))
+    acls = AclPair(ObjectAcl("o", (Grant("FULL_CONTROL", "id", "o"),)), theirs)
+    row = verdict(look, seen()._replace(acls=acls))
+    assert row.fields == (Field.ACL,)
+    assert row.detail == "The bytes are equal; these differ: ACL."
 
 
 def test_what_cannot_be_proved_and_differs_says_both() -> None:
