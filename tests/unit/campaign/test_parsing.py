@@ -464,3 +464,22 @@ def test_ten_tags_are_the_most() -> None:
     """If this fails, a campaign asks for fewer tags than an object can have."""
     tags = [f"k{n}=v" for n in range(10)]
     assert len(campaign_of({**SOURCE, ("scope", "tags"): tags}).scope.tags) == 10
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message", "hint"),
+    [
+        (("limits", "concurrency"), 0, "--concurrency", "at least 1"),
+        (("limits", "concurrency"), 10_001, "--concurrency", "at most 10000"),
+        (("limits", "attempts-max"), 0, "[limits] attempts-max", "at least 1"),
+        (("limits", "drain-timeout-s"), -1, "[limits] drain-timeout-s", "at least 0"),
+    ],
+)
+def test_a_number_out_of_range_is_told_with_its_place_and_limit(
+    place: tuple[str, str], value: int, message: str, hint: str
+) -> None:
+    """If this fails, a person changes another setting, or tries one number after the other."""
+    with pytest.raises(CampaignError) as refused:
+        campaign_of({**SOURCE, place: value})
+    assert message in refused.value.message
+    assert refused.value.hint == hint
