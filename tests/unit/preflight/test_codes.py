@@ -1,5 +1,6 @@
 """Which checks can explain a code, what is told of one, and the same as JSON."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from backfill.batch_operations.failure_codes import FAILURE_CODES
 from backfill.preflight.catalogue import PART_OF, stopping
 from backfill.preflight.codes import checks_for, code_document, code_lines, mend_for_code
 from backfill.preflight.findings import (
+    FINDING_FIELDS,
     Finding,
     Findings,
     Mend,
@@ -281,6 +283,9 @@ def test_a_document_of_findings_is_for_ever() -> None:
         ],
         "notes": ["n"],
     }
+    told = json.loads(findings_bytes(Findings(findings=(blocker,))))["findings"][0]
+    explained = [name.strip("`") for name, meaning in FINDING_FIELDS if meaning]
+    assert sorted(explained) == sorted(told), "the reference page explains each member"
     green = Findings(findings=(finding("role", Verdict.OK),))
     assert findings_document(green)["verdict"] == "green"
     assert b'\n  "counts": {\n' in findings_bytes(green)
