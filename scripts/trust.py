@@ -181,7 +181,8 @@ def run(lane: Lane, tree: Tree, processes: int, share: float) -> Result:
     whole = replace(
         slices[0],
         share=share,
-        code=max(one.code for one in slices),
+        # Below 0 is a signal: a slice that was killed has not passed.
+        code=next((one.code for one in slices if one.code != 0), 0),
         took_s=sum(one.took_s for one in slices),
         machine_s=sum(one.machine_s for one in slices),
         date=slices[-1].date,

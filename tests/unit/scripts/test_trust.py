@@ -81,6 +81,30 @@ def test_a_lane_that_failed_fails_the_command_and_is_run_again(place: Place) -> 
     assert place.kept()[LINE.name].failed == 1
 
 
+SLICES = """
+import os, signal
+from pathlib import Path
+calls = Path("CALLS")
+before = calls.read_text() if calls.exists() else ""
+said = [os.environ[name] for name in ("BACKFILL_TRUST_SEED", "BACKFILL_TRUST_SHARE")]
+calls.write_text(before + " ".join(said) + "\\n")
+from tests.doubles.figures import leave
+leave(ROW, cases=5, of=6)
+if before.count("\\n") == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_slice_that_was_killed_fails_its_lane_and_alone_is_run_again(place: Place) -> None:
+    """If this fails, a long lane that somebody stopped is kept as one that passed."""
+    script = SLICES.replace("CALLS", str(place.calls)).replace("ROW", repr(LINE.name))
+    lanes = [Lane(name=LINE.lane, script=(sys.executable, "-c", script), slices=2)]
+    assert [trust.release(lanes, TREE, 1, 1.0) for _ in range(3)] == [1, 0, 0]
+    second = 77 + trust.SEEDS_APART // 2
+    assert place.calls.read_text().splitlines() == ["77 0.5", f"{second} 0.5", f"{second} 0.5"]
+    assert (place.kept()[LINE.name].cases, place.kept()[LINE.name].of) == (10, 12)
+
+
 def test_a_lane_that_left_nothing_leaves_no_figure(place: Place) -> None:
     """If this fails, a lane that could not start stands in the table as if it had run."""
     lane = Lane(name=LINE.lane, script=(sys.executable, "-c", "raise SystemExit(3)"))
