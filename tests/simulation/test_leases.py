@@ -9,8 +9,8 @@ from tests.doubles.figures import Row, Tried, figure, first_seed
 from tests.simulation.leases import BrokenLawError, lease_history
 
 CHUNKS = figure(ci=4, release=64)
-HISTORIES = figure(ci=304, release=200_000) // CHUNKS
-"""In chunks, so that several processes share them."""
+HISTORIES = -(-figure(ci=304, release=200_000) // CHUNKS)
+"""In chunks, so that several processes share them; rounded up, as any share of them must do."""
 MET = ("acts", "refused", "released", "lost", "killed", "stopped", "unpublished")
 
 
