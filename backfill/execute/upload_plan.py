@@ -43,7 +43,7 @@ class UploadPlan:
             (request.checksum_algorithm, request.checksum_type, request.extras),
             tuple((part.number, part.first_byte, part.last_byte) for part in self.ranges),
         )
-        text = repr(made_of).encode("utf-8", "surrogatepass")
+        text = repr(made_of).encode()  # which escapes lone surrogates by itself
         return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()
 
     def copied_parts(self, listed: Iterable[ListedPart]) -> Mapping[int, CopiedPart] | None:
