@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from backfill.run_directory.pulse import PULSE_FILE, Pulse, vitals_of
 from backfill.run_directory.vitals import NOBODY, document_of
 from backfill.this_machine import machine
 from tests.doubles.memory_run_store import Hook, MemoryRunStore, fault, no_faults
+from tests.doubles.waiting import wait_until
 
 LOCATION = S3Location(bucket="runs", prefix="of/me")
 HEAD = "of/me/head.json"
@@ -491,6 +493,16 @@ def overtake(place: Place) -> None:
     place.store.objects[HEAD] = encoded_head(head)
 
 
+def names(place: Place, file: str) -> bool:
+    """Return whether the catalogue that the head refers to names a file."""
+    ref, objects = place.head.catalogue, dict(place.store.objects)
+    return ref is not None and any(
+        file.encode() in data
+        for key, data in objects.items()
+        if key.endswith("/catalogue.json") and sha256(data).hexdigest() == ref.sha256
+    )
+
+
 def test_who_was_overtaken_is_told_and_writes_nothing_any_more(place: Place) -> None:
     """If this fails, a zombie goes on copying (exit 11)."""
     told = threading.Event()
@@ -499,6 +511,8 @@ def test_who_was_overtaken_is_told_and_writes_nothing_any_more(place: Place) -> 
     def work(held: Held) -> None:
         held.on_failure(told.set)
         held.artifacts.write_document("run.json", b"{}")
+        # Else it might be on its way when a renewal meets the thief, and arrive after the look.
+        wait_until(lambda: names(place, "run.json"), "the document is kept")
         overtake(place)
         assert told.wait(30)
         assert not held.gate.is_open
