@@ -150,8 +150,10 @@ def _with_simulator(
     was_read = not any(isinstance(each, policies.Unread) for each in documents.identity)
     says_no = local.is_denied and not IDENTITY.isdisjoint(_places(local))
     if was_read and says_no:
-        about = tuple(each for each in local.evidence if each.place in _places(local))
-        return replace(local, verdict=Verdict.CANNOT_TELL, evidence=about)
+        # What the resource's policy leaves open, or refuses, is behind the role's own no.
+        ours = tuple(each for each in local.evidence if each.place in IDENTITY)
+        others = () if told.is_allowed else told.evidence
+        return replace(local, verdict=Verdict.CANNOT_TELL, evidence=(*ours, *others))
     return local if was_read and local.verdict is Verdict.CANNOT_TELL else told
 
 

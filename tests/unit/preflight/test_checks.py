@@ -430,3 +430,20 @@ async def test_a_doubt_about_the_role_is_none_about_the_bucket() -> None:
     there.role_policy(allow("s3:Get*", "*"))
     there.source.simulator = simulator(ALLOWED)  # type: ignore[assignment] # a double's answers
     assert set(await there.wrong()) == {"role-at-source", "role-at-destination"}
+
+
+UNKNOWN = {"StringNotEquals": {"aws:PrincipalOrgID": "o-ours"}}
+
+
+async def test_a_doubt_about_the_role_hides_none_about_the_bucket() -> None:
+    """If this fails, a policy that may deny, or may not allow, the role counts as one that is."""
+    there = Scenery()
+    there.role_policy(allow("s3:ListAllMyBuckets", "*"))
+    there.source.simulator = simulator(ALLOWED)  # type: ignore[assignment] # a double's answers
+    denying = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    there.policy({**denying, "Condition": UNKNOWN}, bucket="from")
+    everything = ["arn:aws:s3:::to", "arn:aws:s3:::to/*"]
+    there.policy(allow("s3:*", everything, Principal={"AWS": ROLE}, Condition=UNKNOWN))
+    wrong = await there.wrong()
+    checks = ("role-at-source", "source-policy-deny", "destination-policy")
+    assert [wrong[each].verdict for each in checks] == [CANNOT_TELL] * 3
