@@ -101,8 +101,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         expected = pyfuncitem.get_closest_marker("xfail")
         if expected is None or pyfuncitem.config.option.runxfail:
             raise
+        difference = pytest.xfail.Exception
         reason = expected.kwargs["reason"]
-        raise pytest.xfail.Exception(reason, pytrace=False) from None
+        raise difference(reason, pytrace=False) from None
 
 
 # --- servers, one of each for a session (and worker), started when first needed ---
