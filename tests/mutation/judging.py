@@ -167,11 +167,12 @@ class Session:
 
     def _reading_itself(self, table: str, planted: Planted) -> set[int]:
         """Return the tests whose file imports a table: they may hold it to what it should be."""
-        value = vars(planted.module).get(table)
+        home = vars(planted.module)
         return {
             at
             for at in self._sound
-            if vars(getattr(self._items[at], "module", None) or object).get(table) is value
+            for held in [vars(getattr(self._items[at], "module", None) or object)]
+            if table in held and table in home and held[table] is home[table]
         }
 
     def _by_turns(self, found: set[int], module: str) -> list[int]:

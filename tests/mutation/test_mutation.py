@@ -103,7 +103,9 @@ def test_nobody_catches_what_no_test_reaches(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.mutation", "--session", str(place)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (tally,) = json.loads(place.read_text())
-    assert (tally["tried"], tally["caught"], tally["unreached"]) == (10, 0, 10)
+    assert (tally["tried"], tally["caught"]) == (10, 0)
+    # A table that no function of its module reads is tried by every test: others may read it.
+    assert tally["unreached"] >= 8
 
 
 def test_changed_modules_are_not_without_tests(tmp_path: Path, tried: Tried) -> None:
