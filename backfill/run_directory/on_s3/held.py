@@ -169,6 +169,8 @@ class Held:
         pause_s, kept_s = min(STEP_PAUSE_S, renewal_pause_s(lease_s)), machine_s()
         while True:
             await self._rest(pause_s)
+            if (loss := self._ground.keeper.loss) is not None:
+                raise loss  # nothing is put up any more, not even under a number of its own
             try:
                 await self._is_published(with_tails=False)
             except StoreFault as fault:
