@@ -33,15 +33,15 @@ _ELEMENTS: Final[Mapping[str, str]] = {
     "LastModified": "<LastModified>([^<]++)</LastModified>",
     "ETag": "<ETag>{quote}([^{first}]++){quote}</ETag>",
     "ChecksumAlgorithm": (
-        f"<ChecksumAlgorithm>([^<]++(?:{_AND_ANOTHER}[^<]++)*+)</ChecksumAlgorithm>"
+        f"<ChecksumAlgorithm>([^<]++(?:{_AND_ANOTHER}[^<]++)*)</ChecksumAlgorithm>"
     ),
     "ChecksumType": "<ChecksumType>([^<]*+)</ChecksumType>",
     "Size": "<Size>([^<]++)</Size>",
     "StorageClass": "<StorageClass>([^<]*+)</StorageClass>",
-    "Owner": "<Owner>(?:<ID>[^<]*+</ID>)?+(?:<DisplayName>[^<]*+</DisplayName>)?+</Owner>",
+    "Owner": "<Owner>(?:<ID>[^<]*+</ID>)?(?:<DisplayName>[^<]*+</DisplayName>)?</Owner>",
     "RestoreStatus": (
-        "<RestoreStatus>(?:<IsRestoreInProgress>[^<]*+</IsRestoreInProgress>)?+"
-        "(?:<RestoreExpiryDate>[^<]*+</RestoreExpiryDate>)?+</RestoreStatus>"
+        "<RestoreStatus>(?:<IsRestoreInProgress>[^<]*+</IsRestoreInProgress>)?"
+        "(?:<RestoreExpiryDate>[^<]*+</RestoreExpiryDate>)?</RestoreStatus>"
     ),
 }
 """Each element with the group of its value; stores agree on the elements, not on their order.
@@ -221,7 +221,7 @@ def _pattern(order: tuple[str, ...], quote: str) -> re.Pattern[str]:
 
     No group is repeated but one without groups inside, so that it fails in linear time.
     """
-    elements = [f"(?:{_ELEMENTS[name]})?+" for name in order]
+    elements = [f"(?:{_ELEMENTS[name]})?" for name in order]
     spelled = "".join(elements).replace("{quote}", quote).replace("{first}", quote[0])
     return re.compile(
         f"<(?:Version|(DeleteMarker))>{spelled}</(?(1)DeleteMarker|Version)>|((?s:.++))"

@@ -175,7 +175,7 @@ _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~/-]+", re.ASCII)
 _UNRESERVED_VALUE: Final = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 """What is the same encoded; a match takes a tenth of quoting."""
 
-_PLAIN: Final = re.compile("[!-~]++(?: [!-~]++)*+", re.ASCII)
+_PLAIN: Final = re.compile("[!-~]++(?: [!-~]++)*", re.ASCII)
 """What arrives, and is signed, as it is; the SDK has a way with other values."""
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)

@@ -23,16 +23,16 @@ from backfill.aws.replies import MODELLED_ALGORITHMS, Reply, ReplyError
 from backfill.aws.versions_page import RAW_PAGE, is_page
 
 PLAIN_TEXT: Final = r"[ !#-%'-;=?-\\^-~]*+"
-_TEXT: Final = rf"{PLAIN_TEXT}(?:&quot;{PLAIN_TEXT})*+"
+_TEXT: Final = rf"{PLAIN_TEXT}(?:&quot;{PLAIN_TEXT})*"
 """Printable ASCII without mark-up (`]` and `>` may end a CDATA section), and quotes as S3 has them.
 
 A raw `"` is left to expat, too: it is legal, but no S3 writes it.
 """
 
 _FLAT: Final = re.compile(
-    r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>)?+\s*+'
-    r'<([A-Za-z]++)(?: xmlns="[!#-%\'-;=?-z|~]*+")?+>'
-    rf"((?:<([A-Za-z0-9]++)>{_TEXT}</\3>)*+)</\1>\s*+",
+    r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>)?\s*+'
+    r'<([A-Za-z]++)(?: xmlns="[!#-%\'-;=?-z|~]*+")?>'
+    rf"((?:<([A-Za-z0-9]++)>{_TEXT}</\3>)*)</\1>\s*+",
     re.ASCII,
 )
 _LEAF: Final = re.compile(r"<([A-Za-z0-9]++)>([^<]*+)</")

@@ -14,8 +14,12 @@ from typing import Final, NamedTuple
 
 from backfill.aws.lean.wire import WireReply
 
-VALUE: Final = "((?:[!-~]++(?: [!-~]++)*+)?+)"
-"""A header's value that reads the same whoever reads it: printable ASCII, single spaces inside."""
+VALUE: Final = "((?:[!-~]++(?: [!-~]++)*)?)"
+"""A header's value that reads the same whoever reads it: printable ASCII, single spaces inside.
+
+No group is repeated possessively here or elsewhere: Python before 3.11.5 keeps what such a group
+took before it failed (gh-106052), such as the space at the end of a value.
+"""
 
 _OK: Final = "HTTP/1.1 200 OK"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
