@@ -5,9 +5,15 @@ Law: plain http is for loopback only, because a signature over http gives its re
 """
 
 import ipaddress
+import re
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from backfill.errors import UsageError
+
+_BRACKETED: Final = re.compile(r"\[[^\]]*\]")
+_STAND_IN: Final = "loopback.localhost"
+"""A name of this machine (RFC 6761 §6.3) that nobody is asked under."""
 
 
 def refuse_unsafe_endpoint(url: str) -> None:
@@ -52,6 +58,21 @@ def without_account_label(url: str, account_id: str) -> str:
     (S3 API: x-amz-account-id), so that nothing is lost.
     """
     return url.replace(f"://{account_id}.", "://", 1)
+
+
+def nameable(url: str) -> str:
+    """Return an endpoint with a name for its host where that is an IPv6 address.
+
+    The SDK puts a label before S3 Control's host, and `111111111111.[::1]` is no URL to the Pythons
+    that check what stands in brackets (CVE-2024-11168).
+    """
+    return _BRACKETED.sub(_STAND_IN, url, count=1)
+
+
+def as_asked(url: str, endpoint: str) -> str:
+    """Return a URL that was built on `nameable(endpoint)` with the host of the endpoint itself."""
+    address = _BRACKETED.search(endpoint)
+    return url.replace(_STAND_IN, address[0], 1) if address else url
 
 
 def is_loopback(url: str) -> bool:

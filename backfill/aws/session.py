@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -42,8 +43,10 @@ from backfill.aws.assumed_role import (
 from backfill.aws.chain_faults import told_as_credentials
 from backfill.aws.echoes import ECHOING, cut_echo
 from backfill.aws.endpoints import (
+    as_asked,
     companion_endpoint,
     is_loopback,
+    nameable,
     refuse_unsafe_endpoint,
     without_account_label,
 )
@@ -258,18 +261,20 @@ class _Clients:
             return self._open[service, region]
 
     async def _opened(self, service: str, region: str, *, is_local: bool) -> AioBaseClient:
+        url, is_labelled = _endpoint(self._connection, service), service == "s3control" and is_local
         client: AioBaseClient = await self._stack.enter_async_context(
             self._session.client(
                 service,
                 region_name=region,
-                endpoint_url=_endpoint(self._connection, service),
+                endpoint_url=nameable(url) if url and is_labelled else url,
                 config=_config(self._connection, is_local=is_local),
             )
         )
         if service == "s3":
             _adjust_s3(client)
-        if service == "s3control" and is_local:
-            client.meta.events.register("before-call.s3-control", _drop_account_label)
+        if is_labelled:
+            drop = partial(_drop_account_label, url or "")
+            client.meta.events.register("before-call.s3-control", drop)
         return client
 
 
@@ -338,12 +343,13 @@ def _config(connection: Connection, *, is_local: bool) -> AioConfig:
     )
 
 
-def _drop_account_label(params: MutableMapping[str, object], **_: object) -> None:
+def _drop_account_label(endpoint: str, params: MutableMapping[str, object], **_: object) -> None:
     """Ask a loopback endpoint under its own name, before the request is signed for a host."""
     headers, url = params.get("headers"), params.get("url")
     assert isinstance(headers, Mapping), "botocore has built the headers by now"
     assert isinstance(url, str), "botocore has resolved the endpoint by now"
-    params["url"] = without_account_label(url, str(headers["x-amz-account-id"]))
+    plain = without_account_label(url, str(headers["x-amz-account-id"]))
+    params["url"] = as_asked(plain, endpoint)
 
 
 def _adjust_s3(client: AioBaseClient) -> None:
