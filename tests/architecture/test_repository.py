@@ -203,7 +203,8 @@ def test_ci_ends_with_the_readmes_test_command() -> None:
     assert steps[-1].split()[1] == "scripts/test"
     assert "scripts/test" in (ROOT / "README.md").read_text()
     for needed in ("scripts/lint", "scripts/types", "scripts/docs --check"):
-        assert f"step {needed}" in steps
+        assert any(f"{line} ".startswith(f"step {needed} ") for line in steps)
+    assert 'wait "$types" || ' in (ROOT / ".ci/run").read_text(), "what types say is waited for"
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -95,6 +95,9 @@ ONE_CLIENT: Final = {
 """Reasons, by module, or module and test."""
 
 _WORDS: Final = "about words, questions and places; copies come and go by the way"
+_SIGNALS: Final = "about signals and drains; test_kills kills copies through both clients"
+_LOOKS: Final = "about what verify says; test_fidelity looks at every field through both clients"
+_RESTORES: Final = "about budgets and waiting; test_fidelity restores through both clients"
 _JOBS: Final = "about jobs of S3, which the SDK asks for whatever client is named"
 
 SECOND_IN_RELEASE: Final = {
@@ -105,6 +108,9 @@ SECOND_IN_RELEASE: Final = {
     "test_demo": _WORDS,
     "test_watch": _WORDS,
     "test_exit_codes": _WORDS,
+    "test_interruptions": _SIGNALS,
+    "test_damage": _LOOKS,
+    "test_restores": _RESTORES,
     "test_preflight": _CONTROL,
     "test_checksum_jobs": _JOBS,
     "test_batch_refusals": _JOBS,

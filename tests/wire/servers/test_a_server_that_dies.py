@@ -16,6 +16,7 @@ import pytest
 from tests.doubles.clients import CLIENTS
 from tests.doubles.command import Command, Ended, artifact, report
 from tests.doubles.fault_proxy import Asked, Exchange, FaultProxy, Rule, untouched
+from tests.doubles.figures import figure
 from tests.doubles.nursery import Nursery
 from tests.doubles.own_eyes import S3Client, s3_client, versions
 from tests.doubles.seaweedfs import REGION, SeaweedFS
@@ -164,7 +165,7 @@ def ends_of(
     return ends
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", CLIENTS[: figure(ci=1, release=2)])
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
 def test_a_run_outlives_its_server_and_says_what_is_there(
     server: SeaweedFS, nursery: Nursery, tmp_path: Path, client: str, moment: Moment
