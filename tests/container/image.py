@@ -232,6 +232,8 @@ def _copy_python(prefix: Path) -> None:
     )  # fmt: skip
     shutil.copytree(sysconfig.get_path("stdlib"), prefix / "lib" / version, ignore=ignored)
     (prefix / "lib" / version / "site-packages").mkdir()
+    # Debian's Python looks for what was installed under a name of its own.
+    (prefix / "lib" / version / "dist-packages").symlink_to("site-packages")
     library = Path(
         sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or ""
     )
