@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from backfill.aws.faults import store_fault
 from backfill.errors import StoreFault
-from backfill.model.objects import VersionId
+from backfill.model.objects import ListedEntry, VersionId
 from backfill.model.places import BucketPlace
 from backfill.model.store import CopiedPart, MultipartUpload
 from backfill.ports import ObjectStore
@@ -27,9 +27,10 @@ from backfill.sandbox.model.operations.buckets import (
     CreateBucketRequest,
     PutBucketVersioningRequest,
 )
+from backfill.sandbox.model.operations.listings import ListedVersion
 from backfill.sandbox.model.versions import Entry
 from backfill.sandbox.service import SOURCE
-from tests.doubles.model_requests import Parameters
+from tests.doubles.model_requests import Parameters, listed_entry
 from tests.doubles.model_store import ModelStore
 from tests.doubles.simulated_s3 import Wire
 
@@ -53,6 +54,10 @@ class DirectWire:
     def s3(self) -> "DirectWire":
         """Return what has the model."""
         return self
+
+    def listed(self, row: ListedVersion) -> ListedEntry:
+        """Return a row of a listing as the SDK's client gives it."""
+        return listed_entry(row)
 
     async def send(
         self,
